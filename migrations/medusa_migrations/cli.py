@@ -1,0 +1,248 @@
+"""The command line `medusa-db`: parse, call one function, print, exit status.
+
+Imports only what parsing needs; the rest is imported by the command that is called, so that
+`--version` and `--help` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from medusa_migrations.version import Version
+
+_EPILOG = """\
+Every option has a twin in the environment: --lock-wait is MEDUSA_DB_LOCK_WAIT. The database is named
+by DATABASE_URL or --database-url; feature flags by MEDUSA_FF_NAME=true or --flag name=true.
+Exit codes: 0 done, 2 usage, 3 unsupported, 4 unreachable, 5 denied, 6 lock held, 7 failed and rolled
+back, 8 verification failed, 9 refused, 10 not yet at the version, 130/143 interrupted.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments == ["--version"]:
+        sys.stdout.write(f"medusa-db {__version__}\n")
+        return 0
+    args = parser().parse_args(arguments)
+    from medusa_migrations import commands  # noqa: PLC0415  see the module's docstring
+
+    return commands.run(args)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="medusa-db",
+        description="Brings a Medusa shop's PostgreSQL to the version its server needs.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"medusa-db {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _migrate(commands.add_parser("migrate", help="bring the database to a version"))
+    migrations = commands.add_parser("migrations", help="migrate and status, in Medusa's words")
+    words = migrations.add_subparsers(dest="word", required=True, metavar="run|show")
+    _migrate(words.add_parser("run", help="the same as `migrate`"))
+    _status(words.add_parser("show", help="the same as `status`, naming what is pending"))
+    _plan(commands.add_parser("plan", help="show what migrate would do; changes nothing"))
+    _status(commands.add_parser("status", help="show the version the database is at"))
+    _verify(commands.add_parser("verify", help="hold the live schema against a version's"))
+    _wait(commands.add_parser("wait", help="wait until the database is at a version; read-only"))
+    _notes(
+        commands.add_parser("notes", help="show what the upgrade guides ask; no database needed")
+    )
+    _output(commands.add_parser("versions", help="list every known version"))
+    _create(commands.add_parser("create-migration", help="make a migration file of your own"))
+    _demo(commands.add_parser("demo", help="the whole job on a private, embedded PostgreSQL"))
+    return top
+
+
+def _migrate(command: argparse.ArgumentParser) -> None:
+    _database(command)
+    _target(command)
+    group = command.add_argument_group("how it runs")
+    _add(group, "--transaction", choices=("step", "each"), default="step",
+         help="one transaction a step (default), or one a migration for very large tables")  # fmt: skip
+    _add(group, "--lock-wait", type=duration, default="10m", metavar="TIME",
+         help="wait for another run, and for locked tables, this long (default 10m)")  # fmt: skip
+    _add(group, "--lock-timeout", type=duration, default="5s", metavar="TIME",
+         help="one try for a table lock; the shop waits behind us for that long (default 5s)")  # fmt: skip
+    _add(group, "--statement-timeout", type=duration, default="0s", metavar="TIME",
+         help="limit of one statement (default 0s, none)")  # fmt: skip
+    _add(group, "--run-timeout", type=duration, default="1h", metavar="TIME",
+         help="limit of the whole run (default 1h; 0s: none)")  # fmt: skip
+    _add(group, "--approval", choices=("automatic", "on-breaking"), default="automatic",
+         help="on-breaking: refuse to cross a breaking version that is not acknowledged")  # fmt: skip
+    _add(group, "--acknowledge", action="append", type=version, default=[], metavar="V",
+         help="a breaking version whose notes you have read; may be repeated")  # fmt: skip
+    _add(group, "--baseline", type=version, metavar="V",
+         help="adopt tables without a ledger, after proving that they are version V's")  # fmt: skip
+    _add(group, "--report-file", metavar="FILE",
+         help="write the report there as JSON of at most 4096 bytes")  # fmt: skip
+    _output(command)
+
+
+def _plan(command: argparse.ArgumentParser) -> None:
+    _database(command)
+    _target(command)
+    _add(command, "--sql", action="store_true",
+         help="print the statements that would run, for `psql -1 -f`")  # fmt: skip
+    _output(command)
+
+
+def _status(command: argparse.ArgumentParser) -> None:
+    _database(command)
+    _own(command)
+    _flags(command)
+    _add(command, "--check", type=version, metavar="V",
+         help="exit with 10 where the database is not at V")  # fmt: skip
+    _output(command)
+
+
+def _verify(command: argparse.ArgumentParser) -> None:
+    _database(command)
+    _flags(command)
+    _add(command, "--to", type=version, metavar="V",
+         help="the version to hold it against (default: the one its ledger proves)")  # fmt: skip
+    _output(command)
+
+
+def _wait(command: argparse.ArgumentParser) -> None:
+    _database(command)
+    _flags(command)
+    _add(command, "--for", dest="for_", type=version, required=True, metavar="V",
+         help="the version to wait for")  # fmt: skip
+    _add(command, "--timeout", type=duration, default="5m", metavar="TIME",
+         help="give up after this long, with exit code 10 (default 5m)")  # fmt: skip
+    _add(command, "--allow-newer", action="store_true",
+         help="a database past V is good as well")  # fmt: skip
+    _output(command)
+
+
+def _notes(command: argparse.ArgumentParser) -> None:
+    _add(command, "--from", dest="from_", type=version, metavar="A", help="the version you leave")
+    _add(command, "--to", type=version, metavar="B", help="the version you go to")
+    _add(command, "--output", choices=("text", "json", "markdown"), default="text",
+         help="how to print (default text)")  # fmt: skip
+
+
+def _create(command: argparse.ArgumentParser) -> None:
+    command.add_argument("name", help="what it does, in letters, digits and _: add_loyalty_points")
+    _add(command, "--migrations-dir", default="migrations", metavar="DIR",
+         help="the folder to put it in (default migrations)")  # fmt: skip
+
+
+def _demo(command: argparse.ArgumentParser) -> None:
+    _add(command, "--from", dest="from_", type=version, default="1.12.3", metavar="A",
+         help="the version of the old shop (default 1.12.3)")  # fmt: skip
+    _add(command, "--to", type=version, metavar="B",
+         help="the version to bring it to (default: the newest)")  # fmt: skip
+    _add(command, "--keep", action="store_true",
+         help="leave the server running, to look around")  # fmt: skip
+
+
+def _database(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("the database")
+    group.add_argument(
+        "--database-url", metavar="URL",
+        help="where it is: postgres://user@host:5432/shop (default $DATABASE_URL)",
+    )  # fmt: skip
+    _add(group, "--database-url-file", metavar="FILE", help="a file that holds the URL")
+    _add(group, "--schema", metavar="NAME",
+         help="the schema of the shop (default: ?schema= of the URL, else the search path's first)")  # fmt: skip
+    _add(group, "--connect-wait", type=duration, default="30s", metavar="TIME",
+         help="be patient with a server that is starting (default 30s)")  # fmt: skip
+    _add(group, "--embedded", nargs="?", const="", metavar="DIR",
+         help="use a private PostgreSQL kept in DIR, without any URL")  # fmt: skip
+
+
+def _target(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("what is wanted")
+    _add(group, "--to", type=version, metavar="V",
+         help="the Medusa server version (default: the newest of v1)")  # fmt: skip
+    _add(group, "--stop", action="append", type=version, default=[], metavar="V",
+         help="a version to stop at on the way, in a transaction of its own; may be repeated")  # fmt: skip
+    _flags(group)
+    _own(group)
+    _add(group, "--data-step", action="append", default=[], metavar="NAME",
+         help="run this data step as well, 1.3.0/discount_rules; may be repeated")  # fmt: skip
+    _add(group, "--no-data-steps", action="store_true", help="run no data step of the guides")
+
+
+def _flags(command: Any) -> None:
+    _add(command, "--flag", action="append", default=[], metavar="NAME=BOOL",
+         help="a feature flag of the server; may be repeated")  # fmt: skip
+
+
+def _own(command: Any) -> None:
+    _add(command, "--migrations-dir", metavar="DIR",
+         help="a folder of your own migrations, TIMESTAMP_name.sql")  # fmt: skip
+
+
+def _output(command: argparse.ArgumentParser) -> None:
+    _add(command, "--output", choices=("text", "json"), default="text",
+         help="how to print the result (default text)")  # fmt: skip
+
+
+def _add(command: Any, name: str, **options: Any) -> None:
+    """Add an option whose default comes from its twin in the environment where that is set."""
+    twin = "MEDUSA_DB_" + name.strip("-").replace("-", "_").upper()
+    given = os.environ.get(twin)
+    if given is not None:
+        options |= _from_environment(twin, given, options)
+    command.add_argument(name, **options)
+
+
+def _from_environment(twin: str, given: str, options: dict[str, Any]) -> dict[str, Any]:
+    convert: Callable[[str], Any] = options.get("type", str)
+    try:
+        if options.get("action") == "store_true":
+            return {"default": truth(given)}
+        if options.get("action") == "append":
+            return {"default": [convert(part) for part in given.split(",") if part]}
+        if given not in options.get("choices", (given,)):
+            raise argparse.ArgumentTypeError(f"choose from {', '.join(options['choices'])}")
+        return {"default": convert(given), "required": False}
+    except argparse.ArgumentTypeError as exc:
+        sys.stderr.write(f"medusa-db: error: the environment variable {twin}: {exc}\n")
+        raise SystemExit(2) from exc
+
+
+def version(text: str) -> Version:
+    """Convert an option's value; whether the version is known is asked later."""
+    from medusa_migrations import version as versions  # noqa: PLC0415  see the module's docstring
+
+    found = versions.parse(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a version such as 1.20.11")
+    return found
+
+
+def duration(text: str) -> float:
+    """Convert an option's value to seconds."""
+    from medusa_migrations import seconds  # noqa: PLC0415  see the module's docstring
+
+    try:
+        return seconds.parse(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
+def truth(text: str) -> bool:
+    """Convert `true` and `false` as Medusa's own environment variables spell them."""
+    match text.strip().lower():
+        case "true" | "1" | "yes" | "on":
+            return True
+        case "false" | "0" | "no" | "off" | "":
+            return False
+        case _:
+            raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")

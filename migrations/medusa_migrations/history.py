@@ -1,0 +1,152 @@
+"""Our record of runs, `medusa_db.history`: in a schema of its own, so that Medusa's stays Medusa's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from psycopg import Connection
+
+_CREATE = """
+    create schema if not exists medusa_db;
+    create table if not exists medusa_db.history (
+      id bigint generated always as identity primary key,
+      schema_name text not null,
+      command text not null,
+      started_at timestamptz not null,
+      finished_at timestamptz not null,
+      from_version text not null,
+      to_version text not null,
+      migrations text[] not null,
+      data_steps text[] not null,
+      deferred text[] not null,
+      runner_version text not null,
+      checksum text not null,
+      by_whom text not null
+    );
+    comment on schema medusa_db is 'Records of medusa-db; nothing of the shop is in here';
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run that changed the database."""
+
+    schema: str
+    command: str
+    started_at: datetime
+    finished_at: datetime
+    from_version: str
+    """What the ledger proved before, as text: `1.3.0 to 1.3.3`, `empty` or `partial`."""
+    to_version: str
+    migrations: tuple[str, ...]
+    data_steps: tuple[str, ...]
+    """Data steps that were done."""
+    deferred: tuple[str, ...]
+    """Data steps that must wait for something."""
+    runner_version: str
+    checksum: str
+    """SHA-256 over the texts that ran, in order."""
+    by_whom: str
+    """PostgreSQL role, and pod or host."""
+
+
+def exists(conn: Connection[Any]) -> bool:
+    """Return whether there is a history that our role may read."""
+    row = conn.execute(
+        "select coalesce(has_table_privilege(to_regclass('medusa_db.history'), 'select'), false)"
+        " and has_schema_privilege('medusa_db', 'usage')"
+        " from pg_namespace where nspname = 'medusa_db'"
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def why_off(conn: Connection[Any]) -> str | None:
+    """Return why no history can be kept; None where it can."""
+    row = conn.execute(
+        """
+        select n.oid is not null,
+               coalesce(has_schema_privilege(n.oid, 'usage, create'), false),
+               has_database_privilege(current_database(), 'create'),
+               to_regclass('medusa_db.history') is not null,
+               coalesce(has_table_privilege(to_regclass('medusa_db.history'), 'select'), false)
+                 and coalesce(has_table_privilege(to_regclass('medusa_db.history'), 'insert'), false)
+          from (select 1) one left join pg_namespace n on n.nspname = 'medusa_db'
+        """
+    ).fetchone()
+    assert row is not None  # noqa: S101  the query always yields one row
+    schema, may_create_in, may_create, table, may_write = row
+    if table:
+        return None if may_write else "the role may not write to medusa_db.history"
+    if schema:
+        return None if may_create_in else "the role may not create tables in the schema medusa_db"
+    return None if may_create else "the role may not create a schema in this database"
+
+
+def prepare(conn: Connection[Any]) -> None:
+    """Make the schema and the table where they are missing."""
+    row = conn.execute("select to_regclass('medusa_db.history') is null").fetchone()
+    if row and row[0]:
+        conn.execute(_CREATE)
+
+
+def record(conn: Connection[Any], run: Run) -> None:
+    """Add *run*, in the transaction of what it records."""
+    conn.execute(
+        """
+        insert into medusa_db.history (schema_name, command, started_at, finished_at, from_version,
+          to_version, migrations, data_steps, deferred, runner_version, checksum, by_whom)
+        values (%s, %s, %s, clock_timestamp(), %s, %s, %s, %s, %s, %s, %s, session_user || %s)
+        """,
+        [
+            run.schema, run.command, run.started_at, run.from_version, run.to_version,
+            list(run.migrations), list(run.data_steps), list(run.deferred), run.runner_version,
+            run.checksum, run.by_whom,
+        ],
+    )  # fmt: skip
+
+
+def read(conn: Connection[Any], schema: str, most: int = 50) -> list[Run]:
+    """Return the latest *most* runs on *schema*, newest first; without a history none."""
+    if not exists(conn):
+        return []
+    rows = conn.execute(
+        """
+        select schema_name, command, started_at, finished_at, from_version, to_version, migrations,
+               data_steps, deferred, runner_version, checksum, by_whom
+          from medusa_db.history where schema_name = %s order by id desc limit %s
+        """,
+        [schema, most],
+    )
+    return [Run(*row[:6], *(tuple(cell) for cell in row[6:9]), *row[9:]) for row in rows]
+
+
+def deferred(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Return the data steps that *runs*, newest first, left waiting and nobody did since."""
+    waiting: dict[str, bool] = {}
+    for run in runs:
+        for name in run.data_steps:
+            waiting.setdefault(name, False)
+        for name in run.deferred:
+            waiting.setdefault(name, True)
+    return tuple(sorted(name for name, waits in waiting.items() if waits))
+
+
+def to_dict(run: Run) -> Mapping[str, Any]:
+    """Return *run* for JSON."""
+    return {
+        "startedAt": run.started_at.isoformat(),
+        "seconds": round((run.finished_at - run.started_at).total_seconds(), 3),
+        "command": run.command,
+        "from": run.from_version,
+        "to": run.to_version,
+        "migrations": len(run.migrations),
+        "dataSteps": list(run.data_steps),
+        "deferred": list(run.deferred),
+        "runner": run.runner_version,
+        "by": run.by_whom,
+    }

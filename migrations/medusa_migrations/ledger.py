@@ -1,0 +1,112 @@
+"""Medusa's own table `migrations`, exactly as TypeORM makes and fills it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from medusa_migrations.errors import RefusedError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from psycopg import Connection
+
+    from medusa_migrations.catalog import Migration
+
+_COLUMNS = {"id", "timestamp", "name"}
+_V2_ONLY = {
+    "auth_identity",
+    "provider_identity",
+    "order_summary",
+    "fulfillment_set",
+    "order_change",
+}
+"""Tables of Medusa v2 that no package of v1 makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a look at the ledger and its surroundings found."""
+
+    exists: bool
+    names: tuple[str, ...]
+    """In the order of their ids, which is the order in which they ran."""
+    tables: frozenset[str]
+    """Every table of the schema."""
+
+
+def read(conn: Connection[Any], schema: str) -> Ledger:
+    """Return the ledger of *schema*.
+
+    Raises UnsupportedError for a Medusa v2 database and RefusedError where the table `migrations`
+    belongs to another tool or may not be read.
+    """
+    rows = conn.execute(
+        """
+        select c.relname, a.attname
+          from pg_class c
+          join pg_namespace n on n.oid = c.relnamespace
+          left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+                and not a.attisdropped and c.relname = 'migrations'
+         where n.nspname = %s and c.relkind in ('r', 'p', 'v', 'm', 'f')
+        """,
+        [schema],
+    ).fetchall()
+    tables = frozenset(table for table, _ in rows)
+    columns = {column for table, column in rows if table == "migrations"}
+    v2 = sorted(tables & _V2_ONLY)
+    if "mikro_orm_migrations" in tables and v2:
+        raise UnsupportedError(
+            f"this is a Medusa v2 database (it has {', '.join(v2)}); its v1 migrations do not apply. "
+            "Medusa v1 and v2 need databases of their own",
+            reason="MedusaV2",
+        )
+    if not columns:
+        return Ledger(exists=False, names=(), tables=tables)
+    if not columns >= _COLUMNS:
+        raise RefusedError(
+            f"the table {schema}.migrations is not Medusa's: it has the columns "
+            f"{', '.join(sorted(columns))}. Another tool keeps its records there; give Medusa a "
+            "schema or database of its own",
+            reason="ForeignLedger",
+        )
+    query = sql.SQL("select name from {} order by id").format(_table(schema))
+    return Ledger(exists=True, names=tuple(name for (name,) in conn.execute(query)), tables=tables)
+
+
+def create(conn: Connection[Any], schema: str) -> None:
+    """Make the table as TypeORM does, primary key name included."""
+    conn.execute(create_statement(schema))
+
+
+def create_statement(schema: str) -> sql.Composed:
+    """Return the statement that makes the table."""
+    return sql.SQL(
+        'create table {} ("id" serial not null, "timestamp" bigint not null, '
+        '"name" character varying not null, '
+        'constraint "PK_8c82d7f526340ab734260ea46be" primary key ("id"))'
+    ).format(_table(schema))
+
+
+def record(conn: Connection[Any], schema: str, migration: Migration) -> None:
+    """Add the row of *migration*, in the transaction that applied it."""
+    conn.execute(record_statement(schema, migration))
+
+
+def record_statement(schema: str, migration: Migration) -> sql.Composed:
+    """Return the statement that adds the row of *migration*."""
+    return sql.SQL('insert into {} ("timestamp", "name") values ({}, {})').format(
+        _table(schema), migration.timestamp, migration.name
+    )
+
+
+def looks_like_medusa(tables: Collection[str], medusa: Collection[str]) -> list[str]:
+    """Return the tables that bear the name of one of Medusa's."""
+    return sorted(set(tables) & set(medusa))
+
+
+def _table(schema: str) -> sql.Identifier:
+    return sql.Identifier(schema, "migrations")

@@ -1,0 +1,132 @@
+"""Reads the live schema from PostgreSQL's system catalogs; the only module that knows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations.schema import Column, Constraint, Index, Kind, Schema, Table, type_name
+from medusa_migrations.schema import expression as normal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from psycopg import Connection
+
+_COLUMNS = """
+    select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+           pg_get_expr(d.adbin, d.adrelid)
+      from pg_class c
+      join pg_namespace n on n.oid = c.relnamespace
+      join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+      left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
+     where n.nspname = %(schema)s and c.relkind in ('r', 'p')
+     order by c.relname, a.attnum
+"""
+_CONSTRAINTS = """
+    select c.relname, k.conname, k.contype, f.relname, k.confdeltype, k.confupdtype,
+           pg_get_expr(k.conbin, k.conrelid),
+           array(select a.attname from unnest(k.conkey) with ordinality u (num, i)
+                   join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.num order by i),
+           array(select a.attname from unnest(k.confkey) with ordinality u (num, i)
+                   join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.num order by i)
+      from pg_constraint k
+      join pg_class c on c.oid = k.conrelid
+      join pg_namespace n on n.oid = c.relnamespace
+      left join pg_class f on f.oid = k.confrelid
+     where n.nspname = %(schema)s and k.contype in ('p', 'u', 'f', 'c')
+"""
+_INDEXES = """
+    select i.relname, t.relname, x.indisunique, m.amname,
+           array(select pg_get_indexdef(x.indexrelid, k, false)
+                        || case when o.opcdefault then '' else ' ' || o.opcname end
+                        || case when m.amname <> 'btree' then ''
+                                else case x.indoption[k - 1] & 3
+                                     when 0 then '' when 1 then ' desc nulls last'
+                                     when 2 then ' nulls first' else ' desc' end end
+                   from generate_series(1, x.indnkeyatts) k
+                   join pg_opclass o on o.oid = x.indclass[k - 1]
+                  order by k),
+           pg_get_expr(x.indpred, x.indrelid), x.indisvalid
+      from pg_index x
+      join pg_class i on i.oid = x.indexrelid
+      join pg_class t on t.oid = x.indrelid
+      join pg_am m on m.oid = i.relam
+      join pg_namespace n on n.oid = t.relnamespace
+     where n.nspname = %(schema)s
+       and not exists (select from pg_constraint k
+                        where k.conindid = x.indexrelid and k.contype in ('p', 'u', 'x'))
+"""
+_ENUMS = """
+    select t.typname, array(select enumlabel::text from pg_enum e
+                             where e.enumtypid = t.oid order by enumsortorder)
+      from pg_type t
+      join pg_namespace n on n.oid = t.typnamespace
+     where n.nspname = %(schema)s and t.typtype = 'e'
+"""
+_SEQUENCES = """
+    select c.relname from pg_class c
+      join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = %(schema)s and c.relkind = 'S'
+"""
+_RULES = {"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
+_KINDS = {"p": Kind.PRIMARY, "u": Kind.UNIQUE, "f": Kind.FOREIGN, "c": Kind.CHECK}
+
+
+def read(conn: Connection[Any], schema: str) -> Schema:
+    """Return what *schema* consists of; needs no right but to connect."""
+    found, parameters = Schema(), {"schema": schema}
+    for table, name, type_, not_null, default in conn.execute(_COLUMNS, parameters):
+        made = found.tables.setdefault(table, Table(table))
+        made.columns[name] = Column(
+            name, type_name(type_), not_null, None if default is None else normal(default)
+        )
+    for row in conn.execute(_CONSTRAINTS, parameters):
+        constraint = _constraint(row)
+        found.tables[row[0]].constraints[constraint.name] = constraint
+    for name, table, unique, method, keys, where, valid in conn.execute(_INDEXES, parameters):
+        predicate = normal(where or "") + ("" if valid else " (invalid)")
+        columns = tuple(normal(key) for key in keys)
+        found.indexes[name] = Index(name, table, unique, method, columns, predicate)
+    found.enums = {name: tuple(labels) for name, labels in conn.execute(_ENUMS, parameters)}
+    found.sequences = {name for (name,) in conn.execute(_SEQUENCES, parameters)}
+    found.extensions = {name for (name,) in conn.execute("select extname from pg_extension")}
+    return found
+
+
+def _constraint(row: tuple[Any, ...]) -> Constraint:
+    _, name, contype, references, on_delete, on_update, check, columns, referenced = row
+    kind = _KINDS[contype]
+    if kind is Kind.CHECK:
+        return Constraint(name, kind, check=normal(check))
+    if kind is not Kind.FOREIGN:
+        return Constraint(name, kind, tuple(columns))
+    return Constraint(
+        name, kind, tuple(columns), references, tuple(referenced), _RULES[on_delete],
+        _RULES[on_update],
+    )  # fmt: skip
+
+
+def has(conn: Connection[Any], schema: str, table: str, column: str | None) -> bool:
+    """Return whether *schema* has a table, and that table a column where one is named."""
+    row = conn.execute(
+        "select from information_schema.columns where table_schema = %s and table_name = %s"
+        " and column_name = coalesce(%s, column_name) limit 1",
+        [schema, table, column],
+    ).fetchone()
+    return row is not None
+
+
+def sizes(conn: Connection[Any], schema: str) -> Mapping[str, tuple[int, int]]:
+    """Return each table's live rows (as the statistics have them) and bytes with its indexes."""
+    rows = conn.execute(
+        """
+        select c.relname, greatest(coalesce(s.n_live_tup, 0), c.reltuples, 0)::bigint,
+               pg_total_relation_size(c.oid)
+          from pg_class c
+          join pg_namespace n on n.oid = c.relnamespace
+          left join pg_stat_all_tables s on s.relid = c.oid
+         where n.nspname = %s and c.relkind = 'r'
+        """,
+        [schema],
+    )
+    return {name: (live, size) for name, live, size in rows}

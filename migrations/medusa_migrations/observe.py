@@ -1,0 +1,105 @@
+"""One look at a database: which schema, what its ledger proves, what our history says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from medusa_migrations import history, ledger, proof, verify
+from medusa_migrations.errors import DeniedError, RefusedError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from medusa_migrations.catalog import Catalog, DataStep
+    from medusa_migrations.history import Run
+    from medusa_migrations.ledger import Ledger
+    from medusa_migrations.proof import Proof
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What one look found."""
+
+    schema: str
+    ledger: Ledger
+    proof: Proof
+    runs: tuple[Run, ...]
+    """Our history of this schema, newest first."""
+
+    def place(self, catalog: Catalog) -> str:
+        """Say in a few words where the database is: `1.3.0 to 1.3.3`, `empty`, `partial`."""
+        if self.proof.versions:
+            return catalog.spell(self.proof.versions)
+        return "empty" if self.proof.empty else "partial"
+
+
+def observe(conn: Connection[Any], catalog: Catalog, schema: str) -> Observed:
+    """Look; read-only. Raises what `ledger.read` raises."""
+    found = ledger.read(conn, schema)
+    return Observed(
+        schema, found, proof.prove(catalog, found.names), tuple(history.read(conn, schema))
+    )
+
+
+def schema_of(conn: Connection[Any], asked: str | None) -> str:
+    """Return the schema the shop is in: the one asked for, else the first of the search path.
+
+    Raises DeniedError where there is none.
+    """
+    row = conn.execute(
+        "select coalesce(%(asked)s, current_schema()), to_regnamespace(quote_ident(%(asked)s))",
+        {"asked": asked},
+    ).fetchone()
+    assert row is not None  # noqa: S101  a select without a table yields one row
+    schema, there = row
+    if schema is None:
+        raise DeniedError(
+            "no schema of the search path exists; create one, or name one with --schema",
+            reason="NoSchema",
+        )
+    if asked is not None and there is None:
+        raise DeniedError(
+            f"there is no schema {asked!r} in this database; create it first: "
+            + sql.SQL("create schema {}").format(sql.Identifier(asked)).as_string(conn),
+            reason="NoSchema",
+        )
+    return str(schema)
+
+
+def refuse_unledgered(catalog: Catalog, observed: Observed) -> None:
+    """Raise RefusedError where Medusa's tables are there and no ledger says which version made them."""
+    if not observed.proof.empty or not observed.ledger.tables:
+        return
+    medusa = {o.name for o in verify.known_objects(catalog) if o.kind == "table"}
+    there = ledger.looks_like_medusa(observed.ledger.tables, medusa)
+    if there:
+        shown = ", ".join(there[:5]) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
+        raise RefusedError(
+            f"the schema {observed.schema} has tables that Medusa would make ({shown}), and no "
+            "ledger that says at which version they are. If this is a Medusa shop at version V, "
+            "adopt it with --baseline V; else give Medusa a schema of its own (--schema)",
+            reason="NoLedger",
+        )
+
+
+def is_ready(conn: Connection[Any], schema: str, step: DataStep) -> bool:
+    """Return whether a data step can be done; a table that is not there yet means not."""
+    if step.ready is None:
+        return True
+    with conn.transaction():
+        conn.execute(sql.SQL("set local search_path to {}").format(sql.Identifier(schema)))
+        row = conn.execute(sql.SQL(step.ready)).fetchone()
+    return bool(row and row[0])
+
+
+def waiting(
+    conn: Connection[Any], catalog: Catalog, observed: Observed
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the data steps left waiting by earlier runs: those ready by now, and the others."""
+    names = history.deferred(observed.runs)
+    steps = [step for step in catalog.data_steps if step.name in names]
+    ready = [step.name for step in steps if is_ready(conn, observed.schema, step)]
+    return tuple(ready), tuple(step.name for step in steps if step.name not in ready)

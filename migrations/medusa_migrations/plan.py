@@ -1,0 +1,234 @@
+"""Pure: what has to happen to bring a database from what its ledger proves to a version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from medusa_migrations.catalog import DataStep, Migration, Severity
+from medusa_migrations.errors import RefusedError, UsageError
+from medusa_migrations.proof import Proof, newer
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from medusa_migrations.catalog import Catalog, Note
+    from medusa_migrations.version import Version
+
+Item = Migration | DataStep
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is wanted of a run."""
+
+    target: Version
+    flags: Mapping[str, bool]
+    """Flags set by hand; the others are as the ledger shows them, else the version's default."""
+    stops: tuple[Version, ...] = ()
+    own: tuple[Migration, ...] = ()
+    """The shop's own migrations."""
+    data_steps: bool = True
+    asked: tuple[str, ...] = ()
+    """Data steps named by hand, run whatever was crossed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One hop of the upgrade path; one transaction."""
+
+    target: Version
+    items: tuple[Item, ...]
+    """Pending migrations and data steps in the order in which they run."""
+
+    @property
+    def migrations(self) -> tuple[Migration, ...]:
+        """The pending migrations."""
+        return tuple(item for item in self.items if isinstance(item, Migration))
+
+    @property
+    def data_steps(self) -> tuple[DataStep, ...]:
+        """The data steps."""
+        return tuple(item for item in self.items if isinstance(item, DataStep))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The path from what is proven to what is wanted."""
+
+    proof: Proof
+    target: Version
+    flags: Mapping[str, bool]
+    """Every flag with the value this run uses."""
+    steps: tuple[Step, ...]
+    notes: tuple[Note, ...]
+    """The notes of every version that is crossed for certain."""
+    maybe_notes: tuple[Note, ...]
+    """The notes of versions inside the range that the database is in."""
+    assumed_done: tuple[DataStep, ...]
+    """Data steps of versions inside that range: they count as done before us."""
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """Everything that would run, in order."""
+        return tuple(item for step in self.steps for item in step.items)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the database is where it should be."""
+        return not self.items
+
+    @property
+    def breaking(self) -> tuple[Note, ...]:
+        """The breaking notes among those crossed for certain; none for an empty database."""
+        return tuple(note for note in self.notes if note.severity is Severity.BREAKING)
+
+
+def plan(
+    catalog: Catalog, proof: Proof, request: Request, *, own_applied: Collection[str] = ()
+) -> Plan:
+    """Return the plan for *request*; *own_applied* are the foreign names of the ledger.
+
+    Raises RefusedError where the ledger holds names from after the target (a downgrade), UsageError
+    for a data step or a stop that makes no sense.
+    """
+    target = request.target
+    _refuse_downgrade(catalog, proof, target)
+    flags = kept_flags(catalog, proof, target) | dict(request.flags)
+    have = set(proof.applied)
+    steps = []
+    behind = proof.latest
+    for stop in _stops(catalog, proof, request):
+        pending = [m for m in catalog.enabled(stop, flags) if m.name not in have]
+        have |= {migration.name for migration in pending}
+        if stop == target:
+            pending += [m for m in request.own if m.name not in own_applied]
+            pending.sort(key=lambda migration: migration.order)
+        crossed = [] if proof.empty else _crossed(catalog, behind, stop, flags)
+        wanted = crossed if request.data_steps else []
+        if stop == target:
+            wanted = [*wanted, *(_asked(catalog, request, wanted))]
+        steps.append(Step(stop, _interleave(catalog, pending, wanted)))
+        behind = stop
+    fresh = proof.empty
+    return Plan(
+        proof=proof,
+        target=target,
+        flags=flags,
+        steps=tuple(step for step in steps if step.items),
+        notes=() if fresh else tuple(catalog.notes_between(proof.latest, target)),
+        maybe_notes=() if fresh else _inside(catalog, proof, target),
+        assumed_done=()
+        if fresh
+        else tuple(
+            step
+            for step in catalog.data_steps
+            if _within(proof, step.version) and all(flags[flag] for flag in step.flags)
+        ),
+    )
+
+
+def _refuse_downgrade(catalog: Catalog, proof: Proof, target: Version) -> None:
+    ahead = newer(catalog, proof.applied, target)
+    if ahead:
+        needed = max(catalog.first_version(name) for name in ahead)
+        raise RefusedError(
+            f"the ledger holds migrations from after {target}: {_some(ahead)}. A downgrade would lose "
+            f"data and is not done; ask for {needed} or later, or restore a backup of {target}",
+            reason="Downgrade",
+        )
+    if proof.oldest is not None and proof.oldest > target:
+        raise RefusedError(
+            f"the database is at {catalog.spell(proof.versions)}, which is newer than {target}. "
+            "A downgrade would lose data and is not done; ask for a later version, or restore a backup",
+            reason="Downgrade",
+        )
+
+
+def kept_flags(catalog: Catalog, proof: Proof, target: Version) -> dict[str, bool]:
+    """Return every flag for *target*: as the shop has set it by hand, else the default.
+
+    What the ledger shows as on stays on; what it shows as off although the default of its version
+    is on was switched off by hand, and stays off.
+    """
+    kept = dict(proof.flags)
+    if proof.latest is not None:
+        usual = catalog.defaults(proof.latest)
+        kept = {name: on for name, on in kept.items() if on or usual[name]}
+    return catalog.defaults(target) | kept
+
+
+def _stops(catalog: Catalog, proof: Proof, request: Request) -> list[Version]:
+    for stop in request.stops:
+        if stop not in catalog.versions:
+            near = ", ".join(map(str, catalog.nearest(stop)))
+            raise UsageError(f"--stop {stop}: no such version; near it are {near}")
+    return [
+        *sorted(
+            stop
+            for stop in set(request.stops)
+            if stop < request.target and (proof.latest is None or stop > proof.latest)
+        ),
+        request.target,
+    ]
+
+
+def _crossed(
+    catalog: Catalog, after: Version | None, to: Version, flags: Mapping[str, bool]
+) -> list[DataStep]:
+    """Return the data steps of the versions above *after*, up to *to*.
+
+    Without a proven version (a partial ledger) every data step counts as crossed: all of them are
+    idempotent, and none of them is known to have run.
+    """
+    return [
+        step
+        for step in catalog.data_steps
+        if (after is None or step.version > after)
+        and step.version <= to
+        and all(flags[flag] for flag in step.flags)
+    ]
+
+
+def _asked(catalog: Catalog, request: Request, there: Sequence[DataStep]) -> list[DataStep]:
+    known = {step.name: step for step in catalog.data_steps}
+    found = []
+    for name in dict.fromkeys(request.asked):
+        if name not in known:
+            raise UsageError(f"--data-step {name}: there are {', '.join(sorted(known))}")
+        if known[name].version > request.target:
+            raise UsageError(f"--data-step {name} belongs to a version after {request.target}")
+        if known[name] not in there:
+            found.append(known[name])
+    return found
+
+
+def _interleave(
+    catalog: Catalog, pending: Sequence[Migration], data_steps: Sequence[DataStep]
+) -> tuple[Item, ...]:
+    """Put each data step behind the last migration of its version, in the order of the ledger."""
+    items: list[Item] = list(pending)
+    for step in sorted(data_steps, key=lambda step: step.version, reverse=True):
+        last = max(migration.order for migration in catalog.present(step.version))
+        place = sum(migration.order <= last for migration in pending)
+        items.insert(place, step)
+    return tuple(items)
+
+
+def _within(proof: Proof, version: Version) -> bool:
+    if proof.oldest is None or proof.latest is None:
+        return False
+    return proof.oldest <= version <= proof.latest
+
+
+def _inside(catalog: Catalog, proof: Proof, target: Version) -> tuple[Note, ...]:
+    return tuple(
+        note
+        for note in catalog.notes
+        if _within(proof, note.version) and proof.oldest != note.version <= target
+    )
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

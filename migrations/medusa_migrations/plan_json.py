@@ -1,0 +1,78 @@
+"""Pure: a plan and its notes for machines."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations.catalog import DataStep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from medusa_migrations.catalog import Catalog, Note
+    from medusa_migrations.plan import Item, Plan
+    from medusa_migrations.preflight import Finding
+
+
+def to_dict(
+    catalog: Catalog,
+    path: Plan,
+    sizes: Mapping[str, tuple[int, int]],
+    findings: Sequence[Finding],
+) -> dict[str, Any]:
+    """Return everything a plan says."""
+    return {
+        "from": [str(version) for version in path.proof.versions],
+        "place": catalog.spell(path.proof.versions) or ("empty" if path.proof.empty else "partial"),
+        "target": str(path.target),
+        "nothing": path.nothing,
+        "flags": dict(path.flags),
+        "foreign": list(path.proof.foreign),
+        "steps": [
+            {"target": str(step.target), "items": [_item(item, sizes) for item in step.items]}
+            for step in path.steps
+        ],
+        "assumedDone": [step.name for step in path.assumed_done],
+        "notes": [note(one) for one in path.notes],
+        "maybeNotes": [note(one) for one in path.maybe_notes],
+        "breaking": [str(one.version) for one in path.breaking],
+        "findings": [
+            {
+                "problem": finding.problem,
+                "advice": finding.advice,
+                "reason": finding.reason,
+                "fatal": finding.error is not None,
+                "keys": list(finding.keys),
+            }
+            for finding in findings
+        ],
+    }
+
+
+def _item(item: Item, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    body: dict[str, Any] = {"name": item.name, "about": item.about}
+    if isinstance(item, DataStep):
+        return {"kind": "data step", **body}
+    locks = [
+        {
+            "table": lock.table,
+            "mode": lock.mode,
+            "rewrite": lock.rewrite,
+            "rows": sizes[lock.table][0],
+            "bytes": sizes[lock.table][1],
+        }
+        for lock in item.locks
+        if lock.table in sizes
+    ]
+    return {"kind": "migration", **body, "of": str(item.version or "shop"), "locks": locks}
+
+
+def note(found: Note) -> dict[str, Any]:
+    """Return one note."""
+    body = dataclasses.asdict(found) | {
+        "version": str(found.version),
+        "severity": str(found.severity),
+    }
+    body["olderServersBreak"] = body.pop("older_servers_break")
+    return {key: value for key, value in body.items() if value not in ("", (), [], False)}

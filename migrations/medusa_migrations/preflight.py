@@ -1,0 +1,295 @@
+"""Looks before anything is written: every finding at once, each with what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+from medusa_migrations import connection
+from medusa_migrations.errors import (
+    DeniedError,
+    RefusedError,
+    RunnerError,
+    UnsupportedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from psycopg import Connection
+
+    from medusa_migrations.address import Address
+    from medusa_migrations.catalog import Check, Migration
+
+_OWNER_NEEDED = ("access exclusive", "share")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that stands in the way, or that a person should know before the run."""
+
+    problem: str
+    advice: str
+    error: type[RunnerError] | None = None
+    """What the run fails with because of it; None: a warning."""
+    reason: str = ""
+    keys: tuple[str, ...] = ()
+    """Some keys of the rows meant; may be personal, so they stay on the terminal."""
+
+    def __str__(self) -> str:
+        text = f"{self.problem}. {self.advice}" if self.advice else self.problem
+        return text + (f" For example: {', '.join(self.keys)}" if self.keys else "")
+
+
+def look(
+    conn: Connection[Any], address: Address, schema: str, migrations: Sequence[Migration]
+) -> list[Finding]:
+    """Return what stands in the way of running *migrations* in *schema*; writes nothing."""
+    return [
+        *_server(conn),
+        *_pooler(conn, address),
+        *_rights(conn, schema, migrations),
+        *_extensions(conn, migrations),
+        *_blockers(conn, schema, migrations),
+        *rows(conn, schema, (check for m in migrations for check in m.checks)),
+    ]
+
+
+def raise_for(findings: Sequence[Finding]) -> None:
+    """Raise the error of the first finding that forbids the run, naming all that do."""
+    grave = [finding for finding in findings if finding.error is not None]
+    if not grave:
+        return
+    kind = grave[0].error
+    assert kind is not None  # noqa: S101  it was filtered above
+    text = "; ".join(f"{f.problem}. {f.advice}".rstrip(". ") for f in grave)
+    detail = "\n".join(f"- {finding}" for finding in grave)
+    raise kind(
+        text, reason=grave[0].reason, detail=detail if len(grave) > 1 or grave[0].keys else ""
+    )
+
+
+def _server(conn: Connection[Any]) -> Iterator[Finding]:
+    row = conn.execute(
+        "select pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'"
+    ).fetchone()
+    standby, read_only = row or (False, False)
+    if standby:
+        yield Finding(
+            "the server is a standby and takes no writes",
+            "Give the address of the primary (a libpq URL may name several hosts with "
+            "target_session_attrs=read-write)",
+            DeniedError,
+            "Standby",
+        )
+    elif read_only:
+        yield Finding(
+            "sessions of this user are read-only (default_transaction_read_only)",
+            "Use the owner of the shop's tables, or reset the setting for this role or database",
+            DeniedError,
+            "ReadOnly",
+        )
+
+
+def _pooler(conn: Connection[Any], address: Address) -> Iterator[Finding]:
+    """Find a pooler that hands our session to others.
+
+    Behind a pooler the process number in the connection's cancellation key is the pooler's
+    invention. Where a second connection is then given the very backend that the first still uses,
+    sessions are shared, and neither a session lock nor `set` means anything.
+    """
+    announced, backend = conn.info.backend_pid, _pid(conn)
+    if announced == backend:
+        return
+    try:
+        with psycopg.connect(
+            address.url, autocommit=True, connect_timeout=connection.CONNECT_TIMEOUT
+        ) as other:
+            shared = _pid(other) in (backend, _pid(conn))
+    except psycopg.OperationalError:
+        shared = False
+    if shared:
+        yield Finding(
+            "a pooler in transaction mode (PgBouncer or alike) is between: it shares one server "
+            "session among clients, so the lock that keeps a second run away would not hold",
+            "Give the address of the PostgreSQL server itself, or of a pool in session mode",
+            UnsupportedError,
+            "Pooler",
+        )
+    else:
+        yield Finding(
+            "the connection goes through a pooler",
+            "It must be in session mode; the address of the server itself is safer",
+        )
+
+
+def _pid(conn: Connection[Any]) -> int:
+    row = conn.execute("select pg_backend_pid()").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _rights(
+    conn: Connection[Any], schema: str, migrations: Sequence[Migration]
+) -> Iterator[Finding]:
+    row = conn.execute(
+        "select has_schema_privilege(n.oid, 'usage'), has_schema_privilege(n.oid, 'create'),"
+        " session_user from pg_namespace n where nspname = %s",
+        [schema],
+    ).fetchone()
+    usage, create, user = row or (False, False, "")
+    if not usage or not create:
+        yield Finding(
+            f"the role {user} may not create tables in the schema {schema}",
+            f'As its owner: grant usage, create on schema "{schema}" to "{user}"',
+            DeniedError,
+            "SchemaPrivilege",
+        )
+    modes: dict[str, set[str]] = {}
+    for migration in migrations:
+        for lock in migration.locks:
+            modes.setdefault(lock.table, set()).add(lock.mode)
+    owned = [table for table, found in modes.items() if found & set(_OWNER_NEEDED)]
+    rows = conn.execute(
+        """
+        select c.relname, pg_get_userbyid(c.relowner),
+               pg_has_role(c.relowner, 'usage'), has_table_privilege(c.oid, 'references')
+          from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = %s and c.relkind in ('r', 'p') and c.relname = any(%s)
+         order by 1
+        """,
+        [schema, list(modes)],
+    )
+    foreign: dict[str, list[str]] = {}
+    for table, owner, ours, references in rows:
+        if not ours and (table in owned or not references):
+            foreign.setdefault(owner, []).append(table)
+    for owner, tables in foreign.items():
+        yield Finding(
+            f"the role {user} does not own {_some(tables)}, which the migrations alter",
+            f'Run as {owner}, or make the role a member: grant "{owner}" to "{user}"',
+            DeniedError,
+            "NotOwner",
+        )
+
+
+def _extensions(conn: Connection[Any], migrations: Sequence[Migration]) -> Iterator[Finding]:
+    for name in sorted({m.extension for m in migrations if m.extension}):
+        row = conn.execute(
+            """
+            select exists (select from pg_extension where extname = %(name)s),
+                   exists (select from pg_available_extensions where name = %(name)s),
+                   (select rolsuper from pg_roles where rolname = current_user)
+                   or has_database_privilege(current_database(), 'create')
+            """,
+            {"name": name},
+        ).fetchone()
+        installed, available, permitted = row or (False, False, False)
+        if installed:
+            continue
+        if not available:
+            yield Finding(
+                f"the extension {name} is not available on the server",
+                "Install PostgreSQL's contrib modules there (postgresql-contrib)",
+                DeniedError,
+                "ExtensionMissing",
+            )
+        elif not permitted or not _trusted(conn, name):
+            yield Finding(
+                f"the extension {name} is not installed and the role may not install it",
+                f"As a superuser, in this database: create extension {name}",
+                DeniedError,
+                "ExtensionDenied",
+            )
+
+
+def _trusted(conn: Connection[Any], name: str) -> bool:
+    row = conn.execute("select rolsuper from pg_roles where rolname = current_user").fetchone()
+    if row and row[0]:
+        return True
+    if conn.info.server_version < 130000:
+        return False
+    row = conn.execute(
+        "select bool_or(trusted) from pg_available_extension_versions where name = %s", [name]
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _blockers(
+    conn: Connection[Any], schema: str, migrations: Sequence[Migration]
+) -> Iterator[Finding]:
+    tables = sorted({lock.table for migration in migrations for lock in migration.locks})
+    for who, names in blockers(conn, schema, tables):
+        yield Finding(
+            f"{who} holds {_some(names)}",
+            "The migrations wait for it in short tries; end it if it is idle (pg_terminate_backend)",
+        )
+
+
+def blockers(
+    conn: Connection[Any], schema: str, tables: Sequence[str]
+) -> list[tuple[str, list[str]]]:
+    """Return the sessions, described, that hold locks on *tables* in transactions older than 5 s."""
+    rows = conn.execute(
+        """
+        select a.pid, coalesce(a.application_name, ''), coalesce(a.state, ''),
+               extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.backend_start))::bigint,
+               array_agg(distinct c.relname::text)
+          from pg_locks l
+          join pg_class c on c.oid = l.relation
+          join pg_namespace n on n.oid = c.relnamespace
+          join pg_stat_activity a on a.pid = l.pid
+         where n.nspname = %s and c.relname = any(%s) and l.granted and l.pid <> pg_backend_pid()
+           and l.database = (select oid from pg_database where datname = current_database())
+           and clock_timestamp() - coalesce(a.xact_start, a.backend_start) > interval '5 s'
+         group by 1, 2, 3, 4 order by 4 desc
+        """,
+        [schema, list(tables)],
+    )
+    return [
+        (f"pid {pid} ({application or 'unnamed'}, {state or 'state not visible'}, {age} s)", names)
+        for pid, application, state, age, names in rows
+    ]
+
+
+def rows(conn: Connection[Any], schema: str, checks: Iterable[Check]) -> Iterator[Finding]:
+    """Find the rows on which a migration would fail.
+
+    A check that names a table or column which is not there yet has no rows to find.
+    """
+    for check in checks:
+        query = sql.SQL(
+            "select count(*), (array_agg(key::text order by key))[1:5] from ({}) found (key)"
+        ).format(sql.SQL(check.rows))
+        try:
+            with conn.transaction():
+                conn.execute(_path(schema))
+                row = conn.execute(query).fetchone()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+            continue
+        except psycopg.errors.InsufficientPrivilege:
+            yield Finding(
+                f"{check.table} may not be read, so its rows were not checked",
+                f'As its owner: grant select on "{schema}"."{check.table}"',
+            )
+            continue
+        count, keys = row or (0, None)
+        if count:
+            yield Finding(
+                f"{check.table}: {count} {'row' if count == 1 else 'rows'} {check.says}",
+                check.mend,
+                RefusedError,
+                "RowsInTheWay",
+                tuple(keys or ()),
+            )
+
+
+def _path(schema: str) -> sql.Composed:
+    return sql.SQL("set local search_path to {}").format(sql.Identifier(schema))
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more tables"

@@ -1,0 +1,106 @@
+"""Pure: which version, or versions, the names in a ledger prove."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a ledger says of the database it is in."""
+
+    versions: tuple[Version, ...]
+    """The versions whose set it holds, ascending; empty: no version, so the ledger is partial."""
+    flags: Mapping[str, bool]
+    """Flags as the ledger shows them; one that left no trace is not named."""
+    applied: tuple[str, ...]
+    """Medusa's own names, in ledger order, each once."""
+    foreign: tuple[str, ...]
+    """Names of plugins and of the shop itself."""
+    doubled: tuple[str, ...]
+    """Names with more than one row, which races of Medusa's own tool leave behind."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether none of Medusa's migrations was applied."""
+        return not self.applied
+
+    @property
+    def partial(self) -> bool:
+        """Whether the names belong together in no version."""
+        return bool(self.applied) and not self.versions
+
+    @property
+    def oldest(self) -> Version | None:
+        """The lowest version it can be at."""
+        return self.versions[0] if self.versions else None
+
+    @property
+    def latest(self) -> Version | None:
+        """The highest version it can be at."""
+        return self.versions[-1] if self.versions else None
+
+
+def prove(catalog: Catalog, names: Iterable[str]) -> Proof:
+    """Return what *names*, a ledger in its order, proves.
+
+    A version is proven where everything it runs is applied and nothing is applied that came later.
+    Versions whose default flags explain the ledger win over those that need a flag set by hand.
+    """
+    rows = list(names)
+    applied = tuple(name for name in dict.fromkeys(rows) if catalog.knows(name))
+    have = frozenset(applied)
+    by_default: list[Version] = []
+    by_hand: list[Version] = []
+    if have:
+        for version in catalog.versions:
+            if not have <= catalog.ever(version):
+                continue
+            flags = shown_flags(catalog, version, have)
+            if {migration.name for migration in catalog.enabled(version, flags)} <= have:
+                defaults = catalog.defaults(version)
+                usual = all(flags[name] == defaults[name] for name in flags)
+                (by_default if usual else by_hand).append(version)
+    proven = by_default or by_hand
+    flags = dict(shown_flags(catalog, proven[-1], have)) if proven else _on(catalog, have)
+    return Proof(
+        versions=tuple(proven),
+        flags=flags,
+        applied=applied,
+        foreign=tuple(name for name in dict.fromkeys(rows) if not catalog.knows(name)),
+        doubled=tuple(name for name, count in Counter(rows).items() if count > 1),
+    )
+
+
+def shown_flags(catalog: Catalog, version: Version, have: frozenset[str]) -> dict[str, bool]:
+    """Return the flags of *version* as the applied names show them.
+
+    A flag is on where a migration that only it gates is applied; a flag that gates something and
+    left nothing is off; a flag that only gates together with others that are off is not named.
+    """
+    shown: dict[str, bool] = {}
+    for migration in catalog.present(version):
+        gates = catalog.gates(migration, version)
+        if migration.name in have:
+            shown.update(dict.fromkeys(gates, True))
+        elif len(gates) == 1:
+            shown.setdefault(gates[0], False)
+    return shown
+
+
+def newer(catalog: Catalog, applied: Sequence[str], target: Version) -> tuple[str, ...]:
+    """Return the applied names that came only after *target*."""
+    return tuple(name for name in applied if name not in catalog.ever(target))
+
+
+def _on(catalog: Catalog, have: frozenset[str]) -> dict[str, bool]:
+    texts = (catalog.texts[name][-1] for name in have)
+    return {flag: True for text in texts for flag in text.flags}

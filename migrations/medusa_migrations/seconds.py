@@ -1,0 +1,19 @@
+"""Pure: durations as people and Kubernetes write them."""
+
+from __future__ import annotations
+
+import re
+
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse(text: str) -> float:
+    """Return the seconds that `250ms`, `5s`, `1h30m` or `90` spell; raise ValueError else."""
+    text = text.strip()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"{text!r} is not a duration; write 250ms, 5s, 10m or 1h")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)

@@ -1,0 +1,275 @@
+"""Pure: what a person reads on the terminal, or pastes into Markdown."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from medusa_migrations.catalog import DataStep, Migration, Severity
+from medusa_migrations.progress import size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from medusa_migrations.catalog import Catalog, Note
+    from medusa_migrations.observe import Observed
+    from medusa_migrations.plan import Plan
+    from medusa_migrations.report import Done, Report
+    from medusa_migrations.verify import Verdict
+
+WIDTH = 96
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out *rows* under *head* in columns; empty without rows."""
+    if not rows:
+        return ""
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *rows)
+    ]
+    return "\n".join(lines)
+
+
+def duration(seconds: float) -> str:
+    """Spell a duration: `12 ms`, `3.4 s`, `5 min 2 s`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def bullets(lines: Sequence[str], mark: str = "-", indent: str = "  ") -> str:
+    """Lay out *lines* as a list, wrapped."""
+    return "\n".join(
+        textwrap.fill(
+            line, WIDTH, initial_indent=f"{indent}{mark} ", subsequent_indent=f"{indent}  ",
+            break_long_words=False, break_on_hyphens=False,
+        )
+        for line in lines
+    )  # fmt: skip
+
+
+def plan(catalog: Catalog, path: Plan, sizes: Mapping[str, tuple[int, int]], place: str) -> str:
+    """Tell what would happen."""
+    parts = [f"The database is at {place}; wanted is {path.target}."]
+    if path.proof.foreign:
+        parts.append(f"{len(path.proof.foreign)} migrations of plugins or the shop are left alone.")
+    if path.nothing:
+        parts.append("Nothing to do.")
+    for step in path.steps:
+        parts.append(
+            f"\nStep to {step.target}: {count(len(step.migrations), 'migration')}, "
+            f"{count(len(step.data_steps), 'data step')}\n"
+        )
+        parts.append(
+            table(
+                ("", "RUNS", "OF", "LOCKS TABLES THAT ARE THERE"),
+                [
+                    (
+                        str(number),
+                        item.name,
+                        str(item.version or "shop"),
+                        _locks(item, sizes),
+                    )
+                    for number, item in enumerate(step.items, 1)
+                ],
+            )
+        )
+    rewritten = _rewritten(path, sizes)
+    if rewritten:
+        parts.append(
+            f"\nRewritten tables need up to {size(sum(rewritten.values()))} more disk while it runs: "
+            + ", ".join(f"{name} ({size(amount)})" for name, amount in rewritten.items())
+            + "."
+        )
+    if path.assumed_done:
+        names = ", ".join(step.name for step in path.assumed_done)
+        parts.append(
+            f"\nCounted as done before: {names}. To run one all the same: --data-step NAME"
+        )
+    if path.notes:
+        parts.append("\n" + notes(path.notes))
+    if path.maybe_notes:
+        shown = ", ".join(str(note.version) for note in path.maybe_notes)
+        parts.append(
+            f"\nThe ledger does not tell versions {place} apart; notes that may be behind you already: "
+            f"{shown} (medusa-db notes)."
+        )
+    del catalog
+    return "\n".join(part for part in parts if part)
+
+
+def _locks(item: Migration | DataStep, sizes: Mapping[str, tuple[int, int]]) -> str:
+    if isinstance(item, DataStep):
+        return item.about
+    shown = []
+    for lock in item.locks:
+        if lock.table in sizes:
+            rows, bytes_ = sizes[lock.table]
+            rewrite = ", rewrites it" if lock.rewrite else ""
+            shown.append(f"{lock.table}: {lock.mode}{rewrite} ({rows} rows, {size(bytes_)})")
+    return "; ".join(shown)
+
+
+def _rewritten(path: Plan, sizes: Mapping[str, tuple[int, int]]) -> dict[str, int]:
+    return {
+        lock.table: sizes[lock.table][1]
+        for item in path.items
+        if isinstance(item, Migration)
+        for lock in item.locks
+        if lock.rewrite and lock.table in sizes
+    }
+
+
+def notes(found: Sequence[Note]) -> str:
+    """Tell what the upgrade guides ask, for a terminal."""
+    parts = []
+    for note in found:
+        head = f"{note.version}  {note.severity.upper()}  {note.summary}"
+        parts.append(textwrap.fill(head, WIDTH, subsequent_indent="  "))
+        if note.reason:
+            parts.append(
+                textwrap.fill(note.reason, WIDTH, initial_indent="  ", subsequent_indent="  ")
+            )
+        for title, lines in (("before", note.before), ("after", note.after)):
+            if lines:
+                parts.append(f"  {title}:")
+                parts.append(bullets(lines, indent="    "))
+        for command in note.commands:
+            parts.append(f"  {command.when}:\n    $ {command.run}")
+        if note.older_servers_break:
+            parts.append(f"  Servers older than {note.version} stop working after this.")
+        for related in note.related:
+            parts.append(
+                bullets(
+                    [f"{related.package} {related.version}: {related.summary} {related.url}"], "*"
+                )
+            )
+        if note.url:
+            parts.append(f"  {note.url}")
+        parts.append("")
+    return "\n".join(parts).rstrip()
+
+
+def notes_markdown(found: Sequence[Note]) -> str:
+    """Tell what the upgrade guides ask, as Markdown."""
+    parts = []
+    for note in found:
+        parts.append(f"## {note.version} ({note.severity})\n\n{note.summary}\n")
+        if note.reason:
+            parts.append(f"{note.reason}\n")
+        for title, lines in (("Before", note.before), ("After", note.after)):
+            if lines:
+                parts.append(f"**{title}**\n\n" + "\n".join(f"- {line}" for line in lines) + "\n")
+        for command in note.commands:
+            parts.append(f"{command.when}:\n\n    {command.run}\n")
+        if note.older_servers_break:
+            parts.append(f"**Servers older than {note.version} stop working after this.**\n")
+        if note.related:
+            lines = [f"- {r.package} {r.version}: {r.summary} <{r.url}>" for r in note.related]
+            parts.append("**Related**\n\n" + "\n".join(lines) + "\n")
+        if note.url:
+            parts.append(f"<{note.url}>\n")
+    return "\n".join(parts).rstrip()
+
+
+def report(found: Report, notes_found: Sequence[Note] = ()) -> str:
+    """Tell what a run did."""
+    if found.state == "nothing":
+        parts = [f"Nothing to do: the database is at {found.after}, wanted was {found.target}."]
+    else:
+        parts = []
+        if found.migrations:
+            parts.append(_slowest("MIGRATION", found.migrations))
+        if found.data_steps:
+            rows = [(d.name, str(d.rows), duration(d.seconds)) for d in found.data_steps]
+            parts.append("\n" + table(("DATA STEP", "ROWS", "TOOK"), rows))
+        if notes_found:
+            asked = [note for note in notes_found if note.severity is not Severity.INFO]
+            parts.append(
+                f"\nCrossed {count(len(notes_found), 'note')} of the upgrade guides, "
+                f"{len(asked)} ask something of you"
+                + (f" ({', '.join(str(note.version) for note in asked)})" if asked else "")
+                + f": medusa-db notes --from {found.before.split(' ')[-1]} --to {found.target}"
+            )
+        verified = {True: "verified", False: "NOT verified", None: "not verified"}[found.verified]
+        parts.append(
+            f"\nFrom {found.before} to {found.after}: {count(len(found.migrations), 'migration')} in "
+            f"{duration(found.seconds)}, {verified}."
+        )
+    for title, lines in (
+        ("Warnings", found.warnings),
+        ("Waiting", [f"{name}: run the same command again later" for name in found.deferred]),
+        ("Drift", found.drift),
+    ):
+        if lines:
+            parts.append(f"\n{title}:\n{bullets(lines)}")
+    if found.foreign:
+        parts.append(f"\n{count(len(found.foreign), 'object')} of plugins or the shop left alone.")
+    if found.history.startswith("off"):
+        parts.append(f"\nNo history is kept: {found.history.removeprefix('off: ')}.")
+    return "\n".join(parts).lstrip("\n")
+
+
+def _slowest(title: str, done: Sequence[Done], most: int = 8) -> str:
+    shown = done if len(done) <= most else sorted(done, key=lambda d: -d.seconds)[:most]
+    text = table((title, "TOOK"), [(entry.name, duration(entry.seconds)) for entry in shown])
+    rest = len(done) - len(shown)
+    return text + (f"\nand {rest} more, each faster" if rest else "")
+
+
+def status(catalog: Catalog, observed: Observed, waits: Sequence[str]) -> str:
+    """Tell where the database is."""
+    proof = observed.proof
+    rows = [("version", observed.place(catalog)), ("schema", observed.schema)]
+    rows.append(("migrations", f"{len(proof.applied)} of Medusa, {len(proof.foreign)} of others"))
+    flags = ", ".join(f"{name} {'on' if on else 'off'}" for name, on in sorted(proof.flags.items()))
+    rows.append(("flags", flags or "none shown"))
+    if proof.doubled:
+        rows.append(("doubled rows", ", ".join(proof.doubled)))
+    if waits:
+        rows.append(("data steps waiting", ", ".join(waits)))
+    width = max(len(name) for name, _ in rows)
+    parts = ["\n".join(f"{name.ljust(width)}  {value}" for name, value in rows)]
+    if observed.runs:
+        history = [
+            (
+                run.started_at.strftime("%Y-%m-%d %H:%M:%S"),
+                run.from_version,
+                run.to_version,
+                str(len(run.migrations)),
+                duration((run.finished_at - run.started_at).total_seconds()),
+                run.by_whom,
+            )
+            for run in observed.runs[:10]
+        ]
+        head = ("STARTED", "FROM", "TO", "MIGRATIONS", "TOOK", "BY")
+        parts.append("\n" + table(head, history))
+    return "\n".join(parts)
+
+
+def verdict(found: Verdict, target: str) -> str:
+    """Tell what verification found."""
+    parts = []
+    if found.ok:
+        parts.append(f"The schema is that of {target}.")
+    else:
+        parts.append(f"The schema differs from that of {target}:\n{bullets(found.drift)}")
+    if found.variant:
+        parts.append(
+            "As an upgrade by Medusa's own tool leaves it (allowed):\n" + bullets(found.variant)
+        )
+    if found.foreign:
+        parts.append(
+            f"{count(len(found.foreign), 'object')} of plugins or the shop (allowed):\n"
+            + bullets(found.foreign)
+        )
+    return "\n".join(parts)
+
+
+def count(number: int, what: str) -> str:
+    """Spell a count: `1 migration`, `3 migrations`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

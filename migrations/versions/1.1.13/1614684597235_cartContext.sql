@@ -1,0 +1,3 @@
+-- A cart remembers where it came from.
+
+alter table "cart" add column "context" jsonb;

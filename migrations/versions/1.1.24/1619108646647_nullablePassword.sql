@@ -1,0 +1,3 @@
+-- A user can exist without a password, for stores that log in elsewhere.
+
+alter table "user" alter column "password_hash" drop not null;

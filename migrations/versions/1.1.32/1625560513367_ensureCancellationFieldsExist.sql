@@ -1,0 +1,5 @@
+-- Returns and swaps can be canceled.
+
+alter type "return_status_enum" add value 'canceled';
+
+alter table "swap" add column "canceled_at" timestamp with time zone;

@@ -1,0 +1,5 @@
+-- Orders and products remember their id in an external system.
+
+alter table "order" add column "external_id" character varying;
+
+alter table "product" add column "external_id" character varying;

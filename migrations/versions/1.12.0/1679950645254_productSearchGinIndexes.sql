@@ -1,0 +1,8 @@
+-- Searching for part of a title, description or SKU uses an index.
+-- extension: pg_trgm
+
+create index "idx_gin_product_description" on "product" using gin ("description" gin_trgm_ops) where "deleted_at" is null;
+create index "idx_gin_product_title" on "product" using gin ("title" gin_trgm_ops) where "deleted_at" is null;
+create index "idx_gin_product_collection" on "product_collection" using gin ("title" gin_trgm_ops) where "deleted_at" is null;
+create index "idx_gin_product_variant_sku" on "product_variant" using gin ("sku" gin_trgm_ops) where "deleted_at" is null;
+create index "idx_gin_product_variant_title" on "product_variant" using gin ("title" gin_trgm_ops) where "deleted_at" is null;

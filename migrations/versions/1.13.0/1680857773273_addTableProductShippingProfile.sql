@@ -1,0 +1,15 @@
+-- The shipping profile of a product moves from the product to a table of its own.
+
+create table "product_shipping_profile" (
+  "profile_id" text not null,
+  "product_id" text not null
+);
+
+insert into "product_shipping_profile" ("profile_id", "product_id")
+select "profile_id", "id" from "product";
+
+create unique index "idx_product_shipping_profile_profile_id_product_id_unique" on "product_shipping_profile" ("profile_id", "product_id");
+create index "idx_product_shipping_profile_product_id" on "product_shipping_profile" ("product_id");
+create index "idx_product_shipping_profile_profile_id" on "product_shipping_profile" ("profile_id");
+
+alter table "product" drop column "profile_id";

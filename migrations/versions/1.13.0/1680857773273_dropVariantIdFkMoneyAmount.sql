@@ -1,0 +1,3 @@
+-- Prices can belong to variants that live outside the core tables.
+
+alter table "money_amount" drop constraint "FK_17a06d728e4cfbc5bd2ddb70af0";

@@ -1,0 +1,11 @@
+-- A line item names its product itself and no longer depends on the variant.
+-- flag: medusa_v2
+
+alter table "line_item"
+  drop constraint "FK_5371cbaa3be5200f373d24e3d5b",
+  add column "product_id" text;
+
+update "line_item"
+   set "product_id" = "product_variant"."product_id"
+  from "product_variant"
+ where "product_variant"."id" = "line_item"."variant_id";

@@ -1,0 +1,7 @@
+-- The shipping profile of a product has dates of creation, change and deletion.
+-- flag: medusa_v2
+
+alter table "product_shipping_profile"
+  add column "created_at" timestamp with time zone not null default now(),
+  add column "updated_at" timestamp with time zone not null default now(),
+  add column "deleted_at" timestamp with time zone;

@@ -1,0 +1,3 @@
+-- Categories have metadata.
+
+alter table "product_category" add column "metadata" jsonb;

@@ -1,0 +1,4 @@
+-- A price list may be without a name.
+-- flag: medusa_v2
+
+alter table "price_list" alter column "name" drop not null;

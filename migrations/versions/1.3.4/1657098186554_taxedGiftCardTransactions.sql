@@ -1,0 +1,5 @@
+-- Gift card payments record whether and at which rate they were taxed.
+
+alter table "gift_card_transaction"
+  add column "is_taxable" boolean,
+  add column "tax_rate" real;

@@ -1,0 +1,18 @@
+-- A batch job made in the shape of 1.1.65 to 1.3.2 gets a date for each of its states and belongs
+-- to a user; its old status and creator are dropped.
+-- when: column batch_job.status
+
+alter table "batch_job"
+  drop column "status",
+  drop column "created_by",
+  add column "dry_run" boolean not null default false,
+  add column "pre_processed_at" timestamp with time zone,
+  add column "processing_at" timestamp with time zone,
+  add column "confirmed_at" timestamp with time zone,
+  add column "completed_at" timestamp with time zone,
+  add column "canceled_at" timestamp with time zone,
+  add column "failed_at" timestamp with time zone,
+  add column "created_by" character varying,
+  add constraint "FK_cdf30493ba1c9ef207e1e80c10a" foreign key ("created_by") references "user" ("id");
+
+drop type "batch_job_status_enum";

@@ -1,0 +1,2 @@
+-- Countries and currencies are known by their codes, ready to be given to regions.
+-- rows: country, currency

@@ -1,0 +1,3 @@
+-- A cart has at most one payment session per provider.
+
+create unique index "UniqPaymentSessionCartIdProviderId" on "payment_session" ("cart_id", "provider_id");

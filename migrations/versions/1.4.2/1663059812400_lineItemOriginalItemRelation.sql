@@ -1,0 +1,10 @@
+-- Items of an order edit point to the items they replace.
+-- flag: order_editing
+
+alter table "line_item"
+  add column "original_item_id" character varying,
+  add column "order_edit_id" character varying,
+  add constraint "line_item_order_edit_fk" foreign key ("order_edit_id") references "order_edit" ("id"),
+  add constraint "line_item_original_item_fk" foreign key ("original_item_id") references "line_item" ("id");
+
+create unique index "unique_li_original_item_id_order_edit_id" on "line_item" ("order_edit_id", "original_item_id") where "original_item_id" is not null and "order_edit_id" is not null;

@@ -1,0 +1,7 @@
+-- Categories have an order below their parent.
+
+alter table "product_category"
+  add column "rank" integer not null default 0,
+  add constraint "product_category_rank_check" check ("rank" >= 0);
+
+create unique index "UniqProductCategoryParentIdRank" on "product_category" ("parent_category_id", "rank");

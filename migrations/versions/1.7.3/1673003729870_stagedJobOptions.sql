@@ -1,0 +1,3 @@
+-- Events waiting to be sent carry options, such as a delay.
+
+alter table "staged_job" add column "options" jsonb not null default '{}';

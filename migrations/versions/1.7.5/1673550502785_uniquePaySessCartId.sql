@@ -1,0 +1,5 @@
+-- Payment sessions without a cart no longer count for the one-per-provider rule.
+
+drop index "UniqPaymentSessionCartIdProviderId";
+
+create unique index "UniqPaymentSessionCartIdProviderId" on "payment_session" ("cart_id", "provider_id") where "cart_id" is not null;

@@ -1,0 +1,3 @@
+-- Adjustments of line items may have decimals.
+
+alter table "line_item_adjustment" alter column "amount" type numeric;

@@ -1,0 +1,4 @@
+-- Sales channels have metadata.
+-- flag: sales_channels
+
+alter table "sales_channel" add column "metadata" jsonb;

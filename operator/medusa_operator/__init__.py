@@ -1,0 +1,1 @@
+"""The Kubernetes side: follows `MedusaDatabase` resources; never opens a database connection."""

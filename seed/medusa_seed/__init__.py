@@ -1,0 +1,1 @@
+"""The seeder: fills a shop from Medusa's seed document."""
