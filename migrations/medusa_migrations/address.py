@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from medusa_migrations.errors import UnsupportedError, UsageError
 
 _SCHEMES = ("postgres", "postgresql")
+_EXAMPLE = "postgres://user@host:5432/shop"
+_ENCODE = (
+    "a password with characters such as / @ % or a space must be percent-encoded (%2F %40 %25 %20)"
+)
+_URL = re.compile(r"([A-Za-z][\w+.-]*)://")
+_HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(:\d{0,5})?")
+_PAIR = re.compile(r"\s*(\w+)\s*=\s*('(?:\\.|[^'\\])*'|(?:\\.|[^\s'\\])*)(?=\s|$)", re.DOTALL)
+_SHOWN_KEYS = ("host", "hostaddr", "port", "dbname", "user", "service")
 _SECRET = re.compile(
-    r"(?i)(://[^:/@\s]*:)[^@\s]*@|(\b(?:password|sslpassword)\s*=\s*)('[^']*'|[^\s&]+)"
+    r"(?i)(://[^:/@\s]*:)[^@\s]*@"
+    r"|(\b(?:password|sslpassword)\s*=\s*)('(?:\\.|[^'\\])*'?|[^\s&]+)"
 )
 
 
@@ -29,7 +38,13 @@ class Address:
     @property
     def shown(self) -> str:
         """The address without its password and its parameters."""
-        return redact(self.url.partition("?")[0])
+        if not _URL.match(self.url):
+            pairs = dict(_PAIR.findall(self.url))
+            return " ".join(f"{key}={pairs[key]}" for key in _SHOWN_KEYS if key in pairs)
+        scheme, user, hosts, rest = _parts(self.url)
+        name, colon, _ = user.partition(":")
+        who = f"{name}{':***' if colon else ''}@" if user else ""
+        return f"{scheme}://{who}{hosts}{rest.partition('?')[0]}"
 
 
 def parse(text: str) -> Address:
@@ -40,30 +55,28 @@ def parse(text: str) -> Address:
     """
     text = text.strip()
     if not text:
-        raise UsageError("the database URL is empty; it looks like postgres://user@host:5432/shop")
-    if "://" not in text:
-        if "=" in text:
-            return Address(text, schema=None)
-        if re.match(r"(?i)sqlite|.*\.(db|sqlite3?)$|file:", text):
-            raise _other_database("sqlite")
+        raise UsageError(f"the database URL is empty; it looks like {_EXAMPLE}")
+    found = _URL.match(text)
+    if found is None:
+        return _keywords(text)
+    if found[1].lower() not in _SCHEMES:
+        raise _other_database(found[1].lower())
+    _, _, hosts, rest = _parts(text)
+    path, _, query = rest.partition("?")
+    if "@" in hosts + path or not all(_HOST.fullmatch(host) for host in hosts.split(",")):
         raise UsageError(
-            "the database URL has no scheme; it looks like postgres://user@host:5432/shop"
+            f"the database URL cannot be read: its host or port is malformed; it looks like "
+            f"{_EXAMPLE}, and {_ENCODE}"
         )
-    scheme = text.partition("://")[0].lower()
-    if scheme not in _SCHEMES:
-        raise _other_database(scheme)
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError as exc:
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
         raise UsageError(
-            "the database URL cannot be read: its host or port is malformed (a password with "
-            "characters such as / ? # @ must be percent-encoded)"
-        ) from exc
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    schema = next((value for key, value in reversed(pairs) if key == "schema"), None)
-    kept = [(key, value) for key, value in pairs if key != "schema"]
-    return Address(urlunsplit(parts._replace(query=urlencode(kept))), schema or None)
+            f"the database URL cannot be read: a % in it is not followed by two digits; {_ENCODE}"
+        )
+    pairs = [pair for pair in query.split("&") if pair]
+    named = [pair.partition("=")[2] for pair in pairs if pair.startswith("schema=")]
+    kept = "&".join(pair for pair in pairs if not pair.startswith("schema="))
+    url = text.removesuffix(f"?{query}") + (f"?{kept}" if kept else "")
+    return Address(url, unquote(named[-1]) or None if named else None)
 
 
 def redact(text: str) -> str:
@@ -71,9 +84,35 @@ def redact(text: str) -> str:
     return _SECRET.sub(lambda m: f"{m[1]}***@" if m[1] else f"{m[2]}***", text)
 
 
+def _parts(url: str) -> tuple[str, str, str, str]:
+    """Cut *url* where libpq does: scheme, user and password, hosts, and the rest from its / or ?.
+
+    The first @ before any / ends the password, which may so hold ? and #.
+    """
+    scheme, _, body = url.partition("://")
+    before, at, behind = body.partition("@")
+    if not at or "/" in before:
+        before, behind = "", body
+    hosts = re.split(r"[/?]", behind, maxsplit=1)[0]
+    return scheme, before, hosts, behind[len(hosts) :]
+
+
+def _keywords(text: str) -> Address:
+    if "=" in text:
+        if _PAIR.sub("", text).strip():
+            raise UsageError(
+                "the database URL has no scheme and is no list of key=value pairs either; it looks "
+                f"like {_EXAMPLE}"
+            )
+        return Address(text, schema=None)
+    if re.match(r"(?i)sqlite|.*\.(db|sqlite3?)$|file:", text):
+        raise _other_database("sqlite")
+    raise UsageError(f"the database URL has no scheme; it looks like {_EXAMPLE}")
+
+
 def _other_database(scheme: str) -> UnsupportedError:
     return UnsupportedError(
         f"{scheme} is not supported, only PostgreSQL is: Medusa's migrations need it. "
-        "Give a URL such as postgres://user@host:5432/shop",
+        f"Give a URL such as {_EXAMPLE}",
         reason="NotPostgreSQL",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -193,6 +192,8 @@ class Catalog:
     """By name: from which version on it belongs to the set (True) or was withdrawn (False)."""
     data_steps: tuple[DataStep, ...]
     notes: tuple[Note, ...]
+    _ever: dict[Version, frozenset[str]] = field(default_factory=dict, repr=False)
+    _present: dict[Version, tuple[Migration, ...]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def versions(self) -> tuple[Version, ...]:
@@ -214,7 +215,11 @@ class Catalog:
 
     def ever(self, version: Version) -> frozenset[str]:
         """Return the names of all migrations that came with *version* or earlier, withdrawn or not."""
-        return frozenset(name for name in self.texts if self.first_version(name) <= version)
+        if version not in self._ever:
+            self._ever[version] = frozenset(
+                name for name in self.texts if self.first_version(name) <= version
+            )
+        return self._ever[version]
 
     def defaults(self, version: Version) -> dict[str, bool]:
         """Return each flag's default in *version*."""
@@ -229,14 +234,16 @@ class Catalog:
         texts = self.texts[name]
         return next((t for t in reversed(texts) if t.version and t.version <= version), texts[0])
 
-    def present(self, version: Version) -> list[Migration]:
+    def present(self, version: Version) -> tuple[Migration, ...]:
         """Return the set of *version* in its order, gated migrations included."""
-        found = [
-            self.text(name, version)
-            for name, events in self.membership.items()
-            if _last(events, version)
-        ]
-        return sorted(found, key=lambda migration: migration.order)
+        if version not in self._present:
+            found = (
+                self.text(name, version)
+                for name, events in self.membership.items()
+                if _last(events, version)
+            )
+            self._present[version] = tuple(sorted(found, key=lambda migration: migration.order))
+        return self._present[version]
 
     def enabled(self, version: Version, flags: Mapping[str, bool]) -> list[Migration]:
         """Return the migrations that *version* runs with *flags*, in its order.
@@ -279,8 +286,8 @@ def membership(
 
 
 def _last(events: Sequence[tuple[Version, bool]], version: Version) -> bool:
-    present = False
-    for since, value in itertools.takewhile(lambda event: event[0] <= version, events):
-        present = value
-        del since
-    return present
+    found = False
+    for since, joined in events:
+        if since <= version:
+            found = joined
+    return found

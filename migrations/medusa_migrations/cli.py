@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from medusa_migrations import __version__
 
@@ -203,18 +203,25 @@ def _add(command: Any, name: str, **options: Any) -> None:
 
 
 def _from_environment(twin: str, given: str, options: dict[str, Any]) -> dict[str, Any]:
+    from medusa_migrations import values  # noqa: PLC0415  see the module's docstring
+
     convert: Callable[[str], Any] = options.get("type", str)
     try:
         if options.get("action") == "store_true":
-            return {"default": truth(given)}
+            return {"default": values.truth(given)}
         if options.get("action") == "append":
             return {"default": [convert(part) for part in given.split(",") if part]}
-        if given not in options.get("choices", (given,)):
-            raise argparse.ArgumentTypeError(f"choose from {', '.join(options['choices'])}")
-        return {"default": convert(given), "required": False}
-    except argparse.ArgumentTypeError as exc:
-        sys.stderr.write(f"medusa-db: error: the environment variable {twin}: {exc}\n")
-        raise SystemExit(2) from exc
+        value = convert(given)
+    except (ValueError, argparse.ArgumentTypeError) as exc:
+        _refuse(twin, str(exc))
+    if value not in options.get("choices", (value,)):
+        _refuse(twin, f"{given!r} is none of {', '.join(options['choices'])}")
+    return {"default": value, "required": False}
+
+
+def _refuse(twin: str, why: str) -> NoReturn:
+    sys.stderr.write(f"medusa-db: error: the environment variable {twin}: {why}\n")
+    raise SystemExit(2)
 
 
 def version(text: str) -> Version:
@@ -229,20 +236,9 @@ def version(text: str) -> Version:
 
 def duration(text: str) -> float:
     """Convert an option's value to seconds."""
-    from medusa_migrations import seconds  # noqa: PLC0415  see the module's docstring
+    from medusa_migrations import values  # noqa: PLC0415  see the module's docstring
 
     try:
-        return seconds.parse(text)
+        return values.duration(text)
     except ValueError as exc:
         raise argparse.ArgumentTypeError(str(exc)) from exc
-
-
-def truth(text: str) -> bool:
-    """Convert `true` and `false` as Medusa's own environment variables spell them."""
-    match text.strip().lower():
-        case "true" | "1" | "yes" | "on":
-            return True
-        case "false" | "0" | "no" | "off" | "":
-            return False
-        case _:
-            raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")

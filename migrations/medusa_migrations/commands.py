@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations import address as addresses
-from medusa_migrations import catalog_files, cli, text
+from medusa_migrations import catalog_files, text, values
 from medusa_migrations.errors import (
     Interrupted,
     NotYetError,
@@ -146,7 +146,7 @@ def _plan(args: argparse.Namespace) -> int:
     with _connected(args, "plan") as (conn, address):
         observed = _observe(args, conn, address, catalog)
         observe.refuse_unledgered(catalog, observed)
-        path = plan(catalog, observed.proof, request, own_applied=observed.proof.foreign)
+        path = plan(catalog, observed.proof, request, at=observed.at)
         if args.sql:
             print(plan_sql.script(conn, observed, path))  # noqa: T201
             return 0
@@ -453,8 +453,8 @@ def flags(catalog: Catalog, given: list[str], environment: Mapping[str, str]) ->
 
 def _truth(value: str, where: str) -> bool:
     try:
-        return cli.truth(value)
-    except argparse.ArgumentTypeError as exc:
+        return values.truth(value)
+    except ValueError as exc:
         raise UsageError(f"{where}: {exc}") from exc
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import re
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -15,6 +16,8 @@ from medusa_migrations import __version__
 from medusa_migrations.address import redact
 from medusa_migrations.errors import (
     DeniedError,
+    FailedError,
+    LockHeldError,
     RunnerError,
     UnreachableError,
     UnsupportedError,
@@ -22,7 +25,7 @@ from medusa_migrations.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from psycopg import Connection
 
@@ -33,14 +36,48 @@ CONNECT_TIMEOUT = 5
 OLDEST_SERVER = 120000
 """PostgreSQL 12: from it on enum values can be added inside a transaction."""
 
-_STARTING = (pg.CannotConnectNow, pg.TooManyConnections, pg.AdminShutdown, pg.CrashShutdown)
-_ANSWERED_NO = {
-    pg.InvalidPassword: "the password is wrong or missing; check the user and password in the URL",
-    pg.InvalidAuthorizationSpecification: "the server does not let this user in from here; "
-    "check the user in the URL, pg_hba.conf and whether TLS is wanted",
-    pg.InvalidCatalogName: "there is no such database; create it first (createdb), or check the URL",
-    pg.InsufficientPrivilege: "the user may not connect to this database; grant it CONNECT",
+_SETTINGS = {
+    # what a role or a database may have set for the shop must not decide over a migration
+    "statement_timeout": "0",
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",
+    "default_transaction_isolation": "read committed",
+    "datestyle": "ISO",
+    "standard_conforming_strings": "on",
+    "quote_all_identifiers": "off",
+    # a look at a table that somebody has locked ends; a run sets its own for each transaction
+    "lock_timeout": "10s",
+    # a runner that is frozen or gone gives its locks back to the shop
+    "idle_in_transaction_session_timeout": "60s",
 }
+_CHECK_CLIENT = ("client_connection_check_interval", "2s")
+"""By it the server notices in the midst of a statement that we are gone; not on every platform."""
+
+_AGAIN = (
+    ("the database system is", "it is starting, stopping or recovering, try again"),
+    ("too many clients", "raise max_connections, end idle sessions, or try again"),
+    ("too many connections", "raise the limit, end idle sessions, or try again"),
+    ("remaining connection slots", "raise max_connections, end idle sessions, or try again"),
+    ("no more connections allowed", "raise the pooler's limits, or try again"),
+    ("query_wait_timeout", "the pooler has no server session to spare, try again"),
+    ("server login", "the pooler does not reach its server, try again"),
+)
+_NO = (
+    ("password authentication failed", "the password is wrong; check user and password in the URL"),
+    ("no password supplied", "the server wants a password; put it into the URL"),
+    ("no pg_hba.conf entry", "the server does not let this user in from here; see its pg_hba.conf"),
+    ("authentication failed", "the server does not let this user in; check the user in the URL"),
+    ("auth failed", "the pooler does not let this user in; check the user in the URL"),
+    ("no such user", "the pooler does not know the user; check the user in the URL"),
+    ("permission denied for database", "grant the user CONNECT on the database"),
+    ("not permitted to log in", "give the role LOGIN, or use another user"),
+    ("no such database", "the pooler does not know the database; check the URL"),
+    ("does not support SSL", "check sslmode in the URL"),
+    ("certificate", "check sslmode and sslrootcert in the URL"),
+    ("SSL error", "check sslmode and sslrootcert in the URL"),
+)
+_MISSING = re.compile(r'(database|role) ".*" does not exist')
+_LOST = ("57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04")
 
 
 def open_(
@@ -48,25 +85,27 @@ def open_(
 ) -> Connection[Any]:
     """Return a connection in autocommit mode, waiting up to *patience* seconds for the server.
 
-    *say* is told, once, what it waits for. Raises UnreachableError, DeniedError, UsageError and
+    With a patience of 0 there is one attempt, of at most CONNECT_TIMEOUT. *say* is told, once, what it waits for. Raises UnreachableError, DeniedError, UsageError and
     UnsupportedError; the messages carry no password.
     """
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + (patience or CONNECT_TIMEOUT)
+    tries_again = patience > 0
     pause, told = 0.2, False
     while True:
         try:
-            conn = psycopg.connect(address.url, autocommit=True, **_parameters(address, command))
+            conn = _connect(address, command, deadline - time.monotonic())
         except psycopg.ProgrammingError as exc:
-            raise UsageError(f"the database URL is not usable: {_sentence(exc)}") from None
+            raise _unusable(exc) from None
         except psycopg.OperationalError as exc:
             failure = _failure(exc, address)
-            if not failure.retryable or time.monotonic() + pause > deadline:
+            over = not tries_again or time.monotonic() + pause > deadline
+            if over or not failure.retryable:
                 raise failure from None  # the original may quote the connection string
             if not told:
                 say(f"waiting up to {patience:g} s for the database: {failure}")
                 told = True
         else:
-            return _checked(conn)
+            return conn
         time.sleep(pause)
         pause = min(pause * 2, 5.0) * random.uniform(0.8, 1.2)  # noqa: S311  jitter, no secret
 
@@ -77,24 +116,93 @@ def application_name(command: str) -> str:
     return f"medusa-db {command} {__version__} {pod}".strip()[:63]
 
 
-@contextmanager
+def is_pooled(conn: Connection[Any]) -> bool:
+    """Return whether a pooler is between: the session it announced is not the one that answers."""
+    return conn.info.backend_pid != backend(conn)
+
+
+def backend(conn: Connection[Any]) -> int:
+    """Return the number of the server process that answers."""
+    row = conn.execute("select pg_backend_pid()").fetchone()
+    return int(row[0]) if row else 0
+
+
+def settle(conn: Connection[Any]) -> None:
+    """Make the session independent of what its role or database has set.
+
+    Only for a session of our own: one that a pooler shares would be given to others like that.
+    """
+    conn.execute(
+        "select set_config(name, %s::jsonb ->> name, false) from pg_settings where name = any(%s)",
+        [psycopg.types.json.Jsonb(_SETTINGS), list(_SETTINGS)],
+    )
+    with contextlib.suppress(pg.InvalidParameterValue, pg.UndefinedObject):
+        conn.execute("select set_config(%s, %s, false)", _CHECK_CLIENT)
+
+
+def is_lost(exc: psycopg.Error) -> bool:
+    """Return whether *exc* says that the session is over, whatever it was doing."""
+    if exc.sqlstate is not None:
+        return exc.sqlstate in _LOST or exc.sqlstate.startswith("08")
+    return isinstance(exc, (psycopg.OperationalError, psycopg.InterfaceError))
+
+
+@contextlib.contextmanager
 def translated(address: Address) -> Iterator[None]:
     """Turn what psycopg raises inside a `with` into an error with an exit code."""
     try:
         yield
-    except pg.InsufficientPrivilege as exc:
-        raise DeniedError(f"{address.shown}: {_sentence(exc)}; grant it to the user") from exc
-    except (psycopg.OperationalError, psycopg.InterfaceError) as exc:
-        raise UnreachableError(
-            f"{address.shown}: the connection was lost: {_sentence(exc)}; run the same command again"
-        ) from exc
     except psycopg.Error as exc:
-        raise RunnerError(f"{address.shown}: {_sentence(exc)} (SQLSTATE {exc.sqlstate})") from exc
+        raise _translation(exc, address) from exc
 
 
-def _parameters(address: Address, command: str) -> dict[str, Any]:
+def _translation(exc: psycopg.Error, address: Address) -> RunnerError:
+    said = f"{address.shown}: {_sentence(exc)}"
+    if is_lost(exc):
+        return UnreachableError(
+            f"{said}: the connection was lost; run the same command again", reason="ConnectionLost"
+        )
+    match exc:
+        case pg.InsufficientPrivilege():
+            return DeniedError(f"{said}; grant it to the user", reason="MissingRight")
+        case pg.ReadOnlySqlTransaction():
+            return DeniedError(
+                f"{said}; give the address of the primary, or a user that may write",
+                reason="ReadOnly",
+            )
+        case pg.LockNotAvailable():
+            return LockHeldError(
+                f"{said}: another session has a table locked; try again, or end that session",
+                reason="TableLocked",
+            )
+        case pg.QueryCanceled():
+            return FailedError(f"{said}; run the same command again", reason="Cancelled")
+        case _:
+            return RunnerError(f"{said} (SQLSTATE {exc.sqlstate})")
+
+
+def _connect(address: Address, command: str, left: float) -> Connection[Any]:
+    parameters = _parameters(address, command, left)
+    conn = psycopg.connect(address.url, autocommit=True, prepare_threshold=None, **parameters)
+    try:
+        found = conn.info.server_version
+        if found < OLDEST_SERVER:
+            raise UnsupportedError(
+                f"the server is PostgreSQL {found // 10000}, and 12 or newer is needed; "
+                "upgrade the server",
+                reason="PostgreSQLTooOld",
+            )
+        if not is_pooled(conn):
+            settle(conn)
+    except BaseException:
+        conn.close()
+        raise
+    return conn
+
+
+def _parameters(address: Address, command: str, left: float) -> Mapping[str, Any]:
     defaults: dict[str, Any] = {
-        "connect_timeout": CONNECT_TIMEOUT,
+        "connect_timeout": max(2, min(CONNECT_TIMEOUT, round(left))),
         "keepalives_idle": 20,
         "keepalives_interval": 5,
         "keepalives_count": 3,
@@ -102,54 +210,45 @@ def _parameters(address: Address, command: str) -> dict[str, Any]:
     }
     given = psycopg.conninfo.conninfo_to_dict(address.url)
     return {key: value for key, value in defaults.items() if key not in given} | {
-        "application_name": application_name(command)
+        "application_name": application_name(command),
+        "client_encoding": "utf-8",  # the texts of migrations are sent as they are
     }
 
 
-def _checked(conn: Connection[Any]) -> Connection[Any]:
-    found = conn.info.server_version
-    if found < OLDEST_SERVER:
-        conn.close()
-        raise UnsupportedError(
-            f"the server is PostgreSQL {found // 10000}, and 12 or newer is needed; upgrade the server",
-            reason="PostgreSQLTooOld",
-        )
-    return conn
+def _unusable(exc: psycopg.ProgrammingError) -> UsageError:
+    """Say what libpq found, and only its words about a parameter: others quote the URL."""
+    found = re.search(r'invalid (?:URI query parameter|connection option)[:]? "\w+"', str(exc))
+    said = f": {found[0]}; leave the parameter out" if found else ", libpq cannot read it"
+    return UsageError(f"the database URL is not usable{said}")
 
 
 def _failure(exc: psycopg.OperationalError, address: Address) -> RunnerError:
+    """Tell failures apart by their words: libpq gives no SQLSTATE while it connects."""
+    text = str(exc)
     where = f"{address.shown}: {_sentence(exc)}"
-    if isinstance(exc, _STARTING):
-        return UnreachableError(f"{where}; it is starting, stopping or full, try again")
-    for kind, advice in _ANSWERED_NO.items():
-        if isinstance(exc, kind):
-            return DeniedError(f"{address.shown}: {advice}")
-    if isinstance(exc, pg.ProtocolViolation) and "startup parameter" in str(exc):
+    for words, advice in _AGAIN:
+        if words in text:
+            return UnreachableError(f"{where}; {advice}")
+    missing = _MISSING.search(text)
+    if missing:
+        advice = "create it first (createdb), or check" if missing[1] == "database" else "check"
+        return DeniedError(f"{where}; {advice} the URL", reason=f"No{missing[1].title()}")
+    for words, advice in _NO:
+        if words in text:
+            return DeniedError(f"{where}; {advice}")
+    if "unsupported startup parameter" in text:
         return UnsupportedError(
             f"{where}; a pooler such as PgBouncer is between. Give the address of the server itself",
             reason="Pooler",
         )
-    return _by_text(str(exc), where)
-
-
-def _by_text(text: str, where: str) -> RunnerError:
-    """Tell failures apart by libpq's words, where the server sent no SQLSTATE."""
-    if "password authentication failed" in text or "no password supplied" in text:
-        return DeniedError(f"{where}; check the user and password in the URL")
-    if "no pg_hba.conf entry" in text or "authentication failed" in text:
-        return DeniedError(f"{where}; the server does not let this user in from here")
-    if "does not exist" in text and "database" in text:
-        return DeniedError(f"{where}; create it first (createdb), or check the URL")
-    if "does not exist" in text and "role" in text:
-        return DeniedError(f"{where}; check the user in the URL")
-    if "permission denied for database" in text:
-        return DeniedError(f"{where}; grant the user CONNECT")
-    if "does not support SSL" in text or "certificate" in text or "SSL error" in text:
-        return DeniedError(f"{where}; check sslmode and sslrootcert in the URL")
+    if exc.pgconn is not None and (exc.pgconn.used_password or exc.pgconn.needs_password):
+        # a server that speaks another language than English, and that we had got as far as
+        return DeniedError(f"{where}; check user, password and database in the URL")
     return UnreachableError(f"{where}; check host and port, and that the server is running")
 
 
 def _sentence(exc: Exception) -> str:
     lines = [line.strip() for line in redact(str(exc)).splitlines() if line.strip()]
     text = lines[0] if lines else type(exc).__name__
-    return text.removeprefix("connection failed: ").rstrip(".")
+    text = text.removeprefix("connection failed: ").rstrip(".")
+    return re.sub(r"^connection to server (at|on socket) .*? failed: ", "", text)

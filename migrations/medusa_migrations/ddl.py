@@ -63,7 +63,9 @@ def _parts(table: str, tokens: tuple[str, ...], opener: str) -> Iterator[tuple[s
         word, before = token.lower(), tokens[at - 1].lower()
         if before == "constraint" and tokens[at - 2].lower() != "drop":
             yield "constraint", table, _unquoted(token)
-        elif (opener == "add" and before == "column" and tokens[at - 2].lower() == "add") or (opener == "(" and depth == 1 and before in ("(", ",") and word != "constraint"):
+        elif (opener == "add" and before == "column" and tokens[at - 2].lower() == "add") or (
+            opener == "(" and depth == 1 and before in ("(", ",") and word != "constraint"
+        ):
             yield "column", table, _unquoted(token)
         depth += (word == "(") - (word == ")")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from medusa_migrations import history, ledger, proof, verify
+from medusa_migrations import version as versions
 from medusa_migrations.errors import DeniedError, RefusedError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from medusa_migrations.history import Run
     from medusa_migrations.ledger import Ledger
     from medusa_migrations.proof import Proof
+    from medusa_migrations.version import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,16 @@ class Observed:
     runs: tuple[Run, ...]
     """Our history of this schema, newest first."""
 
+    @property
+    def at(self) -> Version | None:
+        """The one proven version that our history names; None where it names none."""
+        named = versions.parse(self.runs[0].to_version) if self.runs else None
+        return named if named in self.proof.versions else None
+
     def place(self, catalog: Catalog) -> str:
-        """Say in a few words where the database is: `1.3.0 to 1.3.3`, `empty`, `partial`."""
+        """Say in a few words where the database is: `1.3.2`, `1.3.0 to 1.3.3`, `empty`, `partial`."""
+        if self.at is not None:
+            return str(self.at)
         if self.proof.versions:
             return catalog.spell(self.proof.versions)
         return "empty" if self.proof.empty else "partial"

@@ -10,7 +10,7 @@ from medusa_migrations.errors import RefusedError, UsageError
 from medusa_migrations.proof import Proof, newer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from medusa_migrations.catalog import Catalog, Note
     from medusa_migrations.version import Version
@@ -84,11 +84,10 @@ class Plan:
         return tuple(note for note in self.notes if note.severity is Severity.BREAKING)
 
 
-def plan(
-    catalog: Catalog, proof: Proof, request: Request, *, own_applied: Collection[str] = ()
-) -> Plan:
-    """Return the plan for *request*; *own_applied* are the foreign names of the ledger.
+def plan(catalog: Catalog, proof: Proof, request: Request, *, at: Version | None = None) -> Plan:
+    """Return the plan for *request*.
 
+    A ledger often proves a range of versions; *at* is the one of them that our history names.
     Raises RefusedError where the ledger holds names from after the target (a downgrade), UsageError
     for a data step or a stop that makes no sense.
     """
@@ -97,12 +96,12 @@ def plan(
     flags = kept_flags(catalog, proof, target) | dict(request.flags)
     have = set(proof.applied)
     steps = []
-    behind = proof.latest
+    behind = at or proof.latest
     for stop in _stops(catalog, proof, request):
         pending = [m for m in catalog.enabled(stop, flags) if m.name not in have]
         have |= {migration.name for migration in pending}
         if stop == target:
-            pending += [m for m in request.own if m.name not in own_applied]
+            pending += [m for m in request.own if m.name not in proof.foreign]
             pending.sort(key=lambda migration: migration.order)
         crossed = [] if proof.empty else _crossed(catalog, behind, stop, flags)
         wanted = crossed if request.data_steps else []
@@ -116,14 +115,14 @@ def plan(
         target=target,
         flags=flags,
         steps=tuple(step for step in steps if step.items),
-        notes=() if fresh else tuple(catalog.notes_between(proof.latest, target)),
-        maybe_notes=() if fresh else _inside(catalog, proof, target),
+        notes=() if fresh else tuple(catalog.notes_between(at or proof.latest, target)),
+        maybe_notes=() if fresh or at else _inside(catalog, proof, target),
         assumed_done=()
         if fresh
         else tuple(
             step
             for step in catalog.data_steps
-            if _within(proof, step.version) and all(flags[flag] for flag in step.flags)
+            if not at and _within(proof, step.version) and all(flags[flag] for flag in step.flags)
         ),
     )
 

@@ -94,24 +94,28 @@ def _server(conn: Connection[Any]) -> Iterator[Finding]:
         )
 
 
+def own_session(conn: Connection[Any], address: Address) -> None:
+    """Make sure that the session is ours alone, so that it can hold a lock and settings.
+
+    Comes before the lock is taken: behind a pooler in transaction mode the lock would stay behind
+    on a server session that others use. Raises UnsupportedError there.
+    """
+    findings = list(_pooler(conn, address))
+    raise_for(findings)
+    if findings:
+        connection.settle(conn)
+
+
 def _pooler(conn: Connection[Any], address: Address) -> Iterator[Finding]:
-    """Find a pooler that hands our session to others.
+    """Find a pooler, and one that hands our session to others.
 
     Behind a pooler the process number in the connection's cancellation key is the pooler's
-    invention. Where a second connection is then given the very backend that the first still uses,
-    sessions are shared, and neither a session lock nor `set` means anything.
+    invention. Where our session is answered by several server processes, or a second connection by
+    one of ours, then neither a session lock nor `set` means anything.
     """
-    announced, backend = conn.info.backend_pid, _pid(conn)
-    if announced == backend:
+    if not connection.is_pooled(conn):
         return
-    try:
-        with psycopg.connect(
-            address.url, autocommit=True, connect_timeout=connection.CONNECT_TIMEOUT
-        ) as other:
-            shared = _pid(other) in (backend, _pid(conn))
-    except psycopg.OperationalError:
-        shared = False
-    if shared:
+    if _shared(conn, address):
         yield Finding(
             "a pooler in transaction mode (PgBouncer or alike) is between: it shares one server "
             "session among clients, so the lock that keeps a second run away would not hold",
@@ -126,9 +130,19 @@ def _pooler(conn: Connection[Any], address: Address) -> Iterator[Finding]:
         )
 
 
-def _pid(conn: Connection[Any]) -> int:
-    row = conn.execute("select pg_backend_pid()").fetchone()
-    return int(row[0]) if row else 0
+def _shared(conn: Connection[Any], address: Address, rounds: int = 10) -> bool:
+    ours, others = {connection.backend(conn)}, set()
+    limit = connection.CONNECT_TIMEOUT
+    try:
+        with psycopg.connect(
+            address.url, autocommit=True, connect_timeout=limit, prepare_threshold=None
+        ) as other:
+            for _ in range(rounds):
+                others.add(connection.backend(other))
+                ours.add(connection.backend(conn))
+    except psycopg.OperationalError:  # a pool of one session, which we have
+        pass
+    return len(ours) > 1 or bool(ours & others)
 
 
 def _rights(
@@ -221,7 +235,7 @@ def _blockers(
     conn: Connection[Any], schema: str, migrations: Sequence[Migration]
 ) -> Iterator[Finding]:
     tables = sorted({lock.table for migration in migrations for lock in migration.locks})
-    for who, names in blockers(conn, schema, tables):
+    for who, names in blockers(conn, schema, tables, older_than=5):
         yield Finding(
             f"{who} holds {_some(names)}",
             "The migrations wait for it in short tries; end it if it is idle (pg_terminate_backend)",
@@ -229,29 +243,47 @@ def _blockers(
 
 
 def blockers(
-    conn: Connection[Any], schema: str, tables: Sequence[str]
+    conn: Connection[Any], schema: str, tables: Sequence[str], *, older_than: float = 0
 ) -> list[tuple[str, list[str]]]:
-    """Return the sessions, described, that hold locks on *tables* in transactions older than 5 s."""
+    """Return who, in words, holds locks on *tables* in transactions older than that many seconds.
+
+    The age of another role's transaction is seen only by a member of pg_read_all_stats; where it is
+    not, the session counts as old. A prepared transaction that nobody ended has no session at all.
+    """
     rows = conn.execute(
         """
-        select a.pid, coalesce(a.application_name, ''), coalesce(a.state, ''),
+        with held as (
+          select l.pid, l.virtualtransaction, c.relname::text as name
+            from pg_locks l
+            join pg_class c on c.oid = l.relation
+            join pg_namespace n on n.oid = c.relnamespace
+           where n.nspname = %s and c.relname = any(%s) and l.granted
+             and l.pid is distinct from pg_backend_pid()
+             and l.database = (select oid from pg_database where datname = current_database())
+        )
+        select h.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''), a.state,
                extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.backend_start))::bigint,
-               array_agg(distinct c.relname::text)
-          from pg_locks l
-          join pg_class c on c.oid = l.relation
-          join pg_namespace n on n.oid = c.relnamespace
-          join pg_stat_activity a on a.pid = l.pid
-         where n.nspname = %s and c.relname = any(%s) and l.granted and l.pid <> pg_backend_pid()
-           and l.database = (select oid from pg_database where datname = current_database())
-           and clock_timestamp() - coalesce(a.xact_start, a.backend_start) > interval '5 s'
-         group by 1, 2, 3, 4 order by 4 desc
+               array_agg(distinct h.name)
+          from held h
+          left join pg_stat_activity a on a.pid = h.pid
+         group by 1, 2, 3, 4, 5, h.virtualtransaction
+         order by 5 desc nulls last
         """,
         [schema, list(tables)],
     )
     return [
-        (f"pid {pid} ({application or 'unnamed'}, {state or 'state not visible'}, {age} s)", names)
-        for pid, application, state, age, names in rows
+        (_session(pid, application, user, state, age), names)
+        for pid, application, user, state, age, names in rows
+        if age is None or age >= older_than
     ]
+
+
+def _session(pid: int | None, application: str, user: str, state: str | None, age: int | None) -> str:
+    if pid is None:
+        return "a prepared transaction (see pg_prepared_xacts)"
+    known = [application or "unnamed", f"user {user}" if user else "", state or "state not visible"]
+    known.append("" if age is None else f"{age} s")
+    return f"pid {pid} ({', '.join(filter(None, known))})"
 
 
 def rows(conn: Connection[Any], schema: str, checks: Iterable[Check]) -> Iterator[Finding]:
@@ -268,6 +300,12 @@ def rows(conn: Connection[Any], schema: str, checks: Iterable[Check]) -> Iterato
                 conn.execute(_path(schema))
                 row = conn.execute(query).fetchone()
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+            continue
+        except psycopg.errors.LockNotAvailable:
+            yield Finding(
+                f"{check.table} is locked by another session, so its rows were not checked",
+                "Rows in the way would make the migration fail, which is rolled back",
+            )
             continue
         except psycopg.errors.InsufficientPrivilege:
             yield Finding(

@@ -53,24 +53,24 @@ def prove(catalog: Catalog, names: Iterable[str]) -> Proof:
     """Return what *names*, a ledger in its order, proves.
 
     A version is proven where everything it runs is applied and nothing is applied that came later.
-    Versions whose default flags explain the ledger win over those that need a flag set by hand.
+    Of these count the ones that explain the ledger best: without names that were withdrawn, and
+    with default flags rather than with flags set by hand.
     """
     rows = list(names)
     applied = tuple(name for name in dict.fromkeys(rows) if catalog.knows(name))
     have = frozenset(applied)
-    by_default: list[Version] = []
-    by_hand: list[Version] = []
-    if have:
-        for version in catalog.versions:
-            if not have <= catalog.ever(version):
-                continue
-            flags = shown_flags(catalog, version, have)
-            if {migration.name for migration in catalog.enabled(version, flags)} <= have:
-                defaults = catalog.defaults(version)
-                usual = all(flags[name] == defaults[name] for name in flags)
-                (by_default if usual else by_hand).append(version)
-    proven = by_default or by_hand
-    flags = dict(shown_flags(catalog, proven[-1], have)) if proven else _on(catalog, have)
+    fits: dict[tuple[bool, bool], list[Version]] = {}
+    for version in catalog.versions if have else ():
+        if not have <= catalog.ever(version):
+            continue
+        flags = shown_flags(catalog, version, have)
+        wanted = {migration.name for migration in catalog.enabled(version, flags)}
+        if wanted <= have:
+            defaults = catalog.defaults(version)
+            by_hand = any(flags[name] != defaults[name] for name in flags)
+            fits.setdefault((by_hand, wanted != have), []).append(version)
+    proven = fits[min(fits)] if fits else []
+    flags = shown_flags(catalog, proven[-1], have) if proven else _on(catalog, have)
     return Proof(
         versions=tuple(proven),
         flags=flags,

@@ -7,8 +7,8 @@ import hashlib
 import random
 import threading
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,7 @@ class Options:
 
     schema: str | None = None
     lock_wait: float = 600.0
-    """How long to wait for another run, and for table locks in all."""
+    """How long to wait for another run, and for table locks in all; 0: one try."""
     lock_timeout: float = 5.0
     """How long one try waits for a table lock; the shop queues behind us for that long."""
     statement_timeout: float = 0.0
@@ -92,6 +92,9 @@ class _Run:
     options: Options
     progress: Progress
     report: Report
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _over: threading.Event = field(default_factory=threading.Event)
+    """The time of the whole run is over."""
 
     def run(self) -> None:
         self.report.target = str(self.request.target)
@@ -102,10 +105,8 @@ class _Run:
         if path.nothing and self.options.baseline is None:
             self._finish(observed, path, state="nothing")
             return
-        with (
-            lock.hold(self.conn, wait=self.options.lock_wait, say=self.progress.say),
-            self._deadline(),
-        ):
+        preflight.own_session(self.conn, self.address)
+        with lock.hold(self.conn, wait=self.options.lock_wait, say=self.progress.say):
             observed, path = self._look()  # another run may have done it while we waited
             if self.options.baseline is not None:
                 self._baseline(observed, self.options.baseline)
@@ -114,9 +115,10 @@ class _Run:
                 self._finish(observed, path, state="done" if self.options.baseline else "nothing")
                 return
             self._acknowledged(path)
-            self._preflight(path)
-            for step in path.steps:
-                self._step(observed, path, step)
+            with self._deadline():
+                self._preflight(path)
+                for step in path.steps:
+                    self._step(observed, path, step)
             observed = observe.observe(self.conn, self.catalog, self.report.schema)
             self._finish(observed, path, state="done")
             self._verify(observed)
@@ -128,7 +130,7 @@ class _Run:
         ready, _ = observe.waiting(self.conn, self.catalog, observed)
         asked = (*self.request.asked, *(ready if self.request.data_steps else ()))
         request = dataclasses.replace(self.request, asked=asked)
-        path = plan(self.catalog, observed.proof, request, own_applied=observed.proof.foreign)
+        path = plan(self.catalog, observed.proof, request, at=observed.at)
         return observed, path
 
     def _finish(self, observed: Observed, path: Plan, *, state: str) -> None:
@@ -207,7 +209,7 @@ class _Run:
 
     def _step(self, observed: Observed, path: Plan, step: Step) -> None:
         """Run one step, again where a table lock was not to be had in time."""
-        until = time.monotonic() + (self.options.lock_wait or float("inf"))
+        until = time.monotonic() + self.options.lock_wait
         pause = 1.0
         pending = list(step.items)
         while True:
@@ -233,7 +235,8 @@ class _Run:
                 )  # fmt: skip
             else:
                 return
-            time.sleep(pause)
+            if self._over.wait(pause):
+                raise self._out_of_time()
             pause = min(pause * 2, 30.0) * random.uniform(0.8, 1.2)  # noqa: S311  jitter, no secret
 
     def _keep(self, part: Sequence[Item], done: Sequence[Done]) -> None:
@@ -249,11 +252,11 @@ class _Run:
         self, observed: Observed, path: Plan, step: Step, items: Sequence[Item]
     ) -> list[Done]:
         """Run *items* and their records in one transaction; return what each took."""
-        sizes = live.sizes(self.conn, self.report.schema)
-        self.progress.begin(len(items))
         done: list[Done] = []
         what = str(step.target)
         try:
+            sizes = live.sizes(self.conn, self.report.schema)
+            self.progress.begin(len(items))
             with self.conn.transaction():
                 self._settings()
                 if not observed.ledger.exists and not self.report.migrations:
@@ -356,7 +359,7 @@ class _Run:
             history.Run(
                 schema=self.report.schema,
                 command=self.report.command,
-                started_at=datetime.now(UTC),
+                started_at=self.started,
                 finished_at=datetime.now(UTC),
                 from_version=before,
                 to_version=after,
@@ -397,27 +400,34 @@ class _Run:
         if not self.options.run_timeout:
             yield
             return
-        over = threading.Event()
+        ended = threading.Event()
 
-        def cancel() -> None:
-            over.set()
-            self.conn.cancel_safe(timeout=5)
+        def watch() -> None:
+            if ended.wait(self.options.run_timeout):
+                return
+            self._over.set()
+            while not ended.wait(0.2):  # between two statements there is nothing to cancel
+                with suppress(psycopg.Error):
+                    self.conn.cancel_safe(timeout=5)
 
-        timer = threading.Timer(self.options.run_timeout, cancel)
-        timer.daemon = True
-        timer.start()
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
         try:
             yield
-        except FailedError as exc:
-            if over.is_set():
-                raise FailedError(
-                    f"the run took longer than --run-timeout {self.options.run_timeout:g} s and was "
-                    "rolled back; allow it more, or use --transaction each for very large tables",
-                    reason="RunTimeout",
-                ) from exc
+        except (FailedError, pg.QueryCanceled) as exc:
+            if self._over.is_set():
+                raise self._out_of_time() from exc
             raise
         finally:
-            timer.cancel()
+            ended.set()
+            thread.join()
+
+    def _out_of_time(self) -> FailedError:
+        return FailedError(
+            f"the run took longer than --run-timeout {self.options.run_timeout:g} s and was "
+            "rolled back; allow it more, or use --transaction each for very large tables",
+            reason="RunTimeout",
+        )
 
     def _holders(self, items: Sequence[Item]) -> str:
         tables = sorted({lock_.table for item in items for lock_ in _locks(item)})
@@ -427,7 +437,7 @@ class _Run:
     def _failure(
         self, exc: psycopg.Error, what: str, items: Sequence[Item]
     ) -> FailedError | UnreachableError:
-        if self.conn.broken or self.conn.closed:
+        if self.conn.broken or self.conn.closed or connection.is_lost(exc):
             return UnreachableError(
                 f"{what}: the connection to the database was lost; an open transaction is rolled back "
                 "by the server. Run the same command again, it goes on from what the ledger says",

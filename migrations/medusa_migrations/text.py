@@ -91,7 +91,10 @@ def plan(catalog: Catalog, path: Plan, sizes: Mapping[str, tuple[int, int]], pla
             f"\nCounted as done before: {names}. To run one all the same: --data-step NAME"
         )
     if path.notes:
-        parts.append("\n" + notes(path.notes))
+        parts.append(
+            f"\nThe upgrade guides on the way (medusa-db notes --from {place} --to {path.target}):\n"
+        )
+        parts.append(_asks(path.notes))
     if path.maybe_notes:
         shown = ", ".join(str(note.version) for note in path.maybe_notes)
         parts.append(
@@ -100,6 +103,22 @@ def plan(catalog: Catalog, path: Plan, sizes: Mapping[str, tuple[int, int]], pla
         )
     del catalog
     return "\n".join(part for part in parts if part)
+
+
+def _asks(found: Sequence[Note]) -> str:
+    """Tell in one line a note what it is about, and in full what a breaking one asks before."""
+    lines = []
+    for note in found:
+        lines.append(
+            textwrap.fill(
+                f"{str(note.version).ljust(8)}{note.severity.upper().ljust(10)}{note.summary}",
+                WIDTH,
+                subsequent_indent=" " * 18,
+            )
+        )
+        if note.severity is Severity.BREAKING and note.before:
+            lines.append(bullets(note.before, indent=" " * 18))
+    return "\n".join(lines)
 
 
 def _locks(item: Migration | DataStep, sizes: Mapping[str, tuple[int, int]]) -> str:
@@ -139,7 +158,10 @@ def notes(found: Sequence[Note]) -> str:
                 parts.append(f"  {title}:")
                 parts.append(bullets(lines, indent="    "))
         for command in note.commands:
-            parts.append(f"  {command.when}:\n    $ {command.run}")
+            parts.append(
+                textwrap.fill(command.when, WIDTH, initial_indent="  ", subsequent_indent="  ")
+            )
+            parts.append(f"    $ {command.run}")
         if note.older_servers_break:
             parts.append(f"  Servers older than {note.version} stop working after this.")
         for related in note.related:
@@ -165,12 +187,12 @@ def notes_markdown(found: Sequence[Note]) -> str:
             if lines:
                 parts.append(f"**{title}**\n\n" + "\n".join(f"- {line}" for line in lines) + "\n")
         for command in note.commands:
-            parts.append(f"{command.when}:\n\n    {command.run}\n")
+            parts.append(f"{command.when}\n\n    {command.run}\n")
         if note.older_servers_break:
             parts.append(f"**Servers older than {note.version} stop working after this.**\n")
         if note.related:
-            lines = [f"- {r.package} {r.version}: {r.summary} <{r.url}>" for r in note.related]
-            parts.append("**Related**\n\n" + "\n".join(lines) + "\n")
+            shown = [f"- {r.package} {r.version}: {r.summary} <{r.url}>" for r in note.related]
+            parts.append("**Related**\n\n" + "\n".join(shown) + "\n")
         if note.url:
             parts.append(f"<{note.url}>\n")
     return "\n".join(parts).rstrip()
@@ -179,7 +201,7 @@ def notes_markdown(found: Sequence[Note]) -> str:
 def report(found: Report, notes_found: Sequence[Note] = ()) -> str:
     """Tell what a run did."""
     if found.state == "nothing":
-        parts = [f"Nothing to do: the database is at {found.after}, wanted was {found.target}."]
+        parts = [f"Nothing to do: the database is at {found.after}; wanted is {found.target}."]
     else:
         parts = []
         if found.migrations:
@@ -189,20 +211,22 @@ def report(found: Report, notes_found: Sequence[Note] = ()) -> str:
             parts.append("\n" + table(("DATA STEP", "ROWS", "TOOK"), rows))
         if notes_found:
             asked = [note for note in notes_found if note.severity is not Severity.INFO]
+            named = f" ({', '.join(str(note.version) for note in asked)})" if asked else ""
+            start = found.before.rpartition(" ")[2]
+            since = "" if start == "partial" else f" --from {start}"
             parts.append(
-                f"\nCrossed {count(len(notes_found), 'note')} of the upgrade guides, "
-                f"{len(asked)} ask something of you"
-                + (f" ({', '.join(str(note.version) for note in asked)})" if asked else "")
-                + f": medusa-db notes --from {found.before.split(' ')[-1]} --to {found.target}"
+                f"\nCrossed {count(len(notes_found), 'note')} of the upgrade guides, {len(asked)} ask "
+                f"something of you{named}:\n  medusa-db notes{since} --to {found.target}"
             )
         verified = {True: "verified", False: "NOT verified", None: "not verified"}[found.verified]
         parts.append(
             f"\nFrom {found.before} to {found.after}: {count(len(found.migrations), 'migration')} in "
             f"{duration(found.seconds)}, {verified}."
         )
+    waiting = [f"{name}: run the same command again later" for name in found.deferred]
     for title, lines in (
         ("Warnings", found.warnings),
-        ("Waiting", [f"{name}: run the same command again later" for name in found.deferred]),
+        ("Waiting", waiting),
         ("Drift", found.drift),
     ):
         if lines:
@@ -225,6 +249,8 @@ def status(catalog: Catalog, observed: Observed, waits: Sequence[str]) -> str:
     """Tell where the database is."""
     proof = observed.proof
     rows = [("version", observed.place(catalog)), ("schema", observed.schema)]
+    if observed.at is not None and len(proof.versions) > 1:
+        rows[0] = ("version", f"{observed.at} (the ledger alone: {catalog.spell(proof.versions)})")
     rows.append(("migrations", f"{len(proof.applied)} of Medusa, {len(proof.foreign)} of others"))
     flags = ", ".join(f"{name} {'on' if on else 'off'}" for name, on in sorted(proof.flags.items()))
     rows.append(("flags", flags or "none shown"))

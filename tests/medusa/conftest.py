@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import medusa_packages
 import pytest
 import servers
+from medusa_migrations import embedded
 from medusa_replay import replay
 from servers import TestServer
 from tiers import need
 
-from medusa_migrations import embedded
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off"}
 

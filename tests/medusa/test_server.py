@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import medusa_packages
 import medusa_snapshot
@@ -15,6 +15,9 @@ from medusa_equality import differences, migrate
 from medusa_replay import replay
 from medusa_server import Shop, make_shop
 from tiers import need
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VERSION = "1.20.11"
 

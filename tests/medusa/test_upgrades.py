@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import medusa_packages
 import medusa_rows
@@ -12,14 +12,19 @@ import psycopg
 import pytest
 from medusa_equality import clock, differences, migrate
 from medusa_replay import replay
-from servers import TestServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from servers import TestServer
 
 NEWEST = "1.20.11"
-FROM_TO_NEWEST = """
-    1.1.0 1.1.6 1.1.8 1.1.10 1.1.15 1.1.32 1.1.49 1.1.61 1.1.63 1.1.64 1.1.65 1.2.1 1.3.0 1.3.2 1.3.3
-    1.3.4 1.3.6 1.3.8 1.4.1 1.5.0 1.6.0 1.6.5 1.7.0 1.7.2 1.7.5 1.7.6 1.7.7 1.7.12 1.7.14 1.7.15 1.8.0
-    1.9.0 1.12.3 1.13.0 1.15.1 1.17.4 1.20.0 1.20.2
-""".split()
+FROM_TO_NEWEST = [
+    "1.1.0", "1.1.6", "1.1.8", "1.1.10", "1.1.15", "1.1.32", "1.1.49", "1.1.61", "1.1.63", "1.1.64",
+    "1.1.65", "1.2.1", "1.3.0", "1.3.2", "1.3.3", "1.3.4", "1.3.6", "1.3.8", "1.4.1", "1.5.0",
+    "1.6.0", "1.6.5", "1.7.0", "1.7.2", "1.7.5", "1.7.6", "1.7.7", "1.7.12", "1.7.14", "1.7.15",
+    "1.8.0", "1.9.0", "1.12.3", "1.13.0", "1.15.1", "1.17.4", "1.20.0", "1.20.2",
+]  # fmt: skip
 BETWEEN = [
     ("1.1.0", "1.1.65"),
     ("1.1.15", "1.3.9"),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
@@ -91,7 +94,7 @@ TEXTS = (
     "null",
     "'; drop table product; --",
 )
-OBJECTS = (
+OBJECTS: tuple[Any, ...] = (
     {},
     {"is_return_line": "true"},
     {"is_return_line": True},
@@ -99,7 +102,7 @@ OBJECTS = (
     {"nested": {"list": [1, 2.5, "drei", None], "big": 12345678901234567890}},
     {"quote'": 'double " and \\ and 日本'},
 )
-OTHER_JSON = ([], [{"a": 1}], "a string", 0, True)
+OTHER_JSON: tuple[Any, ...] = ([], [{"a": 1}], "a string", 0, True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,8 @@ class Table:
     """A table, what it refers to, and the rows that are in it so far."""
 
     name: str
+    checked: bool = False
+    """Whether it has check constraints."""
     columns: list[Column] = field(default_factory=list)
     key: list[str] = field(default_factory=list)
     references: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -175,13 +180,15 @@ def _read(conn: Connection) -> dict[str, Table]:
         cross join lateral unnest(conkey) with ordinality as part (number, place)
         join pg_class own on own.oid = conrelid
         left join pg_class other on other.oid = confrelid
-        where contype in ('p', 'f') and own.relnamespace = 'public'::regnamespace
+        where contype in ('p', 'f', 'c') and own.relnamespace = 'public'::regnamespace
         order by own.relname, conname, part.place
     """
     for name, kind, column, other, other_column in conn.execute(constraints):
         if name not in tables:
             continue
-        if kind == "p":
+        if kind == "c":
+            tables[name].checked = True
+        elif kind == "p":
             tables[name].key.append(column)
         else:
             tables[name].references[column] = (other, other_column)
@@ -202,7 +209,8 @@ def _present(conn: Connection, table: Table) -> list[Row]:
 
 def _in_order(tables: dict[str, Table]) -> list[Table]:
     """Put a table behind all that it must refer to, and if possible all that it may refer to."""
-    required, possible = defaultdict(set), defaultdict(set)
+    required: dict[str, set[str]] = defaultdict(set)
+    possible: dict[str, set[str]] = defaultdict(set)
     for table in tables.values():
         for column in table.columns:
             if column.name in table.references:
@@ -220,7 +228,8 @@ def _insert(
     conn: Connection, random: Random, tables: dict[str, Table], table: Table, placed: set[str]
 ) -> bool:
     columns = [column for column in table.columns if not column.serial]
-    statement = sql.SQL("insert into {} ({}) values ({}) returning *").format(
+    insert = "insert into {} ({}) values ({}) on conflict do nothing returning *"
+    statement = sql.SQL(insert).format(
         sql.Identifier(table.name),
         sql.SQL(", ").join(sql.Identifier(column.name) for column in columns),
         sql.SQL(", ").join([sql.Placeholder()] * len(columns)),
@@ -230,13 +239,14 @@ def _insert(
         if _refused(table, row):
             continue
         try:
-            with conn.transaction():
-                (inserted,) = conn.execute(statement, list(row.values())).fetchall()
-        except (psycopg.errors.IntegrityError, psycopg.errors.ProgramLimitExceeded):
+            with conn.transaction() if table.checked else nullcontext():
+                inserted = conn.execute(statement, list(row.values())).fetchone()
+        except psycopg.errors.CheckViolation:
             continue
-        names = [column.name for column in table.columns]
-        table.rows.append(dict(zip(names, inserted, strict=True)))
-        return True
+        if inserted is not None:
+            names = [column.name for column in table.columns]
+            table.rows.append(dict(zip(names, inserted, strict=True)))
+            return True
     return False
 
 
@@ -258,24 +268,29 @@ def _refused(table: Table, row: Row) -> bool:
 def _value(
     random: Random, tables: dict[str, Table], table: Table, column: Column, placed: set[str]
 ) -> Any:
-    if not column.required and random.random() < 0.3:
+    nulls = 0.7 if column.name == "deleted_at" else 0.3
+    if not column.required and random.random() < nulls:
         return None
-    if reference := table.references.get(column.name):
-        target, target_column = reference
-        if target == table.name or target not in placed:
-            return None  # _close_cycles fills it when every table has its rows
-        return random.choice(tables[target].rows)[target_column]
+    if column.name in table.references:
+        target, target_column = table.references[column.name]
+        waits = target == table.name or target not in placed  # for _close_cycles
+        return None if waits else random.choice(tables[target].rows)[target_column]
     if column.labels:
         return random.choice(column.labels)
     if column.kind in ("character varying", "text"):
-        seen = [row[column.name] for row in table.rows[-ROWS:]]
-        if column.name not in table.key and seen and random.random() < 0.3:
-            return random.choice(seen) or random.choice(TEXTS)
-        return f"{random.choice(TEXTS)}{random.randrange(16**6):06x}"
+        return _text(random, table, column)
     if column.kind == "jsonb":
         only_objects = (table.name, column.name) in OBJECTS_ONLY
         return json.dumps(random.choice(OBJECTS if only_objects else OBJECTS + OTHER_JSON))
     return _SCALARS[column.kind](random)
+
+
+def _text(random: Random, table: Table, column: Column) -> str:
+    """Repeat an earlier value now and then: partial unique indexes allow some repetitions."""
+    if column.name not in table.key and table.rows and random.random() < 0.3:
+        earlier: str | None = random.choice(table.rows[-ROWS:])[column.name]
+        return earlier or random.choice(TEXTS)
+    return f"{random.choice(TEXTS)}{random.randrange(16**6):06x}"
 
 
 def _close_cycles(conn: Connection, random: Random, tables: dict[str, Table], table: Table) -> None:

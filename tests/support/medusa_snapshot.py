@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
 
 Connection = psycopg.Connection[Any]
 Snapshot = tuple[str, ...]
@@ -63,7 +65,9 @@ _COLUMNS = """
         ' default ' || pg_get_expr(adbin, adrelid),
         case attidentity when '' then null else ' identity ' || attidentity::text end,
         case attgenerated when '' then null else ' generated ' || attgenerated::text end,
-        case when attcollation <> typcollation then ' collation ' || attcollation::regcollation::text end
+        ' collation ' || case
+            when attcollation <> typcollation then attcollation::regcollation::text
+        end
     )
     from relation
     join pg_attribute on attrelid = relation.oid and attnum > 0 and not attisdropped
@@ -106,7 +110,10 @@ _SEQUENCES = """
         relname, format_type(seqtypid, null), seqstart, seqincrement, seqmin, seqmax, seqcache,
         case when seqcycle then ' cycle' end,
         coalesce((
-            select case deptype when 'i' then 'identity ' else '' end || refobjid::regclass::text || '.' || attname
+            select format(
+                '%%s%%s.%%s',
+                case deptype when 'i' then 'identity ' end, refobjid::regclass, attname
+            )
             from pg_depend join pg_attribute on attrelid = refobjid and attnum = refobjsubid
             where classid = 'pg_class'::regclass and objid = seqrelid
               and refclassid = 'pg_class'::regclass and deptype in ('a', 'i')
@@ -136,7 +143,7 @@ _COMMENTS = """
     cross join lateral pg_identify_object(classoid, objoid, objsubid) as object
     where object.schema = %(schema)s::text or (
         classoid = 'pg_constraint'::regclass
-        and objoid in (select con.oid from pg_constraint con join relation on relation.oid = conrelid)
+        and objoid in (select oid from pg_constraint where conrelid in (select oid from relation))
     )
 """
 

@@ -1,11 +1,11 @@
--- The shop itself: products, carts, orders, payments, shipping, returns, swaps, gift cards and
--- discounts.
+-- The shop itself: products, carts, orders, payments, shipping, returns, swaps and discounts.
 
 create type "cart_type_enum" as enum ('default', 'swap', 'payment_link');
 
 create type "order_status_enum" as enum (
   'pending', 'completed', 'archived', 'canceled', 'requires_action'
 );
+
 create type "refund_reason_enum" as enum ('discount', 'return', 'swap', 'other');
 create type "return_status_enum" as enum ('requested', 'received', 'requires_action');
 create type "discount_rule_type_enum" as enum ('fixed', 'percentage', 'free_shipping');
@@ -19,6 +19,7 @@ create type "order_payment_status_enum" as enum (
   'not_paid', 'awaiting', 'captured', 'partially_refunded', 'refunded', 'canceled',
   'requires_action'
 );
+
 create type "shipping_profile_type_enum" as enum ('default', 'gift_card', 'custom');
 
 create type "payment_session_status_enum" as enum (
@@ -28,12 +29,14 @@ create type "payment_session_status_enum" as enum (
 create type "swap_fulfillment_status_enum" as enum (
   'not_fulfilled', 'fulfilled', 'shipped', 'canceled', 'requires_action'
 );
+
 create type "discount_rule_allocation_enum" as enum ('total', 'item');
 
 create type "order_fulfillment_status_enum" as enum (
   'not_fulfilled', 'partially_fulfilled', 'fulfilled', 'partially_shipped', 'shipped',
   'partially_returned', 'returned', 'canceled', 'requires_action'
 );
+
 create type "shipping_option_price_type_enum" as enum ('flat_rate', 'calculated');
 create type "shipping_option_requirement_type_enum" as enum ('min_subtotal', 'max_subtotal');
 

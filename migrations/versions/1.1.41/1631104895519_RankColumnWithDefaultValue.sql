@@ -1,5 +1,4 @@
--- Variants have an order within their product; deleting one takes its prices and option values
--- along.
+-- Variants have an order; deleting a variant takes its prices and option values along.
 
 alter table "money_amount"
   drop constraint "FK_17a06d728e4cfbc5bd2ddb70af0",

@@ -5,6 +5,7 @@ create type "claim_order_type_enum" as enum ('refund', 'replace');
 create type "claim_item_reason_enum" as enum (
   'missing_item', 'wrong_item', 'production_failure', 'other'
 );
+
 create type "claim_order_payment_status_enum" as enum ('na', 'not_refunded', 'refunded');
 
 create type "claim_order_fulfillment_status_enum" as enum (

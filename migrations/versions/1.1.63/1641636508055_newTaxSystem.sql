@@ -1,5 +1,4 @@
--- Taxes are calculated per product, product type and shipping option, by a provider, as tax lines
--- of their own.
+-- Taxes come from a provider, per product, product type and shipping option, as tax lines.
 
 create table "line_item_tax_line" (
   "id" character varying not null,

@@ -3,6 +3,7 @@
 create type "discount_condition_type_enum" as enum (
   'products', 'product_types', 'product_collections', 'product_tags', 'customer_groups'
 );
+
 create type "discount_condition_operator_enum" as enum ('in', 'not_in');
 
 create table "discount_condition" (

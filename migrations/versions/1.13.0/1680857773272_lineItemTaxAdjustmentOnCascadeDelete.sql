@@ -1,4 +1,4 @@
--- Deleting a line item takes its tax lines and adjustments along.
+-- Deleting a line item takes its tax lines along.
 
 alter table "line_item_tax_line"
   drop constraint "FK_5077fa54b0d037e984385dfe8ad",

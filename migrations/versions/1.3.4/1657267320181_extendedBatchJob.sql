@@ -1,5 +1,5 @@
--- A batch job made in the shape of 1.1.65 to 1.3.2 gets a date for each of its states and belongs
--- to a user; its old status and creator are dropped.
+-- Batch jobs of 1.1.65 to 1.3.2 get a date for each state and belong to a user; their old status
+-- and creator are dropped.
 -- when: column batch_job.status
 
 alter table "batch_job"

@@ -1,4 +1,4 @@
-"""Pure: durations as people and Kubernetes write them."""
+"""Pure: durations and booleans as people, Kubernetes and Medusa write them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def parse(text: str) -> float:
+def duration(text: str) -> float:
     """Return the seconds that `250ms`, `5s`, `1h30m` or `90` spell; raise ValueError else."""
     text = text.strip()
     if re.fullmatch(r"\d+(\.\d+)?", text):
@@ -17,3 +17,14 @@ def parse(text: str) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"{text!r} is not a duration; write 250ms, 5s, 10m or 1h")
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def truth(text: str) -> bool:
+    """Return the boolean that Medusa's own environment variables spell; raise ValueError else."""
+    match text.strip().lower():
+        case "true" | "1" | "yes" | "on":
+            return True
+        case "false" | "0" | "no" | "off" | "":
+            return False
+        case _:
+            raise ValueError(f"{text!r} is neither true nor false")

@@ -1,0 +1,239 @@
+"""Measures `medusa-db` side by side with the alternatives and prints the result as Markdown.
+
+The contestants of a benchmark take turns, each round in another order, so that whatever else the
+machine does meets all of them. One run before the first round warms caches and is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.append(str(Path(__file__).parent.parent / "tests" / "support"))
+
+import contestants
+import database
+import machine
+import measure
+import report
+import shop
+from contestants import ARGPARSE, BARE, MEDUSA, OURS, PSQL, TARGET, VERSION, YOYO, Contestant
+from report import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from database import Cluster
+    from measure import Series
+
+WANTED = (
+    Wanted("fresh", OURS, 1 / 8, MEDUSA, "fresh: at most 1/8 of Medusa's own CLI"),
+    Wanted("fresh", OURS, 1.25, PSQL, "fresh: at most 1.25 of psql"),
+    Wanted("fresh", OURS, 60 * 2**20, text="fresh: at most 60 MiB"),
+    Wanted("nothing", OURS, 1 / 10, MEDUSA, "nothing to do: at most 1/10 of Medusa's own CLI"),
+    Wanted("nothing", OURS, 2, BARE, "nothing to do: at most 2 of bare psycopg"),
+    Wanted("nothing", OURS, 60 * 2**20, text="nothing to do: at most 60 MiB"),
+    Wanted("start", VERSION, 1.5, ARGPARSE, "`--version`: at most 1.5 of bare argparse"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A contestant in a benchmark."""
+
+    contestant: Contestant
+    database: Callable[[], AbstractContextManager[str]]
+    """Gives the database of one run, and checks it afterwards; no name: none is needed."""
+
+
+@dataclass
+class Bench:
+    """One benchmark."""
+
+    title: str
+    note: str
+    rounds: int
+    entries: list[Entry] = field(default_factory=list)
+    missing: list[Series] = field(default_factory=list)
+
+    def enter(
+        self,
+        make: Callable[[], Contestant],
+        name: str,
+        place: Callable[[], AbstractContextManager[str]],
+    ) -> bool:
+        """Add a contestant, or the reason why it cannot take part; return whether it does."""
+        try:
+            self.entries.append(Entry(make(), place))
+        except contestants.UnavailableError as exc:
+            self.missing.append(measure.Series(name, why_not=str(exc).splitlines()[0]))
+            return False
+        return True
+
+    def run(self, cluster: Cluster, rounds: int) -> list[Series]:
+        """Return the measurements of every contestant, ours first."""
+        series = [measure.Series(entry.contestant.name) for entry in self.entries]
+        for entry in self.entries:
+            _once(cluster, entry)
+        for number in range(rounds):
+            sys.stderr.write(f"{self.title}: round {number + 1} of {rounds}\n")
+            order = list(zip(self.entries, series, strict=True))
+            turn = number % len(order)
+            for entry, one in order[turn:] + order[:turn]:
+                one.runs.append(_once(cluster, entry))
+        return series + self.missing
+
+
+def _once(cluster: Cluster, entry: Entry) -> measure.Run:
+    contestant = entry.contestant
+    with entry.database() as name:
+        before = cluster.cpu() if name else None
+        found, said = measure.run(contestant.invocation(cluster.url(name) if name else ""))
+        after = cluster.cpu() if name else None
+    if contestant.says not in said:
+        raise measure.FailedRunError(f"{contestant.name} did not say {contestant.says!r}:\n{said}")
+    if before is None or after is None:
+        return found
+    return measure.Run(found.wall, found.client, found.memory, after - before)
+
+
+def fresh(cluster: Cluster, folder: Path, _orders: int) -> Bench:
+    """An empty database becomes 1.20.11."""
+    bench = Bench(
+        f"Fresh database to {TARGET}",
+        f"An empty database gets the {database.LEDGER_ROWS} migrations; medusa-db verifies the "
+        "result as well.",
+        rounds=7,
+    )  # fmt: skip
+    with cluster.copy() as name:
+        script = contestants.plan(cluster.url(name))
+
+    def place() -> AbstractContextManager[str]:
+        return _copy(cluster, "template0", {})
+
+    bench.enter(lambda: contestants.ours(folder), OURS, place)
+    bench.enter(lambda: contestants.medusa(folder / "shop"), MEDUSA, place)
+    bench.enter(lambda: contestants.psql(folder, script), PSQL, place)
+    bench.enter(lambda: contestants.yoyo(folder, script), YOYO, place)
+    return bench
+
+
+def nothing(cluster: Cluster, folder: Path, _orders: int) -> Bench:
+    """Each finds nothing to do in a database that it made itself."""
+    bench = Bench(
+        "Nothing to do",
+        f"Each looks at a database at {TARGET} that it has made itself; bare psycopg connects to "
+        "ours and reads the ledger.",
+        rounds=15,
+    )
+    with cluster.copy() as name:
+        script = contestants.plan(cluster.url(name))
+
+    def enter(make: Callable[[], Contestant], name: str) -> str:
+        kept = cluster.create()
+        if bench.enter(make, name, lambda: _kept(cluster, kept)):
+            measure.run(bench.entries[-1].contestant.invocation(cluster.url(kept)))
+        return kept
+
+    ours = enter(lambda: contestants.ours(folder, "Nothing to do"), OURS)
+    enter(lambda: contestants.medusa(folder / "shop", "No migrations are pending"), MEDUSA)
+    enter(lambda: contestants.yoyo(folder, script), YOYO)
+    bench.enter(lambda: contestants.bare(folder), BARE, lambda: _kept(cluster, ours))
+    return bench
+
+
+def upgrade(cluster: Cluster, folder: Path, orders: int) -> Bench:
+    """A shop with orders goes from 1.12.3 to 1.20.11."""
+    counts = shop.counts(orders)
+    bench = Bench(
+        f"Upgrade from {shop.VERSION} to {TARGET}",
+        f"A shop with {orders:,} orders, {counts['line_item']:,} line items with a tax line each, "
+        f"{counts['customer']:,} customers, {counts['product']:,} products and "
+        f"{counts['money_amount']:,} prices.",
+        rounds=5,
+    )
+    sys.stderr.write(f"{bench.title}: filling a shop\n")
+    template = cluster.create()
+    contestants.bring(cluster.url(template), shop.VERSION)
+    cluster.execute(template, shop.script(orders))
+    script = contestants.plan(cluster.url(template))
+
+    def place() -> AbstractContextManager[str]:
+        return _copy(cluster, template, counts)
+
+    bench.enter(lambda: contestants.ours(folder), OURS, place)
+    bench.enter(lambda: contestants.medusa(folder / "shop"), MEDUSA, place)
+    bench.enter(lambda: contestants.psql(folder, script), PSQL, place)
+    return bench
+
+
+def start(_cluster: Cluster, folder: Path, _orders: int) -> Bench:
+    """The command starts and ends."""
+    bench = Bench("Start", "No database.", rounds=31)
+    for contestant in contestants.starts(folder):
+        bench.entries.append(Entry(contestant, lambda: nullcontext("")))
+    return bench
+
+
+BENCHES = {"fresh": fresh, "nothing": nothing, "upgrade": upgrade, "start": start}
+
+
+@contextmanager
+def _copy(cluster: Cluster, template: str, counts: Mapping[str, int]) -> Iterator[str]:
+    with cluster.copy(template) as name:
+        yield name
+        cluster.require(name, counts)
+
+
+@contextmanager
+def _kept(cluster: Cluster, name: str) -> Iterator[str]:
+    yield name
+    cluster.require(name, {})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmarks; return 1 where a contestant failed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="2 rounds, and a shop of 5,000 orders")
+    parser.add_argument("--only", action="append", choices=BENCHES, help="may be repeated")
+    args = parser.parse_args(argv)
+    orders = 5_000 if args.quick else 100_000
+    found: dict[str, list[Series]] = {}
+    sections: list[str] = []
+    load = machine.load()
+    with (
+        tempfile.TemporaryDirectory(prefix="medusa-db-bench-") as made,
+        database.started() as cluster,
+    ):
+        described = machine.described(cluster.version())
+        for name in args.only or BENCHES:
+            try:
+                bench = BENCHES[name](cluster, Path(made), orders)
+                rounds = 2 if args.quick else bench.rounds
+                found[name] = bench.run(cluster, rounds)
+            except measure.FailedRunError as exc:
+                sys.stderr.write(f"{name}: {exc}\n")
+                return 1
+            sections.append(report.section(bench.title, bench.note, found[name], rounds))
+    print("\n\n".join([_heading(described, load), report.verdicts(WANTED, found), *sections]))
+    return 0
+
+
+def _heading(described: str, load: float) -> str:
+    return (
+        f"## Side by side, {datetime.now(UTC):%Y-%m-%d}\n\n"
+        f"{described}. Load {load:.1f} when it began, {machine.load():.1f} when it ended.\n"
+        "Times are medians with the shortest and the longest run; CPU is user and system time; "
+        "peak memory is that of the client's largest process in any run."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

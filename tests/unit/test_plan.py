@@ -1,0 +1,214 @@
+"""What has to happen between a ledger and a version."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medusa_migrations import catalog_files
+from medusa_migrations.catalog import Migration
+from medusa_migrations.errors import RefusedError, UsageError
+from medusa_migrations.plan import Request, plan
+from medusa_migrations.proof import prove
+from medusa_migrations.version import parse
+
+CATALOG = catalog_files.read()
+
+
+def v(text):
+    version = parse(text)
+    assert version is not None
+    return version
+
+
+def names(version, **flags):
+    return [migration.name for migration in CATALOG.enabled(v(version), flags)]
+
+
+def planned(ledger, target, at=None, **request):
+    wanted = Request(target=v(target), flags=request.pop("flags", {}), **request)
+    return plan(CATALOG, prove(CATALOG, ledger), wanted, at=at and v(at))
+
+
+def items(path):
+    return [item.name for item in path.items]
+
+
+def test_an_empty_database_gets_every_migration_and_no_data_step():
+    path = planned([], "1.20.11")
+
+    assert items(path) == names("1.20.11")
+    assert path.notes == ()
+
+
+@given(
+    first=st.sampled_from(CATALOG.versions),
+    second=st.sampled_from(CATALOG.versions),
+    flags=st.dictionaries(st.sampled_from(sorted(CATALOG.flags)), st.booleans()),
+)
+@settings(max_examples=60, deadline=None)
+def test_after_a_plan_there_is_nothing_left_to_do(first, second, flags):
+    start, target = sorted((first, second))
+    ledger = names(str(start), **flags)
+
+    path = planned(ledger, str(target))
+    done = [*ledger, *(item.name for item in path.items if isinstance(item, Migration))]
+    again = planned(done, str(target), at=str(target))
+
+    assert again.nothing
+    assert target in prove(CATALOG, done).versions
+
+
+@given(
+    first=st.sampled_from(CATALOG.versions),
+    second=st.sampled_from(CATALOG.versions),
+    stops=st.lists(st.sampled_from(CATALOG.versions), max_size=3),
+)
+@settings(max_examples=40, deadline=None)
+def test_stops_on_the_way_change_nothing_about_where_it_ends(first, second, stops):
+    start, target = sorted((first, second))
+    ledger = names(str(start))
+
+    direct = {item.name for item in planned(ledger, str(target)).items}
+    stopped = {item.name for item in planned(ledger, str(target), stops=tuple(stops)).items}
+
+    ever = {n for s in stops if start < s < target for n in names(str(s))}
+    assert direct <= stopped <= direct | ever
+
+
+def test_pending_is_a_difference_of_names_and_not_newer_than_the_last():
+    path = planned(names("1.8.2"), "1.13.0")
+
+    assert "productSearchGinIndexes1679950645254" in items(path)
+    assert items(path)[0] == "productDomainImprovedIndexes1679950645254"
+
+
+def test_data_steps_stand_behind_the_migrations_of_their_version():
+    found = items(planned(names("1.2.1"), "1.20.11"))
+
+    at = found.index("1.3.0/line_item_adjustments")
+    assert found[at - 1] in ("addBatchJobModel1649775522087", "1.3.0/discount_rules")
+    assert found[at + 1 :][0] in ("salesChannel1656949291839", "1.3.0/discount_rules")
+    assert found.index("1.7.1/gift_card_tax_rate") > found.index(
+        "addTaxRateToGiftCards1670855241304"
+    )
+    assert "1.3.6/sales_channels" in found, "the flag is on in the target"
+
+
+def test_a_data_step_inside_the_proven_range_counts_as_done():
+    path = planned(names("1.3.2"), "1.3.6")
+
+    assert [step.name for step in path.assumed_done] == [
+        "1.3.0/discount_rules",
+        "1.3.0/line_item_adjustments",
+    ]
+    assert not any(name.startswith("1.3.0/") for name in items(path))
+
+
+def test_a_data_step_can_be_asked_for():
+    path = planned(names("1.3.2"), "1.3.2", asked=("1.3.0/discount_rules",))
+
+    assert items(path) == ["1.3.0/discount_rules"]
+
+
+def test_data_steps_can_be_left_out():
+    path = planned(names("1.2.1"), "1.8.0", data_steps=False)
+
+    assert not any("/" in name for name in items(path))
+
+
+def test_a_data_step_of_a_flag_that_is_off_does_not_run():
+    path = planned(names("1.3.4"), "1.3.6")
+
+    assert items(path) == names("1.3.6")[-2:]
+
+
+def test_what_the_history_names_decides_within_a_proven_range():
+    path = planned(names("1.16.0"), "1.20.11", at="1.17.0")
+
+    assert [str(note.version) for note in path.notes][0] == "1.17.3"
+    assert path.maybe_notes == ()
+
+
+def test_a_range_without_history_names_the_notes_that_may_be_behind():
+    path = planned(names("1.16.0"), "1.20.11")
+
+    assert "1.17.0" in [str(note.version) for note in path.maybe_notes]
+    assert [str(note.version) for note in path.breaking] == []
+
+
+def test_a_flag_that_is_on_stays_on():
+    path = planned(names("1.9.0", tax_inclusive_pricing=True), "1.20.11")
+
+    assert path.flags["tax_inclusive_pricing"] is True
+
+
+def test_a_flag_switched_off_by_hand_stays_off():
+    path = planned(names("1.9.0", analytics=False), "1.20.11")
+
+    assert path.flags["analytics"] is False
+    assert "addAnalyticsConfig1666173221888" not in items(path)
+
+
+def test_a_flag_that_turns_on_by_default_turns_on():
+    path = planned(names("1.6.0"), "1.6.1")
+
+    assert items(path) == ["addAnalyticsConfig1666173221888"]
+
+
+def test_a_downgrade_is_refused_by_name():
+    with pytest.raises(RefusedError) as caught:
+        planned(names("1.12.3"), "1.11.0")
+
+    assert str(caught.value).startswith(
+        "the ledger holds migrations from after 1.11.0: "
+        "productDomainImprovedIndexes1679950645254, productSearchGinIndexes1679950645254."
+    )
+    assert "ask for 1.12.0 or later" in str(caught.value)
+
+
+def test_a_version_with_the_same_set_is_no_downgrade():
+    assert planned(names("1.20.11"), "1.20.4").nothing
+
+
+def test_a_partial_ledger_is_completed():
+    ledger = [*names("1.1.0"), "claims1612284947120", "customerGroups1644943746861"]
+
+    path = planned(ledger, "1.8.0")
+
+    missing = set(names("1.8.0")) - set(ledger)
+    assert {n for n in items(path) if "/" not in n} == missing
+
+
+def test_migrations_of_the_shop_are_sorted_in_by_timestamp():
+    own = Migration("loyalty1672906846559", 1672906846559, None, "", lambda: "select 1", "x.sql")
+
+    found = items(planned([], "1.8.0", own=(own,)))
+
+    at = found.index("loyalty1672906846559")
+    assert found[at + 1] == "productCategory1672906846559"
+
+
+def test_an_applied_migration_of_the_shop_is_not_pending():
+    own = Migration("loyalty1672906846559", 1672906846559, None, "", lambda: "select 1", "x.sql")
+
+    assert planned([*names("1.8.0"), own.name], "1.8.0", own=(own,)).nothing
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"asked": ("1.3.0/nope",)}, "--data-step 1.3.0/nope: there are 1.3.0/discount_rules"),
+        (
+            {"stops": (v("1.8.7"),)},
+            "--stop 1.8.7: no such version; near it are 1.8.2, 1.9.0, 1.10.0",
+        ),
+    ],
+    ids=["data-step", "stop"],
+)
+def test_what_does_not_exist_is_named(request_, message):
+    with pytest.raises(UsageError) as caught:
+        planned([], "1.20.11", **request_)
+
+    assert str(caught.value).startswith(message)
