@@ -55,6 +55,12 @@ class Series:
     runs: list[Run] = field(default_factory=list)
     why_not: str = ""
     """Why it was not measured."""
+    failed: bool = False
+
+    def fail(self, why: str) -> None:
+        """Take all its runs away: who fails has no time."""
+        self.runs.clear()
+        self.why_not, self.failed = f"failed: {why.splitlines()[0]}", True
 
     @property
     def wall(self) -> float:

@@ -37,7 +37,7 @@ def section(title: str, note: str, series: Sequence[Series], rounds: int) -> str
     first = series[0]
     for one in series:
         if not one.runs:
-            lines.append(f"| {one.name} | not measured: {one.why_not} | | | | | |")
+            lines.append(f"| {one.name} | {one.why_not} | | | | | |")
             continue
         least, most = one.spread
         cells = [

@@ -1,12 +1,13 @@
 """Measures `medusa-db` side by side with the alternatives and prints the result as Markdown.
 
 The contestants of a benchmark take turns, each round in another order, so that whatever else the
-machine does meets all of them. One run before the first round warms caches and is not counted.
+machine does meets all of them. The round before the first warms caches and is not counted.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
 from contextlib import contextmanager, nullcontext
@@ -73,22 +74,30 @@ class Bench:
         try:
             self.entries.append(Entry(make(), place))
         except contestants.UnavailableError as exc:
-            self.missing.append(measure.Series(name, why_not=str(exc).splitlines()[0]))
+            self.missing.append(
+                measure.Series(name, why_not=f"not measured: {str(exc).splitlines()[0]}")
+            )
             return False
         return True
 
     def run(self, cluster: Cluster, rounds: int) -> list[Series]:
         """Return the measurements of every contestant, ours first."""
-        series = [measure.Series(entry.contestant.name) for entry in self.entries]
-        for entry in self.entries:
-            _once(cluster, entry)
-        for number in range(rounds):
+        fields = [(entry, measure.Series(entry.contestant.name)) for entry in self.entries]
+        for number in range(-1, rounds):
             sys.stderr.write(f"{self.title}: round {number + 1} of {rounds}\n")
-            order = list(zip(self.entries, series, strict=True))
-            turn = number % len(order)
-            for entry, one in order[turn:] + order[:turn]:
-                one.runs.append(_once(cluster, entry))
-        return series + self.missing
+            turn = number % len(fields)
+            for entry, series in fields[turn:] + fields[:turn]:
+                if series.why_not:
+                    continue
+                try:
+                    taken = _once(cluster, entry)
+                except measure.FailedRunError as exc:
+                    sys.stderr.write(f"{exc}\n")
+                    series.fail(str(exc))
+                else:
+                    if number >= 0:
+                        series.runs.append(taken)
+        return [series for _, series in fields] + self.missing
 
 
 def _once(cluster: Cluster, entry: Entry) -> measure.Run:
@@ -139,7 +148,9 @@ def nothing(cluster: Cluster, folder: Path, _orders: int) -> Bench:
     def enter(make: Callable[[], Contestant], name: str) -> str:
         kept = cluster.create()
         if bench.enter(make, name, lambda: _kept(cluster, kept)):
-            measure.run(bench.entries[-1].contestant.invocation(cluster.url(kept)))
+            # What it prints and leaves is judged when it is measured.
+            with contextlib.suppress(measure.FailedRunError):
+                measure.run(bench.entries[-1].contestant.invocation(cluster.url(kept)))
         return kept
 
     ours = enter(lambda: contestants.ours(folder, "Nothing to do"), OURS)
@@ -214,16 +225,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     ):
         described = machine.described(cluster.version())
         for name in args.only or BENCHES:
-            try:
-                bench = BENCHES[name](cluster, Path(made), orders)
-                rounds = 2 if args.quick else bench.rounds
-                found[name] = bench.run(cluster, rounds)
-            except measure.FailedRunError as exc:
-                sys.stderr.write(f"{name}: {exc}\n")
-                return 1
+            bench = BENCHES[name](cluster, Path(made), orders)
+            rounds = 2 if args.quick else bench.rounds
+            found[name] = bench.run(cluster, rounds)
             sections.append(report.section(bench.title, bench.note, found[name], rounds))
     print("\n\n".join([_heading(described, load), report.verdicts(WANTED, found), *sections]))
-    return 0
+    return int(any(series.failed for each in found.values() for series in each))
 
 
 def _heading(described: str, load: float) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.types.json import Jsonb
 
 from medusa_migrations import __version__
 from medusa_migrations.address import redact
@@ -85,8 +86,9 @@ def open_(
 ) -> Connection[Any]:
     """Return a connection in autocommit mode, waiting up to *patience* seconds for the server.
 
-    With a patience of 0 there is one attempt, of at most CONNECT_TIMEOUT. *say* is told, once, what it waits for. Raises UnreachableError, DeniedError, UsageError and
-    UnsupportedError; the messages carry no password.
+    With a patience of 0 there is one attempt, of at most CONNECT_TIMEOUT. *say* is told, once, what
+    it waits for. Raises UnreachableError, DeniedError, UsageError and UnsupportedError, whose
+    messages carry no password.
     """
     deadline = time.monotonic() + (patience or CONNECT_TIMEOUT)
     tries_again = patience > 0
@@ -134,7 +136,7 @@ def settle(conn: Connection[Any]) -> None:
     """
     conn.execute(
         "select set_config(name, %s::jsonb ->> name, false) from pg_settings where name = any(%s)",
-        [psycopg.types.json.Jsonb(_SETTINGS), list(_SETTINGS)],
+        [Jsonb(_SETTINGS), list(_SETTINGS)],
     )
     with contextlib.suppress(pg.InvalidParameterValue, pg.UndefinedObject):
         conn.execute("select set_config(%s, %s, false)", _CHECK_CLIENT)
@@ -185,19 +187,21 @@ def _connect(address: Address, command: str, left: float) -> Connection[Any]:
     parameters = _parameters(address, command, left)
     conn = psycopg.connect(address.url, autocommit=True, prepare_threshold=None, **parameters)
     try:
-        found = conn.info.server_version
-        if found < OLDEST_SERVER:
-            raise UnsupportedError(
-                f"the server is PostgreSQL {found // 10000}, and 12 or newer is needed; "
-                "upgrade the server",
-                reason="PostgreSQLTooOld",
-            )
+        _refuse_old(conn.info.server_version)
         if not is_pooled(conn):
             settle(conn)
     except BaseException:
         conn.close()
         raise
     return conn
+
+
+def _refuse_old(server: int) -> None:
+    if server < OLDEST_SERVER:
+        raise UnsupportedError(
+            f"the server is PostgreSQL {server // 10000}, and 12 or newer is needed; upgrade it",
+            reason="PostgreSQLTooOld",
+        )
 
 
 def _parameters(address: Address, command: str, left: float) -> Mapping[str, Any]:
@@ -238,7 +242,7 @@ def _failure(exc: psycopg.OperationalError, address: Address) -> RunnerError:
             return DeniedError(f"{where}; {advice}")
     if "unsupported startup parameter" in text:
         return UnsupportedError(
-            f"{where}; a pooler such as PgBouncer is between. Give the address of the server itself",
+            f"{where}; a pooler such as PgBouncer is between. Give the server's own address",
             reason="Pooler",
         )
     if exc.pgconn is not None and (exc.pgconn.used_password or exc.pgconn.needs_password):

@@ -58,9 +58,9 @@ class Run:
 def exists(conn: Connection[Any]) -> bool:
     """Return whether there is a history that our role may read."""
     row = conn.execute(
-        "select coalesce(has_table_privilege(to_regclass('medusa_db.history'), 'select'), false)"
-        " and has_schema_privilege('medusa_db', 'usage')"
-        " from pg_namespace where nspname = 'medusa_db'"
+        "select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')"
+        " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where n.nspname = 'medusa_db' and c.relname = 'history'"
     ).fetchone()
     return bool(row and row[0])
 
@@ -72,10 +72,12 @@ def why_off(conn: Connection[Any]) -> str | None:
         select n.oid is not null,
                coalesce(has_schema_privilege(n.oid, 'usage, create'), false),
                has_database_privilege(current_database(), 'create'),
-               to_regclass('medusa_db.history') is not null,
-               coalesce(has_table_privilege(to_regclass('medusa_db.history'), 'select'), false)
-                 and coalesce(has_table_privilege(to_regclass('medusa_db.history'), 'insert'), false)
+               c.oid is not null,
+               coalesce(has_schema_privilege(n.oid, 'usage')
+                 and has_table_privilege(c.oid, 'select')
+                 and has_table_privilege(c.oid, 'insert'), false)
           from (select 1) one left join pg_namespace n on n.nspname = 'medusa_db'
+          left join pg_class c on c.relnamespace = n.oid and c.relname = 'history'
         """
     ).fetchone()
     assert row is not None  # noqa: S101  the query always yields one row

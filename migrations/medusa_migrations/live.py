@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from psycopg import sql
+
 from medusa_migrations.schema import Column, Constraint, Index, Kind, Schema, Table, type_name
 from medusa_migrations.schema import expression as normal
 
@@ -73,7 +75,16 @@ _KINDS = {"p": Kind.PRIMARY, "u": Kind.UNIQUE, "f": Kind.FOREIGN, "c": Kind.CHEC
 
 
 def read(conn: Connection[Any], schema: str) -> Schema:
-    """Return what *schema* consists of; needs no right but to connect."""
+    """Return what *schema* consists of; needs no right but to connect.
+
+    Names are printed as seen from *schema* itself, whatever the session's search path is.
+    """
+    with conn.transaction():
+        conn.execute(sql.SQL("set local search_path to {}").format(sql.Identifier(schema)))
+        return _read(conn, schema)
+
+
+def _read(conn: Connection[Any], schema: str) -> Schema:
     found, parameters = Schema(), {"schema": schema}
     for table, name, type_, not_null, default in conn.execute(_COLUMNS, parameters):
         made = found.tables.setdefault(table, Table(table))

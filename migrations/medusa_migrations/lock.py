@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import psycopg
 
 from medusa_migrations.errors import LockHeldError
 
@@ -14,10 +17,8 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-from contextlib import contextmanager
-
 KEY = (0x6D65, 0x64757361)
-"""Two int4 that spell `me` and `dusa`; one lock a database, since advisory locks are per database."""
+"""Two int4 that spell `me` and `dusa`; advisory locks are per database, so one lock each."""
 _POLL = 0.5
 
 
@@ -77,7 +78,7 @@ def _held(conn: Connection[Any], wait: float, say: Callable[[str], None]) -> Ite
     try:
         yield
     finally:
-        if not conn.closed and not conn.broken:
+        with suppress(psycopg.Error):  # a session that is over has let go of it
             conn.execute("select pg_advisory_unlock(%s, %s)", KEY)
 
 

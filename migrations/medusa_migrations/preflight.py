@@ -238,7 +238,7 @@ def _blockers(
     for who, names in blockers(conn, schema, tables, older_than=5):
         yield Finding(
             f"{who} holds {_some(names)}",
-            "The migrations wait for it in short tries; end it if it is idle (pg_terminate_backend)",
+            "The migrations wait in short tries; end it if it is idle (pg_terminate_backend)",
         )
 
 
@@ -262,7 +262,8 @@ def blockers(
              and l.database = (select oid from pg_database where datname = current_database())
         )
         select h.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''), a.state,
-               extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.backend_start))::bigint,
+               extract(epoch from clock_timestamp()
+                       - coalesce(a.xact_start, a.backend_start))::bigint,
                array_agg(distinct h.name)
           from held h
           left join pg_stat_activity a on a.pid = h.pid
@@ -278,7 +279,9 @@ def blockers(
     ]
 
 
-def _session(pid: int | None, application: str, user: str, state: str | None, age: int | None) -> str:
+def _session(
+    pid: int | None, application: str, user: str, state: str | None, age: int | None
+) -> str:
     if pid is None:
         return "a prepared transaction (see pg_prepared_xacts)"
     known = [application or "unnamed", f"user {user}" if user else "", state or "state not visible"]

@@ -16,7 +16,17 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from medusa_migrations import __version__, history, ledger, live, lock, observe, preflight, verify
+from medusa_migrations import (
+    __version__,
+    connection,
+    history,
+    ledger,
+    live,
+    lock,
+    observe,
+    preflight,
+    verify,
+)
 from medusa_migrations.catalog import DataStep, Migration
 from medusa_migrations.errors import (
     FailedError,
@@ -117,8 +127,10 @@ class _Run:
             self._acknowledged(path)
             with self._deadline():
                 self._preflight(path)
+                before = observed.place(self.catalog)
                 for step in path.steps:
-                    self._step(observed, path, step)
+                    self._step(observed, step, before)
+                    before = str(step.target)
             observed = observe.observe(self.conn, self.catalog, self.report.schema)
             self._finish(observed, path, state="done")
             self._verify(observed)
@@ -207,7 +219,7 @@ class _Run:
 
     # -- the steps
 
-    def _step(self, observed: Observed, path: Plan, step: Step) -> None:
+    def _step(self, observed: Observed, step: Step, before: str) -> None:
         """Run one step, again where a table lock was not to be had in time."""
         until = time.monotonic() + self.options.lock_wait
         pause = 1.0
@@ -217,7 +229,7 @@ class _Run:
             try:
                 while pending:
                     part = pending[:1] if self.options.each else pending
-                    done = self._transaction(observed, path, step, part)
+                    done = self._transaction(observed, step, before, part)
                     pending = pending[len(part) :]
                     self._keep(part, done)
             except _Busy as busy:
@@ -249,7 +261,7 @@ class _Run:
                 self.report.data_steps.append(entry)
 
     def _transaction(
-        self, observed: Observed, path: Plan, step: Step, items: Sequence[Item]
+        self, observed: Observed, step: Step, before: str, items: Sequence[Item]
     ) -> list[Done]:
         """Run *items* and their records in one transaction; return what each took."""
         done: list[Done] = []
@@ -268,14 +280,13 @@ class _Run:
                         rows = self._apply(item)
                     done.append(Done(item.name, time.monotonic() - started, rows))
                 what = f"the commit of {step.target}"
-                self._record(observed.place(self.catalog), str(step.target), items, done)
+                self._record(before, str(step.target), items, done)
         except _TRY_AGAIN as exc:
             raise _Busy(what, self._holders(items)) from exc
         except psycopg.Error as exc:
             raise self._failure(exc, what, items) from exc
         finally:
             self.progress.end()
-        del path
         return done
 
     def _settings(self) -> None:
@@ -310,7 +321,9 @@ class _Run:
                 "without a ledger row. Remove the transaction control from it",
                 reason="TransactionControl",
             )
-        if item.version is None or item.extension:  # a shop's own may have moved the search path
+        if item.version is None:  # a shop's own may have left settings of its own behind
+            self.conn.execute("reset session authorization; reset all")
+        if item.version is None or item.extension:
             self._settings()
         return None
 
@@ -439,8 +452,8 @@ class _Run:
     ) -> FailedError | UnreachableError:
         if self.conn.broken or self.conn.closed or connection.is_lost(exc):
             return UnreachableError(
-                f"{what}: the connection to the database was lost; an open transaction is rolled back "
-                "by the server. Run the same command again, it goes on from what the ledger says",
+                f"{what}: the connection to the database was lost; the server rolls back what was not "
+                "committed. Run the same command again, it goes on from what the ledger says",
                 reason="ConnectionLost",
             )
         said = exc.diag.message_primary or str(exc)

@@ -3,12 +3,6 @@
 -- says: {count} orders have a fixed discount but nothing it could apply to; its adjustments there are 0.
 
 insert into "line_item_adjustment" ("id", "item_id", "description", "discount_id", "amount")
-with "discountable" as (
-  select "order_id", sum("quantity"::bigint * "unit_price")::bigint as "total"
-  from "line_item"
-  where "allow_discounts" and "order_id" in (select "order_id" from "order_discounts")
-  group by "order_id"
-)
 select
   'lia_' || (
     select string_agg(
@@ -23,26 +17,35 @@ select
       '' order by "place"
     )
     from generate_series(0, 25) as "place"
-    where "item"."id" >= '' -- without a look at the row, one id would be drawn for all rows
+    where "pair"."item_id" >= '' -- without a look at the row, one id would be drawn for all rows
   ),
-  "item"."id",
+  "item_id",
   'discount',
-  "discount"."id",
+  "discount_id",
   coalesce(
     round(
-      "item"."quantity"::bigint * "item"."unit_price" * case "rule"."type"
-        when 'percentage' then "rule"."value"::double precision / 100
-        when 'fixed' then
-          least("rule"."value", "discountable"."total")::double precision
-          / nullif("discountable"."total", 0)
+      "worth" * case "type"
+        when 'percentage' then "value"::double precision / 100
+        when 'fixed' then least("value", "discountable")::double precision / nullif("discountable", 0)
       end
     ),
     0
   )
-from "order_discounts" as "used"
-join "discount" on "discount"."id" = "used"."discount_id" and "discount"."deleted_at" is null
-join "discount_rule" as "rule"
-  on "rule"."id" = "discount"."rule_id" and "rule"."deleted_at" is null and "rule"."type" <> 'free_shipping'
-join "line_item" as "item" on "item"."order_id" = "used"."order_id"
-left join "discountable" on "discountable"."order_id" = "used"."order_id"
+from (
+  select
+    "item"."id" as "item_id",
+    "discount"."id" as "discount_id",
+    "rule"."type",
+    "rule"."value",
+    "item"."quantity"::bigint * "item"."unit_price" as "worth",
+    (
+      sum("item"."quantity"::bigint * "item"."unit_price") filter (where "item"."allow_discounts")
+      over (partition by "item"."order_id", "discount"."id")
+    )::bigint as "discountable"
+  from "order_discounts" as "used"
+  join "discount" on "discount"."id" = "used"."discount_id" and "discount"."deleted_at" is null
+  join "discount_rule" as "rule" on "rule"."id" = "discount"."rule_id" and "rule"."deleted_at" is null
+  join "line_item" as "item" on "item"."order_id" = "used"."order_id"
+  where "rule"."type" <> 'free_shipping'
+) as "pair"
 on conflict ("discount_id", "item_id") where "discount_id" is not null do nothing;

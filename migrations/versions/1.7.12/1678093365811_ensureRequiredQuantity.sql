@@ -1,5 +1,4 @@
--- How much stock a variant needs of an inventory item is called required quantity, whichever
--- version made the table.
+-- The stock a variant needs of an inventory item is called required quantity everywhere.
 -- when: column product_variant_inventory_item.quantity
 
 alter table "product_variant_inventory_item" rename column "quantity" to "required_quantity";

@@ -1,5 +1,4 @@
--- Deleting a category is final; those soft-deleted before are gone, with the places of their
--- products.
+-- Deleting a category is final; the soft-deleted ones are gone, and products have left them.
 
 delete from "product_category" where "deleted_at" is not null;
 

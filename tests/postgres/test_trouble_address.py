@@ -1,0 +1,76 @@
+"""A database that is named wrongly, or not at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import servers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMMANDS = (("migrate",), ("plan",), ("status",), ("verify",), ("wait", "--for", "1.20.11"))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_a_command_without_a_url_says_how_to_name_a_database(command: tuple[str, ...]) -> None:
+    done = servers.medusa_db(*command)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "medusa-db: no database is named; set DATABASE_URL=postgres://user@host:5432/shop, or give "
+        "--database-url, --database-url-file or --embedded\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        pytest.param("shop", "has no scheme", id="a-word"),
+        pytest.param("postgres://shop@host:54x2/shop", "host or port is malformed", id="port"),
+        pytest.param("postgres://u:s3cr3t/p4ss@host/shop", "percent-encoded", id="slash"),
+        pytest.param("postgres://u:s3cr3t@p4ss@host/shop", "percent-encoded", id="at"),
+        pytest.param("postgres://u:12/s3cr3t@host/shop", "percent-encoded", id="digits-slash"),
+        pytest.param("postgres://u:s3cr3t%p4ss@host/shop", "percent-encoded", id="percent"),
+        pytest.param("host=h password=s3cr3t p4ss", "no list of key=value pairs", id="pairs"),
+        pytest.param(
+            "postgres://u:s3cr3t@host/shop?pgbouncer=true",
+            'invalid URI query parameter: "pgbouncer"; leave the parameter out',
+            id="parameter",
+        ),
+    ],
+)
+def test_a_malformed_url_is_a_usage_error_that_does_not_quote_it(url: str, says: str) -> None:
+    done = servers.medusa_db("migrate", url=url)
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "s3cr3t" not in done.stderr
+    assert "p4ss" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("sqlite://shop.db", "sqlite"),
+        ("./medusa-db.sqlite", "sqlite"),
+        ("mysql://shop:s3cr3t@host/shop", "mysql"),
+        ("mongodb://host/shop", "mongodb"),
+    ],
+)
+def test_another_kind_of_database_is_refused_by_its_name(url: str, name: str) -> None:
+    done = servers.medusa_db("migrate", url=url)
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        f"medusa-db: {name} is not supported, only PostgreSQL is: Medusa's migrations need it. "
+        "Give a URL such as postgres://user@host:5432/shop\n"
+    )
+
+
+def test_a_url_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
+    done = servers.medusa_db("migrate", "--database-url-file", str(tmp_path / "url"))
+
+    assert done.returncode == 2
+    assert "No such file" in done.stderr

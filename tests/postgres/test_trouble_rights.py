@@ -1,0 +1,172 @@
+"""Roles that may not do what the migrations need."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+import servers
+from faults import runs, snapshot
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from servers import TestServer
+
+_numbers = itertools.count(1)
+
+
+@contextmanager
+def role(server: TestServer, database: str, *grants: str) -> Iterator[str]:
+    """Make a role with *grants* on *database* (`{}` is the role), yield its name, drop it."""
+    name = f"role_{os.getpid()}_{next(_numbers)}"
+    server.execute("create role {} login", name)
+    with psycopg.connect(server.url(database), autocommit=True) as conn:
+        for grant in grants:
+            conn.execute(sql.SQL(grant).format(sql.Identifier(name)))
+    try:
+        yield name
+    finally:
+        with psycopg.connect(server.url(database), autocommit=True) as conn:
+            conn.execute(sql.SQL("drop owned by {}").format(sql.Identifier(name)))
+        server.execute("drop role {}", name)
+
+
+READ = ("grant usage on schema public to {}", "grant select on all tables in schema public to {}")
+WRITE = (
+    "grant usage, create on schema public to {}",
+    "grant all on all tables in schema public to {}",
+    "grant all on all sequences in schema public to {}",
+)
+
+
+def test_a_role_that_may_only_read_is_refused_with_the_grant_it_needs(
+    server: TestServer, shop_at: Callable[..., str]
+) -> None:
+    url = shop_at("1.12.3")
+    name, before = url.rpartition("/")[2], snapshot(url)
+
+    with role(server, name, *READ) as reader:
+        done = servers.medusa_db("migrate", url=server.url(name, reader))
+        status = servers.medusa_db("status", url=server.url(name, reader))
+
+        assert (done.returncode, done.stdout) == (5, "")
+        assert (
+            f"the role {reader} may not create tables in the schema public. As its owner: "
+            f'grant usage, create on schema "public" to "{reader}"; '
+        ) in done.stderr
+        assert status.returncode == 0, status.stderr
+    assert snapshot(url) == before
+
+
+def test_a_role_that_may_not_even_read_the_ledger_is_refused(
+    server: TestServer, shop_at: Callable[..., str]
+) -> None:
+    name = shop_at("1.12.3").rpartition("/")[2]
+
+    with role(server, name) as stranger:
+        done = servers.medusa_db("migrate", url=server.url(name, stranger))
+
+        assert (done.returncode, done.stdout) == (5, "")
+        assert done.stderr == (
+            f"medusa-db: {server.url(name, stranger)}: permission denied for table migrations; "
+            "grant it to the user\n"
+        )
+
+
+def test_sessions_that_are_read_only_by_a_setting_are_refused(
+    server: TestServer, shop_at: Callable[..., str]
+) -> None:
+    url = shop_at("1.12.3")
+    name, before = url.rpartition("/")[2], snapshot(url)
+    server.execute("alter database {} set default_transaction_read_only to on", name)
+
+    done = servers.medusa_db("migrate", url=url)
+
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr == (
+        "medusa-db: sessions of this user are read-only (default_transaction_read_only). Use the "
+        "owner of the shop's tables, or reset the setting for this role or database\n"
+    )
+    assert snapshot(url) == before
+
+
+@pytest.mark.parametrize("command", ["migrate", "plan"])
+def test_a_role_that_may_not_create_in_the_schema_is_refused_before_anything_runs(
+    server: TestServer, command: str
+) -> None:
+    with server.database() as name, role(server, name) as stranger:
+        server_url = server.url(name)
+        with psycopg.connect(server_url) as conn:
+            conn.execute("revoke create on schema public from public")
+        before = snapshot(server_url)
+
+        done = servers.medusa_db(command, url=server.url(name, stranger))
+
+        said = f"the role {stranger} may not create tables in the schema public. As its owner: "
+        assert said in done.stdout + done.stderr
+        assert done.returncode == (5 if command == "migrate" else 0)
+        assert snapshot(server_url) == before
+
+
+def test_pg_trgm_is_asked_for_before_anything_runs_and_used_where_it_is_there(
+    server: TestServer,
+) -> None:
+    with (
+        server.database() as name,
+        role(server, name, "grant usage, create on schema public to {}") as owner,
+    ):
+        before = snapshot(server.url(name))
+
+        done = servers.medusa_db("migrate", url=server.url(name, owner))
+
+        assert (done.returncode, done.stdout) == (5, "")
+        assert done.stderr == (
+            "medusa-db: the extension pg_trgm is not installed and the role may not install it. As a "
+            "superuser, in this database: create extension pg_trgm\n"
+        )
+        assert snapshot(server.url(name)) == before
+
+        with psycopg.connect(server.url(name)) as conn:
+            conn.execute("create extension pg_trgm")
+        again = servers.medusa_db("migrate", "--output", "json", url=server.url(name, owner))
+
+        assert again.returncode == 0, again.stderr
+        assert '"history": "off: the role may not create a schema in this database"' in again.stdout
+        assert '"verified": true' in again.stdout
+        assert runs(server.url(name)) == 0
+
+
+def test_tables_of_another_owner_are_named_with_their_owner(
+    server: TestServer, shop_at: Callable[..., str]
+) -> None:
+    url = shop_at("1.12.3")
+    name, before = url.rpartition("/")[2], snapshot(url)
+
+    with role(server, name, *WRITE) as writer:
+        done = servers.medusa_db("migrate", url=server.url(name, writer))
+
+        assert (done.returncode, done.stdout) == (5, "")
+        assert f"the role {writer} does not own " in done.stderr
+        assert "money_amount" in done.stderr
+        assert (
+            f'which the migrations alter. Run as postgres, or make the role a member: grant "postgres" '
+            f'to "{writer}"'
+        ) in done.stderr
+    after = {row for row in snapshot(url) if row[0] != "schema"}
+    assert after == {row for row in before if row[0] != "schema"}
+
+
+def test_a_member_of_the_owner_may_migrate(server: TestServer, shop_at: Callable[..., str]) -> None:
+    url = shop_at("1.12.3")
+    name = url.rpartition("/")[2]
+
+    with role(server, name, "grant postgres to {}") as member:
+        done = servers.medusa_db("migrate", url=server.url(name, member))
+
+        assert done.returncode == 0, done.stderr

@@ -1,0 +1,140 @@
+"""A wish that must not be granted, and databases that are not what they seem."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+import servers
+from faults import runs, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from psycopg import Connection
+    from servers import TestServer
+
+
+@pytest.fixture
+def shop(server: TestServer) -> Iterator[str]:
+    """The URL of a shop at 1.12.3."""
+    with server.database(server.at("1.12.3")) as name:
+        yield server.url(name)
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        ("1.12.9", "--to 1.12.9: there is no such version; near it are 1.12.2, 1.12.3, 1.13.0"),
+        ("1.0.5", "--to 1.0.5: Medusa 1.0 kept its data in MongoDB"),
+        ("2.1.0", "--to 2.1.0: Medusa v2 has another schema and needs a database of its own"),
+    ],
+)
+def test_a_version_that_is_not_ours_is_refused_by_its_name(
+    shop: str, version: str, says: str
+) -> None:
+    before = snapshot(shop)
+
+    done = servers.medusa_db("migrate", "--to", version, url=shop)
+
+    assert (done.returncode, done.stdout) == (9, "")
+    assert says in done.stderr
+    assert snapshot(shop) == before
+
+
+def test_a_downgrade_is_refused_and_names_what_would_be_lost(shop: str) -> None:
+    before = snapshot(shop)
+
+    done = servers.medusa_db("migrate", "--to", "1.11.0", url=shop)
+
+    assert (done.returncode, done.stdout) == (9, "")
+    assert "the ledger holds migrations from after 1.11.0: " in done.stderr
+    assert "A downgrade would lose data and is not done; ask for 1.12.0 or later" in done.stderr
+    assert snapshot(shop) == before
+
+
+@pytest.fixture
+def unledgered(shop: str) -> str:
+    """The URL of the tables of 1.12.3 without a ledger."""
+    with psycopg.connect(shop) as conn:
+        conn.execute("drop table migrations; drop schema medusa_db cascade")
+    return shop
+
+
+def test_tables_without_a_ledger_are_left_alone(unledgered: str) -> None:
+    before = snapshot(unledgered)
+
+    done = servers.medusa_db("migrate", url=unledgered)
+
+    assert (done.returncode, done.stdout) == (9, "")
+    assert "the schema public has tables that Medusa would make (address, " in done.stderr
+    assert "adopt it with --baseline V" in done.stderr
+    assert snapshot(unledgered) == before
+
+
+def test_tables_without_a_ledger_are_adopted_where_they_prove_their_version(
+    server: TestServer, unledgered: str
+) -> None:
+    done = servers.medusa_db("migrate", "--baseline", "1.12.3", "--to", "1.12.3", url=unledgered)
+
+    assert done.returncode == 0, done.stderr
+    with server.database(server.at("1.12.3")) as other:
+        assert snapshot(unledgered) == snapshot(server.url(other))
+    assert servers.medusa_db("verify", url=unledgered).returncode == 0
+
+
+@pytest.mark.parametrize("wrong", ["1.10.0", "1.13.0", "1.20.11"])
+def test_tables_that_are_not_the_version_named_are_not_adopted(unledgered: str, wrong: str) -> None:
+    before = snapshot(unledgered)
+
+    done = servers.medusa_db("migrate", "--baseline", wrong, "--to", "1.20.11", url=unledgered)
+
+    assert (done.returncode, done.stdout) == (8, "")
+    assert f"medusa-db: the tables are not those of {wrong}: " in done.stderr
+    assert "Nothing was written" in done.stderr
+    assert "\n- " in done.stderr
+    assert (snapshot(unledgered), runs(unledgered)) == (before, 0)
+
+
+def test_a_ledger_that_is_there_is_not_replaced_by_a_baseline(shop: str) -> None:
+    before = snapshot(shop)
+
+    done = servers.medusa_db("migrate", "--baseline", "1.12.3", url=shop)
+
+    assert done.returncode == 9
+    assert "there is a ledger already, at 1.12.3" in done.stderr
+    assert snapshot(shop) == before
+
+
+def test_a_medusa_v2_database_is_refused(url: str, conn: Connection[Any]) -> None:
+    conn.execute(
+        "create table mikro_orm_migrations (id serial primary key, name text);"
+        "create table order_change (id text primary key);"
+        "create table product (id text primary key)"
+    )
+    before = snapshot(url)
+
+    done = servers.medusa_db("migrate", url=url)
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        "medusa-db: this is a Medusa v2 database (it has order_change); its v1 migrations do not "
+        "apply. Medusa v1 and v2 need databases of their own\n"
+    )
+    assert snapshot(url) == before
+
+
+def test_the_ledger_of_another_tool_is_not_touched(url: str, conn: Connection[Any]) -> None:
+    conn.execute("create table migrations (id serial primary key, migration text, batch int)")
+    before = snapshot(url)
+
+    done = servers.medusa_db("migrate", url=url)
+
+    assert (done.returncode, done.stdout) == (9, "")
+    assert done.stderr == (
+        "medusa-db: the table public.migrations is not Medusa's: it has the columns batch, id, "
+        "migration. Another tool keeps its records there; give Medusa a schema or database of its "
+        "own\n"
+    )
+    assert snapshot(url) == before
