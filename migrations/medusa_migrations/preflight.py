@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from medusa_migrations import connection
+from medusa_migrations import connection, touches
 from medusa_migrations.errors import (
     DeniedError,
     RefusedError,
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from medusa_migrations.address import Address
     from medusa_migrations.catalog import Check, Migration
-
-_OWNER_NEEDED = ("access exclusive", "share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,29 +159,36 @@ def _rights(
             DeniedError,
             "SchemaPrivilege",
         )
-    modes: dict[str, set[str]] = {}
-    for migration in migrations:
-        for lock in migration.locks:
-            modes.setdefault(lock.table, set()).add(lock.mode)
-    owned = [table for table, found in modes.items() if found & set(_OWNER_NEEDED)]
+    changed = touches.touched(migration.text for migration in migrations)
     rows = conn.execute(
         """
         select c.relname, pg_get_userbyid(c.relowner),
-               pg_has_role(c.relowner, 'usage'), has_table_privilege(c.oid, 'references')
+               c.relname = any(%(altered)s)
+               or exists (select from pg_index x join pg_class i on i.oid = x.indexrelid
+                           where x.indrelid = c.oid and i.relname = any(%(indexes)s)) as altered,
+               c.relname = any(%(referenced)s) and not has_table_privilege(c.oid, 'references'),
+               c.relname = any(%(written)s) and not has_table_privilege(c.oid, 'insert')
           from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where n.nspname = %s and c.relkind in ('r', 'p') and c.relname = any(%s)
+         where n.nspname = %(schema)s and c.relkind in ('r', 'p')
+           and not pg_has_role(c.relowner, 'usage')
          order by 1
         """,
-        [schema, list(modes)],
+        {
+            "schema": schema,
+            "altered": list(changed.altered),
+            "indexes": list(changed.indexes),
+            "referenced": list(changed.referenced),
+            "written": list(changed.written),
+        },
     )
     foreign: dict[str, list[str]] = {}
-    for table, owner, ours, references in rows:
-        if not ours and (table in owned or not references):
+    for table, owner, *needs in rows:
+        if any(needs):
             foreign.setdefault(owner, []).append(table)
     for owner, tables in foreign.items():
         yield Finding(
-            f"the role {user} does not own {_some(tables)}, which the migrations alter",
-            f'Run as {owner}, or make the role a member: grant "{owner}" to "{user}"',
+            f"the role {user} does not own {_some(tables)}, which the migrations change",
+            f'Run as {owner}, their owner, or make the role a member: grant "{owner}" to "{user}"',
             DeniedError,
             "NotOwner",
         )
@@ -234,7 +239,7 @@ def _trusted(conn: Connection[Any], name: str) -> bool:
 def _blockers(
     conn: Connection[Any], schema: str, migrations: Sequence[Migration]
 ) -> Iterator[Finding]:
-    tables = sorted({lock.table for migration in migrations for lock in migration.locks})
+    tables = sorted(touches.touched(migration.text for migration in migrations).tables)
     for who, names in blockers(conn, schema, tables, older_than=5):
         yield Finding(
             f"{who} holds {_some(names)}",

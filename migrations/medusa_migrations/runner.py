@@ -25,6 +25,7 @@ from medusa_migrations import (
     lock,
     observe,
     preflight,
+    touches,
     verify,
 )
 from medusa_migrations.catalog import DataStep, Migration
@@ -443,7 +444,7 @@ class _Run:
         )
 
     def _holders(self, items: Sequence[Item]) -> str:
-        tables = sorted({lock_.table for item in items for lock_ in _locks(item)})
+        tables = sorted(touches.touched(item.text for item in items).tables)
         found = preflight.blockers(self.conn, self.report.schema, tables)
         return "; ".join(f"{who} holds {', '.join(names[:3])}" for who, names in found) or "unknown"
 

@@ -58,7 +58,7 @@ def test_a_role_that_may_only_read_is_refused_with_the_grant_it_needs(
         assert (done.returncode, done.stdout) == (5, "")
         assert (
             f"the role {reader} may not create tables in the schema public. As its owner: "
-            f'grant usage, create on schema "public" to "{reader}"; '
+            f'grant usage, create on schema "public" to "{reader}"; the role {reader} does not own '
         ) in done.stderr
         assert status.returncode == 0, status.stderr
     assert snapshot(url) == before
@@ -155,7 +155,7 @@ def test_tables_of_another_owner_are_named_with_their_owner(
         assert f"the role {writer} does not own " in done.stderr
         assert "money_amount" in done.stderr
         assert (
-            f'which the migrations alter. Run as postgres, or make the role a member: grant "postgres" '
+            f'which the migrations change. Run as postgres, their owner, or make the role a member: grant "postgres" '
             f'to "{writer}"'
         ) in done.stderr
     after = {row for row in snapshot(url) if row[0] != "schema"}

@@ -1,4 +1,5 @@
 -- A fulfillment has any number of tracking links.
+-- locks: fulfillment: share row exclusive
 
 create table "tracking_link" (
   "id" character varying not null,

@@ -1,4 +1,5 @@
 -- Returned items carry a reason from a list that the shop maintains, and a note.
+-- locks: return_item: access exclusive
 
 create table "return_reason" (
   "id" character varying not null,

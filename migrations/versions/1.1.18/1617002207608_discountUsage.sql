@@ -1,4 +1,6 @@
 -- Usage and its limit are counted per discount code instead of per rule.
+-- locks: discount: access exclusive
+-- locks: discount_rule: access exclusive
 
 alter table "discount"
   add column "usage_limit" integer,

@@ -1,4 +1,8 @@
 -- Staff can put together a draft order and let the customer pay it through a link.
+-- locks: cart: share row exclusive
+-- locks: order: access exclusive
+-- locks: shipping_option: access exclusive
+-- locks: store: access exclusive
 
 create type "draft_order_status_enum" as enum ('open', 'completed');
 

@@ -1,4 +1,8 @@
 -- Handles, codes, SKUs and barcodes are unique among deleted rows only; 1.1.41 turns it around.
+-- locks: discount: access exclusive
+-- locks: product: access exclusive
+-- locks: product_collection: access exclusive
+-- locks: product_variant: access exclusive
 
 drop index "IDX_087926f6fec32903be3c8eedfa";
 drop index "IDX_db7355f7bd36c547c8a4f539e5";

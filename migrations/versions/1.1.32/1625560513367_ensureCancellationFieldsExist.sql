@@ -1,4 +1,5 @@
 -- Returns and swaps can be canceled.
+-- locks: swap: access exclusive
 
 alter type "return_status_enum" add value 'canceled';
 

@@ -1,4 +1,7 @@
 -- Variants have an order; deleting a variant takes its prices and option values along.
+-- locks: money_amount: access exclusive
+-- locks: product_option_value: access exclusive
+-- locks: product_variant: access exclusive
 
 alter table "money_amount"
   drop constraint "FK_17a06d728e4cfbc5bd2ddb70af0",

@@ -1,4 +1,8 @@
 -- Handles, codes, SKUs and barcodes are unique among the rows that are not deleted.
+-- locks: discount: access exclusive
+-- locks: product: access exclusive
+-- locks: product_collection: access exclusive
+-- locks: product_variant: access exclusive
 
 drop index "IDX_ae3e22c67d7c7a969a363533c0";
 drop index "IDX_77c4073c30ea7793f484750529";

@@ -1,4 +1,6 @@
 -- Swaps can be allowed for items out of stock, and wait as confirmed until they are captured.
+-- locks: cart: access exclusive
+-- locks: swap: access exclusive
 
 alter type "swap_payment_status_enum" add value 'confirmed' after 'captured';
 

@@ -1,4 +1,5 @@
 -- Return reasons can be grouped below a parent reason.
+-- locks: return_reason: access exclusive
 
 alter table "return_reason"
   add column "parent_return_reason_id" character varying,

@@ -1,4 +1,5 @@
 -- Products go from draft to published; those already there are published.
+-- locks: product: access exclusive
 
 create type "product_status_enum" as enum ('draft', 'proposed', 'published', 'rejected');
 

@@ -1,4 +1,6 @@
 -- A single cart can be offered its own shipping price, which claims need for replacements.
+-- locks: cart: share row exclusive
+-- locks: shipping_option: share row exclusive
 
 alter type "cart_type_enum" add value 'claim';
 

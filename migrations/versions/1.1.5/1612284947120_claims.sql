@@ -1,4 +1,11 @@
 -- Customers can claim missing, wrong or broken items and get a refund or a replacement.
+-- locks: address: share row exclusive
+-- locks: fulfillment: access exclusive
+-- locks: line_item: access exclusive
+-- locks: order: share row exclusive
+-- locks: product_variant: share row exclusive
+-- locks: return: access exclusive
+-- locks: shipping_method: access exclusive
 
 create type "claim_order_type_enum" as enum ('refund', 'replace');
 

@@ -1,4 +1,6 @@
 -- Users have a role and can invite others; the address of a deleted user can be used again.
+-- locks: store: access exclusive
+-- locks: user: access exclusive
 
 create type "user_role_enum" as enum ('admin', 'member', 'developer');
 create type "invite_role_enum" as enum ('admin', 'member', 'developer');

@@ -1,4 +1,6 @@
 -- Tax rates may have decimals.
+-- locks: order: access exclusive, rewrite
+-- locks: region: access exclusive, rewrite
 
 alter table "order" alter column "tax_rate" type real;
 

@@ -1,4 +1,26 @@
 -- Lookups along the relations between tables no longer read whole tables.
+-- locks: address: share
+-- locks: cart: share
+-- locks: claim_image: share
+-- locks: claim_order: share
+-- locks: country: share
+-- locks: customer: share
+-- locks: discount: share
+-- locks: fulfillment: share
+-- locks: gift_card: share
+-- locks: gift_card_transaction: share
+-- locks: money_amount: share
+-- locks: order: share
+-- locks: payment: share
+-- locks: payment_session: share
+-- locks: product: share
+-- locks: product_option_value: share
+-- locks: product_variant: share
+-- locks: refund: share
+-- locks: return: share
+-- locks: shipping_option: share
+-- locks: shipping_option_requirement: share
+-- locks: swap: share
 
 create index "IDX_9c9614b2f9d01665800ea8dbff" on "address" ("customer_id");
 create index "IDX_242205c81c1152fab1b6e84847" on "cart" ("customer_id");

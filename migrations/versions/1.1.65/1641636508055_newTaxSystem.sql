@@ -1,4 +1,11 @@
 -- Taxes come from a provider, per product, product type and shipping option, as tax lines.
+-- locks: line_item: access exclusive
+-- locks: order: access exclusive
+-- locks: product: share row exclusive
+-- locks: product_type: share row exclusive
+-- locks: region: access exclusive
+-- locks: shipping_method: share row exclusive
+-- locks: shipping_option: share row exclusive
 
 create table "line_item_tax_line" (
   "id" character varying not null,

@@ -1,4 +1,5 @@
 -- Customers can be put into groups.
+-- locks: customer: share row exclusive
 
 create table "customer_group" (
   "id" character varying not null,

@@ -1,4 +1,10 @@
 -- Discounts apply, or do not apply, to products, types, collections, tags and customer groups.
+-- locks: customer_group: share row exclusive
+-- locks: discount_rule: share row exclusive
+-- locks: product: share row exclusive
+-- locks: product_collection: share row exclusive
+-- locks: product_tag: share row exclusive
+-- locks: product_type: share row exclusive
 
 create type "discount_condition_type_enum" as enum (
   'products', 'product_types', 'product_collections', 'product_tags', 'customer_groups'

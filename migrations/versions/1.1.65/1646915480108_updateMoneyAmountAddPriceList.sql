@@ -1,4 +1,6 @@
 -- Price lists replace the sale price: per quantity, per customer group, for a period.
+-- locks: customer_group: share row exclusive
+-- locks: money_amount: access exclusive
 
 create type "price_list_type_enum" as enum ('sale', 'override');
 create type "price_list_status_enum" as enum ('active', 'draft');

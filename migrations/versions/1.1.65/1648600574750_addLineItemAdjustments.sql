@@ -1,4 +1,6 @@
 -- What each discount takes off a line item is kept with the item.
+-- locks: discount: share row exclusive
+-- locks: line_item: share row exclusive
 
 create table "line_item_adjustment" (
   "id" character varying not null,

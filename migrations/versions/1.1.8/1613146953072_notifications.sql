@@ -1,4 +1,5 @@
 -- Notifications sent through a provider are kept, so that they can be looked up and sent again.
+-- locks: customer: share row exclusive
 
 create table "notification_provider" (
   "id" character varying not null,

@@ -1,4 +1,5 @@
 -- Products are sorted by collection, type and tags, each in a table of its own instead of one text.
+-- locks: product: access exclusive
 
 create table "product_collection" (
   "id" character varying not null,

@@ -1,4 +1,6 @@
 -- The indexes of prices and option values get speaking names.
+-- locks: money_amount: access exclusive
+-- locks: product_option_value: access exclusive
 
 drop index "IDX_17a06d728e4cfbc5bd2ddb70af";
 drop index "IDX_b433e27b7a83e6d12ab26b15b0";

@@ -1,5 +1,8 @@
 -- Searching for part of a title, description or SKU uses an index.
 -- extension: pg_trgm
+-- locks: product: share
+-- locks: product_collection: share
+-- locks: product_variant: share
 
 create index "idx_gin_product_description" on "product" using gin ("description" gin_trgm_ops) where "deleted_at" is null;
 create index "idx_gin_product_title" on "product" using gin ("title" gin_trgm_ops) where "deleted_at" is null;

@@ -1,4 +1,6 @@
 -- Deleting a line item takes its tax lines along.
+-- locks: line_item: access exclusive
+-- locks: line_item_tax_line: access exclusive
 
 alter table "line_item_tax_line"
   drop constraint "FK_5077fa54b0d037e984385dfe8ad",

@@ -1,4 +1,6 @@
 -- The shipping profile of a product moves from the product to a table of its own.
+-- locks: product: access exclusive
+-- locks: shipping_profile: access exclusive
 
 create table "product_shipping_profile" (
   "profile_id" text not null,

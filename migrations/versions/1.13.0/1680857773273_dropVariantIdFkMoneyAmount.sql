@@ -1,3 +1,5 @@
 -- Prices can belong to variants that live outside the core tables.
+-- locks: money_amount: access exclusive
+-- locks: product_variant: access exclusive
 
 alter table "money_amount" drop constraint "FK_17a06d728e4cfbc5bd2ddb70af0";

@@ -1,4 +1,5 @@
 -- The value of a deleted return reason can be used again.
+-- locks: return_reason: access exclusive
 
 drop index "IDX_00605f9d662c06b81c1b60ce24";
 

@@ -1,5 +1,7 @@
 -- A line item names its product itself and no longer depends on the variant.
 -- flag: medusa_v2
+-- locks: line_item: access exclusive
+-- locks: product_variant: access exclusive
 
 alter table "line_item"
   drop constraint "FK_5371cbaa3be5200f373d24e3d5b",

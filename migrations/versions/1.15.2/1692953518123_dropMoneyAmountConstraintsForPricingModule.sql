@@ -1,4 +1,5 @@
 -- Which variant a price belongs to moves from the price to a table of its own.
+-- locks: money_amount: access exclusive
 
 create table "product_variant_money_amount" (
   "id" character varying not null,

@@ -1,5 +1,18 @@
 -- Taxes, discounts and claims can name products that live outside the core tables.
 -- flag: medusa_v2
+-- locks: claim_item: access exclusive
+-- locks: discount_condition_product: access exclusive
+-- locks: discount_condition_product_collection: access exclusive
+-- locks: discount_condition_product_tag: access exclusive
+-- locks: discount_condition_product_type: access exclusive
+-- locks: discount_rule_products: access exclusive
+-- locks: product: access exclusive
+-- locks: product_collection: access exclusive
+-- locks: product_tag: access exclusive
+-- locks: product_tax_rate: access exclusive
+-- locks: product_type: access exclusive
+-- locks: product_type_tax_rate: access exclusive
+-- locks: product_variant: access exclusive
 
 alter table "claim_item" drop constraint "FK_64980511ca32c8e92b417644afa";
 

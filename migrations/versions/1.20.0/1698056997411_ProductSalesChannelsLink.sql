@@ -1,5 +1,6 @@
 -- The link between a product and a sales channel is a row of its own, with id and dates.
 -- flag: medusa_v2
+-- locks: product_sales_channel: access exclusive
 
 alter table "product_sales_channel" add column "id" text;
 

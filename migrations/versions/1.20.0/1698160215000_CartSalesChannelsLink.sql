@@ -1,5 +1,8 @@
 -- The sales channel of a cart is kept in a table of its own.
 -- flag: sales_channels, medusa_v2
+-- locks: cart: access exclusive
+-- locks: sales_channel: access exclusive
+-- locks: store: access exclusive
 
 create table "cart_sales_channel" (
   "id" character varying not null,

@@ -1,5 +1,7 @@
 -- The sales channel of an order is kept in a table of its own.
 -- flag: sales_channels, medusa_v2
+-- locks: order: access exclusive
+-- locks: sales_channel: access exclusive
 
 create table "order_sales_channel" (
   "id" character varying not null,

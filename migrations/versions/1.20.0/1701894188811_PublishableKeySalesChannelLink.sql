@@ -1,4 +1,5 @@
 -- The link between a publishable key and a sales channel has an id and dates.
+-- locks: publishable_api_key_sales_channel: access exclusive
 
 alter table "publishable_api_key_sales_channel" add column "id" text;
 

@@ -1,4 +1,5 @@
 -- The address of a deleted customer can be used again.
+-- locks: customer: access exclusive
 
 alter table "customer" drop constraint "UQ_unique_email_for_guests_and_customer_accounts";
 

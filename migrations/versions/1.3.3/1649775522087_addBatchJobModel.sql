@@ -1,4 +1,5 @@
 -- Long jobs, such as imports and exports, are tracked from creation to completion.
+-- locks: user: share row exclusive
 
 create table "batch_job" (
   "id" character varying not null,

@@ -1,5 +1,9 @@
 -- Products, carts and orders belong to sales channels; the store has a default one.
 -- flag: sales_channels
+-- locks: cart: access exclusive
+-- locks: order: access exclusive
+-- locks: product: share row exclusive
+-- locks: store: access exclusive
 
 create table "sales_channel" (
   "id" character varying not null,

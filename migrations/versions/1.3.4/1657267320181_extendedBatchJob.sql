@@ -1,6 +1,8 @@
 -- Batch jobs of 1.1.65 to 1.3.2 get a date for each state and belong to a user; their old status
 -- and creator are dropped.
 -- when: column batch_job.status
+-- locks: batch_job: access exclusive
+-- locks: user: share row exclusive
 
 alter table "batch_job"
   drop column "status",

@@ -1,2 +1,4 @@
 -- Countries and currencies are known by their codes, ready to be given to regions.
 -- rows: country, currency
+-- locks: country: row exclusive
+-- locks: currency: row exclusive

@@ -1,4 +1,5 @@
 -- A cart can be paid again after its payment was canceled.
+-- locks: payment: access exclusive
 
 alter table "payment" drop constraint "REL_4665f17abc1e81dd58330e5854";
 

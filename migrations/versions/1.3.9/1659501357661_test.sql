@@ -1,5 +1,11 @@
 -- Currencies, regions, price lists and shipping options say whether their prices include tax.
 -- flag: tax_inclusive_pricing
+-- locks: currency: access exclusive
+-- locks: line_item: access exclusive
+-- locks: price_list: access exclusive
+-- locks: region: access exclusive
+-- locks: shipping_method: access exclusive
+-- locks: shipping_option: access exclusive
 
 alter table "currency" add column "includes_tax" boolean not null default false;
 

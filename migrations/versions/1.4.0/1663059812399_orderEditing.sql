@@ -1,5 +1,7 @@
 -- Staff can edit the items of a placed order, on request and with confirmation.
 -- flag: order_editing
+-- locks: line_item: share row exclusive
+-- locks: order: share row exclusive
 
 create type "order_item_change_type_enum" as enum ('item_add', 'item_remove', 'item_update');
 

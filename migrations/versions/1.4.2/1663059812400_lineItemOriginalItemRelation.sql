@@ -1,5 +1,7 @@
 -- Items of an order edit point to the items they replace.
 -- flag: order_editing
+-- locks: line_item: access exclusive
+-- locks: order_edit: share row exclusive
 
 alter table "line_item"
   add column "original_item_id" character varying,

@@ -1,5 +1,11 @@
 -- The difference of an order edit is collected or refunded through a payment collection.
 -- flag: order_editing
+-- locks: money_amount: share
+-- locks: order: share
+-- locks: order_edit: access exclusive
+-- locks: payment: share row exclusive
+-- locks: payment_session: access exclusive
+-- locks: region: share row exclusive
 
 create type "PAYMENT_COLLECTION_TYPE_ENUM" as enum ('order_edit');
 

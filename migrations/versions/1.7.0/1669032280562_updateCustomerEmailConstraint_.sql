@@ -1,4 +1,5 @@
 -- A guest and a registered customer may share one email address.
+-- locks: customer: access exclusive
 
 drop index "IDX_fdb2f3ad8115da4c7718109a6e";
 

@@ -1,3 +1,4 @@
 -- A gift card keeps the tax rate it was bought with.
+-- locks: gift_card: access exclusive
 
 alter table "gift_card" add column "tax_rate" real;

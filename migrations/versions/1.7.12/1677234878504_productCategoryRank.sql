@@ -1,4 +1,5 @@
 -- Categories have an order below their parent.
+-- locks: product_category: access exclusive
 
 alter table "product_category"
   add column "rank" integer not null default 0,

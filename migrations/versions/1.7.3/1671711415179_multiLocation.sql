@@ -1,4 +1,7 @@
 -- Stock is kept per location: variants have inventory items, sales channels have stock locations.
+-- locks: fulfillment: access exclusive
+-- locks: return: access exclusive
+-- locks: store: access exclusive
 
 create table "product_variant_inventory_item" (
   "id" character varying not null,

@@ -1,4 +1,5 @@
 -- A payment session says whether its provider has been contacted; those that hold data have been.
+-- locks: payment_session: access exclusive
 
 alter table "payment_session" add column "is_initiated" boolean not null default false;
 

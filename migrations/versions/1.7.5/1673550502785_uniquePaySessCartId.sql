@@ -1,4 +1,5 @@
 -- Payment sessions without a cart no longer count for the one-per-provider rule.
+-- locks: payment_session: access exclusive
 
 drop index "UniqPaymentSessionCartIdProviderId";
 

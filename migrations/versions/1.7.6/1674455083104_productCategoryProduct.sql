@@ -1,4 +1,6 @@
 -- A product can be in any number of categories.
+-- locks: product: share row exclusive
+-- locks: product_category: share row exclusive
 
 create table "product_category_product" (
   "product_category_id" character varying not null,

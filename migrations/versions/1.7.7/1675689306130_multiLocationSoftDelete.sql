@@ -1,4 +1,6 @@
 -- Links to stock locations and inventory items can be soft-deleted.
+-- locks: product_variant_inventory_item: access exclusive
+-- locks: sales_channel_location: access exclusive
 
 drop index "IDX_bf5386e7f2acc460adbf96d6f3";
 drop index "IDX_c74e8c2835094a37dead376a3b";

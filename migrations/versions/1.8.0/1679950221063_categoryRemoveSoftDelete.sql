@@ -1,4 +1,5 @@
 -- Deleting a category is final; the soft-deleted ones are gone, and products have left them.
+-- locks: product_category: access exclusive
 
 delete from "product_category" where "deleted_at" is not null;
 
