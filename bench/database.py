@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import sql
+
 from measure import FailedRunError
 from medusa_migrations import embedded
-from psycopg import sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+
 import servers
+from medusa_migrations import catalog_files, embedded
 from servers import TestServer
 from tiers import need
-
-from medusa_migrations import catalog_files, embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

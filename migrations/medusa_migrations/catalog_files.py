@@ -27,10 +27,11 @@ from medusa_migrations.catalog import (
     membership,
 )
 from medusa_migrations.errors import UsageError
-from medusa_migrations.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from medusa_migrations.version import Version
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FILE = re.compile(r"(?P<timestamp>\d{13})_(?P<name>\w+)\.sql")

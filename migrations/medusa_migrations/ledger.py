@@ -77,9 +77,12 @@ def read(conn: Connection[Any], schema: str) -> Ledger:
     return Ledger(exists=True, names=tuple(name for (name,) in conn.execute(query)), tables=tables)
 
 
-def create(conn: Connection[Any], schema: str) -> None:
-    """Make the table as TypeORM does, primary key name included."""
-    conn.execute(create_statement(schema))
+def ensure(conn: Connection[Any], schema: str) -> None:
+    """Make the table where it is missing, as TypeORM does, primary key name included."""
+    query = "select to_regclass(quote_ident(%s) || '.migrations') is null"
+    row = conn.execute(query, [schema]).fetchone()
+    if row and row[0]:
+        conn.execute(create_statement(schema))
 
 
 def create_statement(schema: str) -> sql.Composed:

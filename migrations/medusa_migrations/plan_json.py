@@ -10,21 +10,21 @@ from medusa_migrations.catalog import DataStep
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from medusa_migrations.catalog import Catalog, Note
+    from medusa_migrations.catalog import Note
     from medusa_migrations.plan import Item, Plan
     from medusa_migrations.preflight import Finding
 
 
 def to_dict(
-    catalog: Catalog,
+    place: str,
     path: Plan,
     sizes: Mapping[str, tuple[int, int]],
     findings: Sequence[Finding],
 ) -> dict[str, Any]:
-    """Return everything a plan says."""
+    """Return everything a plan says; *place* is where the database is."""
     return {
         "from": [str(version) for version in path.proof.versions],
-        "place": catalog.spell(path.proof.versions) or ("empty" if path.proof.empty else "partial"),
+        "place": place,
         "target": str(path.target),
         "nothing": path.nothing,
         "flags": dict(path.flags),

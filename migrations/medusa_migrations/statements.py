@@ -19,6 +19,7 @@ _TOKEN = re.compile(
   | (?P<number>\d[\w.]*)
   | (?P<end>;)
   | (?P<cast>::)
+  | (?P<open>['"])
   | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
@@ -71,7 +72,7 @@ def split(sql: str) -> tuple[Statement, ...]:
                 raise UnterminatedError(_line(sql, position), f"the text that {token} opens")
             after = closing + len(token)
             token = sql[position:after]
-        elif kind == "other" and token in "'\"":
+        elif kind == "open":
             raise UnterminatedError(_line(sql, position), f"the text that {token} opens")
         if kind == "end":
             if tokens:

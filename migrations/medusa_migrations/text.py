@@ -164,10 +164,10 @@ def notes(found: Sequence[Note]) -> str:
             parts.append(f"    $ {command.run}")
         if note.older_servers_break:
             parts.append(f"  Servers older than {note.version} stop working after this.")
-        for related in note.related:
+        if note.related:
             parts.append(
                 bullets(
-                    [f"{related.package} {related.version}: {related.summary} {related.url}"], "*"
+                    [f"{r.package} {r.version}: {r.summary} {r.url}" for r in note.related], "*"
                 )
             )
         if note.url:
@@ -186,8 +186,7 @@ def notes_markdown(found: Sequence[Note]) -> str:
         for title, lines in (("Before", note.before), ("After", note.after)):
             if lines:
                 parts.append(f"**{title}**\n\n" + "\n".join(f"- {line}" for line in lines) + "\n")
-        for command in note.commands:
-            parts.append(f"{command.when}\n\n    {command.run}\n")
+        parts += [f"{command.when}\n\n    {command.run}\n" for command in note.commands]
         if note.older_servers_break:
             parts.append(f"**Servers older than {note.version} stop working after this.**\n")
         if note.related:

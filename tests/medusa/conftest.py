@@ -6,8 +6,9 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-import medusa_packages
 import pytest
+
+import medusa_packages
 import servers
 from medusa_migrations import embedded
 from medusa_replay import replay

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import medusa_rows
-import medusa_snapshot
 import psycopg
 import pytest
+from psycopg import sql
+
+import medusa_rows
+import medusa_snapshot
 from medusa_equality import clock, differences
 from medusa_replay import ReplayError, replay
-from psycopg import sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-import medusa_packages
 import pytest
+
+import medusa_packages
 from medusa_equality import differences, migrate
 from medusa_replay import replay
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import medusa_packages
 import pytest
+
+import medusa_packages
 from medusa_equality import differences, migrate
 from medusa_replay import replay
 

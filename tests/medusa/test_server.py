@@ -7,10 +7,11 @@ import re
 import urllib.request
 from typing import TYPE_CHECKING
 
-import medusa_packages
-import medusa_snapshot
 import psycopg
 import pytest
+
+import medusa_packages
+import medusa_snapshot
 from medusa_equality import differences, migrate
 from medusa_replay import replay
 from medusa_server import Shop, make_shop

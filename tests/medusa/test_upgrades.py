@@ -6,10 +6,11 @@ import os
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import medusa_packages
-import medusa_rows
 import psycopg
 import pytest
+
+import medusa_packages
+import medusa_rows
 from medusa_equality import clock, differences, migrate
 from medusa_replay import replay
 

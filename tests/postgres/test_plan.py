@@ -7,9 +7,9 @@ import subprocess
 
 import psycopg
 import pytest
-from servers import medusa_db, rows
 
 from medusa_migrations import embedded, live
+from servers import medusa_db, rows
 
 LEDGER = "select timestamp, name from migrations order by id"
 

@@ -6,6 +6,7 @@ import json
 
 import psycopg
 import pytest
+
 from servers import medusa_db, rows
 
 LEDGER = "select timestamp, name from migrations order by id"
@@ -90,7 +91,7 @@ def test_an_old_database_is_brought_up_in_one_step(shop_at):
         "verified": True,
     }
     assert report["migrationCount"] == 17
-    assert [n["version"] for n in report["notes"]][0] == "1.8.0"
+    assert next(n["version"] for n in report["notes"]) == "1.8.0"
 
 
 def test_medusas_own_words_do_the_same(url):

@@ -7,9 +7,10 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import faults
 import psycopg
 import pytest
+
+import faults
 import servers
 from faults import eventually, running, snapshot
 
@@ -83,17 +84,10 @@ def alone(server: TestServer) -> Iterator[TestServer]:
         yield started
 
 
-def with_password(started: TestServer, password: str) -> str:
-    """Make the server ask for passwords; return the URL of `shop` with *password*."""
-    assert started.process is not None
-    rules = started.process.data / "pg_hba.conf"
-    rules.write_text(f"host all shop 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
-    started.execute("select pg_reload_conf()")
-    return f"postgres://shop:{password}@127.0.0.1:{started.process.port}/shop"
-
-
 def test_a_wrong_password_is_said_so_and_not_shown(alone: TestServer) -> None:
-    url = with_password(alone, "wr0ng-p4ss")
+    assert alone.process is not None
+    faults.ask_for_password(alone, "shop")
+    url = f"postgres://shop:wr0ng-p4ss@127.0.0.1:{alone.process.port}/shop"
 
     wrong = eventually(lambda: _denied(url))
     missing = servers.medusa_db("migrate", url=url.replace(":wr0ng-p4ss", ""))

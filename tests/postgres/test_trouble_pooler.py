@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+
 import servers
 from faults import eventually, is_locked, snapshot
 from tiers import need

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg import sql
+
 import servers
 from faults import runs, snapshot
-from psycopg import sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

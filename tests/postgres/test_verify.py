@@ -6,6 +6,7 @@ import json
 
 import psycopg
 import pytest
+
 from servers import medusa_db
 
 DRIFT = [
@@ -37,8 +38,8 @@ DRIFT = [
     ),
     (
         "alter type order_status_enum add value 'lost'",
-        "type order_status_enum has the values pending, completed, archived, canceled,"
-        " requires_action, lost instead of pending, completed, archived, canceled, requires_action",
+        ("type order_status_enum has the values pending, completed, archived, canceled,"
+        " requires_action, lost instead of pending, completed, archived, canceled, requires_action"),
     ),
     ("drop extension pg_trgm cascade", "extension pg_trgm is missing"),
     (

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-import servers
 from psycopg import sql
-from tiers import need
 
-from medusa_migrations import embedded, ledger, lock
+import servers
+from medusa_migrations import embedded, lock
+from tiers import need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 Snapshot = frozenset[tuple[Any, ...]]
 
+_LEDGER = sql.SQL(
+    'create table {table} ("id" serial not null, "timestamp" bigint not null, '
+    '"name" varchar not null, constraint "PK_8c82d7f526340ab734260ea46be" primary key ("id"))'
+)
 _GATE = 7531
 """The advisory lock at which a gated migration waits."""
 
@@ -173,7 +177,7 @@ def gate(url: str, migration: str, schema: str = "public") -> Iterator[Gate]:
     with psycopg.connect(url, autocommit=True) as keeper:
         table = sql.Identifier(schema, "migrations")
         if keeper.execute("select to_regclass(%s)", [f"{schema}.migrations"]).fetchone() == (None,):
-            ledger.create(keeper, schema)
+            keeper.execute(_LEDGER.format(table=table))
         keeper.execute("select pg_advisory_lock(%s)", [_GATE])
         keeper.execute(
             sql.SQL(
@@ -248,6 +252,14 @@ def make_standby(server: embedded.Server) -> None:
     server.stop()
     (server.data / "standby.signal").touch()
     own(server, server.data / "standby.signal")
+
+
+def ask_for_password(server: TestServer, role: str) -> None:
+    """Let *server* ask *role* for its password, soon."""
+    assert server.process is not None
+    rules = server.process.data / "pg_hba.conf"
+    rules.write_text(f"host all {role} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+    server.execute("select pg_reload_conf()")
 
 
 def promote(server: embedded.Server) -> None:

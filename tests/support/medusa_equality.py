@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import medusa_snapshot as snapshots
 import psycopg
+
+import medusa_snapshot as snapshots
 import servers
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -102,9 +103,9 @@ def test_withdrawn_and_returned_names_exist(catalog: Catalog):
         assert name in catalog.texts
         states = [joined for _, joined in events]
         assert states[0], name
-        assert not any(
-            not before and not after for before, after in zip(states, states[1:], strict=False)
-        ), f"{name} is withdrawn twice in a row"
+        assert not any(not before and not after for before, after in itertools.pairwise(states)), (
+            f"{name} is withdrawn twice in a row"
+        )
 
 
 def test_checks_belong_to_a_migration_of_their_folder(catalog: Catalog):
@@ -143,7 +144,7 @@ def test_every_text_says_in_its_first_line_what_the_shop_gets(catalog: Catalog):
 
 def test_a_changed_text_stands_again_only_where_it_differs(catalog: Catalog):
     for texts in catalog.texts.values():
-        for before, after in zip(texts, texts[1:], strict=False):
+        for before, after in itertools.pairwise(texts):
             assert before.text != after.text, after.origin
 
 

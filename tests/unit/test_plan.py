@@ -127,7 +127,7 @@ def test_a_data_step_of_a_flag_that_is_off_does_not_run():
 def test_what_the_history_names_decides_within_a_proven_range():
     path = planned(names("1.16.0"), "1.20.11", at="1.17.0")
 
-    assert [str(note.version) for note in path.notes][0] == "1.17.3"
+    assert next(str(note.version) for note in path.notes) == "1.17.3"
     assert path.maybe_notes == ()
 
 

@@ -1,0 +1,92 @@
+"""Opens the database that the options and the environment name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations import address as addresses
+from medusa_migrations import connection, observe
+from medusa_migrations.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+    from psycopg import Connection
+
+    from medusa_migrations.address import Address
+    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.embedded import Server
+    from medusa_migrations.observe import Observed
+
+
+@contextlib.contextmanager
+def connected(
+    args: argparse.Namespace, command: str, say: Callable[[str], None] | None = None
+) -> Iterator[tuple[Connection[Any], Address]]:
+    """Open the database that *args* and the environment name, for the duration of a `with`."""
+
+    def complain(line: str) -> None:
+        sys.stderr.write(f"medusa-db: {line}\n")
+
+    with _address(args) as address:
+        conn = connection.open_(address, command, patience=args.connect_wait, say=say or complain)
+        with conn, connection.translated(address):
+            yield conn, address
+
+
+@contextlib.contextmanager
+def _address(args: argparse.Namespace) -> Iterator[Address]:
+    server: Server | None = None
+    if args.embedded is not None:
+        server = _embedded(args.embedded)
+    try:
+        yield addresses.parse(server.url("medusa") if server else _url(args))
+    finally:
+        if server is not None:
+            server.stop()
+
+
+def _embedded(folder: str) -> Server:
+    """Start the private server kept in *folder*, with a database `medusa`."""
+    import psycopg  # noqa: PLC0415
+
+    from medusa_migrations import embedded  # noqa: PLC0415
+
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    place = Path(folder) if folder else Path(home) / "medusa-db"
+    server = embedded.Server(place.resolve(), embedded.binaries())
+    server.start()
+    with psycopg.connect(server.url(), autocommit=True) as conn:
+        row = conn.execute("select from pg_database where datname = 'medusa'").fetchone()
+        if row is None:
+            conn.execute("create database medusa")
+    return server
+
+
+def _url(args: argparse.Namespace) -> str:
+    if args.database_url:
+        return str(args.database_url)
+    if args.database_url_file:
+        try:
+            return Path(args.database_url_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise UsageError(f"--database-url-file {args.database_url_file}: {exc}") from exc
+    if os.environ.get("DATABASE_URL"):
+        return os.environ["DATABASE_URL"]
+    raise UsageError(
+        "no database is named; set DATABASE_URL=postgres://user@host:5432/shop, or give "
+        "--database-url, --database-url-file or --embedded"
+    )
+
+
+def look(
+    args: argparse.Namespace, conn: Connection[Any], address: Address, catalog: Catalog
+) -> Observed:
+    """Return what one look at the shop's schema finds."""
+    schema = observe.schema_of(conn, args.schema or address.schema)
+    return observe.observe(conn, catalog, schema)

@@ -1,0 +1,116 @@
+"""Turns options into what the engine takes; refuses what cannot be meant."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medusa_migrations import catalog_files, values
+from medusa_migrations.errors import RefusedError, UsageError
+from medusa_migrations.plan import Request, kept_flags
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.observe import Observed
+    from medusa_migrations.version import Version
+
+
+def request(args: argparse.Namespace, catalog: Catalog) -> Request:
+    """Return what is wanted of a run."""
+    target = known(catalog, args.to, "--to") or catalog.newest
+    own = catalog_files.read_own(Path(args.migrations_dir)) if args.migrations_dir else []
+    for migration in own:
+        if catalog.knows(migration.name):
+            raise UsageError(
+                f"{migration.origin}: {migration.name} is the name of one of Medusa's own migrations"
+            )
+    return Request(
+        target=target,
+        flags=flags(catalog, args.flag, os.environ),
+        stops=tuple(args.stop),
+        own=tuple(own),
+        data_steps=not args.no_data_steps,
+        asked=tuple(args.data_step),
+    )
+
+
+def flags(catalog: Catalog, given: list[str], environment: Mapping[str, str]) -> dict[str, bool]:
+    """Return the flags set by hand: `--flag name=true` wins over MEDUSA_FF_NAME.
+
+    Raises UsageError for a flag that gates no migration or a value that is not true or false.
+    """
+    names = {alias: flag.name for flag in catalog.flags.values() for alias in flag.aliases}
+    names |= {name: name for name in catalog.flags}
+    found: dict[str, bool] = {}
+    for alias, name in names.items():
+        value = environment.get(f"MEDUSA_FF_{alias.upper()}")
+        if value is not None:
+            found[name] = _truth(value, f"MEDUSA_FF_{alias.upper()}")
+    for one in given:
+        name, equals, value = one.partition("=")
+        if name.lower() not in names:
+            raise UsageError(
+                f"--flag {one}: no migration depends on {name!r}; known are {', '.join(sorted(names))}"
+            )
+        found[names[name.lower()]] = _truth(value, f"--flag {name}") if equals else True
+    return found
+
+
+def _truth(value: str, where: str) -> bool:
+    try:
+        return values.truth(value)
+    except ValueError as exc:
+        raise UsageError(f"{where}: {exc}") from exc
+
+
+def known(catalog: Catalog, wanted: Version | None, option: str) -> Version | None:
+    """Return *wanted* where it is a version we know; raise UsageError or RefusedError else."""
+    if wanted is None or wanted in catalog.versions:
+        return wanted
+    if (wanted.major, wanted.minor) == (1, 0):
+        raise RefusedError(
+            f"{option} {wanted}: Medusa 1.0 kept its data in MongoDB and has no migrations; "
+            "the first version with PostgreSQL is 1.1.0",
+            reason="MongoDB",
+        )
+    if wanted.major >= 2:
+        raise RefusedError(
+            f"{option} {wanted}: Medusa v2 has another schema and needs a database of its own; "
+            f"the newest version of v1 is {catalog.newest}",
+            reason="MedusaV2",
+        )
+    near = ", ".join(map(str, catalog.nearest(wanted)))
+    raise RefusedError(
+        f"{option} {wanted}: there is no such version; near it are {near}", reason="UnknownVersion"
+    )
+
+
+def pending(
+    args: argparse.Namespace, catalog: Catalog, observed: Observed, target: Version
+) -> list[str]:
+    """Return the names that *target* would still run here."""
+    given = flags(catalog, args.flag, os.environ)
+    values = kept_flags(catalog, observed.proof, target) | given
+    have = set(observed.proof.applied)
+    names = [m.name for m in catalog.enabled(target, values) if m.name not in have]
+    own = getattr(args, "migrations_dir", None)
+    if own:
+        there = set(observed.proof.foreign)
+        names += [m.name for m in catalog_files.read_own(Path(own)) if m.name not in there]
+    return names
+
+
+def write(text: str) -> None:
+    """Print a result, which goes to stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def write_json(body: object) -> None:
+    """Print a result for machines."""
+    write(json.dumps(body, ensure_ascii=False, indent=2))

@@ -1,0 +1,215 @@
+"""`plan`, `status`, `verify` and `wait`: they look, and write nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations import (
+    catalog_files,
+    history,
+    live,
+    observe,
+    plan_json,
+    plan_sql,
+    preflight,
+    text,
+)
+from medusa_migrations import verify as verifying
+from medusa_migrations.address import redact
+from medusa_migrations.catalog import Migration
+from medusa_migrations.commands import options
+from medusa_migrations.commands.database import connected, look
+from medusa_migrations.errors import (
+    NotYetError,
+    RefusedError,
+    UnreachableError,
+    VerificationError,
+)
+from medusa_migrations.plan import plan as planned
+
+if TYPE_CHECKING:
+    import argparse
+
+    from psycopg import Connection
+
+    from medusa_migrations.address import Address
+    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.observe import Observed
+    from medusa_migrations.plan import Plan
+    from medusa_migrations.version import Version
+
+
+def plan(args: argparse.Namespace) -> int:
+    """Show what `migrate` would do; change nothing."""
+    catalog = catalog_files.read()
+    request = options.request(args, catalog)
+    with connected(args, "plan") as (conn, address):
+        observed = look(args, conn, address, catalog)
+        observe.refuse_unledgered(catalog, observed)
+        path = planned(catalog, observed.proof, request, at=observed.at)
+        if args.sql:
+            options.write(plan_sql.script(conn, observed, path))
+            return 0
+        sizes = live.sizes(conn, observed.schema)
+        findings = _findings(conn, address, observed, path) if path.steps else []
+    if args.output == "json":
+        options.write_json(plan_json.to_dict(observed.place(catalog), path, sizes, findings))
+    else:
+        options.write(text.plan(catalog, path, sizes, observed.place(catalog)))
+        grave = [str(finding) for finding in findings]
+        if grave:
+            options.write("\nFound beforehand:\n" + text.bullets(grave))
+    return 0
+
+
+def _findings(conn: Connection[Any], address: Address, observed: Observed, path: Plan) -> list[Any]:
+    migrations = [item for item in path.items if isinstance(item, Migration)]
+    return preflight.look(conn, address, observed.schema, migrations)
+
+
+def show(args: argparse.Namespace) -> int:
+    """Show what is applied and pending, as Medusa's own tool does."""
+    return status(args, names=True)
+
+
+def status(args: argparse.Namespace, *, names: bool = False) -> int:
+    """Show where the database is."""
+    catalog = catalog_files.read()
+    wanted = options.known(catalog, args.check, "--check")
+    with connected(args, "status") as (conn, address):
+        observed = look(args, conn, address, catalog)
+        _, waits = observe.waiting(conn, catalog, observed)
+    target = wanted or observed.proof.latest or catalog.newest
+    pending = options.pending(args, catalog, observed, target)
+    if args.output == "json":
+        proof = observed.proof
+        options.write_json(
+            {
+                "versions": [str(version) for version in proof.versions],
+                "place": observed.place(catalog),
+                "schema": observed.schema,
+                "flags": dict(proof.flags),
+                "applied": list(proof.applied),
+                "foreign": list(proof.foreign),
+                "doubled": list(proof.doubled),
+                "target": str(target),
+                "pending": pending,
+                "dataStepsWaiting": list(waits),
+                "history": [history.to_dict(run) for run in observed.runs],
+            }
+        )
+    elif names:
+        for name in observed.proof.applied:
+            options.write(f"[X] {name}")
+        for name in pending:
+            options.write(f"[ ] {name}")
+    else:
+        options.write(text.status(catalog, observed, waits))
+        if wanted and pending:
+            options.write(f"\npending for {wanted}:\n{text.bullets(pending)}")
+    if wanted:
+        _require(catalog, observed, wanted, pending, allow_newer=False)
+    return 0
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Hold the live schema against a version's."""
+    catalog = catalog_files.read()
+    wanted = options.known(catalog, args.to, "--to")
+    with connected(args, "verify") as (conn, address):
+        observed = look(args, conn, address, catalog)
+        observe.refuse_unledgered(catalog, observed)
+        schema = live.read(conn, observed.schema)
+    target = wanted or observed.proof.latest
+    if target is None:
+        raise RefusedError(
+            f"the database is {observed.place(catalog)}: its ledger proves no version to verify. "
+            "Name one with --to",
+            reason="NoVersion",
+        )
+    pending = options.pending(args, catalog, observed, target)
+    verdict = verifying.verify(catalog, target, observed.proof.applied, schema)
+    ok = verdict.ok and not pending
+    if args.output == "json":
+        options.write_json(
+            {
+                "version": str(target),
+                "ok": ok,
+                "pending": pending,
+                "drift": list(verdict.drift),
+                "variant": list(verdict.variant),
+                "foreign": list(verdict.foreign),
+            }
+        )
+    else:
+        options.write(text.verdict(verdict, str(target)))
+        if pending:
+            options.write(f"The ledger lacks, for {target}:\n" + text.bullets(pending))
+    if not ok:
+        raise VerificationError(
+            f"the database is not what {target} should be: "
+            f"{text.count(len(verdict.drift), 'difference')}, {len(pending)} pending"
+        )
+    return 0
+
+
+def wait(args: argparse.Namespace) -> int:
+    """Wait until the database is at a version; read-only and bounded."""
+    catalog = catalog_files.read()
+    wanted = options.known(catalog, args.for_, "--for")
+    assert wanted is not None  # noqa: S101  the option is required
+    deadline = time.monotonic() + args.timeout
+    said = ""
+    while True:
+        try:
+            _look_once(args, catalog, wanted)
+        except (NotYetError, UnreachableError) as exc:
+            if str(exc) != said:
+                said = str(exc)
+                sys.stderr.write(f"medusa-db: waiting: {redact(said)}\n")
+            if time.monotonic() + 1 > deadline:
+                raise NotYetError(
+                    f"gave up after {args.timeout:g} s: {exc}", reason="WaitTimeout"
+                ) from exc
+            time.sleep(1)
+        else:
+            if args.output == "json":
+                options.write_json({"version": str(wanted), "ok": True})
+            else:
+                options.write(f"The database is at {wanted}.")
+            return 0
+
+
+def _look_once(args: argparse.Namespace, catalog: Catalog, wanted: Version) -> None:
+    args.connect_wait = 0.0
+    with connected(args, "wait") as (conn, address):
+        observed = look(args, conn, address, catalog)
+    pending = options.pending(args, catalog, observed, wanted)
+    _require(catalog, observed, wanted, pending, allow_newer=args.allow_newer)
+
+
+def _require(
+    catalog: Catalog,
+    observed: Observed,
+    wanted: Version,
+    pending: list[str],
+    *,
+    allow_newer: bool,
+) -> None:
+    """Raise NotYetError below *wanted*, RefusedError above it."""
+    oldest = observed.proof.oldest
+    ahead = [n for n in observed.proof.applied if n not in catalog.ever(wanted)]
+    if ahead or (oldest is not None and oldest > wanted):
+        if not allow_newer:
+            raise RefusedError(
+                f"the database is at {observed.place(catalog)}, which is newer than {wanted}; "
+                "a server of that version may not work with it",
+                reason="Newer",
+            )
+    elif pending:
+        raise NotYetError(
+            f"the database is at {observed.place(catalog)}; "
+            f"{text.count(len(pending), 'migration')} pending for {wanted}"
+        )

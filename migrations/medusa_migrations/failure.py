@@ -1,0 +1,62 @@
+"""Pure: says in a sentence, and with what to do, why PostgreSQL refused a statement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medusa_migrations.errors import FailedError
+
+if TYPE_CHECKING:
+    import psycopg
+
+_REASONS = {"53100": "DiskFull", "57014": "StatementTimeout"}
+
+
+def explain(exc: psycopg.Error, what: str, text: str, *, alone: bool) -> FailedError:
+    """Return the failure of the item *what*, whose SQL is *text*, for what PostgreSQL said.
+
+    *alone* tells that each item is a transaction of its own, so that earlier ones are committed.
+    """
+    said = exc.diag.message_primary or str(exc)
+    lines = (
+        caret(text, exc.diag.statement_position),
+        exc.diag.message_detail,
+        exc.diag.message_hint,
+    )
+    place = "" if alone else " Nothing of this step remains;"
+    return FailedError(
+        f"{what}: {said} (SQLSTATE {exc.sqlstate}); rolled back.{place} the database is as it was "
+        f"before, and the old server keeps working. {advice(exc.sqlstate)}".rstrip(),
+        reason=_REASONS.get(exc.sqlstate or "", "MigrationFailed"),
+        detail="\n".join(filter(None, lines)),
+    )
+
+
+def advice(sqlstate: str | None) -> str:
+    """Return what to do about an error, where its SQLSTATE tells."""
+    match sqlstate:
+        case "53100":
+            return "The server's disk is full: make room there, then run the same command again"
+        case "57014":
+            return (
+                "The statement was cancelled, by --statement-timeout or by hand; allow it more time"
+            )
+        case "42P07" | "42710" | "42701":
+            return "Something of that name is there already and is not Medusa's; rename or drop it"
+        case _:
+            return ""
+
+
+def caret(text: str, position: str | None) -> str:
+    """Return the line of *text* that PostgreSQL points at, with a caret, as psql shows it."""
+    if not position:
+        return ""
+    at = int(position) - 1
+    if at >= len(text):  # the ledger row behind the text
+        return ""
+    start = text.rfind("\n", 0, at) + 1
+    end = text.find("\n", at)
+    number = text.count("\n", 0, at) + 1
+    prefix = f"LINE {number}: "
+    line = text[start : end if end >= 0 else len(text)]
+    return f"{prefix}{line}\n{' ' * (len(prefix) + at - start)}^"

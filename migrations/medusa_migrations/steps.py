@@ -1,0 +1,271 @@
+"""Runs the items of a step in transactions, each with its records, and again where a table is busy."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import errors as pg
+from psycopg import sql
+
+from medusa_migrations import (
+    __version__,
+    connection,
+    failure,
+    history,
+    ledger,
+    live,
+    observe,
+    preflight,
+    touches,
+)
+from medusa_migrations.catalog import DataStep, Migration
+from medusa_migrations.errors import FailedError, LockHeldError, UnreachableError
+from medusa_migrations.report import Done
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from psycopg import Connection
+
+    from medusa_migrations.deadline import Deadline
+    from medusa_migrations.plan import Item, Step
+    from medusa_migrations.progress import Progress
+    from medusa_migrations.report import Report
+
+_TRY_AGAIN = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a step may wait and run; times in seconds."""
+
+    lock_wait: float = 600.0
+    """How long to wait for another run, and for table locks in all; 0: one try."""
+    lock_timeout: float = 5.0
+    """How long one try waits for a table lock; the shop queues behind us for that long."""
+    statement_timeout: float = 0.0
+    """The limit of one statement; 0: none."""
+    each: bool = False
+    """Commit each item by itself instead of a step at once."""
+
+
+@dataclass(slots=True)
+class Steps:
+    """Runs steps on one connection, and tells the report what was done."""
+
+    conn: Connection[Any]
+    limits: Limits
+    deadline: Deadline
+    progress: Progress
+    report: Report
+    started: datetime
+    by_whom: str = ""
+
+    def run(self, step: Step, before: str) -> None:
+        """Run *step*; *before* says where the database is, for the history.
+
+        A table lock that is not to be had within `lock_timeout` rolls back what runs, and it is
+        tried again with growing pauses. Raises LockHeldError once `lock_wait` is over.
+        """
+        until = time.monotonic() + self.limits.lock_wait
+        pause = 1.0
+        pending = list(step.items)
+        while True:
+            try:
+                while pending:
+                    part = pending[:1] if self.limits.each else pending
+                    self._keep(part, self._transaction(step, before, part))
+                    pending = pending[len(part) :]
+            except _Busy as busy:
+                if time.monotonic() + pause > until:
+                    raise LockHeldError(
+                        f"{busy.what}: a table is locked by others ({busy.who}) and was not to be had in "
+                        f"{self.limits.lock_wait:g} s of short tries; rolled back. End the long "
+                        "transaction, or try when the shop is quiet",
+                        reason="TableLocked",
+                    ) from busy
+                self.report.retries += 1
+                self.progress.say(
+                    f"rolled back, a table is locked by others; trying again in {pause:.1f} s",
+                    item=busy.what,
+                    holder=busy.who,
+                )
+            else:
+                return
+            self.deadline.sleep(pause)
+            pause = min(pause * 2, 30.0) * random.uniform(0.8, 1.2)  # noqa: S311  jitter, no secret
+
+    def _keep(self, part: Sequence[Item], done: Sequence[Done]) -> None:
+        for item, entry in zip(part, done, strict=True):
+            if isinstance(item, Migration):
+                self.report.migrations.append(entry)
+            elif entry.rows is None:
+                self.report.deferred.append(entry.name)
+            else:
+                self.report.data_steps.append(entry)
+
+    def _transaction(self, step: Step, before: str, items: Sequence[Item]) -> list[Done]:
+        """Run *items* and their records in one transaction; return what each took."""
+        done: list[Done] = []
+        what = str(step.target)
+        try:
+            sizes = live.sizes(self.conn, self.report.schema)
+            self.progress.begin(len(items))
+            with self.conn.transaction():
+                self._settings()
+                ledger.ensure(self.conn, self.report.schema)
+                for item in items:
+                    what = item.name
+                    started = time.monotonic()
+                    with self.progress.item(item.name, _locked(item, sizes)):
+                        rows = self._apply(item)
+                    done.append(Done(item.name, time.monotonic() - started, rows))
+                what = f"the commit of {step.target}"
+                self.record(before, str(step.target), items, done)
+        except _TRY_AGAIN as exc:
+            raise _Busy(what, self._holders(items)) from exc
+        except psycopg.Error as exc:
+            raise self._failure(exc, what, items) from exc
+        finally:
+            self.progress.end()
+        return done
+
+    def _settings(self) -> None:
+        limits = self.limits
+        self.conn.execute(
+            sql.SQL(
+                "set local lock_timeout to {}; set local statement_timeout to {};"
+                " set local search_path to {}"
+            ).format(
+                sql.Literal(f"{int(limits.lock_timeout * 1000)}ms"),
+                sql.Literal(f"{int(limits.statement_timeout * 1000)}ms"),
+                sql.Identifier(self.report.schema),
+            )
+        )
+
+    def _apply(self, item: Item) -> int | None:
+        """Run one item; return the rows a data step changed, None for a migration or one that waits."""
+        if isinstance(item, DataStep):
+            return self._data_step(item)
+        if item.extension:
+            self._extension(item.extension)
+        if item.when and not live.has(self.conn, self.report.schema, *item.when):
+            ledger.record(self.conn, self.report.schema, item)
+            return None
+        row = ledger.record_statement(self.report.schema, item).as_string(self.conn)
+        # One round trip a migration: its statements and its ledger row. The text comes last in no
+        # case, so that positions PostgreSQL reports count from its start.
+        self.conn.execute(f"{item.text}\n;{row}".encode())
+        if self.conn.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
+            raise FailedError(
+                f"{item.origin} ended the transaction it runs in; what it did before that is committed "
+                "without a ledger row. Remove the transaction control from it",
+                reason="TransactionControl",
+            )
+        if item.version is None:  # a shop's own may have left settings of its own behind
+            self.conn.execute("reset session authorization; reset all")
+        if item.version is None or item.extension:
+            self._settings()
+        return None
+
+    def _extension(self, name: str) -> None:
+        """Make the extension where it is missing, and put its schema on the search path."""
+        query = sql.SQL("create extension if not exists {}").format(sql.Identifier(name))
+        self.conn.execute(query)
+        row = self.conn.execute(
+            "select nspname from pg_extension e join pg_namespace n on n.oid = extnamespace"
+            " where extname = %s",
+            [name],
+        ).fetchone()
+        if row and row[0] != self.report.schema:
+            self.conn.execute(
+                sql.SQL("set local search_path to {}, {}").format(
+                    sql.Identifier(self.report.schema), sql.Identifier(row[0])
+                )
+            )
+
+    def _data_step(self, step: DataStep) -> int | None:
+        if not observe.is_ready(self.conn, self.report.schema, step):
+            self.report.warnings.append(f"{step.name} waits: {step.otherwise}")
+            self.progress.say(f"{step.name} waits: {step.otherwise}")
+            return None
+        for warn in step.warns:
+            row = self.conn.execute(sql.SQL(warn.query)).fetchone()
+            if row and row[0]:
+                said = f"{step.name}: {warn.says.format(count=row[0])}"
+                self.report.warnings.append(said)
+                self.progress.say(said)
+        cursor = self.conn.execute(sql.SQL(step.text))
+        rows = 0
+        while True:
+            rows += max(cursor.rowcount, 0)
+            if not cursor.nextset():
+                return rows
+
+    def record(self, before: str, after: str, items: Sequence[Item], done: Sequence[Done]) -> None:
+        """Write the history row, in the transaction of what it records."""
+        if history.why_off(self.conn) is not None:
+            return
+        pairs = list(zip(items, done, strict=True))
+        history.prepare(self.conn)
+        history.record(
+            self.conn,
+            history.Run(
+                schema=self.report.schema,
+                command=self.report.command,
+                started_at=self.started,
+                finished_at=datetime.now(UTC),
+                from_version=before,
+                to_version=after,
+                migrations=tuple(i.name for i in items if isinstance(i, Migration)),
+                data_steps=tuple(
+                    i.name for i, d in pairs if isinstance(i, DataStep) and d.rows is not None
+                ),
+                deferred=tuple(
+                    i.name for i, d in pairs if isinstance(i, DataStep) and d.rows is None
+                ),
+                runner_version=__version__,
+                checksum=hashlib.sha256("".join(i.text for i in items).encode()).hexdigest(),
+                by_whom=f"@{self.by_whom}" if self.by_whom else "",
+            ),
+        )
+
+    def _holders(self, items: Sequence[Item]) -> str:
+        tables = sorted(touches.touched(item.text for item in items).tables)
+        found = preflight.blockers(self.conn, self.report.schema, tables)
+        return "; ".join(f"{who} holds {', '.join(names[:3])}" for who, names in found) or "unknown"
+
+    def _failure(
+        self, exc: psycopg.Error, what: str, items: Sequence[Item]
+    ) -> FailedError | UnreachableError:
+        if self.conn.broken or self.conn.closed or connection.is_lost(exc):
+            return UnreachableError(
+                f"{what}: the connection to the database was lost; the server rolls back what was not "
+                "committed. Run the same command again, it goes on from what the ledger says",
+                reason="ConnectionLost",
+            )
+        text = next((item.text for item in items if item.name == what), "")
+        return failure.explain(exc, what, text, alone=self.limits.each)
+
+
+class _Busy(Exception):  # noqa: N818  not an error: the step is tried again
+    """A table lock was not to be had in time."""
+
+    def __init__(self, what: str, who: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.who = who
+
+
+def _locks(item: Item) -> Sequence[Any]:
+    return item.locks if isinstance(item, Migration) else ()
+
+
+def _locked(item: Item, sizes: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    return {entry.table: sizes[entry.table] for entry in _locks(item) if entry.table in sizes}

@@ -1,0 +1,172 @@
+"""Tables that others have locked, and runs that meet."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+import servers
+from faults import eventually, gate, is_locked, running, runs, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from servers import TestServer
+
+LAST = "AlterCustomerUniqueConstraint1709888477798"
+
+
+@contextmanager
+def holding(url: str, statement: str) -> Iterator[psycopg.Connection[Any]]:
+    """Leave a transaction open in which *statement* ran, for the duration of a `with`."""
+    with psycopg.connect(url, application_name="nightly-export") as conn:
+        conn.execute(sql.SQL(statement))
+        yield conn
+        conn.rollback()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("select count(*) from money_amount", id="a-reader"),
+        pytest.param("lock table money_amount in access exclusive mode", id="an-exclusive-lock"),
+    ],
+)
+def test_a_table_that_stays_locked_ends_the_run_with_who_has_it(
+    shop_at: Callable[..., str], statement: str
+) -> None:
+    url = shop_at("1.12.3")
+    before = snapshot(url)
+
+    with holding(url, statement) as holder:
+        done = servers.medusa_db("migrate", "--lock-wait", "3s", "--lock-timeout", "300ms", url=url)
+
+        assert (done.returncode, done.stdout) == (6, "")
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith("medusa-db: ")
+        assert (
+            f"a table is locked by others (pid {holder.info.backend_pid} (nightly-export, user "
+            "postgres, idle in transaction, "
+        ) in last
+        assert " s) holds money_amount" in last
+        assert "was not to be had in 3 s of short tries; rolled back" in last
+    assert snapshot(url) == before
+    assert not is_locked(url)
+
+
+def test_a_run_goes_on_by_itself_when_the_table_is_free(shop_at: Callable[..., str]) -> None:
+    url = shop_at("1.12.3")
+
+    with holding(url, "lock table money_amount in access exclusive mode") as holder:
+        with running("migrate", "--lock-timeout", "300ms", url=url) as run:
+            eventually(lambda: "trying again in" in run.said)
+            holder.rollback()
+            done = run.finish()
+
+    assert done.returncode == 0, done.stderr
+    assert servers.medusa_db("status", "--check", "1.20.11", url=url).returncode == 0
+
+
+def test_a_look_at_a_locked_shop_ends_too(shop_at: Callable[..., str]) -> None:
+    url = shop_at("1.12.3")
+
+    with holding(url, "lock table migrations in access exclusive mode"):
+        done = servers.medusa_db("status", url=url)
+
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "another session has a table locked; try again, or end that session" in done.stderr
+
+
+def test_the_shop_is_never_kept_waiting_for_longer_than_the_lock_timeout(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.12.3")
+    slowest, over = [0.0], threading.Event()
+
+    def ask() -> None:
+        with psycopg.connect(url, autocommit=True) as shop:
+            while not over.is_set():
+                started = time.monotonic()
+                shop.execute("select count(*) from money_amount")
+                slowest[0] = max(slowest[0], time.monotonic() - started)
+                over.wait(0.02)
+
+    with holding(url, "select count(*) from money_amount"), ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask)
+        done = servers.medusa_db("migrate", "--lock-wait", "6s", "--lock-timeout", "1s", url=url)
+        over.set()
+        asking.result()
+
+    assert done.returncode == 6, done.stderr
+    assert 0.5 < slowest[0] < 1.0 + 1.5  # it did queue behind a try, and a try ends; then slack
+
+
+def test_a_prepared_transaction_that_nobody_ended_is_named(server: TestServer) -> None:
+    assert server.process is not None
+    with servers.started(server.process.programs, max_prepared_transactions="1") as own:
+        name = own.at("1.12.3")
+        with psycopg.connect(own.url(name), autocommit=True) as conn:
+            conn.execute("begin; lock table money_amount; prepare transaction 'forgotten'")
+
+        done = servers.medusa_db(
+            "migrate", "--lock-wait", "1s", "--lock-timeout", "200ms", url=own.url(name)
+        )
+
+    assert done.returncode == 6
+    assert "a prepared transaction (see pg_prepared_xacts) holds money_amount" in done.stderr
+
+
+def test_a_second_run_gives_up_after_the_wait_and_names_the_first(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.12.3")
+
+    with gate(url, LAST) as held, running("migrate", url=url, POD_NAME="migrate-x7k2p") as first:
+        pid = eventually(held.reached)
+        started = time.monotonic()
+        second = servers.medusa_db("migrate", "--lock-wait", "1s", url=url)
+        took = time.monotonic() - started
+        held.open()
+        done = first.finish()
+
+    assert (second.returncode, second.stdout) == (6, "")
+    last = second.stderr.splitlines()[-1]
+    assert last.startswith(
+        f"medusa-db: another run holds the lock of this database (pid {pid}, 'medusa-db migrate "
+    )
+    assert "migrate-x7k2p', user postgres, from 127.0.0.1, connected since 20" in last
+    assert last.endswith(
+        ", active); waited 1 s. Let it finish and try again, or wait longer with --lock-wait"
+    )
+    assert took < 20
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("start", [None, "1.12.3"], ids=["empty", "old"])
+@pytest.mark.parametrize("count", [2, 8])
+def test_of_runs_that_start_together_one_does_the_work_and_all_succeed(
+    server: TestServer, shop_at: Callable[..., str], url: str, start: str | None, count: int
+) -> None:
+    shop = shop_at(start) if start else url
+    before = runs(shop)
+
+    with ThreadPoolExecutor(count) as pool:
+        done = list(pool.map(lambda _: servers.medusa_db("migrate", url=shop), range(count)))
+
+    assert [one.returncode for one in done] == [0] * count, [one.stderr[-500:] for one in done]
+    assert sum("Nothing to do" in one.stdout for one in done) == count - 1
+    assert runs(shop) == before + 1
+    with server.database(server.at("1.20.11")) as other:
+        assert snapshot(shop) == snapshot(server.url(other)) or start
+    with psycopg.connect(shop) as conn:
+        doubled = servers.rows(
+            conn, "select name from migrations group by name having count(*) > 1"
+        )
+    assert doubled == []

@@ -1,0 +1,157 @@
+"""Migrations of the shop's own that are broken, or that do what a migration must not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from psycopg import sql
+
+import servers
+from faults import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FILE = "1800000000000_loyalty.sql"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        pytest.param("loyalty.sql", b"select 1", "the name is not TIMESTAMP_name.sql", id="name"),
+        pytest.param("1800_loyalty.sql", b"select 1", "with 13 digits", id="short-timestamp"),
+        pytest.param(FILE, b"select '\xff'", "cannot be read as UTF-8 text", id="not-utf-8"),
+        pytest.param(FILE, b"", "holds no statement; write one", id="empty"),
+        pytest.param(FILE, b"-- to do\n;\n", "holds no statement; write one", id="only-comments"),
+        pytest.param(FILE, b"select '\0'", "holds a NUL character", id="nul"),
+        pytest.param(
+            FILE, b"select 1;\nselect 'it", "line 2: the text that ' opens is never closed",
+            id="quote",
+        ),
+        pytest.param(
+            FILE, b'drop table "x', 'line 1: the text that " opens is never closed', id="name-quote"
+        ),
+        pytest.param(FILE, b"do $x$ begin", "the text that $x$ opens is never", id="dollar"),
+        pytest.param(FILE, b"/* /* */ select 1", "line 1: the comment is never closed", id="comment"),
+        pytest.param(
+            FILE, b"create table a (b int);\ncommit;\n",
+            "line 2: `commit` controls the transaction; a migration and its ledger row are one "
+            "transaction, remove it", id="commit",
+        ),
+        pytest.param(FILE, b"BEGIN; select 1", "line 1: `BEGIN` controls the", id="begin"),
+        pytest.param(
+            "1611063162649_initialSchema.sql", b"select 1",
+            "is the name of one of Medusa's own migrations", id="medusas-own",
+        ),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_a_migration_is_refused_before_the_database_is_opened(
+    tmp_path: Path, name: str, content: bytes, says: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    done = servers.medusa_db(
+        "migrate", "--migrations-dir", str(tmp_path), url="postgres://nobody@127.0.0.1:1/none"
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"medusa-db: {tmp_path}")
+    assert says in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
+    done = servers.medusa_db("migrate", "--migrations-dir", str(tmp_path / "no"), url="postgres://")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{tmp_path}/no is not a folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(
+            "create table points (id int);\ncreate tabel rewards (id int);\n",
+            'loyalty1800000000000: syntax error at or near "tabel" (SQLSTATE 42601); rolled back. '
+            "Nothing of this step remains; the database is as it was before, and the old server "
+            "keeps working.\nLINE 2: create tabel rewards (id int);\n               ^\n",
+            id="syntax",
+        ),
+        pytest.param(
+            "alter table product add points int;\nselect nothing from product;",
+            'loyalty1800000000000: column "nothing" does not exist (SQLSTATE 42703); rolled back. '
+            "Nothing of this step remains; the database is as it was before, and the old server "
+            "keeps working.\nLINE 2: select nothing from product;\n               ^\n",
+            id="column",
+        ),
+        pytest.param(
+            "create table points (id int);\ndo $$ begin commit; end $$;",
+            "loyalty1800000000000: invalid transaction termination (SQLSTATE 2D000); rolled back. ",
+            id="a-block-that-commits",
+        ),
+        pytest.param(
+            "create procedure settle() language plpgsql as $$ begin rollback; end $$;\ncall settle();",
+            "loyalty1800000000000: invalid transaction termination (SQLSTATE 2D000); rolled back. ",
+            id="a-procedure-that-rolls-back",
+        ),
+        pytest.param(
+            "create index concurrently on product (title);",
+            "CREATE INDEX CONCURRENTLY cannot ",
+            id="concurrently",
+        ),
+        pytest.param(
+            "create table product (id int);",
+            'relation "product" already exists (SQLSTATE 42P07); rolled back. ',
+            id="a-name-that-is-taken",
+        ),
+        pytest.param(
+            "create table points (id int);\ncopy points from stdin;",
+            "loyalty1800000000000: COPY ",
+            id="copy-from-stdin",
+        ),
+    ],
+)
+def test_a_migration_that_fails_leaves_nothing_and_says_where(
+    shop_at: Callable[..., str], tmp_path: Path, content: str, says: str
+) -> None:
+    url = shop_at("1.12.3")
+    before = snapshot(url)
+    (tmp_path / FILE).write_text(content)
+
+    done = servers.medusa_db("migrate", "--migrations-dir", str(tmp_path), url=url)
+
+    assert (done.returncode, done.stdout) == (7, "")
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert snapshot(url) == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "create schema elsewhere; set search_path to elsewhere; create table points (id int);",
+        "create schema elsewhere; set local search_path to pg_catalog;",
+        "set lock_timeout to 1; set statement_timeout to 1000; set datestyle to german;",
+        "set session characteristics as transaction read only;",
+        "reset all;",
+    ],
+)
+def test_a_migration_that_changes_the_session_does_not_disturb_the_run(
+    shop_at: Callable[..., str], tmp_path: Path, content: str
+) -> None:
+    url = shop_at("1.12.3")
+    (tmp_path / "1600000000000_before.sql").write_text(content)
+    (tmp_path / "1800000000000_after.sql").write_text("alter table product add points int;")
+
+    done = servers.medusa_db(
+        "migrate", "--migrations-dir", str(tmp_path), "--stop", "1.15.0", url=url
+    )
+
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(url) as conn:
+        names = servers.rows(conn, "select name from public.migrations")
+        conn.execute(sql.SQL("select points from public.product"))
+    assert {("before1600000000000",), ("after1800000000000",)} <= set(names)
+    assert servers.medusa_db("verify", "--to", "1.20.11", url=url).returncode == 0

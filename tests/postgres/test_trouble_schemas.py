@@ -1,0 +1,156 @@
+"""A shop in a schema of its own, and roles and databases with settings of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from psycopg import sql
+
+import servers
+from faults import Snapshot, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from servers import TestServer
+
+NAMED = [
+    pytest.param((), "?schema=shop", id="url"),
+    pytest.param((), "?options=-c%20search_path%3Dshop", id="options"),
+    pytest.param(("--schema", "shop"), "", id="option"),
+    pytest.param(("--schema", "shop"), "?schema=public", id="option-over-url"),
+]
+
+
+@pytest.mark.parametrize(("options", "parameters"), NAMED)
+def test_a_schema_other_than_public_works_like_public_and_leaves_public_alone(
+    server: TestServer, shop_at: Callable[..., str], options: tuple[str, ...], parameters: str
+) -> None:
+    url = shop_at("1.3.0")  # another shop, of another version, is in public
+    with psycopg.connect(url) as conn:
+        conn.execute("create schema shop")
+    public = part(snapshot(url), "public")
+
+    for version in ("1.12.3", "1.20.11"):
+        done = servers.medusa_db("migrate", "--to", version, *options, url=url + parameters)
+        assert done.returncode == 0, done.stderr
+    verified = servers.medusa_db("verify", *options, url=url + parameters)
+
+    assert verified.returncode == 0, verified.stdout
+    assert part(snapshot(url), "public") == public
+    with server.database(server.at("1.12.3")) as other:
+        clean = server.url(other)
+        assert servers.medusa_db("migrate", url=clean).returncode == 0
+        assert part(snapshot(url), "shop") == part(snapshot(clean), "public", to="shop")
+
+
+def part(found: Snapshot, schema: str, to: str | None = None) -> Snapshot:
+    """Return the rows of one schema, as if it were called *to*."""
+    kinds = ("class", "column", "enum", "rows", "ledger")
+    rows = {row for row in found if row[0] in kinds and row[1] == schema}
+    if to is None:
+        return frozenset(rows | {row for row in found if row[1] == schema})
+    return frozenset(tuple(_renamed(cell, schema, to) for cell in row) for row in rows)
+
+
+def _renamed(cell: object, schema: str, to: str) -> object:
+    if cell == schema:
+        return to
+    return cell.replace(f"{schema}.", f"{to}.") if isinstance(cell, str) else cell
+
+
+@pytest.mark.parametrize(
+    ("options", "parameters"),
+    [((), "?schema=boutique"), (("--schema", "boutique"), "")],
+    ids=["url", "option"],
+)
+@pytest.mark.parametrize("command", ["migrate", "status"])
+def test_a_schema_that_is_not_there_is_not_made(
+    url: str, options: tuple[str, ...], parameters: str, command: str
+) -> None:
+    before = snapshot(url)
+
+    done = servers.medusa_db(command, *options, url=url + parameters)
+
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr == (
+        "medusa-db: there is no schema 'boutique' in this database; create it first: create schema "
+        '"boutique"\n'
+    )
+    assert snapshot(url) == before
+
+
+def test_a_search_path_without_a_schema_is_said_so(url: str) -> None:
+    done = servers.medusa_db("migrate", url=f"{url}?options=-c%20search_path%3Dnowhere")
+
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr == (
+        "medusa-db: no schema of the search path exists; create one, or name one with --schema\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "statement_timeout to 1",
+        "lock_timeout to 1",
+        "idle_in_transaction_session_timeout to 1",
+        "search_path to elsewhere, public",
+        "datestyle to 'German, DMY'",
+        "standard_conforming_strings to off",
+        "quote_all_identifiers to on",
+        "default_transaction_isolation to serializable",
+        "client_encoding to latin1",
+        "timezone to 'Asia/Kathmandu'",
+    ],
+)
+def test_settings_of_the_role_or_the_database_do_not_disturb_a_run(
+    server: TestServer, shop_at: Callable[..., str], setting: str
+) -> None:
+    url = shop_at("1.2.0")
+    name = url.rpartition("/")[2]
+    with psycopg.connect(url) as conn:
+        conn.execute("create schema elsewhere")
+    server.execute(f"alter database {{}} set {setting}", name)
+
+    done = servers.medusa_db("migrate", "--schema", "public", url=url)
+    status = servers.medusa_db("status", "--schema", "public", "--check", "1.20.11", url=url)
+    verified = servers.medusa_db("verify", "--schema", "public", url=url)
+
+    assert done.returncode == 0, done.stderr
+    assert status.returncode == 0, status.stderr
+    assert verified.returncode == 0, verified.stdout
+    with psycopg.connect(url, client_encoding="utf8") as conn:
+        conn.execute("set search_path to public")
+        names = servers.rows(conn, "select display_name from country where iso_2 in ('ax', 'ci')")
+    assert sorted(names) == [("Aland Islands",), ("Cote D'Ivoire",)]
+
+
+def test_a_search_path_of_the_role_says_where_its_shop_is(server: TestServer, url: str) -> None:
+    name = url.rpartition("/")[2]
+    with psycopg.connect(url) as conn:
+        conn.execute("create schema shop")
+    server.execute("alter database {} set search_path to shop, public", name)
+
+    done = servers.medusa_db("migrate", url=url)
+
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(url) as conn:
+        tables = servers.rows(conn, "select tablename from pg_tables where schemaname = 'public'")
+        found = conn.execute(sql.SQL("select count(*) from shop.migrations")).fetchone()
+    assert tables == []
+    assert found is not None
+    assert found[0] > 70
+
+
+def test_texts_survive_a_database_of_another_encoding(server: TestServer) -> None:
+    server.execute(
+        "create database latin1 template template0 encoding latin1 lc_collate 'C' lc_ctype 'C'"
+    )
+    try:
+        done = servers.medusa_db("migrate", url=server.url("latin1"))
+        assert done.returncode == 0, done.stderr
+    finally:
+        server.execute("drop database latin1 with (force)")

@@ -1,0 +1,155 @@
+"""The command line: what it understands, and what it imports to do so."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from medusa_migrations import cli, errors, values
+from servers import environ, medusa_db
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def parsers():
+    top = cli.parser()
+    found = [top]
+    while found:
+        parser = found.pop()
+        yield parser
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                found += action.choices.values()
+
+
+def test_every_option_and_command_is_in_the_docs():
+    text = (DOCS / "commands.md").read_text()
+    words = {
+        word
+        for parser in parsers()
+        for action in parser._actions
+        for word in (
+            action.choices
+            if isinstance(action, argparse._SubParsersAction)
+            else action.option_strings
+        )
+        if word not in ("-h", "--help")
+    }
+
+    assert {word for word in words if word not in text} == set()
+
+
+def test_every_exit_code_is_in_the_docs():
+
+    text = (DOCS / "exit-codes.md").read_text()
+    kinds = [errors.RunnerError, *errors.RunnerError.__subclasses__()]
+
+    for kind in kinds:
+        assert f"\n| {kind.exit_code} | " in text
+        row = next(line for line in text.splitlines() if line.startswith(f"| {kind.exit_code} |"))
+        assert row.endswith("| yes |" if kind.retryable else "| no |")
+
+
+def test_the_version_is_told_without_importing_anything():
+    code = (
+        "import sys; from medusa_migrations.cli import main; main(['--version']);"
+        "print(sorted(m for m in ('psycopg', 'yaml', 'dataclasses', 'rich') if m in sys.modules))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ(None)
+    )
+
+    assert done.stdout == "medusa-db 0.1.0\n[]\n"
+
+
+def test_the_runner_never_imports_the_operators_libraries():
+    code = (
+        "import sys; import medusa_migrations.commands;"
+        "print([m for m in ('kopf', 'kubernetes', 'medusa_operator') if m in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ(None)
+    )
+
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("250ms", 0.25),
+        ("5s", 5),
+        ("10m", 600),
+        ("1h30m", 5400),
+        ("90", 90),
+        ("0s", 0),
+        ("1.5s", 1.5),
+    ],
+)
+def test_durations_are_read_as_they_are_written(text, seconds):
+    assert values.duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "x", "5 s", "5s5", "-5s", "1d"])
+def test_what_is_no_duration_is_refused(text):
+    with pytest.raises(ValueError, match="is not a duration; write 250ms, 5s, 10m or 1h"):
+        values.duration(text)
+
+
+def test_an_option_has_a_twin_in_the_environment():
+    done = medusa_db("notes", MEDUSA_DB_FROM="1.20.0")
+
+    assert done.stdout.startswith("1.20.3  INFO")
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"MEDUSA_DB_TO": "soon"}, "MEDUSA_DB_TO: 'soon' is not a version such as 1.20.11"),
+        ({"MEDUSA_DB_OUTPUT": "xml"}, "MEDUSA_DB_OUTPUT: 'xml' is none of text, json"),
+        ({"MEDUSA_DB_NO_DATA_STEPS": "maybe"}, "'maybe' is neither true nor false"),
+    ],
+    ids=["version", "choice", "boolean"],
+)
+def test_a_bad_twin_is_named(environment, message):
+    done = medusa_db("plan", **environment)
+
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_notes_are_told_for_a_terminal_as_markdown_and_as_json():
+    for output, start in (("text", "1.12.0  "), ("markdown", "## 1.12.0 ("), ("json", "[\n  {")):
+        done = medusa_db("notes", "--from", "1.11.0", "--to", "1.12.0", "--output", output)
+        assert done.returncode == 0
+        assert done.stdout.startswith(start)
+
+
+def test_a_migration_file_is_made_with_its_name(tmp_path):
+    done = medusa_db("create-migration", "add_loyalty", "--migrations-dir", str(tmp_path / "m"))
+
+    (file,) = (tmp_path / "m").iterdir()
+    assert done.stdout == f"{file}\n"
+    assert file.name.endswith("_add_loyalty.sql")
+    assert len(file.name.partition("_")[0]) == 13
+
+
+@pytest.mark.parametrize("name", ["add loyalty", "1st", "naïve", "add_2", "../x"])
+def test_a_migration_cannot_have_any_name(name, tmp_path):
+    done = medusa_db("create-migration", name, "--migrations-dir", str(tmp_path))
+
+    assert done.returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_version_is_listed():
+    lines = medusa_db("versions").stdout.splitlines()
+
+    assert len(lines) == 142
+    assert lines[-1].split()[:4] == ["1.20.11", "-", "package", "75"]
