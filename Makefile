@@ -28,6 +28,8 @@ lock:  ## Renew requirements/*.txt from pyproject.toml
 	  --all-extras --group dev -o requirements/dev.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 	  -o requirements/runtime.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  -o requirements/bench.txt requirements/bench.in
 	grep -A1000 '^uv==' requirements/dev.txt | awk 'NR > 1 && /^[a-z]/ {exit} !/# via/' > requirements/uv.txt
 
 demo: $(STAMP)  ## An old shop on a private PostgreSQL, brought to the newest version

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import medusa_packages
 import medusa_server
-from measure import Invocation
+from measure import FailedRunError, Invocation
 from medusa_migrations import catalog_files, embedded, version
 
 if TYPE_CHECKING:
@@ -130,16 +130,21 @@ def starts(folder: Path) -> list[Contestant]:
 def plan(url: str) -> str:
     """Return the script that `medusa-db plan --sql` prints for the database at *url*."""
     command = (str(_BIN / "medusa-db"), "plan", "--to", TARGET, "--sql")
-    done = subprocess.run(
-        command, env=environment(DATABASE_URL=url), capture_output=True, text=True, check=True
-    )
-    return done.stdout
+    return _output(command, url)
 
 
 def bring(url: str, to: str) -> None:
     """Bring the database at *url* to a version, with our own command."""
-    command = (str(_BIN / "medusa-db"), "migrate", "--to", to)
-    subprocess.run(command, env=environment(DATABASE_URL=url), capture_output=True, check=True)
+    _output((str(_BIN / "medusa-db"), "migrate", "--to", to), url)
+
+
+def _output(command: tuple[str, ...], url: str) -> str:
+    done = subprocess.run(
+        command, env=environment(DATABASE_URL=url), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise FailedRunError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr}")
+    return done.stdout
 
 
 def environment(**values: str) -> dict[str, str]:

@@ -31,7 +31,7 @@ def section(title: str, note: str, series: Sequence[Series], rounds: int) -> str
         "",
         f"{note} {rounds} rounds.".strip(),
         "",
-        "| | time | to ours | CPU, client | CPU, server | CPU to ours | peak memory |",
+        "| | time | times ours | CPU, client | CPU, server | CPU, times ours | peak memory |",
         "|---|--:|--:|--:|--:|--:|--:|",
     ]
     first = series[0]
@@ -47,7 +47,7 @@ def section(title: str, note: str, series: Sequence[Series], rounds: int) -> str
             _seconds(one.client),
             "" if one.server is None else _seconds(one.server),
             f"{one.cpu / first.cpu:.2f}" if first.runs else "",
-            f"{one.memory / 2**20:.0f} MiB",
+            f"{one.memory / 1e6:.0f} MB",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -66,7 +66,7 @@ def verdicts(wanted: Sequence[Wanted], found: Mapping[str, Sequence[Series]]) ->
         ours = series[one.name]
         if one.than is None:
             met = ours.memory <= one.most
-            shown = f"{ours.memory / 2**20:.0f} MiB | "
+            shown = f"{ours.memory / 1e6:.0f} MB | "
         else:
             other = series[one.than]
             met = ours.wall <= one.most * other.wall

@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 WANTED = (
     Wanted("fresh", OURS, 1 / 8, MEDUSA, "fresh: at most 1/8 of Medusa's own CLI"),
-    Wanted("fresh", OURS, 1.25, PSQL, "fresh: at most 1.25 of psql"),
-    Wanted("fresh", OURS, 60 * 2**20, text="fresh: at most 60 MiB"),
+    Wanted("fresh", OURS, 1.25, PSQL, "fresh: at most 1.25 times psql"),
+    Wanted("fresh", OURS, 60e6, text="fresh: at most 60 MB"),
     Wanted("nothing", OURS, 1 / 10, MEDUSA, "nothing to do: at most 1/10 of Medusa's own CLI"),
-    Wanted("nothing", OURS, 2, BARE, "nothing to do: at most 2 of bare psycopg"),
-    Wanted("nothing", OURS, 60 * 2**20, text="nothing to do: at most 60 MiB"),
-    Wanted("start", VERSION, 1.5, ARGPARSE, "`--version`: at most 1.5 of bare argparse"),
+    Wanted("nothing", OURS, 2, BARE, "nothing to do: at most twice bare psycopg"),
+    Wanted("nothing", OURS, 60e6, text="nothing to do: at most 60 MB"),
+    Wanted("start", VERSION, 1.5, ARGPARSE, "`--version`: at most 1.5 times bare argparse"),
 )
 
 
@@ -84,7 +84,8 @@ class Bench:
         """Return the measurements of every contestant, ours first."""
         fields = [(entry, measure.Series(entry.contestant.name)) for entry in self.entries]
         for number in range(-1, rounds):
-            sys.stderr.write(f"{self.title}: round {number + 1} of {rounds}\n")
+            done = f"round {number + 1} of {rounds}" if number >= 0 else "warming up"
+            sys.stderr.write(f"{self.title}: {done}\n")
             turn = number % len(fields)
             for entry, series in fields[turn:] + fields[:turn]:
                 if series.why_not:
@@ -218,19 +219,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     orders = 5_000 if args.quick else 100_000
     found: dict[str, list[Series]] = {}
     sections: list[str] = []
-    load = machine.load()
+    load, failed = machine.load(), False
     with (
         tempfile.TemporaryDirectory(prefix="medusa-db-bench-") as made,
         database.started() as cluster,
     ):
         described = machine.described(cluster.version())
         for name in args.only or BENCHES:
-            bench = BENCHES[name](cluster, Path(made), orders)
+            try:
+                bench = BENCHES[name](cluster, Path(made), orders)
+            except measure.FailedRunError as exc:
+                sys.stderr.write(f"{name} cannot be prepared: {exc}\n")
+                failed = True
+                continue
             rounds = 2 if args.quick else bench.rounds
             found[name] = bench.run(cluster, rounds)
+            failed = failed or any(series.failed for series in found[name])
             sections.append(report.section(bench.title, bench.note, found[name], rounds))
     print("\n\n".join([_heading(described, load), report.verdicts(WANTED, found), *sections]))
-    return int(any(series.failed for each in found.values() for series in each))
+    return int(failed)
 
 
 def _heading(described: str, load: float) -> str:

@@ -29,7 +29,7 @@ from medusa_migrations.catalog import (
 from medusa_migrations.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from medusa_migrations.version import Version
 
@@ -57,6 +57,7 @@ def read(root: Path | None = None) -> Catalog:
     withdrawn: list[tuple[Version, str]] = []
     returned: list[tuple[Version, str]] = []
     for version, path in folders:
+        checks = _checks(path / "checks.yaml")
         for file in sorted(path.iterdir()):
             if file.name == "version.yaml":
                 body = _yaml(file)
@@ -67,7 +68,7 @@ def read(root: Path | None = None) -> Catalog:
             elif file.name.startswith("after_"):
                 data_steps.append(_data_step(version, file))
             elif file.suffix == ".sql":
-                migration = _migration(version, file, root)
+                migration = _migration(version, file, root, checks)
                 texts.setdefault(migration.name, []).append(migration)
     return Catalog(
         releases=tuple(_releases(_yaml(root / "releases.yaml"))),
@@ -173,7 +174,9 @@ def _header(text: str) -> dict[str, list[str]]:
     return header
 
 
-def _migration(version: Version, file: Path, root: Path) -> Migration:
+def _migration(
+    version: Version, file: Path, root: Path, checks: Mapping[str, tuple[Check, ...]]
+) -> Migration:
     match = _FILE.fullmatch(file.name)
     if match is None:
         raise ValueError(f"{file} is not named TIMESTAMP_name.sql")
@@ -190,7 +193,7 @@ def _migration(version: Version, file: Path, root: Path) -> Migration:
         extension=header["extension"][0] if "extension" in header else None,
         when=_when(header),
         locks=tuple(_locks(header)),
-        checks=tuple(_checks(file.with_name("checks.yaml"), name)),
+        checks=checks.get(name, ()),
     )
 
 
@@ -237,10 +240,11 @@ def _locks(header: dict[str, list[str]]) -> Iterator[Lock]:
         yield Lock(match["table"], match["mode"], bool(match["rewrite"]))
 
 
-def _checks(file: Path, name: str) -> Iterator[Check]:
-    if file.exists():
-        for body in _yaml(file).get(name, ()):
-            yield Check(body["table"], body["rows"], body["says"], body["mend"])
+def _checks(file: Path) -> dict[str, tuple[Check, ...]]:
+    """Return the checks of one version's folder by the name of their migration."""
+    if not file.exists():
+        return {}
+    return {name: tuple(Check(**check) for check in checks) for name, checks in _yaml(file).items()}
 
 
 def _list(header: dict[str, list[str]], key: str) -> tuple[str, ...]:

@@ -39,11 +39,10 @@ OLDEST_SERVER = 120000
 
 _SETTINGS = {
     # what a role or a database may have set for the shop must not decide over a migration
-    "statement_timeout": "0",
     "idle_session_timeout": "0",
     "transaction_timeout": "0",
     "default_transaction_isolation": "read committed",
-    "datestyle": "ISO",
+    "DateStyle": "ISO",
     "standard_conforming_strings": "on",
     "quote_all_identifiers": "off",
     # a look at a table that somebody has locked ends; a run sets its own for each transaction
@@ -134,6 +133,7 @@ def settle(conn: Connection[Any]) -> None:
 
     Only for a session of our own: one that a pooler shares would be given to others like that.
     """
+    conn.execute("set statement_timeout to 0")  # by itself and first, for what follows
     conn.execute(
         "select set_config(name, %s::jsonb ->> name, false) from pg_settings where name = any(%s)",
         [Jsonb(_SETTINGS), list(_SETTINGS)],
@@ -179,6 +179,8 @@ def _translation(exc: psycopg.Error, address: Address) -> RunnerError:
             )
         case pg.QueryCanceled():
             return FailedError(f"{said}; run the same command again", reason="Cancelled")
+        case pg.DiskFull():
+            return FailedError(f"{said}; make room on the server's disk", reason="DiskFull")
         case _:
             return RunnerError(f"{said} (SQLSTATE {exc.sqlstate})")
 

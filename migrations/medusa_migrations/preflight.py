@@ -52,7 +52,7 @@ def look(
         *_rights(conn, schema, migrations),
         *_extensions(conn, migrations),
         *_blockers(conn, schema, migrations),
-        *rows(conn, schema, (check for m in migrations for check in m.checks)),
+        *rows(conn, schema, _checks(migrations)),
     ]
 
 
@@ -72,9 +72,17 @@ def raise_for(findings: Sequence[Finding]) -> None:
 
 def _server(conn: Connection[Any]) -> Iterator[Finding]:
     row = conn.execute(
-        "select pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'"
+        "select pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',"
+        " current_setting('server_encoding')"
     ).fetchone()
-    standby, read_only = row or (False, False)
+    standby, read_only, encoding = row or (False, False, "UTF8")
+    if encoding not in ("UTF8", "SQL_ASCII"):
+        yield Finding(
+            f"the encoding of this database is {encoding}, which cannot hold Medusa's own rows",
+            "Make a database with encoding UTF8 (createdb -E UTF8 -T template0)",
+            UnsupportedError,
+            "Encoding",
+        )
     if standby:
         yield Finding(
             "the server is a standby and takes no writes",
@@ -294,42 +302,75 @@ def _session(
     return f"pid {pid} ({', '.join(filter(None, known))})"
 
 
+def _checks(migrations: Sequence[Migration]) -> Iterator[Check]:
+    """Yield the checks of *migrations*, in order.
+
+    What one of the shop's own does to a table first may be what mends it, so nothing is said of that
+    table then; rows that are still in the way make the run fail, which is rolled back.
+    """
+    changed: set[str] = set()
+    for migration in migrations:
+        yield from (check for check in migration.checks if check.table not in changed)
+        if migration.version is None:
+            own = touches.touched([migration.text])
+            changed |= own.altered | own.written
+
+
 def rows(conn: Connection[Any], schema: str, checks: Iterable[Check]) -> Iterator[Finding]:
     """Find the rows on which a migration would fail.
 
-    A check that names a table or column which is not there yet has no rows to find.
+    A check finds nothing where its table or columns are not there yet, or are something else.
     """
+    tables = _tables(conn, schema)
     for check in checks:
-        query = sql.SQL(
-            "select count(*), (array_agg(key::text order by key))[1:5] from ({}) found (key)"
-        ).format(sql.SQL(check.rows))
-        try:
-            with conn.transaction():
-                conn.execute(_path(schema))
-                row = conn.execute(query).fetchone()
-        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
-            continue
-        except psycopg.errors.LockNotAvailable:
-            yield Finding(
-                f"{check.table} is locked by another session, so its rows were not checked",
-                "Rows in the way would make the migration fail, which is rolled back",
-            )
-            continue
-        except psycopg.errors.InsufficientPrivilege:
-            yield Finding(
-                f"{check.table} may not be read, so its rows were not checked",
-                f'As its owner: grant select on "{schema}"."{check.table}"',
-            )
-            continue
-        count, keys = row or (0, None)
-        if count:
-            yield Finding(
-                f"{check.table}: {count} {'row' if count == 1 else 'rows'} {check.says}",
-                check.mend,
-                RefusedError,
-                "RowsInTheWay",
-                tuple(keys or ()),
-            )
+        if check.table in tables:
+            yield from _rows(conn, schema, check)
+
+
+def _tables(conn: Connection[Any], schema: str) -> set[str]:
+    query = """
+        select relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = %s and c.relkind in ('r', 'p')
+        """
+    return {name for (name,) in conn.execute(query, [schema])}
+
+
+def _rows(conn: Connection[Any], schema: str, check: Check) -> Iterator[Finding]:
+    query = sql.SQL(
+        """
+        with found (key) as ({})
+        select (select count(*) from found),
+               array(select left(key::text, 100) from found
+                      where key is not null order by key limit 5)
+        """
+    ).format(sql.SQL(check.rows))
+    try:
+        with conn.transaction():
+            conn.execute(_path(schema))
+            row = conn.execute(query).fetchone()
+    except psycopg.errors.LockNotAvailable:
+        yield Finding(
+            f"{check.table} is locked by another session, so its rows were not checked",
+            "Rows in the way would make the migration fail, which is rolled back",
+        )
+        return
+    except psycopg.errors.InsufficientPrivilege:
+        yield Finding(
+            f"{check.table} may not be read, so its rows were not checked",
+            f'As its owner: grant select on "{schema}"."{check.table}"',
+        )
+        return
+    except psycopg.ProgrammingError:  # a column is missing or of another type
+        return
+    count, keys = row or (0, [])
+    if count:
+        yield Finding(
+            f"{check.table}: {count} {'row' if count == 1 else 'rows'} {check.says}",
+            check.mend,
+            RefusedError,
+            "RowsInTheWay",
+            tuple(keys),
+        )
 
 
 def _path(schema: str) -> sql.Composed:

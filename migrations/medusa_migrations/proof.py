@@ -54,12 +54,12 @@ def prove(catalog: Catalog, names: Iterable[str]) -> Proof:
 
     A version is proven where everything it runs is applied and nothing is applied that came later.
     Of these count the ones that explain the ledger best: without names that were withdrawn, and
-    with default flags rather than with flags set by hand.
+    with as few flags set by hand as can be.
     """
     rows = list(names)
     applied = tuple(name for name in dict.fromkeys(rows) if catalog.knows(name))
     have = frozenset(applied)
-    fits: dict[tuple[bool, bool], list[Version]] = {}
+    fits: dict[tuple[int, bool], list[Version]] = {}
     for version in catalog.versions if have else ():
         if not have <= catalog.ever(version):
             continue
@@ -67,7 +67,7 @@ def prove(catalog: Catalog, names: Iterable[str]) -> Proof:
         wanted = {migration.name for migration in catalog.enabled(version, flags)}
         if wanted <= have:
             defaults = catalog.defaults(version)
-            by_hand = any(flags[name] != defaults[name] for name in flags)
+            by_hand = sum(flags[name] != defaults[name] for name in flags)
             fits.setdefault((by_hand, wanted != have), []).append(version)
     proven = fits[min(fits)] if fits else []
     flags = shown_flags(catalog, proven[-1], have) if proven else _on(catalog, have)

@@ -64,11 +64,13 @@ def test_a_table_that_stays_locked_ends_the_run_with_who_has_it(
 def test_a_run_goes_on_by_itself_when_the_table_is_free(shop_at: Callable[..., str]) -> None:
     url = shop_at("1.12.3")
 
-    with holding(url, "lock table money_amount in access exclusive mode") as holder:
-        with running("migrate", "--lock-timeout", "300ms", url=url) as run:
-            eventually(lambda: "trying again in" in run.said)
-            holder.rollback()
-            done = run.finish()
+    with (
+        holding(url, "lock table money_amount in access exclusive mode") as holder,
+        running("migrate", "--lock-timeout", "300ms", url=url) as run,
+    ):
+        eventually(lambda: "trying again in" in run.said)
+        holder.rollback()
+        done = run.finish()
 
     assert done.returncode == 0, done.stderr
     assert servers.medusa_db("status", "--check", "1.20.11", url=url).returncode == 0

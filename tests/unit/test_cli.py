@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from medusa_migrations import cli, errors, values
+from medusa_migrations import cli, commands, errors, values
 from servers import environ, medusa_db
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -43,6 +43,11 @@ def test_every_option_and_command_is_in_the_docs():
     assert {word for word in words if word not in text} == set()
 
 
+def test_every_command_is_found():
+    for words in commands._COMMANDS:
+        assert callable(commands._find(words))
+
+
 def test_every_exit_code_is_in_the_docs():
 
     text = (DOCS / "exit-codes.md").read_text()
@@ -69,7 +74,7 @@ def test_the_version_is_told_without_importing_anything():
 
 def test_the_runner_never_imports_the_operators_libraries():
     code = (
-        "import sys; import medusa_migrations.commands;"
+        "import sys; from medusa_migrations.commands import migrate, offline, readonly;"
         "print([m for m in ('kopf', 'kubernetes', 'medusa_operator') if m in sys.modules])"
     )
 

@@ -76,6 +76,13 @@ def test_a_default_that_explains_the_ledger_wins_over_a_flag_set_by_hand():
     assert proof.flags["analytics"] is False
 
 
+def test_the_fewest_flags_set_by_hand_explain_a_ledger_best():
+    proof = prove(CATALOG, names("1.5.0", order_editing=True))
+
+    assert CATALOG.spell(proof.versions) == "1.4.2 to 1.6.0"
+    assert proof.flags["order_editing"] is True
+
+
 def test_foreign_names_are_left_alone():
     proof = prove(CATALOG, ["AddWishlist1650000000000", *names("1.8.0")])
 

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from medusa_migrations.address import redact
-from medusa_migrations.commands import migrate, offline, readonly
 from medusa_migrations.errors import Interrupted, RunnerError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "migrate": migrate.migrate,
-    "plan": readonly.plan,
-    "status": readonly.status,
-    "verify": readonly.verify,
-    "wait": readonly.wait,
-    "notes": offline.notes,
-    "versions": offline.versions,
-    "create-migration": offline.create_migration,
-    "demo": offline.demo,
+_COMMANDS = {
+    "migrate": "migrate.migrate",
+    "plan": "readonly.plan",
+    "status": "readonly.status",
+    "verify": "readonly.verify",
+    "wait": "readonly.wait",
+    "notes": "offline.notes",
+    "versions": "offline.versions",
+    "create-migration": "offline.create_migration",
+    "demo": "offline.demo",
+    "migrations run": "migrate.migrate",
+    "migrations show": "readonly.show",
 }
-_MEDUSAS = {"run": migrate.migrate, "show": readonly.show}
-"""`medusa-db migrations run` and `show`, as Medusa's own tool calls them."""
+"""Where each command is; only the one that is called is imported."""
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command of *args*; turn what goes wrong into a sentence and an exit code."""
-    command = _MEDUSAS[args.word] if args.command == "migrations" else _COMMANDS[args.command]
+    words = f"{args.command} {args.word}" if args.command == "migrations" else args.command
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
     try:
-        return command(args)
+        return _find(words)(args)
     except RunnerError as exc:
         _complain(exc)
         return exc.exit_code
@@ -45,6 +46,12 @@ def run(args: argparse.Namespace) -> int:
     except BrokenPipeError:  # `medusa-db versions | head`
         sys.stderr = None
         return 0
+
+
+def _find(words: str) -> Callable[[argparse.Namespace], int]:
+    module, _, function = _COMMANDS[words].partition(".")
+    found = getattr(importlib.import_module(f"medusa_migrations.commands.{module}"), function)
+    return cast("Callable[[argparse.Namespace], int]", found)
 
 
 def _interrupt(number: int, _frame: object) -> None:

@@ -1,0 +1,489 @@
+"""Rows on which a migration would fail are found before anything is written, and can be mended.
+
+Every check of the catalog has its rows here: CASES is keyed by what the check says.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg import errors as pg
+from psycopg import sql
+
+import medusa_rows
+from faults import snapshot
+from medusa_migrations import catalog_files, ledger, live, preflight
+from medusa_migrations.errors import RefusedError
+from medusa_migrations.preflight import Finding
+from medusa_migrations.version import parse
+from servers import medusa_db
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from psycopg import Connection
+
+    from medusa_migrations.catalog import Catalog, Check, Migration
+    from servers import TestServer
+
+    Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+
+LONG = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=2693))
+"""One byte more than fits into an index; nothing repeats in it, so compression does not help."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Rows that violate one check."""
+
+    version: str
+    """Where the shop is."""
+    rows: Rows
+    """By table; columns that must have a value and are not named get any."""
+    keys: tuple[str, ...]
+    """Of the rows in the way."""
+    error: type[psycopg.Error]
+    """What the migration fails with."""
+    mended: str
+    """What the advice says, done."""
+
+
+def twins(table: str, column: str, new: str) -> Case:
+    """Return the case of two live rows that share a value, and of some that are in nobody's way."""
+    return Case(
+        "1.1.40",
+        {
+            table: [
+                {"id": f"{column} one", column: "same"},
+                {"id": f"{column} two", column: "same"},
+                {"id": f"{column} deleted", column: "same", "deleted_at": "2021-07-01"},
+                {"id": f"{column} other", column: "other"},
+            ]
+        },
+        (f"same ({column} one)", f"same ({column} two)"),
+        pg.UniqueViolation,
+        f'update "{table}" set "{column}" = {new} where "id" = \'{column} two\'',
+    )
+
+
+def oversized(table: str, *columns: str) -> Case:
+    """Return the case of a text that is too long in each of *columns*, and of some that are not."""
+    fine = columns[0]
+    return Case(
+        "1.1.40",
+        {
+            table: [
+                *({"id": f"long {column}", column: LONG} for column in columns),
+                {"id": "fits", fine: LONG[1:]},
+                {"id": "fits compressed", fine: "a" * 9000},
+            ]
+        },
+        tuple(sorted(f"long {column}" for column in columns)),
+        pg.ProgramLimitExceeded,
+        "; ".join(
+            f'update "{table}" set "{column}" = \'short\' where "id" = \'long {column}\''
+            for column in columns
+        ),
+    )
+
+
+CASES = {
+    ("money_amount", "with a variant that does not exist"): Case(
+        "1.1.40",
+        {
+            "product_variant": [{"id": "here"}],
+            "money_amount": [
+                {"id": "orphan", "variant_id": "gone"},
+                {"id": "fine", "variant_id": "here"},
+            ],
+        },
+        ("orphan",),
+        pg.ForeignKeyViolation,
+        'delete from "money_amount" as "price" where "variant_id" is not null and not exists'
+        ' (select from "product_variant" where "id" = "price"."variant_id")',
+    ),
+    ("product_option_value", "with a variant that does not exist"): Case(
+        "1.1.40",
+        {
+            "product_variant": [{"id": "here"}],
+            "product_option_value": [
+                {"id": "orphan", "variant_id": "gone"},
+                {"id": "fine", "variant_id": "here"},
+            ],
+        },
+        ("orphan",),
+        pg.ForeignKeyViolation,
+        'delete from "product_option_value" as "value" where not exists'
+        ' (select from "product_variant" where "id" = "value"."variant_id")',
+    ),
+    ("product_collection", "with the handle of another collection"): twins(
+        "product_collection", "handle", "'summer-2'"
+    ),
+    ("product", "with the handle of another product"): twins("product", "handle", "'green-tea-2'"),
+    ("discount", "with the code of another discount"): twins("discount", "code", "'SUMMER-OLD'"),
+    ("product_variant", "with the SKU of another variant"): twins("product_variant", "sku", "null"),
+    ("product_variant", "with the barcode of another variant"): twins(
+        "product_variant", "barcode", "null"
+    ),
+    ("product_variant", "with the EAN of another variant"): twins("product_variant", "ean", "null"),
+    ("product_variant", "with the UPC of another variant"): twins("product_variant", "upc", "null"),
+    ("product_collection", "with a handle too long for an index"): oversized(
+        "product_collection", "handle"
+    ),
+    ("product", "with a handle too long for an index"): oversized("product", "handle"),
+    ("discount", "with a code too long for an index"): oversized("discount", "code"),
+    ("product_variant", "with an SKU, barcode, EAN or UPC too long for an index"): oversized(
+        "product_variant", "sku", "barcode", "ean", "upc"
+    ),
+    ("region", "with a tax rate out of the range of the type real"): Case(
+        "1.1.40",
+        {
+            "region": [
+                {"id": "huge", "tax_rate": "340282356779733661637539395458142568448"},
+                {"id": "largest", "tax_rate": "340282356779733661637539395458142568447"},
+                {"id": "none", "tax_rate": "0"},
+                {"id": "nonsense", "tax_rate": "NaN"},
+                {"id": "tiny", "tax_rate": "-7.006492321624085e-46"},
+                {"id": "smallest", "tax_rate": "-7.006492321624086e-46"},
+            ]
+        },
+        ("huge", "tiny"),
+        pg.NumericValueOutOfRange,
+        'update "region" set "tax_rate" = 19 where "id" in (\'huge\', \'tiny\')',
+    ),
+    ("line_item_tax_line", "with the item and code of another tax line"): Case(
+        "1.2.1",
+        {
+            "line_item": [{"id": "item"}],
+            "line_item_tax_line": [
+                {"id": "one", "item_id": "item", "code": "vat"},
+                {"id": "two", "item_id": "item", "code": "vat"},
+                {"id": "no code", "item_id": "item"},
+                {"id": "no code either", "item_id": "item"},
+            ],
+        },
+        ("item, vat (one)", "item, vat (two)"),
+        pg.UniqueViolation,
+        'delete from "line_item_tax_line" where "id" = \'two\'',
+    ),
+    ("shipping_method_tax_line", "with the shipping method and code of another tax line"): Case(
+        "1.2.1",
+        {
+            "shipping_method": [{"id": "post", "cart_id": "cart"}],
+            "shipping_method_tax_line": [
+                {"id": "one", "shipping_method_id": "post", "code": "vat"},
+                {"id": "two", "shipping_method_id": "post", "code": "vat"},
+                {"id": "no code", "shipping_method_id": "post"},
+                {"id": "no code either", "shipping_method_id": "post"},
+            ],
+        },
+        ("post, vat (one)", "post, vat (two)"),
+        pg.UniqueViolation,
+        'delete from "shipping_method_tax_line" where "id" = \'two\'',
+    ),
+    ("payment_session", "with the cart and provider of another payment session"): Case(
+        "1.3.5",
+        {
+            "payment_session": [
+                {"id": "one", "cart_id": "cart", "provider_id": "manual", "is_selected": True},
+                {"id": "two", "cart_id": "cart", "provider_id": "manual"},
+                {"id": "other", "cart_id": "cart", "provider_id": "other"},
+            ]
+        },
+        ("cart, manual (one)", "cart, manual (two)"),
+        pg.UniqueViolation,
+        'delete from "payment_session" where "id" = \'two\'',
+    ),
+    ("product_category", "below the same parent as another category"): Case(
+        "1.7.11",
+        {
+            "product_category": [
+                {"id": "tea", "handle": "tea"},
+                {"id": "green", "handle": "green", "parent_category_id": "tea"},
+                {
+                    "id": "black",
+                    "handle": "black",
+                    "parent_category_id": "tea",
+                    "deleted_at": "2023-01-01",
+                },
+                {"id": "sencha", "handle": "sencha", "parent_category_id": "green"},
+                {"id": "coffee", "handle": "coffee"},
+            ]
+        },
+        ("tea > black", "tea > green"),
+        pg.UniqueViolation,
+        """
+        create table "category_places" as select "id", "parent_category_id",
+          row_number() over (partition by "parent_category_id" order by "created_at", "id") - 1
+          as "rank" from "product_category";
+        update "product_category" set "parent_category_id" = null
+        """,
+    ),
+    ("line_item_tax_line", "with a line item that does not exist"): Case(
+        "1.12.3",
+        {
+            "line_item": [{"id": "here"}],
+            "line_item_tax_line": [
+                {"id": "orphan", "item_id": "gone"},
+                {"id": "fine", "item_id": "here"},
+            ],
+        },
+        ("orphan",),
+        pg.ForeignKeyViolation,
+        'delete from "line_item_tax_line" as "line" where not exists'
+        ' (select from "line_item" where "id" = "line"."item_id")',
+    ),
+    ("money_amount", "without a variant"): Case(
+        "1.12.3",
+        {
+            "money_amount": [
+                {"id": "loose"},
+                {"id": "loose and deleted", "deleted_at": "2023-01-01"},
+                {"id": "fine", "variant_id": "outside"},
+            ]
+        },
+        ("loose", "loose and deleted"),
+        pg.NotNullViolation,
+        'delete from "money_amount" where "variant_id" is null',
+    ),
+}
+
+CHECKS = [
+    pytest.param(
+        text.name, check, id=f"{check.table} {check.says}".replace(" ", "-").replace(",", "")
+    )
+    for texts in catalog_files.read().texts.values()
+    for text in texts
+    for check in text.checks
+]
+VERSIONS = sorted({case.version for case in CASES.values()}, key=parse)
+
+
+@pytest.fixture
+def template(server: TestServer) -> Iterator[Callable[[str], Connection[Any]]]:
+    """Call it with a version for a connection to a database at it; what is done there is undone."""
+    with ExitStack() as stack:
+
+        def connect(version: str) -> Connection[Any]:
+            conn = stack.enter_context(psycopg.connect(server.url(server.at(version))))
+            stack.enter_context(conn.transaction(force_rollback=True))
+            return conn
+
+        yield connect
+
+
+def put(conn: Connection[Any], rows: Rows) -> None:
+    """Insert *rows* as a restored backup would: without a look at foreign keys."""
+    conn.execute("set session_replication_role to replica")
+    for table, wanted in rows.items():
+        for row in wanted:
+            full = _required(conn, table) | row
+            conn.execute(
+                sql.SQL("insert into {} ({}) values ({}) on conflict (id) do nothing").format(
+                    sql.Identifier(table),
+                    sql.SQL(", ").join(map(sql.Identifier, full)),
+                    sql.SQL(", ").join([sql.Placeholder()] * len(full)),
+                ),
+                list(full.values()),
+            )
+    conn.execute("reset session_replication_role")
+
+
+def _required(conn: Connection[Any], table: str) -> dict[str, Any]:
+    """Return some value for each column of *table* that needs one."""
+    columns = conn.execute(
+        """
+        select attname, format_type(atttypid, null),
+               (select enumlabel from pg_enum where enumtypid = atttypid limit 1)
+          from pg_attribute
+         where attrelid = %s::regclass and attnum > 0 and attnotnull and not atthasdef
+        """,
+        [f'"{table}"'],
+    )
+    usual = {"integer": 1, "numeric": 1, "real": 1, "boolean": False, "jsonb": "{}"}
+    return {name: label or usual.get(kind, "any") for name, kind, label in columns}
+
+
+def pending(conn: Connection[Any], catalog: Catalog) -> list[Migration]:
+    """Return the migrations up to the newest version that the ledger of *conn* lacks."""
+    have = set(ledger.read(conn, "public").names)
+    return [m for m in catalog.enabled(catalog.newest, {}) if m.name not in have]
+
+
+def found(conn: Connection[Any], catalog: Catalog) -> list[Finding]:
+    """Return what the checks of the pending migrations find."""
+    checks = [check for migration in pending(conn, catalog) for check in migration.checks]
+    return list(preflight.rows(conn, "public", checks))
+
+
+def failure(conn: Connection[Any], catalog: Catalog) -> tuple[str, type[psycopg.Error]] | None:
+    """Run what is pending without a check; return where it fails and with what, all undone."""
+    with conn.transaction(force_rollback=True):
+        for migration in pending(conn, catalog):
+            if migration.extension:
+                conn.execute(
+                    sql.SQL("create extension {}").format(sql.Identifier(migration.extension))
+                )
+            if migration.when and not live.has(conn, "public", *migration.when):
+                continue
+            try:
+                with conn.transaction():
+                    conn.execute(migration.text.encode())
+            except psycopg.Error as exc:
+                return migration.name, type(exc)
+    return None
+
+
+def problem(check: Check, count: int) -> str:
+    return f"{check.table}: {count} {'row' if count == 1 else 'rows'} {check.says}"
+
+
+@pytest.mark.parametrize(("name", "check"), CHECKS)
+def test_a_check_finds_exactly_the_rows_on_which_its_migration_fails(
+    template: Callable[[str], Connection[Any]], catalog: Catalog, name: str, check: Check
+) -> None:
+    case = CASES[check.table, check.says]
+    conn = template(case.version)
+
+    put(conn, case.rows)
+
+    assert found(conn, catalog) == [
+        Finding(problem(check, len(case.keys)), check.mend, RefusedError, "RowsInTheWay", case.keys)
+    ]
+    assert failure(conn, catalog) == (name, case.error)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_rows_in_the_way_are_named_and_nothing_is_written_until_they_are_mended(
+    shop_at: Callable[..., str], catalog: Catalog, version: str
+) -> None:
+    cases = {key: case for key, case in CASES.items() if case.version == version}
+    url = shop_at(version)
+    with psycopg.connect(url, autocommit=True) as conn:
+        for case in cases.values():
+            put(conn, case.rows)
+        checks = [check for m in pending(conn, catalog) for check in m.checks]
+    before = snapshot(url)
+
+    plan = medusa_db("plan", "--output", "json", url=url)
+    refused = medusa_db("migrate", url=url)
+
+    wanted = [
+        {
+            "problem": problem(check, len(case.keys)),
+            "advice": check.mend,
+            "reason": "RowsInTheWay",
+            "fatal": True,
+            "keys": list(case.keys),
+        }
+        for check in checks
+        if (case := cases.get((check.table, check.says)))
+    ]
+    assert len(wanted) == len(cases)
+    assert json.loads(plan.stdout)["findings"] == wanted
+    assert refused.returncode == 9
+    for finding in wanted:
+        assert finding["problem"] in refused.stderr
+        assert f"For example: {', '.join(finding['keys'])}" in refused.stderr
+    assert snapshot(url) == before
+
+    with psycopg.connect(url, autocommit=True) as conn:
+        for case in cases.values():
+            conn.execute(case.mended.encode())
+    done = medusa_db("migrate", url=url)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_lifted_categories_are_put_back_as_the_advice_says(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.7.11")
+    case = CASES["product_category", "below the same parent as another category"]
+    with psycopg.connect(url, autocommit=True) as conn:
+        put(conn, case.rows)
+        put(
+            conn,
+            {"product_category": [{"id": "white", "handle": "w", "parent_category_id": "tea"}]},
+        )
+        conn.execute(case.mended.encode())
+
+    done = medusa_db("migrate", url=url)
+
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(url) as conn:
+        conn.execute(
+            'update "product_category" as "category"'
+            ' set "parent_category_id" = "place"."parent_category_id", "rank" = "place"."rank"'
+            ' from "category_places" as "place" where "place"."id" = "category"."id"'
+        )
+        assert conn.execute(
+            "select id, parent_category_id from product_category order by id"
+        ).fetchall() == [
+            ("coffee", None),
+            ("green", "tea"),
+            ("sencha", "green"),
+            ("tea", None),
+            ("white", "tea"),
+        ]
+
+
+@pytest.mark.parametrize("version", ["1.1.0", *VERSIONS])
+def test_a_shop_without_such_rows_has_no_findings(
+    shop_at: Callable[..., str], catalog: Catalog, version: str
+) -> None:
+    with psycopg.connect(shop_at(version)) as conn:
+        medusa_rows.fill(conn, version, rows=20)
+
+        assert found(conn, catalog) == []
+
+
+def test_tables_of_another_meaning_are_left_alone(
+    template: Callable[[str], Connection[Any]], catalog: Catalog
+) -> None:
+    conn = template("1.2.1")
+    conn.execute("create table product_category (id integer, parent_category_id json)")
+    conn.execute("create view money_amounts as select 1")
+    conn.execute("insert into product_category values (1, 'null'), (2, 'null')")
+    conn.execute("alter table payment_session rename column provider_id to provider")
+
+    assert found(conn, catalog) == []
+
+
+def test_many_rows_in_the_way_are_counted_and_five_are_named(
+    template: Callable[[str], Connection[Any]], catalog: Catalog
+) -> None:
+    conn = template("1.12.3")
+    conn.execute(
+        "insert into money_amount (id, currency_code, amount)"
+        " select repeat('x', 200) || n, 'eur', 1 from generate_series(1, 10000) n"
+    )
+
+    (finding,) = found(conn, catalog)
+
+    assert finding.problem == "money_amount: 10000 rows without a variant"
+    assert finding.keys == ("x" * 100,) * 5
+
+
+def test_a_migration_of_the_shop_may_mend_the_rows_on_the_way(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url = shop_at("1.12.3")
+    with psycopg.connect(url) as conn:
+        put(conn, {"money_amount": [{"id": "loose"}]})
+    late = tmp_path / "1692953518124_tidy.sql"
+    late.write_text('delete from "money_amount" where "variant_id" is null;')
+
+    refused = medusa_db("migrate", "--migrations-dir", str(tmp_path), url=url)
+    late.rename(tmp_path / "1692953518122_tidy.sql")
+    done = medusa_db("migrate", "--migrations-dir", str(tmp_path), url=url)
+
+    assert refused.returncode == 9
+    assert done.returncode == 0, done.stderr

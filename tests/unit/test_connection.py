@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import psycopg
+import pytest
+from psycopg import errors as pg
+
+from medusa_migrations import connection
+from medusa_migrations.address import parse
+from medusa_migrations.errors import (
+    DeniedError,
+    FailedError,
+    LockHeldError,
+    RunnerError,
+    UnreachableError,
+    UnsupportedError,
+)
+
+ADDRESS = parse("postgres://shop:s3cr3t@db/shop")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("FATAL:  the database system is starting up", UnreachableError),
+        ("FATAL:  the database system is not yet accepting connections", UnreachableError),
+        ("FATAL:  sorry, too many clients already", UnreachableError),
+        ('FATAL:  too many connections for role "shop"', UnreachableError),
+        ("FATAL:  remaining connection slots are reserved for", UnreachableError),
+        ("FATAL:  no more connections allowed (max_client_conn)", UnreachableError),
+        ("could not translate host name", UnreachableError),
+        ("timeout expired", UnreachableError),
+        ('FATAL:  password authentication failed for user "shop"', DeniedError),
+        ("fe_sendauth: no password supplied", DeniedError),
+        ('FATAL:  no pg_hba.conf entry for host "10.0.0.1"', DeniedError),
+        ('FATAL:  database "shop" does not exist', DeniedError),
+        ('FATAL:  role "shop" does not exist', DeniedError),
+        ('FATAL:  role "shop" is not permitted to log in', DeniedError),
+        ('FATAL:  permission denied for database "shop"', DeniedError),
+        ("FATAL:  no such database: shop", DeniedError),
+        ("server does not support SSL, but SSL was required", DeniedError),
+        ("FATAL:  unsupported startup parameter: options", UnsupportedError),
+    ],
+)
+def test_the_words_of_a_failed_connection_decide_what_it_is(
+    text: str, kind: type[RunnerError]
+) -> None:
+    exc = psycopg.OperationalError(f"connection failed: connection to server at x failed: {text}")
+
+    failure = connection._failure(exc, ADDRESS)
+
+    assert type(failure) is kind
+    assert str(failure).startswith(f"postgres://shop:***@db/shop: {text.rstrip('.')}; ")
+
+
+@pytest.mark.parametrize(
+    ("exc", "kind"),
+    [
+        (pg.AdminShutdown("x"), UnreachableError),
+        (pg.IdleInTransactionSessionTimeout("x"), UnreachableError),
+        (psycopg.OperationalError("consuming input failed"), UnreachableError),
+        (psycopg.InterfaceError("the connection is closed"), UnreachableError),
+        (pg.InsufficientPrivilege("x"), DeniedError),
+        (pg.ReadOnlySqlTransaction("x"), DeniedError),
+        (pg.LockNotAvailable("x"), LockHeldError),
+        (pg.QueryCanceled("x"), FailedError),
+        (pg.UndefinedTable("x"), RunnerError),
+        (pg.DiskFull("x"), FailedError),
+    ],
+)
+def test_what_psycopg_raises_has_an_exit_code(exc: psycopg.Error, kind: type[RunnerError]) -> None:
+    with pytest.raises(RunnerError) as caught, connection.translated(ADDRESS):
+        raise exc
+
+    assert type(caught.value) is kind
+
+
+def test_the_session_is_known_by_command_version_and_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POD_NAME", "migrate-" + "x" * 80)
+
+    name = connection.application_name("migrate")
+
+    assert name.startswith("medusa-db migrate ")
+    assert len(name) == 63
