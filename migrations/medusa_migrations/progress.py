@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -55,58 +58,88 @@ def size(bytes_: int) -> str:
     return f"{amount:.1f} TB"
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line to be logged, as of when it was told."""
+
+    event: str
+    values: Mapping[str, Any]
+    at: datetime
+    running: str | None
+    """The item that runs from here on; None: none."""
+
+
 class Log:
-    """JSON lines on stderr: one an item, and a heartbeat while one takes long."""
+    """JSON lines on stderr: one an item, and a heartbeat while one takes long.
+
+    A thread of its own writes them, so that the run waits neither for a slow pipe nor for the
+    import of the logging library, which takes as long as the rest of a start.
+    """
 
     def __init__(self) -> None:
-        self._logger: Any = None
-        self._lock = threading.Lock()
-
-    def _log(self, event: str, **values: Any) -> None:
-        with self._lock:
-            if self._logger is None:
-                import structlog  # noqa: PLC0415  costs as much as the whole rest of a start
-
-                self._logger = structlog.wrap_logger(
-                    structlog.PrintLogger(sys.stderr),
-                    processors=[
-                        structlog.processors.add_log_level,
-                        structlog.processors.TimeStamper(fmt="iso", utc=True),
-                        structlog.processors.JSONRenderer(ensure_ascii=False),
-                    ],
-                )
-        self._logger.info(event, **values)
+        self._lines: queue.SimpleQueue[_Line | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
 
     def say(self, text: str, /, **values: Any) -> None:
         """Log one line."""
-        self._log(text, **values)
+        self._tell(text, values, running=None)
 
     def begin(self, total: int) -> None:
         """Log how many items there are."""
-        self._log("Starting", items=total)
+        self._tell("Starting", {"items": total}, running=None)
 
     @contextmanager
     def item(self, name: str, tables: Mapping[str, tuple[int, int]]) -> Iterator[None]:
         """Log the item when it is done, and a heartbeat until then."""
-        started, over = time.monotonic(), threading.Event()
-
-        def beat() -> None:
-            while not over.wait(HEARTBEAT):
-                age = round(time.monotonic() - started, 1)
-                largest = max(tables, key=lambda table: tables[table][1], default="")
-                self._log("Still running", item=name, seconds=age, largest_table=largest)
-
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
-            yield
-            self._log("Applied", item=name, seconds=round(time.monotonic() - started, 3))
-        finally:
-            over.set()
-            thread.join()
+        started = time.monotonic()
+        largest = max(tables, key=lambda table: tables[table][1], default="")
+        self._tell("", {"item": name, "largest_table": largest}, running=name)
+        yield
+        seconds = round(time.monotonic() - started, 3)
+        self._tell("Applied", {"item": name, "seconds": seconds}, running=None)
 
     def end(self) -> None:
-        """Nothing to put away."""
+        """Wait until everything is written."""
+        if self._writer is not None:
+            self._lines.put(None)
+            self._writer.join()
+            self._writer = None
+
+    def _tell(self, event: str, values: Mapping[str, Any], *, running: str | None) -> None:
+        self._lines.put(_Line(event, values, datetime.now(UTC), running))
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._write, daemon=True)
+            self._writer.start()
+
+    def _write(self) -> None:
+        import structlog  # noqa: PLC0415  see the docstring of the class
+
+        logger = structlog.wrap_logger(
+            structlog.PrintLogger(sys.stderr),
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+            ],
+        )
+        line: _Line | None = None
+        while True:
+            try:
+                line = self._lines.get(timeout=HEARTBEAT)
+            except queue.Empty:
+                if line is not None and line.running is not None:
+                    now = datetime.now(UTC)
+                    age = round((now - line.at).total_seconds(), 1)
+                    logger.info("Still running", timestamp=stamp(now), seconds=age, **line.values)
+                continue
+            if line is None:
+                return
+            if line.event:
+                logger.info(line.event, timestamp=stamp(line.at), **line.values)
+
+
+def stamp(moment: datetime) -> str:
+    """Spell a moment of UTC for a log: `2026-11-23T06:22:32.849077Z`."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 class Bar:

@@ -21,7 +21,6 @@ from faults import snapshot
 from medusa_migrations import catalog_files, ledger, live, preflight
 from medusa_migrations.errors import RefusedError
 from medusa_migrations.preflight import Finding
-from medusa_migrations.version import parse
 from servers import medusa_db
 
 if TYPE_CHECKING:
@@ -33,7 +32,14 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog import Catalog, Check, Migration
     from servers import TestServer
 
-    Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+    Rows = Mapping[str, Sequence[dict[str, Any]]]
+
+pytestmark = pytest.mark.parametrize(
+    "server",
+    [pytest.param(kind, marks=pytest.mark.xdist_group(kind)) for kind in ("embedded", "debian")],
+    indirect=True,
+)
+"""One process of the test run for each server, so that its templates are made once."""
 
 LONG = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=2693))
 """One byte more than fits into an index; nothing repeats in it, so compression does not help."""
@@ -263,7 +269,7 @@ CHECKS = [
     for text in texts
     for check in text.checks
 ]
-VERSIONS = sorted({case.version for case in CASES.values()}, key=parse)
+VERSIONS = list(dict.fromkeys(case.version for case in CASES.values()))
 
 
 @pytest.fixture
@@ -375,16 +381,16 @@ def test_rows_in_the_way_are_named_and_nothing_is_written_until_they_are_mended(
     plan = medusa_db("plan", "--output", "json", url=url)
     refused = medusa_db("migrate", url=url)
 
-    wanted = [
+    violated = [check for check in checks if (check.table, check.says) in cases]
+    wanted: list[dict[str, Any]] = [
         {
-            "problem": problem(check, len(case.keys)),
+            "problem": problem(check, len(cases[check.table, check.says].keys)),
             "advice": check.mend,
             "reason": "RowsInTheWay",
             "fatal": True,
-            "keys": list(case.keys),
+            "keys": list(cases[check.table, check.says].keys),
         }
-        for check in checks
-        if (case := cases.get((check.table, check.says)))
+        for check in violated
     ]
     assert len(wanted) == len(cases)
     assert json.loads(plan.stdout)["findings"] == wanted
@@ -425,13 +431,13 @@ def test_lifted_categories_are_put_back_as_the_advice_says(
             ' from "category_places" as "place" where "place"."id" = "category"."id"'
         )
         assert conn.execute(
-            "select id, parent_category_id from product_category order by id"
+            "select id, parent_category_id, rank from product_category order by id"
         ).fetchall() == [
-            ("coffee", None),
-            ("green", "tea"),
-            ("sencha", "green"),
-            ("tea", None),
-            ("white", "tea"),
+            ("coffee", None, 1),
+            ("green", "tea", 0),
+            ("sencha", "green", 0),
+            ("tea", None, 0),
+            ("white", "tea", 2),
         ]
 
 
@@ -440,7 +446,7 @@ def test_a_shop_without_such_rows_has_no_findings(
     shop_at: Callable[..., str], catalog: Catalog, version: str
 ) -> None:
     with psycopg.connect(shop_at(version)) as conn:
-        medusa_rows.fill(conn, version, rows=20)
+        medusa_rows.fill(conn, version)
 
         assert found(conn, catalog) == []
 
@@ -450,7 +456,6 @@ def test_tables_of_another_meaning_are_left_alone(
 ) -> None:
     conn = template("1.2.1")
     conn.execute("create table product_category (id integer, parent_category_id json)")
-    conn.execute("create view money_amounts as select 1")
     conn.execute("insert into product_category values (1, 'null'), (2, 'null')")
     conn.execute("alter table payment_session rename column provider_id to provider")
 

@@ -55,6 +55,7 @@ def migrate(args: argparse.Namespace) -> int:
         report.message = "interrupted; rolled back, the lock is released"
         raise
     finally:
+        telling.end()
         report.seconds = time.monotonic() - started
         _write_report(args, report)
         if args.output == "json":
