@@ -7,6 +7,7 @@ Imports only what parsing needs; the rest is imported by the command that is cal
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"medusa-db {__version__}\n")
         return 0
     args = parser().parse_args(arguments)
+    gc.set_threshold(100_000)  # importing makes much that stays; looking for garbage in it costs
     from medusa_migrations import commands  # noqa: PLC0415  see the module's docstring
 
     return commands.run(args)

@@ -46,7 +46,7 @@ _SETTINGS = {
     "standard_conforming_strings": "on",
     "quote_all_identifiers": "off",
     # a look at a table that somebody has locked ends; a run sets its own for each transaction
-    "lock_timeout": "10s",
+    "lock_timeout": "5s",
     # a runner that is frozen or gone gives its locks back to the shop
     "idle_in_transaction_session_timeout": "60s",
 }

@@ -120,8 +120,14 @@ def _constraint(row: tuple[Any, ...]) -> Constraint:
 def has(conn: Connection[Any], schema: str, table: str, column: str | None) -> bool:
     """Return whether *schema* has a table, and that table a column where one is named."""
     row = conn.execute(
-        "select from information_schema.columns where table_schema = %s and table_name = %s"
-        " and column_name = coalesce(%s, column_name) limit 1",
+        """
+        select from pg_attribute a
+          join pg_class c on c.oid = a.attrelid
+          join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = %s and c.relname = %s and a.attname = coalesce(%s, a.attname)
+           and a.attnum > 0 and not a.attisdropped
+         limit 1
+        """,
         [schema, table, column],
     ).fetchone()
     return row is not None

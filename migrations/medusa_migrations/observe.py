@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from psycopg import errors as pg
 from psycopg import sql
 
 from medusa_migrations import history, ledger, proof, verify
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog import Catalog, DataStep
     from medusa_migrations.history import Run
     from medusa_migrations.ledger import Ledger
+    from medusa_migrations.plan import Request
     from medusa_migrations.proof import Proof
     from medusa_migrations.version import Version
 
@@ -99,9 +102,12 @@ def is_ready(conn: Connection[Any], schema: str, step: DataStep) -> bool:
     """Return whether a data step can be done; a table that is not there yet means not."""
     if step.ready is None:
         return True
-    with conn.transaction():
-        conn.execute(sql.SQL("set local search_path to {}").format(sql.Identifier(schema)))
-        row = conn.execute(sql.SQL(step.ready)).fetchone()
+    try:
+        with conn.transaction():
+            conn.execute(sql.SQL("set local search_path to {}").format(sql.Identifier(schema)))
+            row = conn.execute(sql.SQL(step.ready)).fetchone()
+    except (pg.UndefinedTable, pg.UndefinedColumn):
+        return False
     return bool(row and row[0])
 
 
@@ -113,3 +119,13 @@ def waiting(
     steps = [step for step in catalog.data_steps if step.name in names]
     ready = [step.name for step in steps if is_ready(conn, observed.schema, step)]
     return tuple(ready), tuple(step.name for step in steps if step.name not in ready)
+
+
+def resume(
+    conn: Connection[Any], catalog: Catalog, observed: Observed, request: Request
+) -> Request:
+    """Return *request* with the data steps that earlier runs left waiting and that can be done now."""
+    if not request.data_steps:
+        return request
+    ready, _ = waiting(conn, catalog, observed)
+    return dataclasses.replace(request, resumed=ready)

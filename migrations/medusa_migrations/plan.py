@@ -31,6 +31,8 @@ class Request:
     data_steps: bool = True
     asked: tuple[str, ...] = ()
     """Data steps named by hand, run whatever was crossed."""
+    resumed: tuple[str, ...] = ()
+    """Data steps that an earlier run left waiting and that can be done by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,13 @@ def plan(catalog: Catalog, proof: Proof, request: Request, *, at: Version | None
         crossed = [] if proof.empty else _crossed(catalog, behind, stop, flags)
         wanted = crossed if request.data_steps else []
         if stop == target:
-            wanted = [*wanted, *(_asked(catalog, request, wanted))]
+            more = (*_asked(catalog, proof, request, flags), *_resumed(catalog, request))
+            earlier = {item.name for step in steps for item in step.items}
+            wanted = [d for d in dict.fromkeys((*wanted, *more)) if d.name not in earlier]
         steps.append(Step(stop, _interleave(catalog, pending, wanted)))
         behind = stop
     fresh = proof.empty
+    runs = {item.name for step in steps for item in step.items}
     return Plan(
         proof=proof,
         target=target,
@@ -122,7 +127,10 @@ def plan(catalog: Catalog, proof: Proof, request: Request, *, at: Version | None
         else tuple(
             step
             for step in catalog.data_steps
-            if not at and _within(proof, step.version) and all(flags[flag] for flag in step.flags)
+            if not at
+            and _within(proof, step.version)
+            and all(flags[flag] for flag in step.flags)
+            and step.name not in runs
         ),
     )
 
@@ -189,17 +197,31 @@ def _crossed(
     ]
 
 
-def _asked(catalog: Catalog, request: Request, there: Sequence[DataStep]) -> list[DataStep]:
+def _asked(
+    catalog: Catalog, proof: Proof, request: Request, flags: Mapping[str, bool]
+) -> list[DataStep]:
     known = {step.name: step for step in catalog.data_steps}
-    found = []
-    for name in dict.fromkeys(request.asked):
+    for name in request.asked:
         if name not in known:
             raise UsageError(f"--data-step {name}: there are {', '.join(sorted(known))}")
         if known[name].version > request.target:
             raise UsageError(f"--data-step {name} belongs to a version after {request.target}")
-        if known[name] not in there:
-            found.append(known[name])
-    return found
+        off = [f for f in known[name].flags if not flags[f] and not proof.flags.get(f, False)]
+        if off:
+            raise UsageError(
+                f"--data-step {name} needs tables of the feature flag {off[0]}, which is off here; "
+                f"turn it on with --flag {off[0]}=true, or leave the step out"
+            )
+    return [known[name] for name in request.asked]
+
+
+def _resumed(catalog: Catalog, request: Request) -> list[DataStep]:
+    """Return what waits no longer, but for steps of versions that this run does not reach."""
+    return [
+        step
+        for step in catalog.data_steps
+        if step.name in request.resumed and step.version <= request.target
+    ]
 
 
 def _interleave(

@@ -60,8 +60,9 @@ def prove(catalog: Catalog, names: Iterable[str]) -> Proof:
     applied = tuple(name for name in dict.fromkeys(rows) if catalog.knows(name))
     have = frozenset(applied)
     fits: dict[tuple[int, bool], list[Version]] = {}
-    for version in catalog.versions if have else ():
-        if not have <= catalog.ever(version):
+    latest = max((catalog.first_version(name) for name in have), default=None)
+    for version in catalog.versions:
+        if latest is None or version < latest:  # nothing is applied, or something that came later
             continue
         flags = shown_flags(catalog, version, have)
         wanted = {migration.name for migration in catalog.enabled(version, flags)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -112,9 +111,7 @@ class _Run:
         observed = observe.observe(self.conn, self.catalog, self.report.schema)
         if self.options.baseline is None:
             observe.refuse_unledgered(self.catalog, observed)
-        ready, _ = observe.waiting(self.conn, self.catalog, observed)
-        asked = (*self.request.asked, *(ready if self.request.data_steps else ()))
-        request = dataclasses.replace(self.request, asked=asked)
+        request = observe.resume(self.conn, self.catalog, observed, self.request)
         path = plan(self.catalog, observed.proof, request, at=observed.at)
         return observed, path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -97,6 +98,7 @@ class Schema:
     extensions: set[str] = field(default_factory=set)
 
 
+@functools.cache
 def expression(text: str) -> str:
     """Return *text* in the normal form in which ours and PostgreSQL's spelling are equal.
 
@@ -108,6 +110,7 @@ def expression(text: str) -> str:
     return " ".join(kept)
 
 
+@functools.cache
 def type_name(text: str) -> str:
     """Return a type as format_type() prints it, without a schema and without quotes."""
     text = text.strip().replace('"', "")

@@ -6,21 +6,26 @@ import functools
 import re
 from dataclasses import dataclass
 
+_LETTER, _NEXT = r"(?:[A-Za-z_]|[^\x00-\x7f])", r"(?:[\w$]|[^\x00-\x7f])"
+"""What a name may begin with and go on with; written so, the pattern is compiled in no time."""
+
 _TOKEN = re.compile(
-    r"""
-    (?P<space>\s+)
-  | (?P<line_comment>--[^\n]*)
-  | (?P<block_comment>/\*)
-  | (?P<escape_string>[eE]'(?:[^'\\]|\\.|'')*')
-  | (?P<string>'(?:[^']|'')*')
-  | (?P<name>"(?:[^"]|"")*")
-  | (?P<dollar>\$(?:[A-Za-z_\x80-\uffff][\w\x80-\uffff]*)?\$)
-  | (?P<word>[A-Za-z_\x80-\uffff][\w$\x80-\uffff]*)
-  | (?P<number>\d[\w.]*)
-  | (?P<end>;)
-  | (?P<cast>::)
-  | (?P<open>['"])
-  | (?P<other>.)
+    rf"""
+    (?: \s+ | --[^\n]* )*
+    (?:
+        (?P<escape_string>[eE]'(?:[^'\\]|\\.|'')*')
+      | (?P<word>{_LETTER}{_NEXT}*)
+      | (?P<name>"(?:[^"]|"")*")
+      | (?P<end>;)
+      | (?P<string>'(?:[^']|'')*')
+      | (?P<dollar>\$(?:{_LETTER}\w*)?\$)
+      | (?P<number>\d[\w.]*)
+      | (?P<cast>::)
+      | (?P<comment>/\*)
+      | (?P<open>['"])
+      | (?P<other>.)
+      | (?P<nothing>\Z)
+    )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -63,26 +68,28 @@ def split(sql: str) -> tuple[Statement, ...]:
     while position < len(sql):
         match = _TOKEN.match(sql, position)
         assert match is not None and match.lastgroup is not None  # noqa: S101,PT018  `other` matches all
-        kind, token, after = match.lastgroup, match.group(), match.end()
-        if kind == "block_comment":
-            after = _end_of_comment(sql, position)
-        elif kind == "dollar":
-            closing = sql.find(token, after)
-            if closing < 0:
-                raise UnterminatedError(_line(sql, position), f"the text that {token} opens")
-            after = closing + len(token)
-            token = sql[position:after]
-        elif kind == "open":
-            raise UnterminatedError(_line(sql, position), f"the text that {token} opens")
+        kind = match.lastgroup
+        token, place, position = match[kind], match.start(kind), match.end()
         if kind == "end":
             if tokens:
-                found.append(_statement(sql, start, position, tokens))
+                found.append(_statement(sql, start, place, tokens))
             tokens = []
-        elif kind not in ("space", "line_comment", "block_comment"):
+            continue
+        if kind == "comment":
+            position = _end_of_comment(sql, place)
+            continue
+        if kind == "open":
+            raise UnterminatedError(_line(sql, place), f"the text that {token} opens")
+        if kind == "dollar":
+            closing = sql.find(token, position)
+            if closing < 0:
+                raise UnterminatedError(_line(sql, place), f"the text that {token} opens")
+            position = closing + len(token)
+            token = sql[place:position]
+        if kind != "nothing":
             if not tokens:
-                start = position
+                start = place
             tokens.append(token)
-        position = after
     if tokens:
         found.append(_statement(sql, start, len(sql), tokens))
     return tuple(found)

@@ -80,8 +80,9 @@ class Steps:
             try:
                 while pending:
                     part = pending[:1] if self.limits.each else pending
-                    self._keep(part, self._transaction(step, before, part))
-                    pending = pending[len(part) :]
+                    rest = pending[len(part) :]
+                    self._keep(part, self._transaction(step, before, part, rest))
+                    pending = rest
             except _Busy as busy:
                 if time.monotonic() + pause > until:
                     raise LockHeldError(
@@ -110,8 +111,14 @@ class Steps:
             else:
                 self.report.data_steps.append(entry)
 
-    def _transaction(self, step: Step, before: str, items: Sequence[Item]) -> list[Done]:
-        """Run *items* and their records in one transaction; return what each took."""
+    def _transaction(
+        self, step: Step, before: str, items: Sequence[Item], rest: Sequence[Item]
+    ) -> list[Done]:
+        """Run *items* and their records in one transaction; return what each took.
+
+        The data steps among *rest*, which comes in later ones, are recorded as waiting: should this
+        run end early, the ledger alone would count those of versions it completed as done.
+        """
         done: list[Done] = []
         what = str(step.target)
         try:
@@ -127,7 +134,7 @@ class Steps:
                         rows = self._apply(item)
                     done.append(Done(item.name, time.monotonic() - started, rows))
                 what = f"the commit of {step.target}"
-                self.record(before, str(step.target), items, done)
+                self.record(before, str(step.target), items, done, rest)
         except _TRY_AGAIN as exc:
             raise _Busy(what, self._holders(items)) from exc
         except psycopg.Error as exc:
@@ -192,15 +199,12 @@ class Steps:
 
     def _data_step(self, step: DataStep) -> int | None:
         if not observe.is_ready(self.conn, self.report.schema, step):
-            self.report.warnings.append(f"{step.name} waits: {step.otherwise}")
-            self.progress.say(f"{step.name} waits: {step.otherwise}")
+            self._warn(f"{step.name} waits: {step.otherwise}")
             return None
         for warn in step.warns:
             row = self.conn.execute(sql.SQL(warn.query)).fetchone()
             if row and row[0]:
-                said = f"{step.name}: {warn.says.format(count=row[0])}"
-                self.report.warnings.append(said)
-                self.progress.say(said)
+                self._warn(f"{step.name}: {warn.says.format(count=row[0])}")
         cursor = self.conn.execute(sql.SQL(step.text))
         rows = 0
         while True:
@@ -208,7 +212,19 @@ class Steps:
             if not cursor.nextset():
                 return rows
 
-    def record(self, before: str, after: str, items: Sequence[Item], done: Sequence[Done]) -> None:
+    def _warn(self, said: str) -> None:
+        if said not in self.report.warnings:  # it may have been said in a try that was rolled back
+            self.report.warnings.append(said)
+        self.progress.say(said)
+
+    def record(
+        self,
+        before: str,
+        after: str,
+        items: Sequence[Item],
+        done: Sequence[Done],
+        rest: Sequence[Item] = (),
+    ) -> None:
         """Write the history row, in the transaction of what it records."""
         if history.why_off(self.conn) is not None:
             return
@@ -227,8 +243,9 @@ class Steps:
                 data_steps=tuple(
                     i.name for i, d in pairs if isinstance(i, DataStep) and d.rows is not None
                 ),
-                deferred=tuple(
-                    i.name for i, d in pairs if isinstance(i, DataStep) and d.rows is None
+                deferred=(
+                    *(i.name for i, d in pairs if isinstance(i, DataStep) and d.rows is None),
+                    *(item.name for item in rest if isinstance(item, DataStep)),
                 ),
                 runner_version=__version__,
                 checksum=hashlib.sha256("".join(i.text for i in items).encode()).hexdigest(),

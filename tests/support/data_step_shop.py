@@ -101,12 +101,12 @@ class _Shop:
         self._insert("product", columns, rows)
         products = [row[0] for row in rows]
         links = [
-            (product, channel)
+            (f"prodsc_{product}_{channel}", product, channel)
             for product in products
             if self._random.random() < 0.2
             for channel in self._random.sample(("sc_0", "sc_1", "sc_2"), self._random.randint(1, 3))
         ]
-        self._insert("product_sales_channel", ("product_id", "sales_channel_id"), links)
+        self._insert("product_sales_channel", ("id", "product_id", "sales_channel_id"), links)
         return products
 
     def _rules(self, products: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ def plan(args: argparse.Namespace) -> int:
     with connected(args, "plan") as (conn, address):
         observed = look(args, conn, address, catalog)
         observe.refuse_unledgered(catalog, observed)
+        request = observe.resume(conn, catalog, observed, request)
         path = planned(catalog, observed.proof, request, at=observed.at)
         if args.sql:
             options.write(plan_sql.script(conn, observed, path))
@@ -80,7 +82,7 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
     wanted = options.known(catalog, args.check, "--check")
     with connected(args, "status") as (conn, address):
         observed = look(args, conn, address, catalog)
-        _, waits = observe.waiting(conn, catalog, observed)
+        waits = sorted(itertools.chain(*observe.waiting(conn, catalog, observed)))
     target = wanted or observed.proof.latest or catalog.newest
     pending = options.pending(args, catalog, observed, target)
     if args.output == "json":
