@@ -76,6 +76,23 @@ _NO = (
     ("certificate", "check sslmode and sslrootcert in the URL"),
     ("SSL error", "check sslmode and sslrootcert in the URL"),
 )
+_MEANINGS: tuple[tuple[type[psycopg.Error], type[RunnerError], str, str], ...] = (
+    (pg.InsufficientPrivilege, DeniedError, "grant it to the user", "MissingRight"),
+    (
+        pg.ReadOnlySqlTransaction,
+        DeniedError,
+        "give the address of the primary, or a user that may write",
+        "ReadOnly",
+    ),
+    (
+        pg.LockNotAvailable,
+        LockHeldError,
+        "another session has a table locked; try again, or end that session",
+        "TableLocked",
+    ),
+    (pg.QueryCanceled, FailedError, "run the same command again", "Cancelled"),
+    (pg.DiskFull, FailedError, "make room on the server's disk", "DiskFull"),
+)
 _MISSING = re.compile(r'(database|role) ".*" does not exist')
 _LOST = ("57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04")
 
@@ -164,25 +181,10 @@ def _translation(exc: psycopg.Error, address: Address) -> RunnerError:
         return UnreachableError(
             f"{said}: the connection was lost; run the same command again", reason="ConnectionLost"
         )
-    match exc:
-        case pg.InsufficientPrivilege():
-            return DeniedError(f"{said}; grant it to the user", reason="MissingRight")
-        case pg.ReadOnlySqlTransaction():
-            return DeniedError(
-                f"{said}; give the address of the primary, or a user that may write",
-                reason="ReadOnly",
-            )
-        case pg.LockNotAvailable():
-            return LockHeldError(
-                f"{said}: another session has a table locked; try again, or end that session",
-                reason="TableLocked",
-            )
-        case pg.QueryCanceled():
-            return FailedError(f"{said}; run the same command again", reason="Cancelled")
-        case pg.DiskFull():
-            return FailedError(f"{said}; make room on the server's disk", reason="DiskFull")
-        case _:
-            return RunnerError(f"{said} (SQLSTATE {exc.sqlstate})")
+    for raised, kind, advice, reason in _MEANINGS:
+        if isinstance(exc, raised):
+            return kind(f"{said}; {advice}", reason=reason)
+    return RunnerError(f"{said} (SQLSTATE {exc.sqlstate})")
 
 
 def _connect(address: Address, command: str, left: float) -> Connection[Any]:

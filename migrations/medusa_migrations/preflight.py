@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from medusa_migrations.address import Address
     from medusa_migrations.catalog import Check, Migration
 
+_LOCKED = "RowsNotChecked"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -100,16 +102,17 @@ def _server(conn: Connection[Any]) -> Iterator[Finding]:
         )
 
 
-def own_session(conn: Connection[Any], address: Address) -> None:
+def own_session(conn: Connection[Any], address: Address, lock_timeout: float) -> None:
     """Make sure that the session is ours alone, so that it can hold a lock and settings.
 
-    Comes before the lock is taken: behind a pooler in transaction mode the lock would stay behind
+    Any look at a table from here on waits *lock_timeout* seconds for it at most. Comes before the lock is taken: behind a pooler in transaction mode the lock would stay behind
     on a server session that others use. Raises UnsupportedError there.
     """
     findings = list(_pooler(conn, address))
     raise_for(findings)
     if findings:
         connection.settle(conn)
+    conn.execute("select set_config('lock_timeout', %s, false)", [f"{int(lock_timeout * 1000)}ms"])
 
 
 def _pooler(conn: Connection[Any], address: Address) -> Iterator[Finding]:
@@ -324,7 +327,10 @@ def rows(conn: Connection[Any], schema: str, checks: Iterable[Check]) -> Iterato
     tables = _tables(conn, schema)
     for check in checks:
         if check.table in tables:
-            yield from _rows(conn, schema, check)
+            for finding in _rows(conn, schema, check):
+                if finding.reason == _LOCKED:
+                    tables.remove(check.table)
+                yield finding
 
 
 def _tables(conn: Connection[Any], schema: str) -> set[str]:
@@ -352,6 +358,7 @@ def _rows(conn: Connection[Any], schema: str, check: Check) -> Iterator[Finding]
         yield Finding(
             f"{check.table} is locked by another session, so its rows were not checked",
             "Rows in the way would make the migration fail, which is rolled back",
+            reason=_LOCKED,
         )
         return
     except psycopg.errors.InsufficientPrivilege:

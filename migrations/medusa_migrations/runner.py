@@ -79,7 +79,7 @@ class _Run:
         if path.nothing and self.options.baseline is None:
             self._finish(observed, path, state="nothing")
             return
-        preflight.own_session(self.conn, self.address)
+        preflight.own_session(self.conn, self.address, self.options.limits.lock_timeout)
         with lock.hold(self.conn, wait=self.options.limits.lock_wait, say=self.progress.say):
             self._locked()
 

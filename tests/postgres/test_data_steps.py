@@ -133,7 +133,7 @@ def test_they_are_right_in_a_shop_of_thousands_where_medusas_scripts_lose_rows(s
     ("medusa_v2", "channels"), [(False, CHANNELS), (True, CHANNELS), (True, CHANNELS_EARLY)]
 )
 def test_they_work_on_the_latest_form_of_the_tables(shop, medusa_v2, channels):
-    url = shop(shops.SMALL, "1.20.11", "--flag", f"medusa_v2={str(medusa_v2).lower()}")
+    url = shop(shops.SMALL, "1.20.11", *(["--flag=medusa_v2=true"] if medusa_v2 else []))
     steps = (RULES, ADJUSTMENTS, GIFT_CARDS, channels)
     before = shop_rows.take(url)
 
@@ -146,11 +146,11 @@ def test_they_work_on_the_latest_form_of_the_tables(shop, medusa_v2, channels):
         row for row in after["product_sales_channel"] if row not in before["product_sales_channel"]
     ]
     assert len(links) == written(report)[channels]
+    assert ("id" in links[0]) is medusa_v2
     if medusa_v2:
         assert all(re.fullmatch("prodsc_[0-9a-f]{26}", row["id"]) for row in links)
         assert all(row["created_at"] and row["updated_at"] for row in links)
         assert not any(row["deleted_at"] for row in links)
-    assert written(migrate(url, "1.20.11", *model.STEPS)) == dict.fromkeys(model.STEPS, 0)
 
 
 def test_a_column_of_the_shops_own_keeps_its_default(shop):
@@ -251,9 +251,12 @@ def test_a_step_that_must_wait_says_so_and_a_later_run_does_it(shop, tmp_path):
 
     open_a_channel(url)
     before = shop_rows.take(url)
+    left_out = migrate(url, "1.20.11", options=["--no-data-steps"])
+    still = status(url)["dataStepsWaiting"]
     planned = medusa_db("plan", url=url)
     later = medusa_db("migrate", url=url)
 
+    assert (left_out["state"], still) == ("nothing", [CHANNELS])
     assert CHANNELS in planned.stdout
     assert later.returncode == 0, later.stderr
     live = sum(row["deleted_at"] is None for row in before["product"])
@@ -281,17 +284,6 @@ def test_a_waiting_step_is_done_in_a_shop_that_went_on_to_medusa_v2(shop):
     assert first["deferred"] == [CHANNELS]
     assert_right(before, shop_rows.take(url), CHANNELS)
     assert list(written(later)) == [CHANNELS]
-
-
-def test_a_waiting_step_can_be_left_out(shop):
-    url = shop(shops.SMALL, "1.6.5")
-    migrate(url, "1.7.15")
-    open_a_channel(url)
-
-    report = migrate(url, "1.7.15", options=["--no-data-steps"])
-
-    assert report["state"] == "nothing"
-    assert status(url)["dataStepsWaiting"] == [CHANNELS]
 
 
 def test_without_data_steps_no_row_is_touched_and_none_is_made_up_for(shop):
@@ -386,7 +378,7 @@ def test_a_later_migration_that_fails_takes_the_data_steps_back(shop, tmp_path):
 
 def test_a_step_that_failed_between_committed_migrations_is_not_taken_for_done(shop):
     url = shop(shops.SMALL, "1.2.1")
-    execute(url, "update line_item set unit_price = 2000000000, quantity = 9")
+    execute(url, "update line_item set unit_price = 2000000000")
 
     failed = medusa_db("migrate", "--transaction", "each", url=url)
 
@@ -398,7 +390,7 @@ def test_a_step_that_failed_between_committed_migrations_is_not_taken_for_done(s
     assert {"1.3.0", "1.3.2"} < set(found["versions"]), "the ledger alone would count it as done"
     assert found["dataStepsWaiting"] == list(model.STEPS)
 
-    execute(url, "update line_item set unit_price = 200, quantity = 2")
+    execute(url, "update line_item set unit_price = 200")
     before = shop_rows.take(url)
     report = migrate(url, "1.3.2")
 

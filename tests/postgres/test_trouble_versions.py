@@ -28,7 +28,7 @@ def shop(server: TestServer) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("version", "says"),
     [
-        ("1.12.9", "--to 1.12.9: there is no such version; near it are 1.12.2, 1.12.3, 1.13.0"),
+        ("1.12.9", "--to 1.12.9: there is no such version; near it are 1.12.3, 1.13.0, 1.13.1"),
         ("1.0.5", "--to 1.0.5: Medusa 1.0 kept its data in MongoDB"),
         ("2.1.0", "--to 2.1.0: Medusa v2 has another schema and needs a database of its own"),
     ],
