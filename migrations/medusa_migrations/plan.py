@@ -97,7 +97,7 @@ def plan(catalog: Catalog, proof: Proof, request: Request, *, at: Version | None
     _refuse_downgrade(catalog, proof, target)
     flags = kept_flags(catalog, proof, target) | dict(request.flags)
     have = set(proof.applied)
-    steps = []
+    steps: list[Step] = []
     behind = at or proof.latest
     for stop in _stops(catalog, proof, request):
         pending = [m for m in catalog.enabled(stop, flags) if m.name not in have]

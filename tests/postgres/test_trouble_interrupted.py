@@ -162,6 +162,7 @@ def test_a_signal_rolls_back_and_releases_the_lock_within_two_seconds(
     assert servers.medusa_db("migrate", url=url).returncode == 0
 
 
+@pytest.mark.timeout(3600 if ALL else 300)
 @pytest.mark.parametrize("start", ["empty", "1.12.3"])
 def test_a_run_killed_inside_any_migration_leaves_nothing_and_the_next_one_finishes(
     server: TestServer, shop_at: Callable[..., str], url: str, catalog: Catalog, start: str
