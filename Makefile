@@ -36,10 +36,10 @@ demo: $(STAMP)  ## An old shop on a private PostgreSQL, brought to the newest ve
 	@$(BIN)/medusa-db demo
 
 test: $(STAMP)  ## Every tier whose parts this machine has
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: $(STAMP)  ## The long matrices too
-	@MEDUSA_TEST_ALL=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	@MEDUSA_TEST_ALL=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(STAMP)  ## Lint, format, types, import contracts
 	@$(BIN)/ruff check
