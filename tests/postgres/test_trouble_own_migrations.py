@@ -12,10 +12,19 @@ import servers
 from faults import snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from servers import TestServer
+
 FILE = "1800000000000_loyalty.sql"
+
+
+@pytest.fixture(scope="module")
+def shop(server: TestServer) -> Iterator[str]:
+    """The URL of a shop at 1.12.3, the same for all runs that must leave it as it is."""
+    with server.database(server.at("1.12.3")) as name:
+        yield server.url(name)
 
 
 @pytest.mark.parametrize(
@@ -114,18 +123,17 @@ def test_a_folder_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     ],
 )
 def test_a_migration_that_fails_leaves_nothing_and_says_where(
-    shop_at: Callable[..., str], tmp_path: Path, content: str, says: str
+    shop: str, tmp_path: Path, content: str, says: str
 ) -> None:
-    url = shop_at("1.12.3")
-    before = snapshot(url)
+    before = snapshot(shop)
     (tmp_path / FILE).write_text(content)
 
-    done = servers.medusa_db("migrate", "--migrations-dir", str(tmp_path), url=url)
+    done = servers.medusa_db("migrate", "--migrations-dir", str(tmp_path), url=shop)
 
     assert (done.returncode, done.stdout) == (7, "")
     assert says in done.stderr
     assert "Traceback" not in done.stderr
-    assert snapshot(url) == before
+    assert snapshot(shop) == before
 
 
 @pytest.mark.parametrize(

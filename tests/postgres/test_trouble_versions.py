@@ -11,16 +11,16 @@ import servers
 from faults import runs, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from psycopg import Connection
 
     from servers import TestServer
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def shop(server: TestServer) -> Iterator[str]:
-    """The URL of a shop at 1.12.3."""
+    """The URL of a shop at 1.12.3, the same for all runs that must leave it as it is."""
     with server.database(server.at("1.12.3")) as name:
         yield server.url(name)
 
@@ -57,11 +57,12 @@ def test_a_downgrade_is_refused_and_names_what_would_be_lost(shop: str) -> None:
 
 
 @pytest.fixture
-def unledgered(shop: str) -> str:
+def unledgered(shop_at: Callable[..., str]) -> str:
     """The URL of the tables of 1.12.3 without a ledger."""
-    with psycopg.connect(shop) as conn:
+    url = shop_at("1.12.3")
+    with psycopg.connect(url) as conn:
         conn.execute("drop table migrations; drop schema medusa_db cascade")
-    return shop
+    return url
 
 
 def test_tables_without_a_ledger_are_left_alone(unledgered: str) -> None:
