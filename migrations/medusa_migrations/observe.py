@@ -36,9 +36,9 @@ class Observed:
 
     @property
     def at(self) -> Version | None:
-        """The one proven version that our history names; None where it names none."""
+        """The one possible version that our history names; None where it names none."""
         named = versions.parse(self.runs[0].to_version) if self.runs else None
-        return named if named in self.proof.versions else None
+        return named if named in self.proof.possible else None
 
     def place(self, catalog: Catalog) -> str:
         """Say in a few words where the database is: `1.3.2`, `1.3.0 to 1.3.3`, `empty`, `partial`."""

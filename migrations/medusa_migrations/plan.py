@@ -144,7 +144,7 @@ def _refuse_downgrade(catalog: Catalog, proof: Proof, target: Version) -> None:
             f"data and is not done; ask for {needed} or later, or restore a backup of {target}",
             reason="Downgrade",
         )
-    if proof.oldest is not None and proof.oldest > target:
+    if proof.possible and proof.possible[0] > target:
         raise RefusedError(
             f"the database is at {catalog.spell(proof.versions)}, which is newer than {target}. "
             "A downgrade would lose data and is not done; ask for a later version, or restore a backup",

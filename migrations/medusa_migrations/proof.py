@@ -19,6 +19,8 @@ class Proof:
 
     versions: tuple[Version, ...]
     """The versions whose set it holds, ascending; empty: no version, so the ledger is partial."""
+    possible: tuple[Version, ...]
+    """Every version that fits at all, with flags set by hand: 1.6.0 with analytics on looks like 1.6.1."""
     flags: Mapping[str, bool]
     """Flags as the ledger shows them; one that left no trace is not named."""
     applied: tuple[str, ...]
@@ -74,6 +76,7 @@ def prove(catalog: Catalog, names: Iterable[str]) -> Proof:
     flags = shown_flags(catalog, proven[-1], have) if proven else _on(catalog, have)
     return Proof(
         versions=tuple(proven),
+        possible=tuple(sorted(version for found in fits.values() for version in found)),
         flags=flags,
         applied=applied,
         foreign=tuple(name for name in dict.fromkeys(rows) if not catalog.knows(name)),

@@ -201,9 +201,9 @@ def _require(
     allow_newer: bool,
 ) -> None:
     """Raise NotYetError below *wanted*, RefusedError above it."""
-    oldest = observed.proof.oldest
+    possible = observed.proof.possible
     ahead = [n for n in observed.proof.applied if n not in catalog.ever(wanted)]
-    if ahead or (oldest is not None and oldest > wanted):
+    if ahead or (possible and possible[0] > wanted):
         if not allow_newer:
             raise RefusedError(
                 f"the database is at {observed.place(catalog)}, which is newer than {wanted}; "
