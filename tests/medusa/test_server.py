@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 VERSION = "1.20.11"
 
-pytestmark = pytest.mark.xdist_group("medusa-server")  # one worker installs and starts it
-
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:

@@ -34,13 +34,6 @@ if TYPE_CHECKING:
 
     Rows = Mapping[str, Sequence[dict[str, Any]]]
 
-pytestmark = pytest.mark.parametrize(
-    "server",
-    [pytest.param(kind, marks=pytest.mark.xdist_group(kind)) for kind in ("embedded", "debian")],
-    indirect=True,
-)
-"""One process of the test run for each server, so that its templates are made once."""
-
 LONG = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=2693))
 """One byte more than fits into an index; nothing repeats in it, so compression does not help."""
 
