@@ -80,8 +80,13 @@ def read(conn: Connection[Any], schema: str) -> Schema:
     Names are printed as seen from *schema* itself, whatever the session's search path is.
     """
     with conn.transaction():
-        conn.execute(sql.SQL("set local search_path to {}").format(sql.Identifier(schema)))
+        conn.execute(seen_from(schema))
         return _read(conn, schema)
+
+
+def seen_from(schema: str) -> sql.Composed:
+    """Return the statement by which names mean those of *schema* until the transaction ends."""
+    return sql.SQL("set local search_path to {}").format(sql.Identifier(schema))
 
 
 def _read(conn: Connection[Any], schema: str) -> Schema:

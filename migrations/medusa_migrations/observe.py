@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import errors as pg
 from psycopg import sql
 
-from medusa_migrations import history, ledger, proof, verify
+from medusa_migrations import history, ledger, live, proof, verify
 from medusa_migrations import version as versions
 from medusa_migrations.errors import DeniedError, RefusedError
 
@@ -104,7 +104,7 @@ def is_ready(conn: Connection[Any], schema: str, step: DataStep) -> bool:
         return True
     try:
         with conn.transaction():
-            conn.execute(sql.SQL("set local search_path to {}").format(sql.Identifier(schema)))
+            conn.execute(live.seen_from(schema))
             row = conn.execute(sql.SQL(step.ready)).fetchone()
     except (pg.UndefinedTable, pg.UndefinedColumn):
         return False

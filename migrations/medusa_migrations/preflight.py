@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from medusa_migrations import connection, touches
+from medusa_migrations import connection, live, touches
 from medusa_migrations.errors import (
     DeniedError,
     RefusedError,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.address import Address
     from medusa_migrations.catalog import Check, Migration
+    from medusa_migrations.touches import Touched
 
 _LOCKED = "RowsNotChecked"
 
@@ -48,12 +49,13 @@ def look(
     conn: Connection[Any], address: Address, schema: str, migrations: Sequence[Migration]
 ) -> list[Finding]:
     """Return what stands in the way of running *migrations* in *schema*; writes nothing."""
+    changed = touches.touched(migration.text for migration in migrations)
     return [
         *_server(conn),
         *_pooler(conn, address),
-        *_rights(conn, schema, migrations),
+        *_rights(conn, schema, changed),
         *_extensions(conn, migrations),
-        *_blockers(conn, schema, migrations),
+        *_blockers(conn, schema, changed),
         *rows(conn, schema, _checks(migrations)),
     ]
 
@@ -105,8 +107,9 @@ def _server(conn: Connection[Any]) -> Iterator[Finding]:
 def own_session(conn: Connection[Any], address: Address, lock_timeout: float) -> None:
     """Make sure that the session is ours alone, so that it can hold a lock and settings.
 
-    Any look at a table from here on waits *lock_timeout* seconds for it at most. Comes before the lock is taken: behind a pooler in transaction mode the lock would stay behind
-    on a server session that others use. Raises UnsupportedError there.
+    Any look at a table from here on waits *lock_timeout* seconds for it at most. Comes before the
+    lock is taken: behind a pooler in transaction mode the lock would stay on a server session that
+    others use. Raises UnsupportedError there.
     """
     findings = list(_pooler(conn, address))
     raise_for(findings)
@@ -154,9 +157,7 @@ def _shared(conn: Connection[Any], address: Address, rounds: int = 10) -> bool:
     return len(ours) > 1 or bool(ours & others)
 
 
-def _rights(
-    conn: Connection[Any], schema: str, migrations: Sequence[Migration]
-) -> Iterator[Finding]:
+def _rights(conn: Connection[Any], schema: str, changed: Touched) -> Iterator[Finding]:
     row = conn.execute(
         "select has_schema_privilege(n.oid, 'usage'), has_schema_privilege(n.oid, 'create'),"
         " session_user from pg_namespace n where nspname = %s",
@@ -170,7 +171,6 @@ def _rights(
             DeniedError,
             "SchemaPrivilege",
         )
-    changed = touches.touched(migration.text for migration in migrations)
     rows = conn.execute(
         """
         select c.relname, pg_get_userbyid(c.relowner),
@@ -247,11 +247,8 @@ def _trusted(conn: Connection[Any], name: str) -> bool:
     return bool(row and row[0])
 
 
-def _blockers(
-    conn: Connection[Any], schema: str, migrations: Sequence[Migration]
-) -> Iterator[Finding]:
-    tables = sorted(touches.touched(migration.text for migration in migrations).tables)
-    for who, names in blockers(conn, schema, tables, older_than=5):
+def _blockers(conn: Connection[Any], schema: str, changed: Touched) -> Iterator[Finding]:
+    for who, names in blockers(conn, schema, sorted(changed.tables), older_than=5):
         yield Finding(
             f"{who} holds {_some(names)}",
             "The migrations wait in short tries; end it if it is idle (pg_terminate_backend)",
@@ -352,7 +349,7 @@ def _rows(conn: Connection[Any], schema: str, check: Check) -> Iterator[Finding]
     ).format(sql.SQL(check.rows))
     try:
         with conn.transaction():
-            conn.execute(_path(schema))
+            conn.execute(live.seen_from(schema))
             row = conn.execute(query).fetchone()
     except psycopg.errors.LockNotAvailable:
         yield Finding(
@@ -378,10 +375,6 @@ def _rows(conn: Connection[Any], schema: str, check: Check) -> Iterator[Finding]
             "RowsInTheWay",
             tuple(keys),
         )
-
-
-def _path(schema: str) -> sql.Composed:
-    return sql.SQL("set local search_path to {}").format(sql.Identifier(schema))
 
 
 def _some(names: Sequence[str], most: int = 5) -> str:

@@ -166,8 +166,8 @@ class Steps:
             ledger.record(self.conn, self.report.schema, item)
             return None
         row = ledger.record_statement(self.report.schema, item).as_string(self.conn)
-        # One round trip a migration: its statements and its ledger row. The text comes last in no
-        # case, so that positions PostgreSQL reports count from its start.
+        # One round trip a migration: its statements, then its ledger row. The text comes first, so
+        # that the positions PostgreSQL reports count from its start.
         self.conn.execute(f"{item.text}\n;{row}".encode())
         if self.conn.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
             raise FailedError(
