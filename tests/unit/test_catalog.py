@@ -7,15 +7,9 @@ import re
 
 import pytest
 
+from ledgers import v
 from medusa_migrations import catalog_files, ddl, statements, verify
 from medusa_migrations.catalog import Catalog, Severity
-from medusa_migrations.version import parse
-
-
-def v(text):
-    version = parse(text)
-    assert version is not None
-    return version
 
 
 def test_every_version_of_medusa_v1_is_known(catalog: Catalog):

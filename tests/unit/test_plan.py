@@ -6,24 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medusa_migrations import catalog_files
+from ledgers import CATALOG, names, v
 from medusa_migrations.catalog import Migration
 from medusa_migrations.errors import RefusedError, UsageError
 from medusa_migrations.plan import Request, plan
 from medusa_migrations.proof import prove
-from medusa_migrations.version import parse
-
-CATALOG = catalog_files.read()
-
-
-def v(text):
-    version = parse(text)
-    assert version is not None
-    return version
-
-
-def names(version, **flags):
-    return [migration.name for migration in CATALOG.enabled(v(version), flags)]
 
 
 def planned(ledger, target, at=None, **request):
