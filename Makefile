@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-all check format bench clean
+.PHONY: help setup lock demo demo-cluster cluster-tools test test-all check format bench clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.made-from-locks
 export UV_NO_PROGRESS := 1
 
 help:  ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## Make .venv with everything from the hashed locks; leaves .venv/bin/medusa-db
 
@@ -30,10 +30,20 @@ lock:  ## Renew requirements/*.txt from pyproject.toml
 	  -o requirements/runtime.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	  -o requirements/bench.txt requirements/bench.in
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+	  --extra operator --constraint requirements/dev.txt -o requirements/image.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	  --constraint requirements/dev.txt -o requirements/build.txt requirements/build.in
 	grep -A1000 '^uv==' requirements/dev.txt | awk 'NR > 1 && /^[a-z]/ {exit} !/# via/' > requirements/uv.txt
 
 demo: $(STAMP)  ## An old shop on a private PostgreSQL, brought to the newest version
 	@$(BIN)/medusa-db demo
+
+demo-cluster: $(STAMP)  ## A Kubernetes of your own with the operator and a shop; needs Go
+	@PYTHONPATH=tests/support $(BIN)/python demo/cluster.py
+
+cluster-tools: $(STAMP)  ## Build the programs of the test cluster, once; needs Go
+	@$(BIN)/python tests/support/cluster_tools.py
 
 test: $(STAMP)  ## Every tier whose parts this machine has
 	@$(BIN)/python -m pytest -n 2 --dist loadfile

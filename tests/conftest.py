@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
+import medusa_packages
+import postgres_versions
 import servers
 from medusa_migrations import catalog_files, embedded
 from servers import TestServer
@@ -28,22 +31,35 @@ def catalog() -> Catalog:
     return catalog_files.read()
 
 
-@pytest.fixture(scope="session", params=["embedded", "debian"])
+SERVERS = ("embedded", "debian")
+OTHERS = postgres_versions.MAJORS if os.environ.get("MEDUSA_TEST_ALL") else ()
+
+
+@pytest.fixture(scope="session", params=[*SERVERS, *OTHERS])
 def server(request: pytest.FixtureRequest) -> Iterator[TestServer]:
     """Each kind of server that this machine has, in turn; a given one instead of the first."""
     given = os.environ.get("MEDUSA_TEST_DATABASE_URL")
-    if request.param == "embedded":
-        if given:
-            yield TestServer(given)
-            return
-        programs = embedded.binaries()
-    else:
+    if request.param == "embedded" and given:
+        yield TestServer(given)
+        return
+    with servers.started(_programs(request.param), max_connections="60") as running:
+        yield running
+
+
+def _programs(kind: str) -> Path:
+    if kind == "embedded":
+        given = os.environ.get("MEDUSA_TEST_POSTGRES")
+        return Path(given) if given else embedded.binaries()
+    if kind == "debian":
         found = servers.debian()
         need(found, "Debian's PostgreSQL is not installed (apt-get install postgresql)")
         assert found is not None
-        programs = found
-    with servers.started(programs, max_connections="60") as running:
-        yield running
+        return found
+    try:
+        return postgres_versions.programs(kind)
+    except medusa_packages.InstallError as exc:
+        need(None, f"PostgreSQL {kind} cannot be installed: {exc}")
+        raise
 
 
 @pytest.fixture

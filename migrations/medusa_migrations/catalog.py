@@ -49,10 +49,14 @@ class Migration:
     version: Version | None
     """The version this text is from; None for a migration of the shop's own."""
     about: str
-    source: Callable[[], str] = field(repr=False, compare=False)
-    """Yields the SQL; a large text is put together only when it is needed."""
+    statements: str = field(repr=False)
+    """Its SQL, without the rows of reference tables."""
     origin: str
     """The file it was read from, for messages."""
+    rows: tuple[str, ...] = ()
+    """The reference tables whose rows it fills in."""
+    reference: Callable[[], str] = field(default=str, repr=False, compare=False)
+    """Yields the inserts of those rows, which are put together only when they are needed."""
     flags: tuple[str, ...] = ()
     """Feature flags that must all be on."""
     extension: str | None = None
@@ -64,8 +68,8 @@ class Migration:
 
     @property
     def text(self) -> str:
-        """Its SQL."""
-        return self.source()
+        """Its SQL, as it runs."""
+        return self.statements + self.reference()
 
     @property
     def order(self) -> tuple[int, str]:
@@ -96,6 +100,9 @@ class DataStep:
     otherwise: str = ""
     """What a person must do where it is not ready."""
     warns: tuple[Warn, ...] = ()
+    checks: tuple[Check, ...] = ()
+    repeats: tuple[str, ...] = ()
+    """Names of earlier data steps that it does again: they are done with it, or wait with it."""
 
 
 class Severity(StrEnum):
@@ -268,6 +275,13 @@ class Catalog:
     def nearest(self, wanted: Version) -> list[Version]:
         """Return the known versions around *wanted*."""
         return versions.nearest(wanted, self.versions)
+
+
+def not_repeated(steps: Iterable[DataStep]) -> list[DataStep]:
+    """Return *steps* without those that another of them repeats."""
+    found = list(steps)
+    repeated = {name for step in found for name in step.repeats}
+    return [step for step in found if step.name not in repeated]
 
 
 def membership(

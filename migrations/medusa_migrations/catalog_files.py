@@ -1,15 +1,12 @@
-"""Reads the catalog from `migrations/versions/`, and a shop's own migrations from a folder."""
+"""Makes the catalog of what its files hold, and reads a shop's own migrations from a folder."""
 
 from __future__ import annotations
 
 import functools
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from medusa_migrations import reference, statements
+from medusa_migrations import catalog_source
 from medusa_migrations import version as versions
 from medusa_migrations.catalog import (
     Catalog,
@@ -30,49 +27,44 @@ from medusa_migrations.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
+    from medusa_migrations.statements import Statement
     from medusa_migrations.version import Version
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FILE = re.compile(r"(?P<timestamp>\d{13})_(?P<name>\w+)\.sql")
-_KEY = re.compile(r"-- (flag|extension|when|rows|locks|ready|otherwise|warn|says): (.*)")
+_KEY = re.compile(r"-- (flag|extension|when|rows|locks|ready|otherwise|warn|says|same): (.*)")
 _WHEN = re.compile(r"table (\w+)|column (\w+)\.(\w+)")
 _LOCK = re.compile(r"(?P<table>\w+): (?P<mode>[a-z ]+?)(?P<rewrite>, rewrite)?")
 
 
-def folder() -> Path:
-    """Return the folder of the catalog: inside the installed package, or beside it in a checkout."""
-    here = Path(__file__).parent
-    inside = here / "versions"
-    return inside if inside.is_dir() else here.parent / "versions"
+def read(files: Mapping[str, Any] | None = None) -> Catalog:
+    """Return the whole catalog; it is validated when the project is tested, not here.
 
-
-def read(root: Path | None = None) -> Catalog:
-    """Read the whole catalog; it is validated when the project is tested, not here."""
-    root = root or folder()
-    folders = [(version, root / str(version)) for version in sorted(_folders(root))]
+    *files* is what its files hold, by path; as `catalog_source` reads them, where none are given.
+    """
+    files = catalog_source.read() if files is None else files
     texts: dict[str, list[Migration]] = {}
     data_steps: list[DataStep] = []
     notes: list[Note] = []
     withdrawn: list[tuple[Version, str]] = []
     returned: list[tuple[Version, str]] = []
-    for version, path in folders:
-        checks = _checks(path / "checks.yaml")
-        for file in sorted(path.iterdir()):
-            if file.name == "version.yaml":
-                body = _yaml(file)
-                withdrawn += [(version, name) for name in body.get("withdrawn", ())]
-                returned += [(version, name) for name in body.get("returned", ())]
+    for version, found in sorted(_folders(files).items()):
+        checks = _checks(found.get("checks.yaml", {}))
+        for name, body in sorted(found.items()):
+            if name == "version.yaml":
+                withdrawn += [(version, gone) for gone in body.get("withdrawn", ())]
+                returned += [(version, back) for back in body.get("returned", ())]
                 if "summary" in body:
                     notes.append(_note(version, body))
-            elif file.name.startswith("after_"):
-                data_steps.append(_data_step(version, file))
-            elif file.suffix == ".sql":
-                migration = _migration(version, file, root, checks)
+            elif name.startswith("after_"):
+                data_steps.append(_data_step(version, name, files, checks))
+            elif name.endswith(".sql"):
+                migration = _migration(version, name, body, files, checks)
                 texts.setdefault(migration.name, []).append(migration)
     return Catalog(
-        releases=tuple(_releases(_yaml(root / "releases.yaml"))),
-        flags={name: _flag(name, body) for name, body in _yaml(root / "flags.yaml").items()},
+        releases=tuple(_releases(files["releases.yaml"])),
+        flags={name: _flag(name, body) for name, body in files["flags.yaml"].items()},
         texts={name: tuple(found) for name, found in texts.items()},
         membership=membership(texts, withdrawn, returned),
         data_steps=tuple(data_steps),
@@ -112,6 +104,8 @@ def _own(file: Path) -> Migration:
         raise UsageError(f"{file} cannot be read as UTF-8 text: {exc}") from exc
     if "\0" in text:
         raise UsageError(f"{file}: holds a NUL character, which PostgreSQL does not take")
+    from medusa_migrations import statements  # noqa: PLC0415  only a shop's own need to be parsed
+
     try:
         found = statements.split(text)
     except statements.UnterminatedError as exc:
@@ -130,13 +124,13 @@ def _own(file: Path) -> Migration:
         timestamp=int(match["timestamp"]),
         version=None,
         about=" ".join(header.get("", [])),
-        source=lambda: text,
+        statements=text,
         origin=str(file),
         extension=header["extension"][0] if "extension" in header else None,
     )
 
 
-def controls_transaction(statement: statements.Statement) -> bool:
+def controls_transaction(statement: Statement) -> bool:
     """Return whether *statement* begins or ends a transaction (savepoints do not)."""
     match statement.words:
         case ("rollback", "to", *_) | ("rollback", "transaction" | "work", "to"):
@@ -149,17 +143,15 @@ def controls_transaction(statement: statements.Statement) -> bool:
             return False
 
 
-def _folders(root: Path) -> Iterator[Version]:
-    for path in root.iterdir():
-        version = versions.parse(path.name)
+def _folders(files: Mapping[str, Any]) -> dict[Version, dict[str, Any]]:
+    """Return the files of each version's folder by name."""
+    folders: dict[Version, dict[str, Any]] = {}
+    for path, body in files.items():
+        place, _, name = path.rpartition("/")
+        version = versions.parse(place)
         if version is not None:
-            yield version
-
-
-def _yaml(file: Path) -> dict[str, Any]:
-    with file.open("rb") as stream:
-        body = yaml.load(stream, _LOADER)  # noqa: S506  a safe loader, in C where there is one
-    return body or {}
+            folders.setdefault(version, {})[name] = body
+    return folders
 
 
 def _header(text: str) -> dict[str, list[str]]:
@@ -175,20 +167,26 @@ def _header(text: str) -> dict[str, list[str]]:
 
 
 def _migration(
-    version: Version, file: Path, root: Path, checks: Mapping[str, tuple[Check, ...]]
+    version: Version,
+    file: str,
+    text: str,
+    files: Mapping[str, Any],
+    checks: Mapping[str, tuple[Check, ...]],
 ) -> Migration:
-    match = _FILE.fullmatch(file.name)
+    match = _FILE.fullmatch(file)
     if match is None:
-        raise ValueError(f"{file} is not named TIMESTAMP_name.sql")
-    name, text = match["name"] + match["timestamp"], file.read_text(encoding="utf-8")
-    header = _header(text)
+        raise ValueError(f"{version}/{file} is not named TIMESTAMP_name.sql")
+    name, header = match["name"] + match["timestamp"], _header(text)
+    rows = _list(header, "rows")
     return Migration(
         name=name,
         timestamp=int(match["timestamp"]),
         version=version,
         about=" ".join(header.get("", [])),
-        source=_source(version, text, _list(header, "rows"), root),
-        origin=f"{version}/{file.name}",
+        statements=text,
+        rows=rows,
+        reference=_reference(version, rows, files),
+        origin=f"{version}/{file}",
         flags=_list(header, "flag"),
         extension=header["extension"][0] if "extension" in header else None,
         when=_when(header),
@@ -197,19 +195,32 @@ def _migration(
     )
 
 
-def _source(version: Version, text: str, tables: tuple[str, ...], root: Path) -> Callable[[], str]:
-    """Return what yields the SQL; rows of reference tables are put behind *text* when asked for."""
+def _reference(
+    version: Version, tables: tuple[str, ...], files: Mapping[str, Any]
+) -> Callable[[], str]:
+    """Return what yields the inserts of the rows of reference *tables*."""
     if not tables:
-        return lambda: text
-    rows = root / "countries_currencies.yaml"
-    return functools.cache(lambda: text + reference.statements(tables, version, _yaml(rows)))
+        return str
+
+    def inserts() -> str:
+        from medusa_migrations import reference  # noqa: PLC0415  most commands need no rows
+
+        return reference.statements(tables, version, files["countries_currencies.yaml"])
+
+    return functools.cache(inserts)
 
 
-def _data_step(version: Version, file: Path) -> DataStep:
-    text = file.read_text(encoding="utf-8")
+def _data_step(
+    version: Version, file: str, files: Mapping[str, Any], checks: Mapping[str, tuple[Check, ...]]
+) -> DataStep:
+    text = files[f"{version}/{file}"]
+    name = _step_name(file)
+    earlier = _header(text).get("same", [""])[0]
+    if earlier:
+        text = files[earlier]
     header = _header(text)
     return DataStep(
-        name=f"{version}/{file.stem.removeprefix('after_')}",
+        name=f"{version}/{name}",
         version=version,
         about=" ".join(header.get("", [])),
         text=text,
@@ -220,7 +231,13 @@ def _data_step(version: Version, file: Path) -> DataStep:
             Warn(query, says)
             for query, says in zip(header.get("warn", []), header.get("says", []), strict=True)
         ),
+        checks=checks.get(name, ()),
+        repeats=(_step_name(earlier),) if earlier else (),
     )
+
+
+def _step_name(file: str) -> str:
+    return file.replace("after_", "", 1).removesuffix(".sql")
 
 
 def _when(header: dict[str, list[str]]) -> tuple[str, str | None] | None:
@@ -240,11 +257,9 @@ def _locks(header: dict[str, list[str]]) -> Iterator[Lock]:
         yield Lock(match["table"], match["mode"], bool(match["rewrite"]))
 
 
-def _checks(file: Path) -> dict[str, tuple[Check, ...]]:
-    """Return the checks of one version's folder by the name of their migration."""
-    if not file.exists():
-        return {}
-    return {name: tuple(Check(**check) for check in checks) for name, checks in _yaml(file).items()}
+def _checks(body: Mapping[str, Any]) -> dict[str, tuple[Check, ...]]:
+    """Return the checks of one version's folder by the name of what they are for."""
+    return {name: tuple(Check(**check) for check in checks) for name, checks in body.items()}
 
 
 def _list(header: dict[str, list[str]], key: str) -> tuple[str, ...]:

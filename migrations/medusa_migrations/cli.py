@@ -26,6 +26,9 @@ Exit codes: 0 done, 2 usage, 3 unsupported, 4 unreachable, 5 denied, 6 lock held
 back, 8 verification failed, 9 refused, 10 not yet at the version, 130/143 interrupted.
 """
 
+_REPORTING = {"migrate": "migrate", "migrations run": "migrate", "seed": "seed"}
+"""The commands that take `--report-file`, and what their report calls them."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
@@ -33,16 +36,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments == ["--version"]:
         sys.stdout.write(f"medusa-db {__version__}\n")
         return 0
-    args = parser().parse_args(arguments)
+    try:
+        args = parser().parse_args(arguments)
+    except _RefusedError as exc:
+        command = _REPORTING.get(" ".join(arguments[:2]), _REPORTING.get(" ".join(arguments[:1])))
+        if command:
+            from medusa_migrations.commands import reporting  # noqa: PLC0415
+
+            reporting.refused(command, arguments, str(exc))
+        return 2
     gc.set_threshold(100_000)  # importing makes much that stays; looking for garbage in it costs
     from medusa_migrations import commands  # noqa: PLC0415  see the module's docstring
 
     return commands.run(args)
 
 
+class _RefusedError(Exception):
+    """The options were refused, and stderr says why."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        from medusa_migrations.address import redact  # noqa: PLC0415  see the module's docstring
+
+        self.print_usage(sys.stderr)
+        sys.stderr.write(f"{self.prog}: error: {redact(message)}\n")
+        raise _RefusedError(message)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="medusa-db",
         description="Brings a Medusa shop's PostgreSQL to the version its server needs.",
         epilog=_EPILOG,
@@ -59,6 +83,11 @@ def parser() -> argparse.ArgumentParser:
     _status(commands.add_parser("status", help="show the version the database is at"))
     _verify(commands.add_parser("verify", help="hold the live schema against a version's"))
     _wait(commands.add_parser("wait", help="wait until the database is at a version; read-only"))
+    _seed(
+        commands.add_parser(
+            "seed", help="fill the shop from a seed document; `seed export` writes one"
+        )
+    )
     _notes(
         commands.add_parser("notes", help="show what the upgrade guides ask; no database needed")
     )
@@ -74,22 +103,46 @@ def _migrate(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("how it runs")
     _add(group, "--transaction", choices=("step", "each"), default="step",
          help="one transaction a step (default), or one a migration for very large tables")  # fmt: skip
-    _add(group, "--lock-wait", type=duration, default="10m", metavar="TIME",
-         help="wait for another run, and for locked tables, this long (default 10m)")  # fmt: skip
-    _add(group, "--lock-timeout", type=duration, default="5s", metavar="TIME",
-         help="one try for a table lock; the shop waits behind us for that long (default 5s)")  # fmt: skip
-    _add(group, "--statement-timeout", type=duration, default="0s", metavar="TIME",
-         help="limit of one statement (default 0s, none)")  # fmt: skip
-    _add(group, "--run-timeout", type=duration, default="1h", metavar="TIME",
-         help="limit of the whole run (default 1h; 0s: none)")  # fmt: skip
+    _limits(group)
     _add(group, "--approval", choices=("automatic", "on-breaking"), default="automatic",
          help="on-breaking: refuse to cross a breaking version that is not acknowledged")  # fmt: skip
     _add(group, "--acknowledge", action="append", type=version, default=[], metavar="V",
          help="a breaking version whose notes you have read; may be repeated")  # fmt: skip
     _add(group, "--baseline", type=version, metavar="V",
          help="adopt tables without a ledger, after proving that they are version V's")  # fmt: skip
-    _add(group, "--report-file", metavar="FILE",
-         help="write the report there as JSON of at most 4096 bytes")  # fmt: skip
+    _report(group)
+    _output(command)
+
+
+def _seed(command: argparse.ArgumentParser) -> None:
+    command.add_argument("word", nargs="?", choices=("export", "schema"),
+         help="export: write the shop's catalogue, regions and settings to stdout instead; schema: write "
+         "the JSON Schema of the format")  # fmt: skip
+    _database(command)
+    group = command.add_argument_group("what is seeded")
+    group.add_argument(
+        "-f", "--seed-file", dest="file", default=os.environ.get("MEDUSA_DB_SEED_FILE"), metavar="FILE",
+        help="the document: a file, a folder of several, or - for stdin (default data/seed.json)",
+    )  # fmt: skip
+    _add(group, "--demo", action="store_true", help="seed the demo shop that comes with this tool")
+    _add(group, "--if-exists", choices=("update", "skip", "fail"), default="update",
+         help="what becomes of rows that are there: update what the document changes (default), leave "
+         "them, or refuse")  # fmt: skip
+    _add(group, "--overwrite", action="store_true",
+         help="update what was changed in the shop since the last seed as well")  # fmt: skip
+    _add(group, "--once", action="store_true",
+         help="do nothing where a seed was recorded, or the shop has products")  # fmt: skip
+    _add(group, "--on-change", action="store_true",
+         help="do nothing where this very document was the last one seeded")  # fmt: skip
+    _add(group, "--dry-run", action="store_true", help="show the plan; change nothing")
+    _add(group, "--migrate", action=argparse.BooleanOptionalAction, default=True,
+         help="migrate first where needed (default)")  # fmt: skip
+    _add(group, "--products", metavar="HANDLES",
+         help="for export: these products only, handles with commas")  # fmt: skip
+    _target(command, "the one the database is at; the newest for an empty one")
+    group = command.add_argument_group("how it runs")
+    _limits(group)
+    _report(group)
     _output(command)
 
 
@@ -167,10 +220,10 @@ def _database(command: argparse.ArgumentParser) -> None:
          help="use a private PostgreSQL kept in DIR, without any URL")  # fmt: skip
 
 
-def _target(command: argparse.ArgumentParser) -> None:
+def _target(command: argparse.ArgumentParser, usual: str = "the newest of v1") -> None:
     group = command.add_argument_group("what is wanted")
     _add(group, "--to", type=version, metavar="V",
-         help="the Medusa server version (default: the newest of v1)")  # fmt: skip
+         help=f"the Medusa server version (default: {usual})")  # fmt: skip
     _add(group, "--stop", action="append", type=version, default=[], metavar="V",
          help="a version to stop at on the way, in a transaction of its own; may be repeated")  # fmt: skip
     _flags(group)
@@ -178,6 +231,24 @@ def _target(command: argparse.ArgumentParser) -> None:
     _add(group, "--data-step", action="append", default=[], metavar="NAME",
          help="run this data step as well, 1.3.0/discount_rules; may be repeated")  # fmt: skip
     _add(group, "--no-data-steps", action="store_true", help="run no data step of the guides")
+
+
+def _limits(group: Any) -> None:
+    _add(group, "--lock-wait", type=duration, default="10m", metavar="TIME",
+         help="wait for another run, and for locked tables, this long (default 10m)")  # fmt: skip
+    _add(group, "--lock-timeout", type=duration, default="5s", metavar="TIME",
+         help="one try for a table lock; the shop waits behind us for that long (default 5s)")  # fmt: skip
+    _add(group, "--statement-timeout", type=duration, default="0s", metavar="TIME",
+         help="limit of one statement (default 0s, none)")  # fmt: skip
+    _add(group, "--run-timeout", type=duration, default="1h", metavar="TIME",
+         help="limit of the whole run (default 1h; 0s: none)")  # fmt: skip
+
+
+def _report(group: Any) -> None:
+    _add(group, "--report-file", metavar="FILE",
+         help="write the report there as JSON of at most 4096 bytes")  # fmt: skip
+    _add(group, "--run-id", type=run_id, default="", metavar="ID",
+         help="a name of your own for this run, repeated in its report")  # fmt: skip
 
 
 def _flags(command: Any) -> None:
@@ -209,7 +280,7 @@ def _from_environment(twin: str, given: str, options: dict[str, Any]) -> dict[st
 
     convert: Callable[[str], Any] = options.get("type", str)
     try:
-        if options.get("action") == "store_true":
+        if options.get("action") in ("store_true", argparse.BooleanOptionalAction):
             return {"default": values.truth(given)}
         if options.get("action") == "append":
             return {"default": [convert(part) for part in given.split(",") if part]}
@@ -222,8 +293,9 @@ def _from_environment(twin: str, given: str, options: dict[str, Any]) -> dict[st
 
 
 def _refuse(twin: str, why: str) -> NoReturn:
-    sys.stderr.write(f"medusa-db: error: the environment variable {twin}: {why}\n")
-    raise SystemExit(2)
+    said = f"the environment variable {twin}: {why}"
+    sys.stderr.write(f"medusa-db: error: {said}\n")
+    raise _RefusedError(said)
 
 
 def version(text: str) -> Version:
@@ -242,5 +314,15 @@ def duration(text: str) -> float:
 
     try:
         return values.duration(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
+def run_id(text: str) -> str:
+    """Convert an option's value to a name for a run."""
+    from medusa_migrations import values  # noqa: PLC0415  see the module's docstring
+
+    try:
+        return values.run_id(text)
     except ValueError as exc:
         raise argparse.ArgumentTypeError(str(exc)) from exc

@@ -36,8 +36,11 @@ def run(catalog: Catalog, start: Version, target: Version, *, keep: bool) -> int
         with psycopg.connect(server.url(), autocommit=True) as admin:
             admin.execute("create database shop")
         url = server.url("shop")
-        _say(f"Making an old shop: the schema of Medusa {start}, and some rows")
+        _say(
+            f"Making an old shop: the schema of Medusa {start}, the demo shop's seed, and some orders"
+        )
         status = _command(url, "migrate", "--to", str(start), quiet=True)
+        status = status or _command(url, "seed", "--demo")
         if status:
             return status
         with psycopg.connect(url) as conn:
@@ -91,14 +94,14 @@ def _command(url: str, *words: str, quiet: bool = False) -> int:
 
 
 def _fill(conn: Connection[Any]) -> None:
-    """Insert the rows of the demo shop, as far as this version has the tables and columns."""
+    """Insert what happened in the seeded shop, as far as this version has the tables and columns."""
     there: dict[str, set[str]] = {}
     for table, column in conn.execute(
         "select table_name, column_name from information_schema.columns"
         " where table_schema = 'public'"
     ):
         there.setdefault(table, set()).add(column)
-    for table, rows in demo_shop.rows().tables.items():
+    for table, rows in demo_shop.rows(*_seeded(conn)).tables.items():
         if table not in there:
             continue
         for row in rows:
@@ -111,12 +114,19 @@ def _fill(conn: Connection[Any]) -> None:
                 ),
                 list(kept.values()),
             )
-    for region, codes in demo_shop.countries().items():
-        conn.execute(
-            "update country set region_id = %s where iso_2 = any(%s)", [region, list(codes)]
-        )
-    if "default_sales_channel_id" in there["store"]:
-        conn.execute("update store set default_sales_channel_id = 'sc_demo'")
+
+
+def _seeded(conn: Connection[Any]) -> tuple[list[demo_shop.Region], list[demo_shop.Variant]]:
+    """Return the regions and the first variant of each product that the seed made."""
+    regions = conn.execute("select id, currency_code, tax_rate::float from region order by name")
+    variants = conn.execute(
+        "select distinct on (p.handle) v.id, p.id, p.title, 1200 + 100 * length(p.title)"
+        " from product_variant v join product p on p.id = v.product_id order by p.handle, v.id"
+    )
+    return (
+        [demo_shop.Region(*row) for row in regions],
+        [demo_shop.Variant(*row) for row in variants],
+    )
 
 
 def _counts(conn: Connection[Any]) -> dict[str, int]:

@@ -28,11 +28,17 @@ class RunnerError(Exception):
     """Whether the same command, started again later, can succeed without anybody acting."""
     default_reason: ClassVar[str] = "Unexpected"
 
-    def __init__(self, message: str, *, reason: str | None = None, detail: str = "") -> None:
-        """Take the sentence, a CamelCase *reason* for machines and lines of *detail*."""
+    def __init__(
+        self, message: str, *, reason: str | None = None, detail: str = "", headline: str = ""
+    ) -> None:
+        """Take the sentence, a CamelCase *reason* for machines and lines of *detail*.
+
+        A terminal shows *headline*, where there is one, instead of a message that the detail repeats.
+        """
         super().__init__(message)
         self.reason = reason or self.default_reason
         self.detail = detail
+        self.headline = headline or message
 
 
 class UsageError(RunnerError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from psycopg import Connection
@@ -127,15 +127,26 @@ def read(conn: Connection[Any], schema: str, most: int = 50) -> list[Run]:
     return [Run(*row[:6], *(tuple(cell) for cell in row[6:9]), *row[9:]) for row in rows]
 
 
-def deferred(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Return the data steps that *runs*, newest first, left waiting and nobody did since."""
-    waiting: dict[str, bool] = {}
-    for run in runs:
-        for name in run.data_steps:
-            waiting.setdefault(name, False)
-        for name in run.deferred:
-            waiting.setdefault(name, True)
-    return tuple(sorted(name for name, waits in waiting.items() if waits))
+def deferred(conn: Connection[Any], schema: str) -> tuple[str, ...]:
+    """Return the data steps that runs on *schema* left waiting and none has done since.
+
+    There must be a history.
+    """
+    rows = conn.execute(
+        """
+        select name
+          from (select id, unnest(data_steps) as name, false as waits from medusa_db.history
+                 where schema_name = %(schema)s
+                union all
+                select id, unnest(deferred), true from medusa_db.history
+                 where schema_name = %(schema)s) told
+         group by name
+        having max(id) filter (where waits) > coalesce(max(id) filter (where not waits), 0)
+         order by name
+        """,
+        {"schema": schema},
+    )
+    return tuple(name for (name,) in rows)
 
 
 def to_dict(run: Run) -> Mapping[str, Any]:

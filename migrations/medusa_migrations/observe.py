@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from psycopg import errors as pg
 from psycopg import sql
 
-from medusa_migrations import history, ledger, live, proof, verify
+from medusa_migrations import history, ledger, proof
 from medusa_migrations import version as versions
+from medusa_migrations.catalog import not_repeated
 from medusa_migrations.errors import DeniedError, RefusedError
+from medusa_migrations.report import Proven
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -33,12 +35,15 @@ class Observed:
     proof: Proof
     runs: tuple[Run, ...]
     """Our history of this schema, newest first."""
+    named: Version | None
+    """Where our history says the database is."""
+    deferred: tuple[str, ...]
+    """Data steps that earlier runs left waiting."""
 
     @property
     def at(self) -> Version | None:
         """The one possible version that our history names; None where it names none."""
-        named = versions.parse(self.runs[0].to_version) if self.runs else None
-        return named if named in self.proof.possible else None
+        return self.named if self.named in self.proof.possible else None
 
     def place(self, catalog: Catalog) -> str:
         """Say in a few words where the database is: `1.3.2`, `1.3.0 to 1.3.3`, `empty`, `partial`."""
@@ -49,12 +54,23 @@ class Observed:
         return "empty" if self.proof.empty else "partial"
 
 
+def proven(observed: Observed) -> Proven:
+    """Return what a report says of where the database is."""
+    proof = observed.proof
+    if proof.empty:
+        return Proven("empty")
+    if proof.partial:
+        return Proven("partial")
+    return Proven("version", tuple(map(str, proof.versions)), str(observed.at or ""))
+
+
 def observe(conn: Connection[Any], catalog: Catalog, schema: str) -> Observed:
     """Look; read-only. Raises what `ledger.read` raises."""
     found = ledger.read(conn, schema)
-    return Observed(
-        schema, found, proof.prove(catalog, found.names), tuple(history.read(conn, schema))
-    )
+    runs = tuple(history.read(conn, schema))
+    named = versions.parse(runs[0].to_version) if runs else None
+    deferred = history.deferred(conn, schema) if runs else ()
+    return Observed(schema, found, proof.prove(catalog, found.names), runs, named, deferred)
 
 
 def schema_of(conn: Connection[Any], asked: str | None) -> str:
@@ -86,6 +102,8 @@ def refuse_unledgered(catalog: Catalog, observed: Observed) -> None:
     """Raise RefusedError where Medusa's tables are there and no ledger says which version made them."""
     if not observed.proof.empty or not observed.ledger.tables:
         return
+    from medusa_migrations import verify  # noqa: PLC0415  hardly ever needed
+
     medusa = {o.name for o in verify.known_objects(catalog) if o.kind == "table"}
     there = ledger.looks_like_medusa(observed.ledger.tables, medusa)
     if there:
@@ -102,6 +120,8 @@ def is_ready(conn: Connection[Any], schema: str, step: DataStep) -> bool:
     """Return whether a data step can be done; a table that is not there yet means not."""
     if step.ready is None:
         return True
+    from medusa_migrations import live  # noqa: PLC0415  hardly ever needed
+
     try:
         with conn.transaction():
             conn.execute(live.seen_from(schema))
@@ -115,8 +135,8 @@ def waiting(
     conn: Connection[Any], catalog: Catalog, observed: Observed
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the data steps left waiting by earlier runs: those ready by now, and the others."""
-    names = history.deferred(observed.runs)
-    steps = [step for step in catalog.data_steps if step.name in names]
+    names = observed.deferred
+    steps = not_repeated(step for step in catalog.data_steps if step.name in names)
     ready = [step.name for step in steps if is_ready(conn, observed.schema, step)]
     return tuple(ready), tuple(step.name for step in steps if step.name not in ready)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from medusa_migrations.catalog import DataStep, Migration, Severity
+from medusa_migrations.catalog import DataStep, Migration, Severity, not_repeated
 from medusa_migrations.errors import RefusedError, UsageError
 from medusa_migrations.proof import Proof, newer
 
@@ -111,10 +111,11 @@ def plan(catalog: Catalog, proof: Proof, request: Request, *, at: Version | None
             more = (*_asked(catalog, proof, request, flags), *_resumed(catalog, request))
             earlier = {item.name for step in steps for item in step.items}
             wanted = [d for d in dict.fromkeys((*wanted, *more)) if d.name not in earlier]
-        steps.append(Step(stop, _interleave(catalog, pending, wanted)))
+        steps.append(Step(stop, _interleave(catalog, pending, not_repeated(wanted))))
         behind = stop
     fresh = proof.empty
     runs = {item.name for step in steps for item in step.items}
+    runs |= {name for step in steps for item in step.data_steps for name in item.repeats}
     return Plan(
         proof=proof,
         target=target,

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from medusa_migrations import connection, live, touches
+from medusa_migrations.catalog import Migration
 from medusa_migrations.errors import (
     DeniedError,
     RefusedError,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from medusa_migrations.address import Address
-    from medusa_migrations.catalog import Check, Migration
+    from medusa_migrations.catalog import Check, DataStep
     from medusa_migrations.touches import Touched
 
 _LOCKED = "RowsNotChecked"
@@ -46,17 +47,19 @@ class Finding:
 
 
 def look(
-    conn: Connection[Any], address: Address, schema: str, migrations: Sequence[Migration]
+    conn: Connection[Any], address: Address, schema: str, items: Sequence[Migration | DataStep]
 ) -> list[Finding]:
-    """Return what stands in the way of running *migrations* in *schema*; writes nothing."""
-    changed = touches.touched(migration.text for migration in migrations)
+    """Return what stands in the way of running *items* in *schema*; writes nothing."""
+    migrations = [item for item in items if isinstance(item, Migration)]
+    changed = touches.touched(migration.statements for migration in migrations)
+    changed.written.update(table for migration in migrations for table in migration.rows)
     return [
         *_server(conn),
         *_pooler(conn, address),
         *_rights(conn, schema, changed),
         *_extensions(conn, migrations),
         *_blockers(conn, schema, changed),
-        *rows(conn, schema, _checks(migrations)),
+        *rows(conn, schema, _checks(items)),
     ]
 
 
@@ -65,12 +68,17 @@ def raise_for(findings: Sequence[Finding]) -> None:
     grave = [finding for finding in findings if finding.error is not None]
     if not grave:
         return
-    kind = grave[0].error
-    assert kind is not None  # noqa: S101  it was filtered above
+    first = grave[0]
+    assert first.error is not None  # noqa: S101  it was filtered above
     text = "; ".join(f"{f.problem}. {f.advice}".rstrip(". ") for f in grave)
-    detail = "\n".join(f"- {finding}" for finding in grave)
-    raise kind(
-        text, reason=grave[0].reason, detail=detail if len(grave) > 1 or grave[0].keys else ""
+    if len(grave) == 1:
+        keys = f"For example: {', '.join(first.keys)}" if first.keys else ""
+        raise first.error(text, reason=first.reason, detail=keys)
+    raise first.error(
+        text,
+        reason=first.reason,
+        detail="\n".join(f"- {finding}" for finding in grave),
+        headline=f"{len(grave)} things stand in the way, nothing was written:",
     )
 
 
@@ -302,17 +310,17 @@ def _session(
     return f"pid {pid} ({', '.join(filter(None, known))})"
 
 
-def _checks(migrations: Sequence[Migration]) -> Iterator[Check]:
-    """Yield the checks of *migrations*, in order.
+def _checks(items: Sequence[Migration | DataStep]) -> Iterator[Check]:
+    """Yield the checks of *items*, in order.
 
     What one of the shop's own does to a table first may be what mends it, so nothing is said of that
     table then; rows that are still in the way make the run fail, which is rolled back.
     """
     changed: set[str] = set()
-    for migration in migrations:
-        yield from (check for check in migration.checks if check.table not in changed)
-        if migration.version is None:
-            own = touches.touched([migration.text])
+    for item in items:
+        yield from (check for check in item.checks if check.table not in changed)
+        if item.version is None:
+            own = touches.touched([item.text])
             changed |= own.altered | own.written
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import sys
 import threading
@@ -19,6 +20,14 @@ HEARTBEAT = 15.0
 """Seconds between two log lines about a statement that is still running."""
 
 
+@dataclass(slots=True)
+class Item:
+    """One item while it runs."""
+
+    outcome: str = "Applied"
+    """What is told once it is over."""
+
+
 class Progress(Protocol):
     """What a run tells while it goes on."""
 
@@ -30,7 +39,7 @@ class Progress(Protocol):
 
     def item(
         self, name: str, tables: Mapping[str, tuple[int, int]]
-    ) -> AbstractContextManager[None]:
+    ) -> AbstractContextManager[Item]:
         """Surround one item; *tables* gives rows and bytes of the tables it locks."""
         ...
 
@@ -72,8 +81,7 @@ class _Line:
 class Log:
     """JSON lines on stderr: one an item, and a heartbeat while one takes long.
 
-    A thread of its own writes them, so that the run waits neither for a slow pipe nor for the
-    import of the logging library, which takes as long as the rest of a start.
+    A thread of its own writes them, so that the run never waits for a slow pipe.
     """
 
     def __init__(self) -> None:
@@ -89,14 +97,15 @@ class Log:
         self._tell("Starting", {"items": total}, running=None)
 
     @contextmanager
-    def item(self, name: str, tables: Mapping[str, tuple[int, int]]) -> Iterator[None]:
+    def item(self, name: str, tables: Mapping[str, tuple[int, int]]) -> Iterator[Item]:
         """Log the item when it is done, and a heartbeat until then."""
         started = time.monotonic()
         largest = max(tables, key=lambda table: tables[table][1], default="")
         self._tell("", {"item": name, "largest_table": largest}, running=name)
-        yield
+        item = Item()
+        yield item
         seconds = round(time.monotonic() - started, 3)
-        self._tell("Applied", {"item": name, "seconds": seconds}, running=None)
+        self._tell(item.outcome, {"item": name, "seconds": seconds}, running=None)
 
     def end(self) -> None:
         """Wait until everything is written."""
@@ -112,15 +121,6 @@ class Log:
             self._writer.start()
 
     def _write(self) -> None:
-        import structlog  # noqa: PLC0415  see the docstring of the class
-
-        logger = structlog.wrap_logger(
-            structlog.PrintLogger(sys.stderr),
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.JSONRenderer(ensure_ascii=False),
-            ],
-        )
         line: _Line | None = None
         while True:
             try:
@@ -129,17 +129,21 @@ class Log:
                 if line is not None and line.running is not None:
                     now = datetime.now(UTC)
                     age = round((now - line.at).total_seconds(), 1)
-                    logger.info("Still running", timestamp=stamp(now), seconds=age, **line.values)
+                    _log("Still running", now, {"seconds": age} | dict(line.values))
                 continue
             if line is None:
                 return
             if line.event:
-                logger.info(line.event, timestamp=stamp(line.at), **line.values)
+                _log(line.event, line.at, line.values)
 
 
-def stamp(moment: datetime) -> str:
-    """Spell a moment of UTC for a log: `2026-11-23T06:22:32.849077Z`."""
-    return moment.isoformat().replace("+00:00", "Z")
+def _log(event: str, at: datetime, values: Mapping[str, Any]) -> None:
+    """Write one line, in the form structlog gives it."""
+    stamp = at.isoformat().replace("+00:00", "Z")
+    body = {"timestamp": stamp, **values, "event": event, "level": "info"}
+    text = json.dumps(body, ensure_ascii=False)
+    sys.stderr.write(text.encode(errors="backslashreplace").decode() + "\n")
+    sys.stderr.flush()
 
 
 class Bar:
@@ -183,12 +187,12 @@ class Bar:
             self._bar.reset(self._task, total=total)
 
     @contextmanager
-    def item(self, name: str, tables: Mapping[str, tuple[int, int]]) -> Iterator[None]:
+    def item(self, name: str, tables: Mapping[str, tuple[int, int]]) -> Iterator[Item]:
         """Name the item beside the bar, with the largest table it locks."""
         largest = max(tables, key=lambda table: tables[table][1], default="")
         shown = f"{name} ({largest}, {size(tables[largest][1])})" if largest else name
         self._bar.update(self._task, description=shown)
-        yield
+        yield Item()
         self._bar.advance(self._task)
 
     def end(self) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from medusa_migrations import __version__
 from medusa_migrations.address import redact
 
+FORMAT = "medusadb.dev/v1"
+"""The name of the format, so that a reader knows what it holds."""
 LIMIT = 4096
 """Bytes of a container's termination message
 (https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/)."""
@@ -24,16 +26,38 @@ class Done:
     """Rows changed, for a data step."""
 
 
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What the ledger proves at the end of a run."""
+
+    state: str = "unknown"
+    """`version`, `empty`, `partial` (the names belong together in no version) or `unknown`."""
+    versions: tuple[str, ...] = ()
+    """Every version that has what is applied, ascending."""
+    at: str = ""
+    """The one of them that our history names."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON; what is not known is left out."""
+        found = self.versions
+        ends = {"from": found[0], "to": found[-1], "versions": list(found)} if found else {}
+        return {"state": self.state} | ends | ({"at": self.at} if self.at else {})
+
+
 @dataclass(slots=True)
 class Report:
     """The course of a run; filled while it goes on, so that a failure tells how far it came."""
 
     command: str
+    run_id: str = ""
+    """Given by whoever started the run, to know its report again."""
     target: str = ""
     schema: str = ""
     before: str = ""
     """Where the database was: versions, `empty` or `partial`."""
     after: str = ""
+    """Where it is at the end, in the same words."""
+    proven: Proven = field(default_factory=Proven)
     state: str = "failed"
     """`done`, `nothing` (there was nothing to do) or `failed`."""
     migrations: list[Done] = field(default_factory=list)
@@ -52,25 +76,34 @@ class Report:
     exit_code: int = 0
     reason: str = ""
     message: str = ""
+    acknowledge: list[str] = field(default_factory=list)
+    """Breaking versions on the way whose notes nobody has acknowledged."""
+    seed: dict[str, Any] = field(default_factory=dict)
+    """What became of the seed document: its checksum, counts by kind, whether it was recorded."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything; keys that say nothing are left out."""
         body = {
+            "report": FORMAT,
+            "runId": self.run_id,
             "runner": __version__,
             "command": self.command,
             "state": self.state,
             "exitCode": self.exit_code,
             "reason": self.reason,
             "message": redact(self.message),
+            "acknowledge": self.acknowledge,
             "schema": self.schema,
             "from": self.before,
             "version": self.after,
+            "proven": self.proven.to_dict(),
             "target": self.target,
             "verified": self.verified,
             "seconds": round(self.seconds, 3),
             "retries": self.retries,
             "history": self.history,
             "migrationCount": len(self.migrations),
+            "seed": self.seed,
             "dataSteps": [_done(done) for done in self.data_steps],
             "deferred": self.deferred,
             "assumedDone": self.assumed_done,
@@ -82,8 +115,8 @@ class Report:
             "notes": self.notes,
             "migrations": [_done(done) for done in self.migrations],
         }
-        kept = ("exitCode", "migrationCount", "state")
-        return {k: v for k, v in body.items() if k in kept or v not in ("", None, [], 0)}
+        always = ("exitCode", "migrationCount", "verified")
+        return {k: v for k, v in body.items() if v or (k in always and v is not None)}
 
 
 def _done(done: Done) -> dict[str, Any]:
@@ -113,4 +146,5 @@ def bounded(body: dict[str, Any], limit: int = LIMIT) -> str:
 
 
 def _json(body: dict[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="backslashreplace").decode()  # an argument that was no UTF-8

@@ -33,26 +33,14 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
+    from medusa_migrations.course import Limits
     from medusa_migrations.deadline import Deadline
     from medusa_migrations.plan import Item, Step
     from medusa_migrations.progress import Progress
     from medusa_migrations.report import Report
+    from medusa_migrations.version import Version
 
 _TRY_AGAIN = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a step may wait and run; times in seconds."""
-
-    lock_wait: float = 600.0
-    """How long to wait for another run, and for table locks in all; 0: one try."""
-    lock_timeout: float = 5.0
-    """How long one try waits for a table lock; the shop queues behind us for that long."""
-    statement_timeout: float = 0.0
-    """The limit of one statement; 0: none."""
-    each: bool = False
-    """Commit each item by itself instead of a step at once."""
 
 
 @dataclass(slots=True)
@@ -66,6 +54,10 @@ class Steps:
     report: Report
     started: datetime
     by_whom: str = ""
+    recorded: Version | None = None
+    """The version that the history names by now; None: no history was written."""
+    committing: bool = False
+    """Whether a commit is on its way, and its answer not yet noted."""
 
     def run(self, step: Step, before: str) -> None:
         """Run *step*; *before* says where the database is, for the history.
@@ -82,6 +74,8 @@ class Steps:
                     part = pending[:1] if self.limits.each else pending
                     rest = pending[len(part) :]
                     self._keep(part, self._transaction(step, before, part, rest))
+                    self.recorded = step.target if self.report.history == "on" else None
+                    self.committing = False
                     pending = rest
             except _Busy as busy:
                 if time.monotonic() + pause > until:
@@ -130,15 +124,21 @@ class Steps:
                 for item in items:
                     what = item.name
                     started = time.monotonic()
-                    with self.progress.item(item.name, _locked(item, sizes)):
+                    with self.progress.item(item.name, _locked(item, sizes)) as told:
                         rows = self._apply(item)
+                        if isinstance(item, DataStep) and rows is None:
+                            told.outcome = "Waiting"
                     done.append(Done(item.name, time.monotonic() - started, rows))
                 what = f"the commit of {step.target}"
                 self.record(before, str(step.target), items, done, rest)
+                self.committing = True
         except _TRY_AGAIN as exc:
+            self.committing = False
             raise _Busy(what, self._holders(items)) from exc
         except psycopg.Error as exc:
-            raise self._failure(exc, what, items) from exc
+            failed = self._failure(exc, what, items)
+            self.committing = self.committing and isinstance(failed, UnreachableError)
+            raise failed from exc
         finally:
             self.progress.end()
         return done
@@ -241,7 +241,10 @@ class Steps:
                 to_version=after,
                 migrations=tuple(i.name for i in items if isinstance(i, Migration)),
                 data_steps=tuple(
-                    i.name for i, d in pairs if isinstance(i, DataStep) and d.rows is not None
+                    name
+                    for i, d in pairs
+                    if isinstance(i, DataStep) and d.rows is not None
+                    for name in (i.name, *i.repeats)
                 ),
                 deferred=(
                     *(i.name for i, d in pairs if isinstance(i, DataStep) and d.rows is None),

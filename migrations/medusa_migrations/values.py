@@ -1,4 +1,4 @@
-"""Pure: durations and booleans as people, Kubernetes and Medusa write them."""
+"""Pure: durations, booleans and names of runs as people, Kubernetes and Medusa write them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ def duration(text: str) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"{text!r} is not a duration; write 250ms, 5s, 10m or 1h")
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def run_id(text: str) -> str:
+    """Return *text* where it can name a run; raise ValueError else."""
+    if len(text) > 128 or not text.isprintable() or any(map(str.isspace, text)):
+        raise ValueError(f"{text!r} is not 128 printable characters, or fewer, without blanks")
+    return text
 
 
 def truth(text: str) -> bool:

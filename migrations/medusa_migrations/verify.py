@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,12 @@ class Verdict:
 
 
 def expected(migrations: Iterable[Migration]) -> Schema:
-    """Return the schema that *migrations*, run in this order, make."""
+    """Return the schema that *migrations*, run in this order, make; others may hold it as well."""
+    return _expected(tuple(migrations))
+
+
+@functools.lru_cache(maxsize=2)
+def _expected(migrations: tuple[Migration, ...]) -> Schema:
     schema = Schema()
     for migration in migrations:
         apply(schema, migration)
@@ -49,7 +55,7 @@ def apply(schema: Schema, migration: Migration) -> None:
     """Change *schema* as *migration* would."""
     if not applies(schema, migration):
         return
-    ddl.apply(schema, migration.text)
+    ddl.apply(schema, migration.statements)
     if migration.extension:
         schema.extensions.add(migration.extension)
 
@@ -69,10 +75,9 @@ def verify(catalog: Catalog, version: Version, applied: Sequence[str], live: Sch
     A migration that had another text in an earlier version may stand in that text: an upgrade by
     Medusa's own tool leaves it so. The combination with the least drift is the one that counts.
     """
-    names = [name for name in dict.fromkeys(applied) if catalog.knows(name)]
-    chosen = {name: catalog.text(name, version) for name in names}
+    chosen = _chosen(catalog, version, applied)
     best = _verdict(catalog, chosen, live, variant=())
-    for name in names:
+    for name in list(chosen):
         if best.ok:
             break
         for text in reversed(catalog.texts[name]):
@@ -87,6 +92,17 @@ def verify(catalog: Catalog, version: Version, applied: Sequence[str], live: Sch
             if len(verdict.drift) < len(best.drift):
                 best, chosen = verdict, trial
     return best
+
+
+def foresee(catalog: Catalog, version: Version, applied: Sequence[str]) -> None:
+    """Work out what `verify` will expect, so that it answers at once."""
+    with suppress(ddl.DialectError):  # `verify` will say so
+        expected(_chosen(catalog, version, applied).values())
+
+
+def _chosen(catalog: Catalog, version: Version, applied: Sequence[str]) -> dict[str, Migration]:
+    names = (name for name in dict.fromkeys(applied) if catalog.knows(name))
+    return {name: catalog.text(name, version) for name in names}
 
 
 def _verdict(
@@ -156,7 +172,7 @@ def known_objects(catalog: Catalog) -> frozenset[Object]:
         Object(*made)
         for texts in catalog.texts.values()
         for migration in texts
-        for made in ddl.makes(migration.text)
+        for made in ddl.makes(migration.statements)
     )
 
 

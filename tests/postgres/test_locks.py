@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from medusa_migrations import catalog_files, live
+from medusa_migrations import catalog_source, live
 from medusa_migrations.catalog import Lock
 
 MODES = [
@@ -117,7 +117,7 @@ def test_the_files_say_what_is_measured(measured, catalog):
     texts = [text for found in catalog.texts.values() for text in found]
     if os.environ.get("MEDUSA_WRITE_LOCKS"):
         for text in texts:
-            write(catalog_files.folder() / text.origin, measured[text.origin])
+            write(catalog_source.folder() / text.origin, measured[text.origin])
         pytest.skip("written")
 
     wrong = {t.origin: t.locks for t in texts if t.locks != measured[t.origin]}

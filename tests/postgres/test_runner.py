@@ -214,7 +214,7 @@ def test_without_the_right_to_make_a_schema_it_works_and_says_that_history_is_of
         with psycopg.connect(url) as conn:
             assert rows(conn, "select to_regnamespace('medusa_db')") == [(None,)]
     finally:
-        server.execute(f"drop database {url.rpartition('/')[2]} with (force)")
+        server.drop(url.rpartition("/")[2])
         server.execute("drop role keeper")
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import faults
 import servers
-from faults import eventually, gate, is_locked, running, snapshot
+from faults import eventually, gate, is_locked, is_noticed, running, snapshot
 from tiers import need
 
 if TYPE_CHECKING:
@@ -177,6 +177,8 @@ def test_a_run_killed_inside_any_migration_leaves_nothing_and_the_next_one_finis
                 eventually(held.reached)
                 run.process.kill()
                 run.process.wait()
+                if not is_noticed(shop):
+                    held.open()  # then at the end of the statement
                 eventually(lambda: not is_locked(shop))  # the server noticed by itself
             assert snapshot(shop) == before, name
 
@@ -203,6 +205,8 @@ def test_a_killed_run_that_commits_one_by_one_goes_on_where_it_was(
             eventually(held.reached)
             run.process.kill()
             run.process.wait()
+            if not is_noticed(url):
+                held.open()
             eventually(lambda: not is_locked(url))
 
     done = servers.medusa_db("migrate", "--transaction", "each", "--output", "json", url=url)

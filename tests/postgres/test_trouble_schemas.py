@@ -167,7 +167,7 @@ def test_a_database_whose_encoding_cannot_hold_the_rows_is_refused(server: TestS
     try:
         done = servers.medusa_db("migrate", url=server.url("latin1"))
     finally:
-        server.execute("drop database latin1 with (force)")
+        server.drop("latin1")
 
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == (

@@ -28,6 +28,8 @@ def guarded(server: TestServer) -> Iterator[TestServer]:
         own.execute(f"create role shop login password '{SECRET}'")
         own.execute("create database shop owner shop")
         own.execute("alter system set log_statement to 'none'")
+        with psycopg.connect(own.url("shop")) as conn:
+            conn.execute("create extension pg_trgm")  # only a superuser may before PostgreSQL 13
         faults.ask_for_password(own, "shop")
         yield own
 

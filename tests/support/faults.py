@@ -210,6 +210,12 @@ def is_locked(url: str) -> bool:
         return lock.holder(conn) is not None
 
 
+def is_noticed(url: str) -> bool:
+    """Return whether the server notices in the midst of a statement that its client is gone."""
+    with psycopg.connect(url) as conn:
+        return conn.info.server_version >= 140000
+
+
 # -- servers of a test's own
 
 
@@ -255,10 +261,10 @@ def make_standby(server: embedded.Server) -> None:
 
 
 def ask_for_password(server: TestServer, role: str) -> None:
-    """Let *server* ask *role* for its password, soon."""
+    """Let *server* ask *role* for its password, soon; `md5` means SCRAM where it keeps such."""
     assert server.process is not None
     rules = server.process.data / "pg_hba.conf"
-    rules.write_text(f"host all {role} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+    rules.write_text(f"host all {role} 127.0.0.1/32 md5\n{rules.read_text()}")
     server.execute("select pg_reload_conf()")
 
 

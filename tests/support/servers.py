@@ -65,7 +65,19 @@ class TestServer:
         try:
             yield name
         finally:
-            self.execute("drop database if exists {} with (force)", name)
+            self.drop(name)
+
+    def drop(self, name: str) -> None:
+        """Drop a database where it is there, whoever is connected to it."""
+        with psycopg.connect(self.admin_url, autocommit=True) as conn:
+            force = " with (force)" if conn.info.server_version >= 130000 else ""
+            if not force:
+                sessions = (
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
+                )
+                conn.execute(sessions, [name])
+            drop = sql.SQL("drop database if exists {}" + force)  # type: ignore[arg-type]  # no input
+            conn.execute(drop.format(sql.Identifier(name)))
 
     def at(self, version: str, *options: str) -> str:
         """Return the name of a template database that our runner has brought to *version*."""

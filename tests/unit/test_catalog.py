@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 
 import pytest
 
 from ledgers import v
-from medusa_migrations import catalog_files, ddl, statements, verify
+from medusa_migrations import catalog_files, catalog_source, ddl, statements, verify
 from medusa_migrations.catalog import Catalog, Severity
 
 
@@ -80,7 +81,7 @@ def test_every_flag_is_known(catalog: Catalog):
 
 
 def test_every_folder_is_a_known_version_and_holds_only_what_is_read(catalog: Catalog):
-    root = catalog_files.folder()
+    root = catalog_source.folder()
     known = {str(version) for version in catalog.versions}
     allowed = re.compile(r"\d{13}_\w+\.sql|after_\w+\.sql|version\.yaml|checks\.yaml")
 
@@ -102,13 +103,19 @@ def test_withdrawn_and_returned_names_exist(catalog: Catalog):
         )
 
 
-def test_checks_belong_to_a_migration_of_their_folder(catalog: Catalog):
-    for path in catalog_files.folder().glob("*/checks.yaml"):
+def test_checks_belong_to_an_item_of_their_folder(catalog: Catalog):
+    files = catalog_source.parse()
+    for path in catalog_source.folder().glob("*/checks.yaml"):
         names = {text.name for texts in catalog.texts.values() for text in texts}
-        body = catalog_files._yaml(path)
+        body = files[f"{path.parent.name}/checks.yaml"]
         beside = {f"{m[2]}{m[1]}" for f in path.parent.iterdir()
                   if (m := re.fullmatch(r"(\d{13})_(\w+)\.sql", f.name))}  # fmt: skip
-        assert set(body) <= names & beside, path
+        steps = {
+            step.name.partition("/")[2]
+            for step in catalog.data_steps
+            if str(step.version) == path.parent.name
+        }
+        assert set(body) <= (names & beside) | steps, path
 
 
 @pytest.mark.parametrize("flags", [False, True], ids=["default-flags", "every-flag-on"])
@@ -186,3 +193,37 @@ def test_the_data_steps_of_the_upgrade_guides_are_there(catalog: Catalog):
         "1.7.1/gift_card_tax_rate",
         "1.7.3/sales_channels",
     ]
+
+
+def test_what_is_compiled_is_what_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalog_source, "COMPILED", tmp_path / "catalog.json")
+    catalog_source.compile_()
+
+    compiled, written = catalog_source.read(), catalog_source.parse()
+
+    assert told(catalog_files.read(compiled)) == told(catalog_files.read(written))
+
+
+def told(catalog: Catalog) -> object:
+    """Everything a catalog says."""
+    texts = [text.text for texts in catalog.texts.values() for text in texts]
+    fields = (f.name for f in dataclasses.fields(catalog) if not f.name.startswith("_"))
+    return texts, {name: getattr(catalog, name) for name in fields}
+
+
+def test_what_is_compiled_no_longer_counts_once_a_file_has_changed(tmp_path, monkeypatch):
+    folder = tmp_path / "versions"
+    (folder / "1.1.0").mkdir(parents=True)
+    file = folder / "1.1.0" / "1611063162649_initialSchema.sql"
+    file.write_text("-- one")
+    monkeypatch.setattr(catalog_source, "COMPILED", tmp_path / "catalog.json")
+    monkeypatch.setattr(catalog_source, "folder", lambda: folder)
+    catalog_source.compile_()
+    monkeypatch.setattr(catalog_source, "parse", lambda: {"parsed": "again"})
+
+    fresh = catalog_source.read()
+    file.write_text("-- other")
+    stale = catalog_source.read()
+
+    assert fresh == {"1.1.0/1611063162649_initialSchema.sql": "-- one"}
+    assert stale == {"parsed": "again"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from medusa_migrations import cli, commands, errors, values
-from servers import environ, medusa_db
+from servers import command, environ, medusa_db
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -151,6 +151,32 @@ def test_a_migration_cannot_have_any_name(name, tmp_path):
 
     assert done.returncode == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["notes", "--from", "1.20.0"], ["versions"]], ids=["short", "long"]
+)
+def test_a_result_that_cannot_be_written_is_a_failure(arguments):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command(*arguments), stdout=full, stderr=subprocess.PIPE, text=True, env=environ(None),
+            check=False,
+        )  # fmt: skip
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "medusa-db: the result cannot be written: [Errno 28] No space left on device\n"
+    )
+
+
+def test_a_reader_may_stop_reading():
+    with subprocess.Popen(
+        command("versions"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ(None)
+    ) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+
+    assert (process.returncode, said) == (0, b"")
 
 
 def test_every_version_is_listed():

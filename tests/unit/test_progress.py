@@ -50,6 +50,18 @@ def test_a_long_item_has_a_heartbeat_with_its_age_and_largest_table(capsys, monk
     assert heard[0]["seconds"] <= heard[1]["seconds"]
 
 
+def test_an_item_tells_what_became_of_it(capsys):
+    log = Log()
+
+    with log.item("1.7.3/sales_channels", {}) as item:
+        item.outcome = "Waiting"
+    log.end()
+
+    (line,) = told(capsys)
+    assert list(line) == ["timestamp", "item", "seconds", "event", "level"]
+    assert (line["event"], line["item"]) == ("Waiting", "1.7.3/sales_channels")
+
+
 def test_an_item_that_fails_is_not_told_as_applied(capsys):
     log = Log()
 

@@ -2,14 +2,63 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa_migrations.report import LIMIT, Done, Report, bounded
+from medusa_migrations.report import LIMIT, Done, Proven, Report, bounded
 
+DOCS = Path(__file__).parents[2] / "docs"
+PROVEN = Proven("version", ("1.12.0", "1.12.1"), "1.12.1")
 texts = st.text(max_size=300)
+
+
+def told(field):
+    """A value of the field's type that says something."""
+    match field.type:
+        case "list[Done]":
+            return [Done("one", 1.0, 1)]
+        case "list[dict[str, Any]]":
+            return [{"version": "1.13.0"}]
+        case "list[str]":
+            return ["one"]
+        case "dict[str, Any]":
+            return {"checksum": "one"}
+        case "Proven":
+            return PROVEN
+        case "str":
+            return "one"
+        case "bool | None":
+            return True
+        case _:
+            return 1
+
+
+def keys(text, mark):
+    """The keys of a table in the docs, in its order."""
+    section = text.partition(mark)[2].partition("\n\n")[0]
+    rows = re.findall(r"(?m)^\| (.+?) \|", section)
+    return [key for row in rows for key in re.findall("`(\\w+)`", row)]
+
+
+def test_the_docs_name_every_key_in_the_order_of_the_report():
+    full = Report(**{field.name: told(field) for field in dataclasses.fields(Report)})
+    text = (DOCS / "report.md").read_text()
+
+    assert keys(text, "leaves none.\n\n") == [*full.to_dict(), "truncated"]
+    assert keys(text, '"at": "1.12.3"}\n\n') == list(full.to_dict()["proven"])
+
+
+def test_a_report_that_has_nothing_to_say_still_has_what_the_docs_promise_always():
+    text = (DOCS / "report.md").read_text()
+
+    always = re.findall(r"(?m)^\| `(\w+)` \| always: ", text)
+
+    assert {*always} <= {*Report("migrate").to_dict()}
 
 
 @given(
@@ -17,10 +66,11 @@ texts = st.text(max_size=300)
     drift=st.lists(texts, max_size=60),
     warnings=st.lists(texts, max_size=20),
     message=st.text(max_size=5000),
+    run_id=st.text(st.characters(exclude_categories=["C", "Z"]), max_size=128),
 )
-def test_a_report_never_exceeds_a_termination_message(migrations, drift, warnings, message):
+def test_a_report_never_exceeds_a_termination_message(migrations, drift, warnings, message, run_id):
     report = Report(
-        "migrate", target="1.20.11", migrations=[Done(name, 1.0) for name in migrations],
+        "migrate", run_id=run_id, target="1.20.11", proven=PROVEN, migrations=[Done(name, 1.0) for name in migrations],
         drift=drift, warnings=warnings, message=message, exit_code=8, reason="VerificationFailed",
     )  # fmt: skip
 
@@ -30,6 +80,8 @@ def test_a_report_never_exceeds_a_termination_message(migrations, drift, warning
     assert len(text.encode()) <= LIMIT
     assert (body["exitCode"], body["reason"]) == (8, "VerificationFailed")
     assert body["migrationCount"] == len(migrations)
+    assert (body["report"], body.get("runId", "")) == ("medusadb.dev/v1", run_id)
+    assert body["proven"] == PROVEN.to_dict()
 
 
 def test_what_is_cut_first_is_the_list_of_migrations():
@@ -47,3 +99,13 @@ def test_passwords_are_masked():
     report = Report("migrate", message="cannot reach postgres://shop:hunter2@db/shop")
 
     assert report.to_dict()["message"] == "cannot reach postgres://shop:***@db/shop"
+
+
+def test_a_verification_that_failed_is_said():
+    assert Report("migrate", verified=False).to_dict()["verified"] is False
+
+
+def test_a_message_with_bytes_that_are_no_text_can_be_written():
+    report = Report("migrate", message="--flag \udcff=on")
+
+    assert bounded(report.to_dict()).encode().count(rb"--flag \udcff=on") == 1

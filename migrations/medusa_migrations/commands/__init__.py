@@ -23,6 +23,7 @@ _COMMANDS = {
     "notes": "offline.notes",
     "versions": "offline.versions",
     "create-migration": "offline.create_migration",
+    "seed": "seed.seed",
     "demo": "offline.demo",
     "migrations run": "migrate.migrate",
     "migrations show": "readonly.show",
@@ -44,7 +45,6 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write("medusa-db: interrupted; rolled back, the lock is released\n")
         return exc.exit_code
     except BrokenPipeError:  # `medusa-db versions | head`
-        sys.stderr = None
         return 0
 
 
@@ -60,6 +60,6 @@ def _interrupt(number: int, _frame: object) -> None:
 
 
 def _complain(exc: RunnerError) -> None:
-    sys.stderr.write(f"medusa-db: {redact(str(exc))}\n")
+    sys.stderr.write(f"medusa-db: {redact(exc.headline)}\n")
     if exc.detail:
         sys.stderr.write(redact(exc.detail) + "\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_migrations import catalog_files, values
-from medusa_migrations.errors import RefusedError, UsageError
+from medusa_migrations.errors import RefusedError, RunnerError, UsageError
 from medusa_migrations.plan import Request, kept_flags
 
 if TYPE_CHECKING:
@@ -108,7 +108,12 @@ def pending(
 
 def write(text: str) -> None:
     """Print a result, which goes to stdout."""
-    sys.stdout.write(text + "\n")
+    try:
+        sys.stdout.write(text + "\n")
+    except BrokenPipeError:  # the reader has seen enough
+        raise
+    except OSError as exc:
+        raise RunnerError(f"the result cannot be written: {exc}", reason="Output") from exc
 
 
 def write_json(body: object) -> None:

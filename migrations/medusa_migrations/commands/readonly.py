@@ -19,7 +19,6 @@ from medusa_migrations import (
 )
 from medusa_migrations import verify as verifying
 from medusa_migrations.address import redact
-from medusa_migrations.catalog import Migration
 from medusa_migrations.commands import options
 from medusa_migrations.commands.database import connected, look
 from medusa_migrations.errors import (
@@ -67,8 +66,7 @@ def plan(args: argparse.Namespace) -> int:
 
 
 def _findings(conn: Connection[Any], address: Address, observed: Observed, path: Plan) -> list[Any]:
-    migrations = [item for item in path.items if isinstance(item, Migration)]
-    return preflight.look(conn, address, observed.schema, migrations)
+    return preflight.look(conn, address, observed.schema, path.items)
 
 
 def show(args: argparse.Namespace) -> int:

@@ -1,0 +1,103 @@
+"""`seed`: fill a shop from a document, or write a shop out as one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from medusa_migrations import catalog_files, observe, progress
+from medusa_migrations.commands import options
+from medusa_migrations.commands.database import connected
+from medusa_migrations.commands.reporting import reported
+from medusa_migrations.course import Course, Limits, Options
+from medusa_migrations.errors import UsageError
+from medusa_migrations.report import Report
+from medusa_seed import demo, document, export, files, json_schema, text
+from medusa_seed import runner as seeding
+from medusa_seed.merge import IfExists, Policy
+from medusa_seed.places import Findings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from medusa_migrations.catalog import Catalog
+
+_DEFAULT = "data/seed.json"
+"""Where Medusa's own starter keeps its seed document."""
+
+
+def seed(args: argparse.Namespace) -> int:
+    """Fill a shop, and tell what was done, however it ends; or write a shop, or the format, out."""
+    if args.word == "schema":
+        sys.stdout.write(json_schema.text())
+        return 0
+    if args.word == "export":
+        return _export(args)
+    if args.products is not None:
+        raise UsageError("--products is for `seed export`; a seed takes the whole document")
+    report = Report(command="seed", run_id=args.run_id)
+    with reported(args, report):
+        _run(args, catalog_files.read(), report)
+    if args.output == "text":
+        options.write(text.report(report))
+    return 0
+
+
+def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> None:
+    if args.demo and args.file:
+        raise UsageError("--demo names a document, and -f another one; leave one out")
+    request = options.request(args, catalog)
+    path = str(demo.folder()) if args.demo else args.file or _DEFAULT
+    telling = progress.for_stream()
+    with files.opened(path) as source:
+        findings = Findings()
+        found = document.read(source.pieces(), findings)
+        findings.raise_if_any(source.name)
+        try:
+            with connected(args, "seed", telling.say) as (conn, address):
+                course = Course(conn, address, catalog, request, _limits(args), telling, report)
+                seeding.seed(course, source, found, _how(args, catalog))
+        finally:
+            telling.end()
+
+
+def _limits(args: argparse.Namespace) -> Options:
+    return Options(
+        schema=args.schema,
+        limits=Limits(
+            lock_wait=args.lock_wait,
+            lock_timeout=args.lock_timeout,
+            statement_timeout=args.statement_timeout,
+        ),
+        run_timeout=args.run_timeout,
+        by_whom=os.environ.get("POD_NAME") or os.environ.get("HOSTNAME", ""),
+    )
+
+
+def _how(args: argparse.Namespace, catalog: Catalog) -> seeding.Options:
+    return seeding.Options(
+        migrate=args.migrate,
+        to=options.known(catalog, args.to, "--to"),
+        policy=Policy(IfExists(args.if_exists), args.overwrite),
+        dry_run=args.dry_run,
+        once=args.once,
+        on_change=args.on_change,
+        cut=args.demo,
+    )
+
+
+def _export(args: argparse.Namespace) -> int:
+    if args.file or args.demo:
+        raise UsageError(
+            "`seed export` reads a shop and takes no document; leave out -f and --demo"
+        )
+    handles = None
+    if args.products is not None:
+        handles = [one.strip() for one in args.products.split(",") if one.strip()]
+    with connected(args, "seed export") as (conn, address):
+        schema = observe.schema_of(conn, args.schema or address.schema)
+        warnings = export.write(conn, schema, handles, sys.stdout.write)
+    for line in warnings:
+        sys.stderr.write(f"medusa-db: not all of it can be said: {line}\n")
+    return 0

@@ -1,0 +1,109 @@
+"""The course of a run: what it was asked, what it sees of the database, what it tells of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations import observe
+from medusa_migrations.catalog import not_repeated
+from medusa_migrations.plan import plan
+from medusa_migrations.report import Proven
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from medusa_migrations.address import Address
+    from medusa_migrations.catalog import Catalog, Note
+    from medusa_migrations.observe import Observed
+    from medusa_migrations.plan import Plan, Request
+    from medusa_migrations.progress import Progress
+    from medusa_migrations.report import Report
+    from medusa_migrations.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a step may wait and run; times in seconds."""
+
+    lock_wait: float = 600.0
+    """How long to wait for another run, and for table locks in all; 0: one try."""
+    lock_timeout: float = 5.0
+    """How long one try waits for a table lock; the shop queues behind us for that long."""
+    statement_timeout: float = 0.0
+    """The limit of one statement; 0: none."""
+    each: bool = False
+    """Commit each item by itself instead of a step at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run behaves."""
+
+    schema: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    run_timeout: float = 3600.0
+    """Seconds for the whole run; 0: without limit."""
+    baseline: Version | None = None
+    on_breaking: bool = False
+    """Refuse to cross a breaking version that is not acknowledged."""
+    acknowledged: frozenset[Version] = frozenset()
+    by_whom: str = ""
+    """Pod or host, for the history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Everything a run has at hand."""
+
+    conn: Connection[Any]
+    address: Address
+    catalog: Catalog
+    request: Request
+    options: Options
+    progress: Progress
+    report: Report
+
+    def look(self) -> tuple[Observed, Plan]:
+        """Look at the database, tell the report where it is, and plan from there."""
+        observed = observe.observe(self.conn, self.catalog, self.report.schema)
+        if self.options.baseline is None:
+            observe.refuse_unledgered(self.catalog, observed)
+        if self.options.baseline is None or not observed.proof.empty:
+            self.tell(observed)
+        request = observe.resume(self.conn, self.catalog, observed, self.request)
+        path = plan(self.catalog, observed.proof, request, at=observed.at)
+        return observed, path
+
+    def tell(self, observed: Observed | None) -> None:
+        """Tell the report where the database is; None: nobody knows."""
+        report = self.report
+        report.proven = observe.proven(observed) if observed else Proven()
+        report.after = observed.place(self.catalog) if observed else ""
+        report.before = report.before or report.after
+
+    def finish(self, observed: Observed, path: Plan, *, state: str) -> None:
+        """Tell the report that the run has come to its end."""
+        report = self.report
+        report.state = state
+        self.tell(observed)
+        report.assumed_done = [step.name for step in path.assumed_done]
+        if state == "done":
+            report.notes = [_short(note) for note in path.notes]
+        _, waits = observe.waiting(self.conn, self.catalog, observed)
+        names = {*report.deferred, *waits} - {d.name for d in report.data_steps}
+        left = not_repeated(step for step in self.catalog.data_steps if step.name in names)
+        report.deferred = sorted(step.name for step in left)
+        for name in observed.proof.doubled:
+            report.warnings.append(
+                f"the ledger has {name} more than once, as races of Medusa's own tool leave it; harmless"
+            )
+
+
+def _short(note: Note) -> dict[str, Any]:
+    return {
+        "version": str(note.version),
+        "severity": str(note.severity),
+        "summary": note.summary,
+        "url": note.url,
+    }

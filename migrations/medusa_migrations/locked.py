@@ -1,0 +1,166 @@
+"""The part of a run that changes the database: alone, under the lock, and proven afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from medusa_migrations import history, ledger, live, lock, observe, preflight, proof, verify
+from medusa_migrations.deadline import Deadline
+from medusa_migrations.errors import RefusedError, VerificationError
+from medusa_migrations.steps import Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from medusa_migrations.course import Course
+    from medusa_migrations.observe import Observed
+    from medusa_migrations.plan import Plan
+    from medusa_migrations.version import Version
+
+
+def run(course: Course) -> None:
+    """Take the lock and do what is pending then; raise as `runner.migrate` does."""
+    limits = course.options.limits
+    preflight.own_session(course.conn, course.address, limits.lock_timeout)
+    with lock.hold(course.conn, wait=limits.lock_wait, say=course.progress.say):
+        _Locked(course).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    course: Course
+
+    def run(self) -> None:
+        deadline = Deadline(self.course.options.run_timeout)
+        steps = Steps(
+            self.course.conn, self.course.options.limits, deadline, self.course.progress, self.course.report,
+            datetime.now(UTC), self.course.options.by_whom,
+        )  # fmt: skip
+        observed, path = self.course.look()  # another run may have done it while we waited
+        if self.course.options.baseline is not None:
+            self._adopt(steps, observed, self.course.options.baseline)
+            observed, path = self.course.look()
+        if path.nothing:
+            self.course.finish(
+                observed, path, state="done" if self.course.options.baseline else "nothing"
+            )
+            return
+        self._acknowledged(path)
+        with deadline.running(self.course.conn):
+            self._preflight(path)
+            foreseen = self._foresee(observed, path)
+            self._steps(steps, observed, path)
+        foreseen.join()
+        observed = observe.observe(self.course.conn, self.course.catalog, self.course.report.schema)
+        self.course.finish(observed, path, state="done")
+        self._verify(observed)
+
+    def _foresee(self, observed: Observed, path: Plan) -> threading.Thread:
+        """Work out what the schema should be afterwards, while the server makes it."""
+        applied = [*observed.proof.applied, *(item.name for item in path.items)]
+        thread = threading.Thread(
+            target=verify.foresee, args=(self.course.catalog, path.target, applied), daemon=True
+        )
+        thread.start()
+        return thread
+
+    def _steps(self, steps: Steps, observed: Observed, path: Plan) -> None:
+        before = observed.place(self.course.catalog)
+        try:
+            for step in path.steps:
+                steps.run(step, before)
+                before = str(step.target)
+        finally:
+            self.course.tell(self._left(steps, observed))
+
+    def _left(self, steps: Steps, observed: Observed) -> Observed | None:
+        """Return what the steps left behind, without asking the server; None: not known."""
+        if steps.committing:
+            return None
+        committed = [done.name for done in self.course.report.migrations]
+        found = proof.prove(self.course.catalog, (*observed.ledger.names, *committed))
+        named = steps.recorded or observed.named
+        return dataclasses.replace(observed, proof=found, named=named)
+
+    def _acknowledged(self, path: Plan) -> None:
+        missing = [
+            n.version for n in path.breaking if n.version not in self.course.options.acknowledged
+        ]
+        if self.course.options.on_breaking and missing:
+            self.course.report.acknowledge = [str(version) for version in missing]
+            first = next(note for note in path.breaking if note.version == missing[0])
+            flags = " ".join(f"--acknowledge {version}" for version in missing)
+            raise RefusedError(
+                f"the way crosses breaking versions ({', '.join(map(str, missing))}). "
+                f"{first.version}: {first.summary} Read `medusa-db notes`, then add {flags}",
+                reason="NotAcknowledged",
+            )
+
+    def _preflight(self, path: Plan) -> None:
+        schema = self.course.report.schema
+        findings = preflight.look(self.course.conn, self.course.address, schema, path.items)
+        for finding in findings:
+            if finding.error is None:
+                self.course.report.warnings.append(str(finding))
+                self.course.progress.say(str(finding))
+        preflight.raise_for(findings)
+        off = history.why_off(self.course.conn)
+        if off:
+            self.course.report.history = f"off: {off}"
+            self.course.progress.say(f"no history is kept: {off}")
+
+    def _adopt(self, steps: Steps, observed: Observed, version: Version) -> None:
+        """Write the ledger of *version* for tables that are provably that version's."""
+        if not observed.proof.empty:
+            raise RefusedError(
+                f"there is a ledger already, at {observed.place(self.course.catalog)}; --baseline is for "
+                "tables without one, leave it out",
+                reason="LedgerExists",
+            )
+        schema = self.course.report.schema
+        names = self.course.catalog.enabled(version, self.course.request.flags)
+        verdict = verify.verify(
+            self.course.catalog,
+            version,
+            [m.name for m in names],
+            live.read(self.course.conn, schema),
+        )
+        if not verdict.ok:
+            self.course.report.drift = list(verdict.drift)
+            raise VerificationError(
+                f"the tables are not those of {version}: {_some(verdict.drift)}. Nothing was written; "
+                "name the version that made them, and flags that were on with --flag",
+                detail="\n".join(f"- {line}" for line in verdict.drift),
+            )
+        with self.course.conn.transaction():
+            ledger.ensure(self.course.conn, schema)
+            for migration in names:
+                ledger.record(self.course.conn, schema, migration)
+            steps.record(f"tables without a ledger (--baseline {version})", str(version), [], [])
+        self.course.progress.say(f"adopted the tables as {version}", ledger_rows=len(names))
+
+    def _verify(self, observed: Observed) -> None:
+        found = live.read(self.course.conn, self.course.report.schema)
+        verdict = verify.verify(
+            self.course.catalog, self.course.request.target, observed.proof.applied, found
+        )
+        self.course.report.verified = verdict.ok
+        self.course.report.drift = list(verdict.drift)
+        self.course.report.foreign = list(verdict.foreign)
+        self.course.report.variant = list(verdict.variant)
+        if not verdict.ok:
+            raise VerificationError(
+                f"every migration is applied, and the schema still differs from that of "
+                f"{self.course.request.target}: {_some(verdict.drift)}. `medusa-db verify` lists all of it",
+                detail="\n".join(f"- {line}" for line in verdict.drift),
+            )
+
+
+def _some(lines: Sequence[str], most: int = 3) -> str:
+    """Return the first *most* of *lines*, and how many more there are."""
+    shown = "; ".join(lines[:most])
+    return shown if len(lines) <= most else f"{shown}; and {len(lines) - most} more"

@@ -1,0 +1,255 @@
+"""Reads a shop back as a seed document: catalogue, regions and settings; nothing about people."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from medusa_migrations.errors import UsageError
+from medusa_seed import catalogue, document, model, shop
+from medusa_seed.files import Piece
+from medusa_seed.places import Findings
+from medusa_seed.there import There
+from medusa_seed.work import defaults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from psycopg import Connection
+
+    from medusa_seed.model import Entry
+    from medusa_seed.shop import Row, Shop
+
+BATCH = 500
+"""Products that are read at once."""
+
+
+def write(
+    conn: Connection[Any], schema: str, handles: Sequence[str] | None, out: Callable[[str], object]
+) -> list[str]:
+    """Write the shop in *schema* to *out*; return what the format cannot say of it.
+
+    All of it is of one moment. Raises UsageError, before anything is written, where there is no shop or
+    one of *handles* is no product's.
+    """
+    with conn.transaction():
+        conn.execute("set transaction isolation level repeatable read, read only")
+        found = shop.read(conn, schema)
+        if found.store is None:
+            raise UsageError(f"there is no shop in the schema {schema} to export", reason="NoShop")
+        _check_handles(conn, schema, found, handles)
+        query = sql.SQL("select id, value from {}").format(sql.Identifier(schema, "product_type"))
+        export = Export(conn, schema, found, dict(conn.execute(query).fetchall()), [])
+        findings = Findings()
+        document.read(_written(export, handles, out), findings)
+    return [*export.warnings, *findings.lines]
+
+
+def _check_handles(
+    conn: Connection[Any], schema: str, found: Shop, handles: Sequence[str] | None
+) -> None:
+    there = shop.fetch(conn, schema, found.columns, "product", "handle", handles or ())
+    missing = [one for one in handles or () if one not in {row["handle"] for row in there}]
+    if missing:
+        raise UsageError(f"no product of this shop has the handle {', '.join(missing)}")
+
+
+def _written(
+    export: Export, handles: Sequence[str] | None, out: Callable[[str], object]
+) -> Iterator[Piece]:
+    """Yield the pieces of the document, having written each: what is written is also checked."""
+    mark = "{\n  "
+    for key, value in export.settings().items():
+        out(f"{mark}{json.dumps(key)}: {_spell(value, 1)}")
+        mark = ",\n  "
+        if isinstance(value, list):
+            yield from (Piece("", key, index, one) for index, one in enumerate(value))
+        else:
+            yield Piece("", key, None, value)
+    out(f'{mark}"products": [')
+    mark = "\n    "
+    for index, product in enumerate(export.products(handles)):
+        out(f"{mark}{_spell(product, 2)}")
+        mark = ",\n    "
+        yield Piece("", "products", index, product)
+    out("]\n}\n" if mark == "\n    " else "\n  ]\n}\n")
+
+
+def _spell(value: Any, depth: int) -> str:
+    """Spell *value* as JSON, its lines but the first indented."""
+    return json.dumps(value, ensure_ascii=False, indent=2).replace("\n", "\n" + "  " * depth)
+
+
+@dataclass(slots=True)
+class Export:
+    """One export while it goes on."""
+
+    conn: Connection[Any]
+    schema: str
+    shop: Shop
+    types: Mapping[str, str]
+    """The texts of product types, by id."""
+    warnings: list[str]
+    """What the shop has and the format cannot say."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return the document, but for its products."""
+        found = {
+            "store": self._store(),
+            "regions": [self._region(row) for row in self.shop.rows["region"]],
+            "shipping_options": self._shipping_options(),
+            "categories": self._categories(),
+            "product_collections": [
+                _said(model.COLLECTION, row, keep=("id",))
+                for row in self.shop.rows["product_collection"]
+            ],
+            "publishable_api_keys": [
+                _said(model.KEY, row, keep=("id",))
+                for row in self.shop.rows["publishable_api_key"]
+                if row["revoked_at"] is None
+            ],
+        }
+        return {key: value for key, value in found.items() if value}
+
+    def products(self, handles: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+        """Yield the products, of those *handles* only where some are given, oldest first."""
+        query = sql.SQL(
+            "select * from {} where deleted_at is null and (%(h)s::text[] is null or handle = any(%(h)s))"
+            " order by created_at, id"
+        ).format(sql.Identifier(self.schema, "product"))
+        with self.conn.cursor("products", row_factory=dict_row) as cursor:
+            cursor.execute(query, {"h": handles})
+            while rows := cursor.fetchmany(BATCH):
+                there = There()
+                ids = [row["id"] for row in rows]
+                catalogue.hanging(self.conn, self.schema, self.shop.columns, ids, there)
+                for row in rows:
+                    yield self._product(row, there)
+
+    def _store(self) -> dict[str, Any]:
+        row = self.shop.store
+        if row is None:
+            return {}
+        told = _said(model.STORE, row)
+        if self.shop.store_currencies:
+            told["currencies"] = sorted(self.shop.store_currencies)
+        return told
+
+    def _region(self, row: Row) -> dict[str, Any]:
+        told = _said(model.REGION, row, keep=("id",))
+        told["countries"] = sorted(
+            c for c, region in self.shop.countries.items() if region == row["id"]
+        )
+        for key in ("payment_providers", "fulfillment_providers"):
+            told[key] = sorted(self.shop.region_providers[f"region_{key}"].get(row["id"], ()))
+        if not row["id"].startswith("reg_"):
+            self.warnings.append(f"the region {row['name']} gets another id than {row['id']}")
+        return told
+
+    def _shipping_options(self) -> list[dict[str, Any]]:
+        gift, plain = self.shop.profile("gift_card"), self.shop.profile("default")
+        requirements: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in self.shop.rows["shipping_option_requirement"]:
+            requirements[row["shipping_option_id"]].append(_said(model.REQUIREMENT, row))
+        found = []
+        for row in self.shop.rows["shipping_option"]:
+            told = {"region_id": row["region_id"], **_said(model.SHIPPING_OPTION, row)}
+            if row["profile_id"] == gift:
+                told["is_giftcard"] = True
+            elif row["profile_id"] != plain:
+                self.warnings.append(
+                    f"the shipping option {row['name']} is in a profile of its own"
+                )
+            if requirements[row["id"]]:
+                told["requirements"] = sorted(
+                    requirements[row["id"]], key=lambda one: str(one["type"])
+                )
+            found.append(told)
+        return found
+
+    def _categories(self) -> list[dict[str, Any]]:
+        children: defaultdict[str | None, list[Row]] = defaultdict(list)
+        for row in self.shop.rows["product_category"]:
+            children[row["parent_category_id"]].append(row)
+            if not row["is_active"]:
+                self.warnings.append(
+                    f"the category {row['handle']} is not active; a seed makes it so"
+                )
+
+        def below(parent: str | None) -> list[dict[str, Any]]:
+            found = []
+            for row in sorted(children[parent], key=lambda one: one.get("rank", 0)):
+                told = _said(model.CATEGORY, row, keep=("id",))
+                inner = below(row["id"])
+                found.append(told | ({"category_children": inner} if inner else {}))
+            return found
+
+        return below(None)
+
+    def _product(self, row: Row, there: There) -> dict[str, Any]:
+        told = _said(model.PRODUCT, row, keep=() if row["handle"] else ("id",))
+        if told.pop("type_id", None) is not None:
+            told["type"] = {"value": self.types[row["type_id"]]}
+        if row["is_giftcard"]:
+            told.pop("discountable", None)
+        linked = there.linked.get(row["id"], {})
+        images = [image["url"] for image in linked.get("images", ())]
+        if images and row["thumbnail"] == images[0]:
+            told.pop("thumbnail", None)
+        found = {
+            "images": images,
+            "tags": [_said(model.TAG, tag) for tag in linked.get("tags", ())],
+            "categories": [{"id": category["id"]} for category in linked.get("categories", ())],
+            "options": [_said(model.OPTION, one) for one in there.options.get(row["id"], ())],
+            "variants": [
+                _variant(variant, index, there)
+                for index, variant in enumerate(there.variants.get(row["id"], ()))
+            ],
+        }
+        return told | {key: value for key, value in found.items() if value}
+
+
+def _variant(row: Row, index: int, there: There) -> dict[str, Any]:
+    told = _said(model.VARIANT, row)
+    if told.get("variant_rank") == index:
+        del told["variant_rank"]
+    values = there.values.get(row["id"], {})
+    found = {
+        "options": [
+            _said(model.OPTION_VALUE, values[option["id"]])
+            for option in there.options.get(row["product_id"], ())
+            if option["id"] in values
+        ],
+        "prices": [_price(price) for price in there.prices.get(row["id"], ())],
+    }
+    return told | {key: value for key, value in found.items() if value}
+
+
+def _said(entry: Entry, row: Mapping[str, Any], keep: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a document says of *row*: its columns that are not at their default.
+
+    An id stands there only where *keep* names it; what a document must say always does.
+    """
+    usual = defaults(entry)
+    told: dict[str, Any] = {}
+    for field in entry.columns:
+        if field.name not in row or (field.name == "id" and "id" not in keep):
+            continue
+        value = row[field.name]
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if field.required or value != usual.get(field.name):
+            told[field.name] = value
+    return told
+
+
+def _price(row: Row) -> dict[str, Any]:
+    told = _said(model.PRICE, row)
+    if row["region_id"] is not None:
+        return {"region_id": row["region_id"], **told}
+    return {"currency_code": row["currency_code"], **told}

@@ -1,0 +1,192 @@
+"""Reads what a shop has of the things that a document refers to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from psycopg import Connection
+
+Row = dict[str, Any]
+
+_SETTINGS = (
+    "store", "user", "region", "shipping_option", "shipping_option_requirement", "shipping_profile",
+    "sales_channel", "product_category", "product_collection", "publishable_api_key", "rule_type",
+)  # fmt: skip
+"""Tables that are read whole: a shop has few of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What the live schema can hold."""
+
+    tables: Mapping[str, frozenset[str]]
+
+    def has(self, table: str, column: str) -> bool:
+        """Return whether there is such a column."""
+        return column in self.tables.get(table, ())
+
+    def of(self, table: str) -> frozenset[str]:
+        """Return the columns of *table*; none where it is not there."""
+        return self.tables.get(table, frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What one look found; rows that were deleted softly are left out."""
+
+    columns: Columns
+    rows: Mapping[str, tuple[Row, ...]]
+    """The settings, by table, in the order in which they were made."""
+    currencies: frozenset[str]
+    store_currencies: frozenset[str]
+    countries: Mapping[str, str | None]
+    """The region of each country, by its code of two letters."""
+    providers: Mapping[str, frozenset[str]]
+    """The ids of `payment_provider`, `fulfillment_provider` and `tax_provider`."""
+    region_providers: Mapping[str, Mapping[str, frozenset[str]]]
+    """By table, `region_payment_providers` and so on: the providers of each region."""
+    types: frozenset[str]
+    """Ids of product types."""
+    has_products: bool
+    has_images: bool
+
+    @property
+    def store(self) -> Row | None:
+        """The shop's own row; the oldest, should there be several."""
+        return next(iter(self.rows["store"]), None)
+
+    def profile(self, type_: str) -> str | None:
+        """Return the id of the shipping profile of *type_*."""
+        found = (row["id"] for row in self.rows["shipping_profile"] if row["type"] == type_)
+        return next(found, None)
+
+
+def columns(conn: Connection[Any], schema: str) -> Columns:
+    """Return what *schema* can hold."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for table, column in conn.execute(
+        """
+        select c.relname, a.attname from pg_attribute a
+          join pg_class c on c.oid = a.attrelid
+          join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = %s and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped
+        """,
+        [schema],
+    ):
+        found[table].add(column)
+    return Columns({table: frozenset(names) for table, names in found.items()})
+
+
+def read(conn: Connection[Any], schema: str) -> Shop:
+    """Look at the shop in *schema*; read-only."""
+    there = columns(conn, schema)
+    table = _Tables(conn, schema, there)
+    return Shop(
+        columns=there,
+        rows={name: tuple(table.rows(name)) for name in _SETTINGS},
+        currencies=frozenset(table.values("currency", "code")),
+        store_currencies=frozenset(table.values("store_currencies", "currency_code")),
+        countries=dict(table.pairs("country", "iso_2", "region_id")),
+        providers={
+            name: frozenset(table.values(name, "id"))
+            for name in ("payment_provider", "fulfillment_provider", "tax_provider")
+        },
+        region_providers={
+            name: _grouped(table.pairs(name, "region_id", "provider_id"))
+            for name in ("region_payment_providers", "region_fulfillment_providers")
+        },
+        types=frozenset(table.values("product_type", "id")),
+        has_products=table.any("product"),
+        has_images=table.any("image"),
+    )
+
+
+def fetch(
+    conn: Connection[Any],
+    schema: str,
+    there: Columns,
+    table: str,
+    key: str,
+    values: Sequence[str],
+) -> list[Row]:
+    """Return the rows of *table* whose *key* is among *values*, but for those deleted softly."""
+    if not values or not there.has(table, key):
+        return []
+    query = sql.SQL("select * from {} where {} = any(%s) {}").format(
+        sql.Identifier(schema, table), sql.Identifier(key), _alive(there, table)
+    )
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return [_plain(row) for row in cursor.execute(query, [list(values)])]
+
+
+def _alive(there: Columns, table: str) -> sql.SQL:
+    return sql.SQL("and deleted_at is null" if there.has(table, "deleted_at") else "")
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for key, value in pairs:
+        found[key].add(value)
+    return {key: frozenset(values) for key, values in found.items()}
+
+
+def _plain(row: Row) -> Row:
+    return {k: float(v) if isinstance(v, Decimal) else v for k, v in row.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """Reads tables, and finds nothing in those that are not there."""
+
+    conn: Connection[Any]
+    schema: str
+    there: Columns
+
+    def rows(self, table: str) -> list[Row]:
+        if not self.there.of(table):
+            return []
+        order = [name for name in ("created_at", "id") if self.there.has(table, name)]
+        query = sql.SQL("select * from {} where true {} order by {}").format(
+            self._name(table),
+            _alive(self.there, table),
+            sql.SQL(", ").join(map(sql.Identifier, order)),
+        )
+        with self.conn.cursor(row_factory=dict_row) as cursor:
+            return [_plain(row) for row in cursor.execute(query)]
+
+    def values(self, table: str, column: str) -> list[str]:
+        if not self.there.has(table, column):
+            return []
+        query = sql.SQL("select {} from {} where true {}").format(
+            sql.Identifier(column), self._name(table), _alive(self.there, table)
+        )
+        return [value for (value,) in self.conn.execute(query)]
+
+    def pairs(self, table: str, one: str, other: str) -> list[tuple[str, str]]:
+        if not (self.there.has(table, one) and self.there.has(table, other)):
+            return []
+        query = sql.SQL("select {}, {} from {}").format(
+            sql.Identifier(one), sql.Identifier(other), self._name(table)
+        )
+        return [(key, value) for key, value in self.conn.execute(query)]
+
+    def any(self, table: str) -> bool:
+        if not self.there.of(table):
+            return False
+        query = sql.SQL("select exists (select from {} where true {})").format(
+            self._name(table), _alive(self.there, table)
+        )
+        row = self.conn.execute(query).fetchone()
+        return bool(row and row[0])
+
+    def _name(self, table: str) -> sql.Identifier:
+        return sql.Identifier(self.schema, table)

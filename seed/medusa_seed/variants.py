@@ -1,0 +1,242 @@
+"""Pure: plans the options, variants and prices of one product."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from medusa_seed import merge
+from medusa_seed.model import VARIANT
+from medusa_seed.places import shown
+from medusa_seed.work import real, values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from medusa_seed.merge import Merged
+    from medusa_seed.places import Place
+    from medusa_seed.shop import Row
+    from medusa_seed.there import There
+    from medusa_seed.work import Work
+
+
+def plan_options(
+    work: Work, says: Mapping[str, Any], product: str, there: Sequence[Row]
+) -> dict[str, str]:
+    """Plan the options of *product*; return their ids by title, in the document's order."""
+    present = {row["title"]: row for row in there}
+    options = says.get("options", ())
+    found: dict[str, str] = {option["title"]: "" for option in options}
+    for option in sorted(options, key=lambda one: "id" in one):  # as a server happens to write them
+        title = option["title"]
+        row = present.get(title)
+        if row is None:
+            found[title] = option.get("id") or work.ids("opt")
+            told = {"id": found[title], "title": title, "product_id": product}
+            if option.get("metadata") is not None:
+                told["metadata"] = option["metadata"]
+            work.changes.insert("product_option", told)
+            work.changes.counts.of("options").created += 1
+        else:
+            found[title] = row["id"]
+            _merge_option(work, option, row)
+    for title in present.keys() - found.keys():
+        found.setdefault(title, "")
+    return found
+
+
+def _merge_option(work: Work, option: Mapping[str, Any], row: Row) -> None:
+    """Merge what an option may say beside its title, by which it was found."""
+    given = {"metadata": option["metadata"]} if "metadata" in option else {}
+    merged = merge.merge(given, row, {}, {}, work.policy)
+    work.changes.update("product_option", row["id"], merged.write)
+    work.changes.counts.merged("options", merged)
+
+
+def plan_variants(
+    work: Work,
+    says: Mapping[str, Any],
+    place: Place,
+    product: str,
+    options: Mapping[str, str],
+    there: There,
+) -> None:
+    """Plan the variants of *product*, whose *options* are planned."""
+    rows = there.variants.get(product, ())
+    titles = [option["title"] for option in says.get("options", ())]
+    known = [options[title] for title in titles]
+    unnamed = [title for title, id_ in options.items() if not id_]
+    finder = _Finder(rows, known, there) if rows else None
+    count = len(rows)
+    for index, variant in enumerate(says.get("variants", ())):
+        row = finder.find(variant) if finder else None
+        given = values(VARIANT, variant)
+        if work.columns.has("product_variant", "variant_rank") and not given.get("variant_rank"):
+            given["variant_rank"] = index if row is not None else count
+        if row is not None:
+            _merge(work, variant, given, row, titles, known, there)
+            continue
+        if unnamed:
+            work.findings.add(
+                ((place, "variants"), index),
+                f"needs a value for {', '.join(map(shown, unnamed))} as well: the product has that option "
+                "in this shop",
+            )
+        count += 1
+        _create(work, variant, given, product, titles, known)
+
+
+class _Finder:
+    """Finds the row of a variant: by id, by sku, by its values."""
+
+    def __init__(self, rows: Sequence[Row], options: Sequence[str], there: There) -> None:
+        self._options = options
+        self._by_id = {row["id"]: row for row in rows}
+        self._by_sku = {row["sku"]: row for row in rows if row["sku"] is not None}
+        self._by_values: dict[tuple[str, ...], Row] = {}
+        for row in rows:
+            present = there.values.get(row["id"], {})
+            if all(option in present for option in options):
+                combination = tuple(present[option]["value"] for option in options)
+                self._by_values.setdefault(combination, row)
+
+    def find(self, variant: Mapping[str, Any]) -> Row | None:
+        """Return the row of *variant*, None where there is none; each row is found once."""
+        row = (
+            self._by_id.get(variant.get("id", ""))
+            or self._by_sku.get(variant.get("sku"))
+            or self._by_values.get(tuple(one["value"] for one in variant.get("options", ())))
+        )
+        if row is not None:
+            self._by_id = {k: v for k, v in self._by_id.items() if v is not row}
+            self._by_sku = {k: v for k, v in self._by_sku.items() if v is not row}
+            self._by_values = {k: v for k, v in self._by_values.items() if v is not row}
+        return row
+
+
+def _create(
+    work: Work,
+    variant: Mapping[str, Any],
+    given: dict[str, Any],
+    product: str,
+    titles: Sequence[str],
+    options: Sequence[str],
+) -> None:
+    id_ = variant.get("id") or work.ids("variant")
+    hangs: dict[str, Any] = {}
+    for title, option, value in zip(titles, options, variant.get("options", ()), strict=True):
+        _insert_value(work, value, option, id_)
+        hangs[f"option {title}"] = value["value"]
+    for key, told in _prices(work, variant).items():
+        _insert_price(work, told, id_)
+        hangs[key] = told["amount"]
+    work.insert("variants", "product_variant", {"id": id_, **given, "product_id": product}, hangs)
+
+
+def _insert_value(work: Work, value: Mapping[str, Any], option: str, variant: str) -> None:
+    row = {
+        "id": value.get("id") or work.ids("optval"), "value": value["value"], "option_id": option,
+        "variant_id": variant,
+    }  # fmt: skip
+    if value.get("metadata") is not None:
+        row["metadata"] = value["metadata"]
+    work.changes.insert("product_option_value", row)
+
+
+def _prices(work: Work, variant: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the prices as rows, by the name that a memory has for each; regions' first."""
+    regional: dict[str, dict[str, Any]] = {}
+    plain: dict[str, dict[str, Any]] = {}
+    for price in variant.get("prices", ()):
+        row: dict[str, Any] = {"id": price.get("id"), "amount": price["amount"]}
+        if price.get("region_id") is not None:
+            region = work.regions[price["region_id"]]
+            row |= {"currency_code": region.currency, "region_id": region.id}
+            regional[price_name(row)] = row
+        else:
+            row["currency_code"] = price["currency_code"].lower()
+            for key in ("min_quantity", "max_quantity"):
+                if key in price:
+                    row[key] = price[key]
+            plain[price_name(row)] = row
+    return regional | plain
+
+
+def price_name(row: Mapping[str, Any]) -> str:
+    """Return what tells a price of a variant from its others."""
+    least, most = row.get("min_quantity"), row.get("max_quantity")
+    quantities = "" if least is None and most is None else f" {least} {most}"
+    return f"price {row.get('region_id') or row['currency_code']}{quantities}"
+
+
+def _insert_price(work: Work, told: Mapping[str, Any], variant: str) -> None:
+    id_ = told["id"] or work.ids("ma")
+    row = {**told, "id": id_}
+    if work.columns.has("money_amount", "variant_id"):
+        row["variant_id"] = variant
+    else:
+        work.changes.insert(
+            "product_variant_money_amount",
+            {"id": work.ids("pvma_"), "money_amount_id": id_, "variant_id": variant},
+        )
+    work.changes.insert("money_amount", row)
+    work.changes.counts.of("prices").created += 1
+
+
+def _merge(
+    work: Work,
+    variant: Mapping[str, Any],
+    given: dict[str, Any],
+    row: Row,
+    titles: Sequence[str],
+    options: Sequence[str],
+    there: There,
+) -> None:
+    id_ = row["id"]
+    present = there.values.get(id_, {})
+    prices = {price_name(price): price for price in there.prices.get(id_, ())}
+    wanted = _prices(work, variant)
+    told = {
+        f"option {title}": (option, value)
+        for title, option, value in zip(titles, options, variant.get("options", ()), strict=True)
+    }
+    hangs = {key: value["value"] for key, (_, value) in told.items()}
+    hangs |= {key: price["amount"] for key, price in wanted.items()}
+    full = row | {key: price["amount"] for key, price in prices.items()}
+    for title, option in zip(titles, options, strict=True):
+        if option in present:
+            full[f"option {title}"] = present[option]["value"]
+    shown_as = f"variant {shown(variant.get('sku') or variant['title'])}"
+    merged = work.merge("variants", VARIANT, given | hangs, full, shown_as)
+    work.changes.update("product_variant", id_, real(merged.write, VARIANT))
+    for key, (option, value) in told.items():
+        if key not in merged.write:
+            continue
+        if option in present:
+            update = {"value": value["value"]}
+            work.changes.update("product_option_value", present[option]["id"], update)
+        else:
+            _insert_value(work, value, option, id_)
+    _merge_prices(work, wanted, prices, merged, id_)
+
+
+def _merge_prices(
+    work: Work,
+    wanted: Mapping[str, dict[str, Any]],
+    there: Mapping[str, Row],
+    merged: Merged,
+    variant: str,
+) -> None:
+    for key, price in wanted.items():
+        row = there.get(key)
+        if row is None:
+            if key in merged.write:
+                _insert_price(work, price, variant)
+            continue
+        count = work.changes.counts.of("prices")
+        if key in merged.write:
+            work.changes.update("money_amount", row["id"], {"amount": price["amount"]})
+            count.updated += 1
+        elif key in merged.kept:
+            count.kept += 1
+        else:
+            count.unchanged += 1

@@ -1,0 +1,62 @@
+"""On a terminal a seed shows a bar with its rate; elsewhere it logs a line now and then."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+
+import pytest
+
+from medusa_seed import progress
+from seed_documents import product, written
+from servers import command, environ
+
+
+def test_a_terminal_shows_how_many_products_are_loaded(shop_at, tmp_path):
+    url = shop_at("1.20.11")
+    body = {"products": [product(f"mug-{number}") for number in range(600)]}
+    here, there = pty.openpty()
+
+    with subprocess.Popen(
+        command("seed", "-f", str(written(body, tmp_path))), env=environ(url, {"TERM": "xterm"}),
+        stdout=subprocess.PIPE, stderr=there, stdin=subprocess.DEVNULL,
+    ) as run:  # fmt: skip
+        os.close(there)
+        shown = b""
+        try:
+            while chunk := os.read(here, 65536):
+                shown += chunk
+        except OSError:  # the other end is closed
+            pass
+        result = run.stdout.read().decode()
+        assert run.wait(60) == 0
+    os.close(here)
+
+    assert b"600/600 products, " in shown
+    assert "Seeded the shop, at 1.20.11: " in result
+
+
+class Lines:
+    """Keeps what a run tells."""
+
+    def __init__(self):
+        self.told = []
+
+    def say(self, text, /, **values):
+        self.told.append((text, values))
+
+
+@pytest.fixture
+def lines(monkeypatch):
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    return Lines()
+
+
+def test_elsewhere_a_line_tells_how_far_it_is(lines):
+    with progress.Loading(lines, 1000) as loading:
+        loading.advance(400)
+
+    [(text, values)] = lines.told
+    assert (text, values["products"], values["of"]) == ("Seeding", 400, 1000)
+    assert values["products_per_second"] > 0

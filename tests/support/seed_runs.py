@@ -1,0 +1,79 @@
+"""Seeds databases without starting a process for each."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from medusa_migrations import address as addresses
+from medusa_migrations import catalog_files, connection, progress
+from medusa_migrations.course import Course, Limits, Options
+from medusa_migrations.plan import Request
+from medusa_migrations.report import Report
+from medusa_seed import document, export, files
+from medusa_seed import runner as seeding
+from medusa_seed.merge import IfExists, Policy
+from medusa_seed.places import Findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def seed(
+    url: str, body: Any, *, if_exists: str = "update", overwrite: bool = False, **options: Any
+) -> dict[str, Any]:
+    """Seed the document *body* into the database of *url*; return what the report says of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "seed.json"
+        path.write_text(json.dumps(body), encoding="utf-8")
+        with files.opened(str(path)) as source, _course(url) as course:
+            findings = Findings()
+            found = document.read(source.pieces(), findings)
+            findings.raise_if_any("seed.json")
+            source.name = "seed.json"
+            policy = Policy(IfExists(if_exists), overwrite)
+            seeding.seed(course, source, found, seeding.Options(policy=policy, **options))
+            return {"state": course.report.state, **course.report.seed}
+
+
+def exported(url: str) -> dict[str, Any]:
+    """Return the shop in the database of *url* as a document."""
+    out = io.StringIO()
+    with psycopg.connect(url, autocommit=True) as conn:
+        export.write(conn, "public", None, out.write)
+    found: dict[str, Any] = json.loads(out.getvalue())
+    return found
+
+
+def changed(report: dict[str, Any]) -> dict[str, dict[str, int]]:
+    """Return the counts of *report* that are not of things unchanged."""
+    counts = {
+        kind: {key: number for key, number in told.items() if number and key != "unchanged"}
+        for kind, told in report["counts"].items()
+    }
+    return {kind: told for kind, told in counts.items() if told}
+
+
+class _Silent(progress.Log):
+    def say(self, _text: str, /, **_values: Any) -> None:
+        """Tell nobody."""
+
+
+@contextlib.contextmanager
+def _course(url: str) -> Iterator[Course]:
+    catalog = catalog_files.read()
+    address = addresses.parse(url)
+    with (
+        connection.open_(address, "seed", patience=0, say=str) as conn,
+        connection.translated(address),
+    ):
+        yield Course(
+            conn, address, catalog, Request(catalog.newest, {}), Options(limits=Limits(lock_wait=5)), _Silent(),
+            Report("seed"),
+        )  # fmt: skip

@@ -1,0 +1,115 @@
+"""What a person reads after a seed, and what the command line makes of its words."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from medusa_migrations.report import LIMIT, Done, Report, bounded
+from medusa_seed import json_schema, text
+from medusa_seed.changes import ORDER, Counts
+from seed_documents import written
+from servers import medusa_db
+
+
+def report(state="done", **told):
+    found = Report("seed", state=state, after="1.20.11", seconds=0.25)
+    found.seed = {"checksum": "sha256:1", "counts": {}, "recorded": True} | told
+    return found
+
+
+def counts(**kinds):
+    found = Counts()
+    for kind, (created, updated, unchanged, kept) in kinds.items():
+        count = found.of(kind)
+        count.created, count.updated, count.unchanged, count.kept = (
+            created,
+            updated,
+            unchanged,
+            kept,
+        )
+    return found.to_dict()
+
+
+def test_a_seed_is_told_as_a_table():
+    found = report(counts=counts(products=(2, 0, 0, 0), shipping_options=(0, 1, 3, 2)))
+    found.migrations = [Done("one", 1.0)]
+    found.before = "1.12.3"
+    found.warnings = ["mind the step"]
+
+    assert text.report(found).splitlines() == [
+        "Migrated from 1.12.3 to 1.20.11: 1 migration.",
+        "                  CREATED  UPDATED  UNCHANGED  KEPT",
+        "products          2",
+        "shipping options           1        3          2",
+        "",
+        (
+            "Kept: 2 entries that the shop has changed, or that this tool did not seed; --overwrite writes over "
+            "them."
+        ),
+        "",
+        "Warnings:",
+        "  - mind the step",
+        "",
+        "Seeded the shop, at 1.20.11: 2 created, 1 updated, in 250 ms.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "last"),
+    [
+        (report("nothing"), "Nothing to do: the shop, at 1.20.11, has all of it."),
+        (report("nothing", skipped="the shop has products"), "Nothing to do: the shop has products."),
+        (report(dryRun=True), "A dry run: nothing was written."),
+    ],
+)  # fmt: skip
+def test_the_last_line_tells_how_it_ended(found, last):
+    assert text.report(found).splitlines()[-1] == last
+
+
+def test_the_counts_of_every_kind_fit_into_a_report():
+    found = report(counts=counts(**dict.fromkeys(ORDER, (10**6, 10**6, 10**6, 10**6))))
+    found.warnings = ["w" * 500] * 20
+
+    body = json.loads(bounded(found.to_dict()))
+
+    assert body["seed"] == found.seed
+    assert len(bounded(found.to_dict()).encode()) <= LIMIT
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("export", "-f", "x.json"),
+            "`seed export` reads a shop and takes no document; leave out -f and --demo",
+        ),
+        (("--demo", "-f", "x.json"), "--demo names a document, and -f another one; leave one out"),
+        (("--products", "mug"), "--products is for `seed export`; a seed takes the whole document"),
+        ((), "there is no seed document data/seed.json; name a file, a folder or - with -f"),
+    ],
+)
+def test_words_that_contradict_each_other_are_refused(tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+
+    done = medusa_db("seed", *words)
+
+    assert (done.returncode, done.stderr) == (2, f"medusa-db: {said}\n")
+
+
+def test_a_document_is_checked_before_the_database_is_asked_for(tmp_path):
+    path = written({"products": [{}]}, tmp_path)
+    report_file = tmp_path / "report.json"
+
+    done = medusa_db("seed", "-f", str(path), "--report-file", str(report_file))
+
+    told = json.loads(report_file.read_text())
+    assert done.returncode == 2
+    assert (told["command"], told["exitCode"], told["reason"]) == ("seed", 2, "InvalidDocument")
+
+
+def test_the_schema_is_written_without_a_database():
+    done = medusa_db("seed", "schema")
+
+    assert (done.returncode, done.stdout) == (0, json_schema.text())
