@@ -13,6 +13,7 @@ import tempfile
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,11 @@ sys.path.append(str(Path(__file__).parent.parent / "tests" / "support"))
 
 import contestants
 import database
+import fleet
 import machine
 import measure
 import report
+import seeds
 import shop
 from contestants import ARGPARSE, BARE, MEDUSA, OURS, PSQL, TARGET, VERSION, YOYO, Contestant
 from report import Wanted
@@ -34,6 +37,11 @@ if TYPE_CHECKING:
     from database import Cluster
     from measure import Series
 
+COMPARED = 300
+"""Products that Medusa's own seed loads in less than a minute."""
+SIZED = {size: f"{seeds.OURS}, {size:,} products" for size in (1_000, 10_000)}
+SIZED_MEDUSA = f"{seeds.MEDUSA}, {COMPARED} products"
+
 WANTED = (
     Wanted("fresh", OURS, 1 / 8, MEDUSA, "fresh: at most 1/8 of Medusa's own CLI"),
     Wanted("fresh", OURS, 1.25, PSQL, "fresh: at most 1.25 times psql"),
@@ -42,7 +50,21 @@ WANTED = (
     Wanted("nothing", OURS, 2, BARE, "nothing to do: at most twice bare psycopg"),
     Wanted("nothing", OURS, 60e6, text="nothing to do: at most 60 MB"),
     Wanted("start", VERSION, 1.5, ARGPARSE, "`--version`: at most 1.5 times bare argparse"),
-)
+    Wanted("seed", seeds.OURS, 1 / 20, seeds.MEDUSA, "seed: at most 1/20 of Medusa's own CLI"),
+    Wanted(
+        "seed-fresh", seeds.OURS, 1 / 8, seeds.MEDUSA,
+        "migrations and seed: at most 1/8 of Medusa's own CLI",
+    ),
+    Wanted(
+        "seed-many", SIZED[1_000], 1_000 / COMPARED / 100, SIZED_MEDUSA,
+        f"seed of 1,000 products: 100 times the rows a second of Medusa's own, with {COMPARED}",
+    ),
+    Wanted(
+        "seed-many", SIZED[10_000], 10, SIZED[1_000],
+        "seed of 10,000 products: at most ten times the time of 1,000",
+    ),
+    Wanted("seed-many", SIZED[10_000], 300e6, text="seed of 10,000 products: at most 300 MB"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +216,73 @@ def start(_cluster: Cluster, folder: Path, _orders: int) -> Bench:
     return bench
 
 
-BENCHES = {"fresh": fresh, "nothing": nothing, "upgrade": upgrade, "start": start}
+def seed(cluster: Cluster, folder: Path, _orders: int) -> Bench:
+    """A migrated database gets a small shop."""
+    return _seed(cluster, folder, migrate=False)
+
+
+def seed_fresh(cluster: Cluster, folder: Path, _orders: int) -> Bench:
+    """An empty database becomes a small shop at 1.20.11."""
+    return _seed(cluster, folder, migrate=True)
+
+
+def _seed(cluster: Cluster, folder: Path, *, migrate: bool) -> Bench:
+    starter = seeds.starter()
+    document = starter or seeds.document(7)
+    products, whose = len(document["products"]), "Medusa's starter" if starter else "a made-up shop"
+    state = f"An empty database, brought to {TARGET}," if migrate else f"A database at {TARGET}"
+    bench = Bench(
+        "Migrations and seed" if migrate else "Seed",
+        f"{state} gets the {products} products of {whose}.",
+        rounds=7,
+    )
+    template = "template0" if migrate else cluster.create()
+    if not migrate:
+        contestants.bring(cluster.url(template), TARGET)
+    file, counts = seeds.written(document, folder), seeds.counts(document)
+
+    def place() -> AbstractContextManager[str]:
+        return _copy(cluster, template, counts)
+
+    bench.enter(lambda: seeds.ours(file, migrate=migrate), seeds.OURS, place)
+    bench.enter(lambda: seeds.medusa(folder / "shop", file, migrate=migrate), seeds.MEDUSA, place)
+    return bench
+
+
+def seed_many(cluster: Cluster, folder: Path, _orders: int) -> Bench:
+    """A migrated database gets many products."""
+    bench = Bench(
+        "Seed of many products",
+        f"A database at {TARGET} gets products with {seeds.VARIANTS} variants and 2 prices each; "
+        f"{COMPARED} products are what Medusa's own loads in less than a minute.",
+        rounds=3,
+    )
+    template = cluster.create()
+    contestants.bring(cluster.url(template), TARGET)
+
+    def enter(make: Callable[[Path], Contestant], name: str, products: int) -> None:
+        document = seeds.document(products)
+        file, counts = seeds.written(document, folder), seeds.counts(document)
+        bench.enter(lambda: make(file), name, lambda: _copy(cluster, template, counts))
+
+    for size, name in SIZED.items():
+        enter(partial(seeds.ours, name=name), name, size)
+    enter(partial(seeds.medusa, folder / "shop", name=SIZED_MEDUSA), SIZED_MEDUSA, COMPARED)
+    return bench
+
+
+FLEET = "fleet"
+"""The benchmark that has no contestants: the operator is held against bounds."""
+
+BENCHES = {
+    "fresh": fresh,
+    "nothing": nothing,
+    "upgrade": upgrade,
+    "start": start,
+    "seed": seed,
+    "seed-fresh": seed_fresh,
+    "seed-many": seed_many,
+}
 
 
 @contextmanager
@@ -214,7 +302,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmarks; return 1 where a contestant failed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="2 rounds, and a shop of 5,000 orders")
-    parser.add_argument("--only", action="append", choices=BENCHES, help="may be repeated")
+    parser.add_argument(
+        "--only", action="append", choices=[*BENCHES, FLEET], help="may be repeated"
+    )
     args = parser.parse_args(argv)
     orders = 5_000 if args.quick else 100_000
     found: dict[str, list[Series]] = {}
@@ -225,7 +315,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         database.started() as cluster,
     ):
         described = machine.described(cluster.version())
-        for name in args.only or BENCHES:
+        for name in args.only or [*BENCHES, FLEET]:
+            if name == FLEET:
+                text, met = fleet.section(quick=args.quick)
+                sections.append(text)
+                failed = failed or not met
+                continue
             try:
                 bench = BENCHES[name](cluster, Path(made), orders)
             except measure.FailedRunError as exc:

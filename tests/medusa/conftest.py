@@ -73,4 +73,4 @@ def made_by_medusa(server: TestServer) -> Iterator[Callable[..., str]]:
     yield make
 
     for name in made.values():
-        server.execute("drop database if exists {} with (force)", name)
+        server.drop(name)

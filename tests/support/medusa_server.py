@@ -1,4 +1,4 @@
-"""The real server and command line of Medusa 1.20.11, installed from a lock of its own."""
+"""The real server and command line of Medusa, each version installed from a lock of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FOLDER = medusa_packages.FOLDER / "server"
+FOLDER = medusa_packages.FOLDER / "servers"
+NEWEST = "1.20.11"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,14 @@ class Shop:
 
     folder: Path
 
-    def run(self, *arguments: str, url: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, url: str, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run Medusa's command line on the database at *url*."""
         return subprocess.run(
             self._command(*arguments),
             cwd=self.folder,
-            env=self._environment(url),
+            env=self._environment(url) | environment,
             capture_output=True,
             text=True,
             timeout=120,
@@ -79,11 +82,11 @@ class Shop:
         return kept | {"DATABASE_URL": url, "MEDUSA_DISABLE_TELEMETRY": "1"}
 
 
-def make_shop(folder: Path) -> Shop:
-    """Put a shop into the empty *folder*."""
-    installed = medusa_packages.installed(FOLDER)
+def make_shop(folder: Path, version: str = NEWEST) -> Shop:
+    """Put a shop of Medusa *version*, with its manual providers, into the empty *folder*."""
+    installed = medusa_packages.installed(FOLDER / version)
     (folder / "node_modules").symlink_to(installed / "node_modules")
-    shutil.copy(FOLDER / "package.json", folder)
+    shutil.copy(FOLDER / version / "package.json", folder)
     shutil.copy(FOLDER / "medusa-config.js", folder)
     return Shop(folder)
 

@@ -5,7 +5,7 @@ module.exports = {
     jwt_secret: "not a secret",
     cookie_secret: "not a secret",
   },
-  plugins: [],
+  plugins: ["medusa-fulfillment-manual", "medusa-payment-manual"],
   modules: {
     eventBus: { resolve: "@medusajs/event-bus-local" },
     cacheService: { resolve: "@medusajs/cache-inmemory" },
