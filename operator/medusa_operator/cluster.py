@@ -1,0 +1,247 @@
+"""The only module that asks something of the Kubernetes API, or changes something in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from medusa_operator.errors import (
+    ApiError,
+    ConflictError,
+    ExistsError,
+    MissingError,
+    RefusedError,
+    UnreachableError,
+)
+from medusa_operator.model import API_VERSION, KIND, MANAGED_BY, PLURAL
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from medusa_operator.model import Database
+
+Body = dict[str, Any]
+"""An object as the API has it."""
+
+MERGE = "application/merge-patch+json"
+CHUNK = 250
+"""Objects a page of a list: keeps the memory of a large cluster's list small."""
+
+
+class Kind(Enum):
+    """What we follow: the root of its API, its plural, and the labels that narrow it to ours."""
+
+    DATABASE = (f"/apis/{API_VERSION}", PLURAL, "")
+    JOB = ("/apis/batch/v1", "jobs", f"app.kubernetes.io/managed-by={MANAGED_BY}")
+    POD = ("/api/v1", "pods", f"app.kubernetes.io/managed-by={MANAGED_BY}")
+
+    @property
+    def root(self) -> str:
+        """The path of its API group and version."""
+        return self.value[0]
+
+    @property
+    def plural(self) -> str:
+        """Its name in paths and Roles."""
+        return self.value[1]
+
+    def selector(self, chosen: str) -> str:
+        """Return the label selector: *chosen* by whoever runs us for resources, ours for the rest."""
+        return chosen if self is Kind.DATABASE else self.value[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The API server, as the operator's ServiceAccount may use it."""
+
+    session: aiohttp.ClientSession
+    server: str
+    namespaces: tuple[str, ...] = ()
+    """Those we look at; none: all."""
+    selector: str = ""
+    """Labels that a resource must have to be ours."""
+
+    async def serves_databases(self) -> bool:
+        """Return whether the definition of our resource is installed."""
+        try:
+            found = await self._call("GET", Kind.DATABASE.root)
+        except MissingError:
+            return False
+        return any(kind["name"] == Kind.DATABASE.plural for kind in found["resources"])
+
+    async def everything(self, kind: Kind) -> AsyncIterator[Body]:
+        """Yield every object of *kind* that is ours to look at."""
+        for namespace in self.namespaces or ("",):
+            query = {"limit": str(CHUNK)}
+            if selector := kind.selector(self.selector):
+                query["labelSelector"] = selector
+            while True:
+                page = await self._call("GET", _path(kind, namespace), query=query)
+                for body in page["items"]:
+                    yield body
+                if not (more := page["metadata"].get("continue")):
+                    break
+                query["continue"] = more
+
+    async def database(self, namespace: str, name: str) -> Body:
+        """Return a resource as it is at this moment."""
+        return await self._call("GET", _path(Kind.DATABASE, namespace, name))
+
+    async def write_status(self, database: Database, status: Body) -> Body:
+        """Replace the status; ConflictError if the resource has changed since."""
+        return await self._call(
+            "PUT",
+            _path(Kind.DATABASE, database.namespace, database.name) + "/status",
+            {
+                "apiVersion": API_VERSION,
+                "kind": KIND,
+                "metadata": _as_seen(database),
+                "status": status,
+            },
+            query={"fieldManager": MANAGED_BY},
+        )
+
+    async def write_finalizers(self, database: Database, finalizers: tuple[str, ...]) -> Body:
+        """Replace the finalizers; ConflictError if the resource has changed since."""
+        return await self._call(
+            "PATCH",
+            _path(Kind.DATABASE, database.namespace, database.name),
+            {"metadata": _as_seen(database) | {"finalizers": list(finalizers)}},
+            query={"fieldManager": MANAGED_BY},
+        )
+
+    async def create_job(self, manifest: Body) -> Body:
+        """Create a Job; ExistsError where one of that name is there already."""
+        path = _path(Kind.JOB, manifest["metadata"]["namespace"])
+        return await self._call("POST", path, manifest, query={"fieldManager": MANAGED_BY})
+
+    async def job(self, namespace: str, name: str) -> Body:
+        """Return a Job as it is at this moment."""
+        return await self._call("GET", _path(Kind.JOB, namespace, name))
+
+    async def expire_job(self, namespace: str, name: str, uid: str, seconds: int) -> Body:
+        """Let a finished Job go away *seconds* after its end; only the one with this *uid*."""
+        return await self._call(
+            "PATCH",
+            _path(Kind.JOB, namespace, name),
+            {"metadata": {"uid": uid}, "spec": {"ttlSecondsAfterFinished": seconds}},
+            query={"fieldManager": MANAGED_BY},
+        )
+
+    async def delete_job(self, namespace: str, name: str, uid: str) -> Body | None:
+        """Delete a Job after its pods, only the one with this *uid*; return it while it is there."""
+        found = await self._call(
+            "DELETE",
+            _path(Kind.JOB, namespace, name),
+            {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}},
+        )
+        return found if found.get("kind") == "Job" else None
+
+    async def pods(self, namespace: str, label: str, value: str) -> list[Body]:
+        """Return the pods with a label, as they are at this moment."""
+        found = await self._call(
+            "GET", _path(Kind.POD, namespace), query={"labelSelector": f"{label}={value}"}
+        )
+        return list(found["items"])
+
+    async def config_map(self, namespace: str, name: str) -> Body | None:
+        """Return a ConfigMap, or None."""
+        try:
+            return await self._call("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+        except MissingError:
+            return None
+
+    async def warnings(self, namespace: str, kind: str, name: str) -> list[Body]:
+        """Return the Warning Events of a Job or a pod."""
+        said = f"involvedObject.kind={kind},involvedObject.name={name},type=Warning"
+        found = await self._call(
+            "GET", f"/api/v1/namespaces/{namespace}/events", query={"fieldSelector": said}
+        )
+        return list(found["items"])
+
+    async def post_event(self, event: Body) -> None:
+        """Create an Event of `events.k8s.io/v1`."""
+        namespace = event["metadata"]["namespace"]
+        await self._call("POST", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", event)
+
+    async def lease(self, namespace: str, name: str) -> Body | None:
+        """Return a Lease, or None."""
+        try:
+            return await self._call("GET", f"{_leases(namespace)}/{name}")
+        except MissingError:
+            return None
+
+    async def write_lease(self, lease: Body) -> Body:
+        """Create or replace a Lease; ConflictError or ExistsError if another was faster."""
+        meta = lease["metadata"]
+        path = _leases(meta["namespace"])
+        if "resourceVersion" in meta:
+            return await self._call("PUT", f"{path}/{meta['name']}", lease)
+        return await self._call("POST", path, lease)
+
+    async def _call(
+        self, method: str, path: str, body: Body | None = None, query: dict[str, str] | None = None
+    ) -> Body:
+        how = MERGE if method == "PATCH" else "application/json"
+        try:
+            async with self.session.request(
+                method,
+                self.server + path,
+                params=query,
+                data=None if body is None else json.dumps(body).encode(),
+                headers={"Content-Type": how},
+            ) as answer:
+                text = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            raise UnreachableError(
+                f"{self.server} did not answer: {str(exc) or type(exc).__name__}"
+            ) from exc
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = {"message": text.decode(errors="replace")[:200]}
+        if answer.status >= 400:
+            raise _error(answer, found)
+        return dict(found)
+
+
+def _path(kind: Kind, namespace: str, name: str = "") -> str:
+    within = f"/namespaces/{namespace}" if namespace else ""
+    return f"{kind.root}{within}/{kind.plural}" + (f"/{name}" if name else "")
+
+
+def _as_seen(database: Database) -> Body:
+    """Return metadata with which the API server refuses to change a newer, or another, resource."""
+    return {
+        "namespace": database.namespace,
+        "name": database.name,
+        "uid": database.uid,
+        "resourceVersion": database.resource_version,
+    }
+
+
+def _leases(namespace: str) -> str:
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+
+
+def _error(answer: aiohttp.ClientResponse, found: Any) -> ApiError:
+    said = found if isinstance(found, dict) else {}
+    reason, message = str(said.get("reason", "")), str(said.get("message", answer.reason))
+    waits = answer.headers.get("Retry-After", "")
+    kind: type[ApiError] = ApiError
+    if answer.status == 404:
+        kind = MissingError
+    elif answer.status == 409:
+        kind = ExistsError if reason == "AlreadyExists" else ConflictError
+    elif 400 <= answer.status < 500 and answer.status not in (401, 408, 429):
+        kind = RefusedError
+    return kind(
+        message,
+        status=answer.status,
+        reason=reason,
+        retry_after=float(waits) if waits.isdecimal() else 0.0,
+    )

@@ -1,0 +1,165 @@
+"""Pure: decision -> status, by the rules of kstatus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medusa_operator import notes, path, seeds, steps
+from medusa_operator.decision import Cancel, Ready, Running, Stalled, Start, Suspended, Waiting
+from medusa_operator.parse import InvalidError, spell_time
+from medusa_operator.reasons import Reason
+from medusa_operator.status import MESSAGE, Condition, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from medusa_migrations.catalog import Catalog
+    from medusa_operator.decision import Decision, Outlook
+    from medusa_operator.model import Database, Observed
+
+Told = tuple[str, Reason, str]
+"""Status, reason and message of a condition."""
+
+
+def status(
+    catalog: Catalog, database: Database, observed: Observed, decision: Decision, now: datetime
+) -> Status:
+    """Return the status to be written after the act of *decision* was done.
+
+    Equal to `database.status` where nothing changed; only then nothing is to be written.
+    """
+    now = now.replace(microsecond=0)
+    facts, spec, last = decision.facts, database.spec, database.status
+    if isinstance(spec, InvalidError):
+        target, told = last.target_version, last.upgrade_notes
+    else:
+        target, told = str(spec.version), notes.crossed(catalog, facts.previous, spec.version)
+    queued = decision.outlook.reason is Reason.QUEUED
+    return Status(
+        observed_generation=database.generation,
+        applied_version=facts.applied,
+        target_version=target,
+        previous_version=facts.previous,
+        proven=facts.proven,
+        configuration=facts.configuration,
+        retry_token=facts.retry_token,
+        conditions=tuple(_conditions(database, observed, decision, now)),
+        steps=steps.told(observed, decision),
+        upgrade_notes=told,
+        available_versions=path.available(catalog, path.here(facts.proven)),
+        history=facts.history,
+        attempts=facts.attempts,
+        next_retry=facts.next_retry,
+        failure=facts.failure,
+        seed=facts.seed,
+        job=_job(database, observed, decision),
+        image=facts.image,
+        image_id=facts.image_id,
+        waiting_since=(last.waiting_since or now) if queued else None,
+        warnings=facts.warnings,
+    )
+
+
+def _conditions(
+    database: Database, observed: Observed, decision: Decision, now: datetime
+) -> Iterator[Condition]:
+    told = {
+        "Ready": _ready(decision),
+        "Reconciling": _reconciling(decision),
+        "Stalled": _stalled(decision.outlook),
+        "Migrated": _migrated(database, decision),
+        "Seeded": _seeded(database, observed, decision),
+        "Suspended": _suspended(decision.outlook),
+    }
+    for kind, (value, reason, message) in told.items():
+        last = database.status.condition(kind)
+        since = last.since if last is not None and last.status == value else now
+        yield Condition(kind, value, reason, message[:MESSAGE], since, database.generation)
+
+
+def _ready(decision: Decision) -> Told:
+    match decision.outlook:
+        case Ready(reason, message):
+            return "True", reason, message
+        case Running(reason, message) | Waiting(reason, message) | Stalled(reason, message):
+            return "False", reason, message
+        case Suspended(_, message, ready):
+            if ready is not None:
+                return "True", ready.reason, ready.message
+            return _while_suspended(decision, message)
+
+
+def _while_suspended(decision: Decision, message: str) -> Told:
+    """Say why it is not ready: a failure that stands, else that nothing was begun."""
+    failure = decision.facts.failure
+    if failure is not None:
+        return "False", Reason(failure.reason), failure.message
+    return "False", Reason.NOT_APPLIED, f"what is declared is not applied; {message}"
+
+
+def _reconciling(decision: Decision) -> Told:
+    match decision.outlook:
+        case Waiting(reason, message, retry=True):
+            return "True", Reason.RETRY_SCHEDULED, _retry(decision)
+        case Running(reason, message) | Waiting(reason, message):
+            return "True", reason, message
+        case Ready(reason) | Stalled(reason) | Suspended(reason):
+            return "False", reason, ""
+
+
+def _retry(decision: Decision) -> str:
+    due = decision.facts.next_retry
+    at = f" at {spell_time(due)}" if due else ""
+    return f"attempt {decision.facts.attempts + 1} follows{at}"
+
+
+def _stalled(outlook: Outlook) -> Told:
+    match outlook:
+        case Stalled(reason, message):
+            return "True", reason, message
+        case Ready(reason) | Running(reason) | Waiting(reason) | Suspended(reason):
+            return "False", reason, ""
+
+
+def _migrated(database: Database, decision: Decision) -> Told:
+    facts, outlook = decision.facts, decision.outlook
+    ready = outlook.ready if isinstance(outlook, Suspended) else outlook
+    if isinstance(ready, Ready) and ready.reason is Reason.NEWER_ACCEPTED:
+        return "True", ready.reason, ready.message
+    spec = database.spec
+    if not isinstance(spec, InvalidError) and facts.configuration == spec.identity:
+        return "True", Reason.UP_TO_DATE, f"the database is at {facts.applied}"
+    at = (
+        f"the database is at {facts.applied}"
+        if facts.applied
+        else "no version is applied for certain"
+    )
+    return "False", outlook.reason, at
+
+
+def _seeded(database: Database, observed: Observed, decision: Decision) -> Told:
+    spec, facts = database.spec, decision.facts
+    if isinstance(spec, InvalidError) or spec.seed is None:
+        return "False", Reason.NOT_REQUESTED, "no seed is asked for"
+    if not seeds.due(spec, facts, observed.seed):
+        return "True", Reason.SEEDED, f"seeded from {spec.seed.source}"
+    return "False", decision.outlook.reason, f"to be seeded from {spec.seed.source}"
+
+
+def _suspended(outlook: Outlook) -> Told:
+    match outlook:
+        case Suspended(reason, message):
+            return "True", reason, message
+        case Ready() | Running() | Waiting() | Stalled():
+            return "False", Reason.NOT_SUSPENDED, ""
+
+
+def _job(database: Database, observed: Observed, decision: Decision) -> str:
+    """Return the Job that is to end with a verdict; one that we take away ourselves is none."""
+    if isinstance(decision.act, Start):
+        return decision.act.name
+    active = observed.active
+    if active is None or isinstance(decision.act, Cancel):
+        return ""
+    return database.status.job if active.deleting else active.name

@@ -1,0 +1,137 @@
+"""Pure: (catalog, database, observed, settings, now) -> one decision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medusa_operator import facts as knowledge
+from medusa_operator import jobs, rules, seeds
+from medusa_operator.decision import (
+    Cancel,
+    Decision,
+    Expire,
+    Hold,
+    Release,
+    Running,
+    Stalled,
+    Start,
+)
+from medusa_operator.parse import InvalidError
+from medusa_operator.path import Path, plan
+from medusa_operator.reasons import Reason
+from medusa_operator.rules import Case, Found
+from medusa_operator.spec import JobOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from medusa_migrations.catalog import Catalog
+    from medusa_operator.decision import Act
+    from medusa_operator.fold import Facts
+    from medusa_operator.model import Database, Observed, Settings
+    from medusa_operator.path import Step
+    from medusa_operator.spec import Spec
+
+WHATEVER_THE_SPEC: tuple[Callable[[Case], Found | None], ...] = (
+    rules.being_deleted,
+    rules.run_goes_on,
+)
+"""These come first, and hold for a spec that cannot be meant too."""
+
+RULES: tuple[Callable[[Case, Spec], Found | None], ...] = (
+    rules.suspended,
+    rules.names_unknown,
+    rules.newer_than_declared,
+    rules.failed_before,
+    rules.as_declared,
+    rules.pod_template_refused,
+    rules.gated,
+    rules.seed_document_missing,
+    rules.pod_left_over,
+    rules.database_busy,
+    rules.queued,
+)
+"""In order; the first that has something to say decides. Where none has, the next step starts."""
+
+
+def decide(
+    catalog: Catalog, database: Database, observed: Observed, settings: Settings, now: datetime
+) -> Decision:
+    """Return the one next step for *database*, given what was *observed*."""
+    now = now.replace(microsecond=0)
+    facts = knowledge.gather(catalog, database, observed, now)
+    path = _path(catalog, database, observed, facts)
+    case = Case(catalog, database, observed, settings, now, facts, path, observed.active)
+    found = _first(case)
+    return Decision(found.outlook, _tidy(case, found.act), found.wake, facts, path)
+
+
+def _first(case: Case) -> Found:
+    for rule in WHATEVER_THE_SPEC:
+        if (found := rule(case)) is not None:
+            return found
+    spec = case.database.spec
+    if isinstance(spec, InvalidError):
+        return Found(Stalled(Reason.INVALID_SPEC, str(spec)))
+    for spoken in RULES:
+        if (found := spoken(case, spec)) is not None:
+            return found
+    assert case.path.next is not None  # noqa: S101  else the rule `as_declared` would have spoken
+    return _start(case, case.path.next)
+
+
+def _start(case: Case, step: Step) -> Found:
+    about = "the seed" if step.seeds else f"the step to {step.version}"
+    outlook = Running(Reason.STARTING, f"a Job for {about} is made")
+    if not case.database.held:
+        return Found(outlook, Hold())
+    attempt = case.facts.attempts + 1
+    over = [job.name for job in case.observed.jobs]
+    name = jobs.name(case.database, step, attempt, case.settings, over)
+    manifest = jobs.manifest(
+        case.database, step, attempt, case.settings, name,
+        known=case.facts.proven is not None,
+        seed_source=_seed_source(case),
+    )  # fmt: skip
+    return Found(outlook, Start(step, name, attempt, manifest))
+
+
+def _path(catalog: Catalog, database: Database, observed: Observed, facts: Facts) -> Path:
+    spec = database.spec
+    if isinstance(spec, InvalidError) or spec.version not in catalog.versions:
+        return Path()
+    again = knowledge.asked_again(database, facts)
+    applied = facts.configuration == spec.identity and not again
+    return plan(
+        catalog, spec, facts.proven, applied=applied, seed_due=seeds.due(spec, facts, observed.seed)
+    )
+
+
+def _seed_source(case: Case) -> str:
+    spec = case.database.spec
+    if isinstance(spec, InvalidError) or spec.seed is None:
+        return ""
+    return seeds.source(spec.seed, case.facts, case.observed.seed)
+
+
+def _tidy(case: Case, act: Act | None) -> Act | None:
+    """Let Jobs go whose verdict is stored, before another is made; hold nothing at rest."""
+    if isinstance(act, Cancel | Release):
+        return act
+    for job in knowledge.recorded(case.database.status, case.observed):
+        if not job.expires and not job.deleting:
+            return Expire(job, _ttl(case.database.spec))
+    if act is None and case.database.held and case.active is None:
+        return Release()
+    if (
+        act is None
+        and case.active is not None
+        and not (case.database.held or case.database.deleting)
+    ):
+        return Hold()
+    return act
+
+
+def _ttl(spec: Spec | InvalidError) -> int:
+    return JobOptions().ttl if isinstance(spec, InvalidError) else spec.job.ttl

@@ -1,0 +1,116 @@
+"""Pure: what is decided in one pass - how it looks to the owner, and the one thing to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from medusa_operator.fold import Facts
+    from medusa_operator.path import Path, Step
+    from medusa_operator.reasons import Reason
+    from medusa_operator.workload import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The database is as declared."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A run is on its way."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """It goes on by itself, or at a person's word; nothing is wrong with the operator's part."""
+
+    reason: Reason
+    message: str
+    retry: bool = False
+    """Whether it waits for the next attempt after a failed one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """Only a person can help."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """Nothing new is started."""
+
+    reason: Reason
+    message: str
+    ready: Ready | None = None
+    """Where the database is as declared all the same."""
+
+
+Outlook = Ready | Running | Waiting | Stalled | Suspended
+"""What a pass finds, as the owner is told; each is one row of the kstatus rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Put our finalizer on the resource, with its resourceVersion as a condition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Take our finalizer off the resource, with its resourceVersion as a condition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Create the Job; one of that name that belongs to our uid already is as good.
+
+    Where the API refuses (403, 422, or 409 by somebody else's Job), decide again with
+    `Observed.create_error`.
+    """
+
+    step: Step
+    name: str
+    attempt: int
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Delete the Job with its uid as a precondition, in the foreground."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Let the Job go after *seconds*: its verdict stands in the status."""
+
+    job: Job
+    seconds: int
+
+
+Act = Hold | Release | Start | Cancel | Expire
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one pass decides: do `act` where there is one, then write the status if it changed."""
+
+    outlook: Outlook
+    act: Act | None
+    wake: datetime | None
+    """When to look again although no event came; None: at the next resync."""
+    facts: Facts
+    path: Path

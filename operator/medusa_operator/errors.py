@@ -1,0 +1,64 @@
+"""Every way a call of the Kubernetes API, or the start of the operator, can fail.
+
+OperatorError
+|- AccessError          no kubeconfig and no cluster around us, or one that cannot be used
+|- LostLeadershipError  another replica may act; we must not
+|- DeadWatchError       the watches ended
+`- ApiError             the API server refused
+   |- UnreachableError  it did not answer
+   |- MissingError      404: no such object
+   |- ExistsError       409: an object of that name is there already
+   |- ConflictError     409: the object is not as we last saw it
+   `- RefusedError      403, 422, ..: admission, quota or a right that is missing
+"""
+
+from __future__ import annotations
+
+
+class OperatorError(Exception):
+    """Something went wrong; its text is a sentence for the person who has to act."""
+
+
+class AccessError(OperatorError):
+    """The API server cannot be addressed."""
+
+
+class LostLeadershipError(OperatorError):
+    """The Lease could not be renewed in time, or is held by another replica."""
+
+
+class DeadWatchError(OperatorError):
+    """What tells us of changes has ended."""
+
+
+class ApiError(OperatorError):
+    """The API server refused; `status` and `reason` are those of its answer."""
+
+    def __init__(
+        self, message: str, *, status: int = 0, reason: str = "", retry_after: float = 0.0
+    ) -> None:
+        """Take the API server's message; *retry_after* is in seconds, 0 where it did not say."""
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class UnreachableError(ApiError):
+    """The API server did not answer."""
+
+
+class MissingError(ApiError):
+    """There is no such object."""
+
+
+class ExistsError(ApiError):
+    """An object of that name is there already."""
+
+
+class ConflictError(ApiError):
+    """The object has changed since we last saw it, or is another one of the same name."""
+
+
+class RefusedError(ApiError):
+    """The request itself was refused: admission, quota, validation or a missing right."""

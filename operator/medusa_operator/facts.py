@@ -1,0 +1,153 @@
+"""Pure: what is known of a database - its status, with the verdict of every Job that is over folded in.
+
+Status alone can be lost, Jobs alone are gone after a day; each is enough to go on from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from medusa_operator import backoff, results
+from medusa_operator.fold import Facts, fold
+from medusa_operator.parse import InvalidError
+from medusa_operator.path import SEED
+from medusa_operator.reasons import Reason
+from medusa_operator.status import HISTORY, Failure, Status, StepState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from medusa_migrations.catalog import Catalog
+    from medusa_operator.model import CreateError, Database, Observed
+    from medusa_operator.workload import Job
+
+_CREATE_ERRORS = {409: Reason.JOB_NAME_TAKEN, 422: Reason.JOB_INVALID}
+
+
+def gather(catalog: Catalog, database: Database, observed: Observed, now: datetime) -> Facts:
+    """Return what is known of *database*."""
+    facts = _remembered(database)
+    fresh = unrecorded(database.status, observed)
+    for job in fresh:
+        verdict = results.judge(catalog, job, observed.pods)
+        facts = fold(catalog, database, facts, job, verdict)
+    gone = _vanished(database, observed)
+    if gone:
+        facts = _lost(database, facts, gone, now)
+    if observed.create_error is not None:
+        facts = _refused(database, facts, observed.create_error, now)
+    if facts.failure is not None and not _tried(database, facts.failure):
+        facts = replace(facts, failure=None, attempts=0, next_retry=None)
+    return facts
+
+
+def unrecorded(status: Status, observed: Observed) -> list[Job]:
+    """Return the Jobs that are over and whose verdict is not in the status, oldest first."""
+    known = {run.job for run in status.history}
+    full = [run.completed for run in status.history if run.completed]
+    since = min(full) if len(status.history) >= HISTORY and full else None
+    found = [
+        job
+        for job in observed.ours
+        if job.over and job.name not in known and (since is None or _end(job) >= since)
+    ]
+    return sorted(found, key=lambda job: (_end(job), job.name))
+
+
+def recorded(status: Status, observed: Observed) -> list[Job]:
+    """Return the Jobs that are over and whose verdict is in the status as it is stored."""
+    waiting = {job.name for job in unrecorded(status, observed)}
+    return [job for job in observed.ours if job.over and job.name not in waiting]
+
+
+def asked_again(database: Database, facts: Facts) -> bool:
+    """Return whether the retry annotation asks for something that was not done yet."""
+    return bool(database.retry) and database.retry != facts.retry_token
+
+
+def _tried(database: Database, failure: Failure) -> bool:
+    """Return whether what failed is the resource as it is, retry annotation included."""
+    return failure.generation == database.generation and failure.token == database.retry
+
+
+def _end(job: Job) -> datetime:
+    return job.finished or job.created
+
+
+def _remembered(database: Database) -> Facts:
+    """Return what the status knows; what it knows of another database is left out."""
+    status = database.status
+    if isinstance(database.spec, InvalidError):
+        reference, identity = (status.proven.reference if status.proven else ""), ""
+    else:
+        reference, identity = database.spec.database.reference, database.spec.identity
+    here = status.proven is not None and status.proven.reference == reference
+    begins = bool(status.configuration) and bool(identity) and status.configuration != identity
+    done = tuple(step for step in status.steps if step.state is StepState.DONE)
+    return Facts(
+        proven=status.proven if here else None,
+        applied=status.applied_version if here else "",
+        previous=(status.applied_version if begins else status.previous_version) if here else "",
+        configuration=status.configuration,
+        retry_token=status.retry_token,
+        failure=status.failure,
+        attempts=status.attempts,
+        next_retry=status.next_retry,
+        seed=status.seed,
+        done=done if here and not begins else (),
+        history=status.history,
+        image=status.image,
+        image_id=status.image_id,
+        warnings=status.warnings if here else (),
+    )
+
+
+def _lost(database: Database, facts: Facts, name: str, now: datetime) -> Facts:
+    """Count a Job that vanished before its result was read as a failed attempt."""
+    status = database.status
+    step = next((step for step in status.steps if step.job == name), None)
+    attempts = status.attempts + 1
+    seeds = step is not None and step.type == SEED
+    return replace(
+        facts,
+        configuration=facts.configuration if seeds else "",
+        failure=Failure(
+            reason=Reason.JOB_LOST,
+            message=f"Job {name} vanished before its result was read",
+            step=step.name if step else "",
+            retry=True,
+            generation=status.observed_generation,
+            token=database.retry,
+        ),
+        attempts=attempts,
+        next_retry=now + backoff.delay(attempts, name),
+    )
+
+
+def _refused(database: Database, facts: Facts, error: CreateError, now: datetime) -> Facts:
+    """Count a Job that the API does not let be made as a failed attempt."""
+    reason = _CREATE_ERRORS.get(error.code, Reason.JOB_FORBIDDEN)
+    retry = reason is Reason.JOB_FORBIDDEN
+    attempts = facts.attempts + 1
+    return replace(
+        facts,
+        failure=Failure(
+            reason=reason,
+            message=error.message[: results.SENTENCE],
+            step="",
+            retry=retry,
+            generation=database.generation,
+            token=database.retry,
+        ),
+        attempts=attempts,
+        next_retry=now + backoff.delay(attempts, database.uid) if retry else None,
+        retry_token=database.retry or facts.retry_token,
+    )
+
+
+def _vanished(database: Database, observed: Observed) -> str:
+    """Return the name of the Job that the status says to run and that is nowhere."""
+    status = database.status
+    there = {job.name for job in observed.ours} | {run.job for run in status.history}
+    return status.job if status.job and status.job not in there else ""

@@ -1,0 +1,114 @@
+"""What kopf calls: unwraps what a watch tells and hands it on, nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import kopf
+
+from medusa_operator.cluster import Kind
+from medusa_operator.errors import DeadWatchError
+from medusa_operator.session import open_session
+from medusa_operator.view import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from medusa_operator.access import Access
+    from medusa_operator.health import Health
+    from medusa_operator.hear import Hearing
+    from medusa_operator.options import Options
+    from medusa_operator.session import Call
+
+CHUNK = 250
+"""Objects a page of a list."""
+BACKOFFS = (1, 2, 4, 8, 15)
+"""Seconds between attempts to reach an API server that does not answer; then kopf gives up, and so do we."""
+
+
+def registry(
+    hearing: Hearing, health: Health, access: Access, called: Callable[[Call], None]
+) -> kopf.OperatorRegistry:
+    """Return the handlers: one for each kind of object that is watched, and the log-in."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(
+            server=access.server,
+            default_namespace=access.namespace,
+            aiohttp_session=open_session(access, called),
+        )
+
+    for kind in Kind:
+        kopf.on.event(*_names(kind), id=kind.plural, registry=handlers)(
+            _hears(kind, hearing, health)
+        )
+    return handlers
+
+
+def _hears(kind: Kind, hearing: Hearing, health: Health) -> Callable[..., Any]:
+    async def heard(event: Any, **_: Any) -> None:
+        health.deaf.pop(kind.plural, None)
+        body = event["object"]
+        if event["type"] == "DELETED":
+            key, uid = name_of(body)
+            hearing.lose(kind, key, uid)
+        else:
+            hearing.take(kind, body)
+
+    return heard
+
+
+def settings(options: Options) -> kopf.OperatorSettings:
+    """Return how kopf is to work: patient watches, bounded requests, nothing written by itself."""
+    found = kopf.OperatorSettings()
+    found.peering.standalone = True
+    found.posting.enabled = False
+    found.scanning.disabled = True
+    found.persistence.finalizer = "medusadb.dev/kopf"
+    found.watching.server_timeout = 290
+    found.watching.client_timeout = 310
+    found.watching.connect_timeout = 10
+    found.watching.reconnect_backoff = 1.0
+    found.watching.chunk_size = CHUNK
+    found.networking.request_timeout = 30
+    found.networking.connect_timeout = 10
+    found.networking.error_backoffs = BACKOFFS
+    found.networking.enforce_retry_after = True
+    found.queueing.error_delays = (1, 2, 5, 10, 30, 60)
+    found.queueing.idle_timeout = 0.5  # a worker keeps the last body until it ends
+    found.queueing.exit_timeout = 5
+    found.process.ultimate_exiting_timeout = 20
+    for kind in Kind:
+        if selector := kind.selector(options.selector):
+            found.watching.label_selectors[_names(kind)] = selector
+    return found
+
+
+async def watch(
+    handlers: kopf.OperatorRegistry, options: Options, began: Callable[[], None]
+) -> None:
+    """Watch for ever, calling *began* at the start; raise DeadWatchError when a watch has died."""
+
+    @kopf.on.startup(registry=handlers)
+    async def started(**_: Any) -> None:
+        asyncio.get_running_loop().call_soon(began)  # once kopf has set its own signal handlers
+
+    try:
+        await kopf.operator(
+            registry=handlers,
+            settings=settings(options),
+            clusterwide=not options.namespaces,
+            namespaces=options.namespaces,
+        )
+    except Exception as exc:
+        raise DeadWatchError(f"a watch has died: {str(exc) or type(exc).__name__}") from exc
+    raise DeadWatchError("the watches have ended")
+
+
+def _names(kind: Kind) -> tuple[str, str, str]:
+    """Return group, version and plural; the group of core kinds is empty."""
+    words = kind.root.split("/")
+    return ("", words[2], kind.plural) if words[1] == "api" else (words[2], words[3], kind.plural)

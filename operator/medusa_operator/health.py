@@ -1,0 +1,107 @@
+"""What tells whether the process works: `/healthz`, `/readyz` and `/metrics` over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from prometheus_client import CollectorRegistry
+
+Address = tuple[str, int]
+LAG_SECONDS = 1.0
+"""Between two looks at how late the event loop is."""
+
+
+class State(StrEnum):
+    """How far a replica is."""
+
+    STARTING = "starting"
+    STANDING_BY = "standing by"
+    LEADING = "leading"
+
+
+@dataclass(slots=True)
+class Health:
+    """What is known of our own working."""
+
+    resync: float
+    """Seconds between two lists of everything."""
+    state: State = State.STARTING
+    deaf: dict[str, str] = field(default_factory=dict)
+    """Watches that failed to tell of a change, and which one."""
+    listed: float = field(default_factory=time.monotonic)
+    """When everything was listed last."""
+    lag: float = 0.0
+    """Seconds by which the event loop was late at the last look."""
+
+    def ill(self) -> list[str]:
+        """Return what is wrong, in sentences; a process that is ill should be started again."""
+        said = [
+            f"the watch of {kind} is dead: it never told of {what}"
+            for kind, what in self.deaf.items()
+        ]
+        silent = time.monotonic() - self.listed
+        if self.state is State.LEADING and silent > 3 * self.resync + 30:
+            said.append(f"nothing could be listed for {silent:.0f} s")
+        return said
+
+    async def watch_lag(self) -> None:
+        """Measure for ever how late the event loop is."""
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(LAG_SECONDS)
+            self.lag = max(0.0, time.monotonic() - before - LAG_SECONDS)
+
+
+@asynccontextmanager
+async def served(
+    health: Health, registry: CollectorRegistry, probes: Address | None, metrics: Address | None
+) -> AsyncIterator[None]:
+    """Answer on both addresses, which may be one; None: not at all."""
+
+    async def healthz(_request: web.Request) -> web.Response:
+        return _answer(health.ill(), "ok")
+
+    async def readyz(_request: web.Request) -> web.Response:
+        waits = ["starting"] if health.state is State.STARTING else []
+        return _answer(waits + health.ill(), health.state)
+
+    async def scrape(_request: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    routes: dict[Address, list[web.RouteDef]] = {}
+    if probes is not None:
+        routes[probes] = [web.get("/healthz", healthz), web.get("/readyz", readyz)]
+    if metrics is not None:
+        routes.setdefault(metrics, []).append(web.get("/metrics", scrape))
+    runners = [await _listening(address, defs) for address, defs in routes.items()]
+    try:
+        yield
+    finally:
+        for runner in runners:
+            await runner.cleanup()
+
+
+async def _listening(address: Address, routes: Sequence[web.RouteDef]) -> web.AppRunner:
+    app = web.Application()
+    app.add_routes(routes)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, *address).start()
+    return runner
+
+
+def _answer(wrong: list[str], right: str) -> web.Response:
+    return web.Response(status=500 if wrong else 200, text="\n".join(wrong or [right]) + "\n")

@@ -1,0 +1,296 @@
+"""Pure: database, step -> Job manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations import values
+from medusa_operator import template, workload
+from medusa_operator.parse import InvalidError
+from medusa_operator.spec import Approval, KeyRef, SeedPolicy, Source, Spec, Transaction, digest
+from medusa_operator.workload import API_VERSION, CONTAINER, KIND, MANAGED_BY, UID_LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from medusa_operator.model import Database, Settings
+    from medusa_operator.path import Step
+
+NO_RETRY = (1, 2, 3, 5, 7, 8, 9)
+"""Exit codes after which only a person can help."""
+SLACK = 600.0
+"""Seconds that scheduling and pulling the image may take, beyond the run's own timeouts."""
+SEED_FOLDER = "/etc/medusa/seed"
+CA_FOLDER = "/etc/medusa/ca"
+
+
+def name(
+    database: Database, step: Step, attempt: int, settings: Settings, taken: Iterable[str]
+) -> str:
+    """Return the name of the Job of an attempt: the same for the same, and none that is *taken*.
+
+    *taken* are the names of the resource's Jobs that are over: going back to an earlier
+    configuration must not find its old Job and believe it.
+    """
+    spec = _spec(database)
+    kind = "seed" if step.seeds else "migrate"
+    cut = re.sub(r"[^a-z0-9-]", "-", database.name)[:44].strip("-") or "medusa"
+    used = set(taken)
+    for serial in range(len(used) + 1):
+        parts = (
+            database.uid, step.name, image(spec, settings), spec.identity, str(attempt), database.retry,
+            str(serial),
+        )  # fmt: skip
+        found = f"{cut}-{kind}-{digest(*parts, length=10)}"
+        if found not in used:
+            break
+    return found
+
+
+def manifest(
+    database: Database,
+    step: Step,
+    attempt: int,
+    settings: Settings,
+    name: str,
+    *,
+    known: bool,
+    seed_source: str = "",
+) -> dict[str, Any]:
+    """Return the Job of one attempt at *step*.
+
+    *known* says that the database was seen before, so that no baseline is to be taken. Raises
+    TemplateError where `spec.job.template` sets what is not the owner's to set.
+    """
+    spec = _spec(database)
+    run_id = f"{database.uid}/{step.name}/{name}"
+    pod = _pod_template(database, spec, step, settings, known=known)
+    fingerprint = _fingerprint(pod)
+    pod["spec"]["containers"][0]["args"] += ["--run-id", run_id]
+    notes = {
+        workload.STEP: step.name,
+        workload.RUN_ID: run_id,
+        workload.ATTEMPT: str(attempt),
+        workload.VERSION: str(step.version),
+        workload.TARGET: str(step.target),
+        workload.CONFIGURATION: spec.identity,
+        workload.REFERENCE: spec.database.reference,
+        workload.GENERATION: str(database.generation),
+        workload.RETRY: database.retry,
+        workload.SEED_SOURCE: seed_source,
+        workload.TEMPLATE: fingerprint,
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": database.namespace,
+            "labels": _labels(database, step),
+            "annotations": {key: value for key, value in notes.items() if value},
+            "ownerReferences": [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": KIND,
+                    "name": database.name,
+                    "uid": database.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "parallelism": 1,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {
+                "rules": [
+                    {
+                        "action": "Ignore",
+                        "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+                    },
+                    {
+                        "action": "FailJob",
+                        "onExitCodes": {
+                            "containerName": CONTAINER,
+                            "operator": "In",
+                            "values": list(NO_RETRY),
+                        },
+                    },
+                ]
+            },
+            **_deadline(spec),
+            "template": pod,
+        },
+    }
+
+
+def image(spec: Spec, settings: Settings) -> str:
+    """Return the image that the Jobs of a resource run."""
+    return spec.job.image or settings.image
+
+
+def shape(database: Database, step: Step, settings: Settings, *, known: bool) -> str:
+    """Return the hash of everything in a Job's pod that comes from the spec."""
+    return _fingerprint(_pod_template(database, _spec(database), step, settings, known=known))
+
+
+def _fingerprint(pod: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(pod, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _spec(database: Database) -> Spec:
+    if isinstance(database.spec, InvalidError):
+        raise database.spec
+    return database.spec
+
+
+def _labels(database: Database, step: Step) -> dict[str, str]:
+    return {
+        "app.kubernetes.io/name": "medusa-db",
+        "app.kubernetes.io/component": "seed" if step.seeds else "migrate",
+        "app.kubernetes.io/instance": database.name[:63].strip("-_."),
+        "app.kubernetes.io/managed-by": MANAGED_BY,
+        UID_LABEL: database.uid,
+    }
+
+
+def _deadline(spec: Spec) -> dict[str, int]:
+    if spec.job.deadline is not None:
+        return {"activeDeadlineSeconds": spec.job.deadline}
+    run = values.duration(spec.timeouts.run)
+    if run == 0:
+        return {}
+    waits = values.duration(spec.timeouts.connect) + values.duration(spec.timeouts.lock)
+    return {"activeDeadlineSeconds": int(run + waits + SLACK)}
+
+
+def _pod_template(
+    database: Database, spec: Spec, step: Step, settings: Settings, *, known: bool
+) -> dict[str, Any]:
+    arguments = _seed_arguments(spec) if step.seeds else _migrate_arguments(spec, step, known=known)
+    volumes, mounts = _volumes(spec, step)
+    container: dict[str, Any] = {
+        "name": CONTAINER,
+        "image": image(spec, settings),
+        "command": ["medusa-db"],
+        "args": [*arguments, *_common_arguments(spec)],
+        "env": list(_environment(spec)),
+        "resources": dict(spec.job.resources),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+        "volumeMounts": mounts,
+    }
+    if spec.job.image_pull_policy:
+        container["imagePullPolicy"] = spec.job.image_pull_policy
+    pod = {
+        "metadata": {"labels": _labels(database, step)},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "containers": [container],
+            "restartPolicy": "Never",
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 65532,
+                "runAsGroup": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "serviceAccountName": spec.job.service_account,
+            "terminationGracePeriodSeconds": 30,
+            "volumes": volumes,
+        },
+    }
+    return template.merge(pod, spec.job.template)
+
+
+def _migrate_arguments(spec: Spec, step: Step, *, known: bool) -> list[str]:
+    upgrade = spec.upgrade
+    asks = upgrade.approval is not Approval.AUTOMATIC
+    found = ["migrate", "--to", str(step.version)]
+    found += ["--approval", "on-breaking" if asks else "automatic"]
+    if asks:
+        found += [word for v in upgrade.acknowledged for word in ("--acknowledge", str(v))]
+    for flag, on in sorted(spec.flags.items()):
+        found += ["--flag", f"{flag}={str(on).lower()}"]
+    if spec.baseline is not None and not known:
+        found += ["--baseline", str(spec.baseline)]
+    if upgrade.transaction is Transaction.EACH:
+        found += ["--transaction", "each"]
+    if spec.data_steps.skip:
+        found.append("--no-data-steps")
+    if step.final:
+        found += [word for extra in spec.data_steps.extra for word in ("--data-step", extra)]
+    return found
+
+
+def _seed_arguments(spec: Spec) -> list[str]:
+    assert spec.seed is not None  # noqa: S101  a seed step is planned only where there is one
+    when = "--once" if spec.seed.policy is SeedPolicy.ONCE else "--on-change"
+    return ["seed", "-f", f"{SEED_FOLDER}/{spec.seed.source.key}", when, "--no-migrate"]
+
+
+def _common_arguments(spec: Spec) -> list[str]:
+    schema = ["--schema", spec.database.schema] if spec.database.schema else []
+    times = spec.timeouts
+    return [
+        *schema, "--connect-wait", times.connect, "--lock-wait", times.lock,
+        "--lock-timeout", times.lock_timeout, "--statement-timeout", times.statement,
+        "--run-timeout", times.run, "--report-file", "/dev/termination-log", "--output", "json",
+    ]  # fmt: skip
+
+
+def _environment(spec: Spec) -> Iterator[dict[str, Any]]:
+    where = spec.database
+    if where.url is not None:
+        yield _variable("DATABASE_URL", where.url)
+    else:
+        yield _variable("DATABASE_URL", "postgresql://")  # libpq reads the rest from PG..
+        yield _variable("PGHOST", where.host)
+        if where.port is not None:
+            yield _variable("PGPORT", where.port)
+        yield _variable("PGDATABASE", where.name)
+        yield _variable("PGUSER", where.user)
+        if where.password is not None:
+            yield _variable("PGPASSWORD", where.password)
+    if where.ssl_mode:
+        yield _variable("PGSSLMODE", where.ssl_mode)
+    if where.ca is not None:
+        yield _variable("PGSSLROOTCERT", f"{CA_FOLDER}/{where.ca.key}")
+    for variable, path in (("POD_NAME", "metadata.name"), ("POD_NAMESPACE", "metadata.namespace")):
+        yield {"name": variable, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+def _variable(name: str, value: str | int | KeyRef) -> dict[str, Any]:
+    if isinstance(value, KeyRef):
+        reference = {"name": value.name, "key": value.key}
+        return {"name": name, "valueFrom": {"secretKeyRef": reference}}
+    return {"name": name, "value": str(value)}
+
+
+def _volumes(spec: Spec, step: Step) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    volumes: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}]
+    mounts: list[dict[str, Any]] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108  in the pod
+    mounted = [("ca", CA_FOLDER, spec.database.ca)]
+    if step.seeds and spec.seed is not None:
+        mounted.append(("seed", SEED_FOLDER, spec.seed.source))
+    for volume, folder, source in mounted:
+        if source is not None:
+            volumes.append({"name": volume, **_files(source)})
+            mounts.append({"name": volume, "mountPath": folder, "readOnly": True})
+    return volumes, mounts
+
+
+def _files(source: KeyRef) -> dict[str, Any]:
+    items = [{"key": source.key, "path": source.key}]
+    if source.source is Source.SECRET:
+        return {"secret": {"secretName": source.name, "items": items}}
+    return {"configMap": {"name": source.name, "items": items}}

@@ -1,0 +1,180 @@
+"""Pure: one resource, and all that one look at the cluster finds for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from medusa_operator import spec as specs
+from medusa_operator import stored
+from medusa_operator.parse import Field, InvalidError
+from medusa_operator.status import Status
+from medusa_operator.workload import API_VERSION, GROUP, KIND, MANAGED_BY, UID_LABEL, Job, Pod
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from medusa_operator.spec import Spec
+
+__all__ = [
+    "API_VERSION", "FINALIZER", "GROUP", "KIND", "MANAGED_BY", "PLURAL", "RETRY_ANNOTATION", "UID_LABEL",
+    "CreateError", "Database", "Event", "InvalidError", "Job", "Observed", "Pod", "Queue", "Rival",
+    "SeedSource", "Settings",
+]  # fmt: skip
+
+PLURAL = "medusadatabases"
+FINALIZER = f"{GROUP}/running-job"
+"""On a resource only while a Job of it is not over."""
+RETRY_ANNOTATION = f"{GROUP}/retry"
+"""Any new value asks for another attempt, or another look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator's own command line says that a decision depends on."""
+
+    image: str
+    """The runner's image where the resource names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A `MedusaDatabase` resource."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    created: datetime
+    spec: Spec | InvalidError
+    """An InvalidError is what cannot be meant; admission refuses most of it beforehand."""
+    status: Status = field(default_factory=Status)
+    deleting: bool = False
+    finalizers: tuple[str, ...] = ()
+    retry: str = ""
+    """The retry annotation."""
+    resource_version: str = ""
+
+    @property
+    def held(self) -> bool:
+        """Whether our finalizer is on it."""
+        return FINALIZER in self.finalizers
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Database:
+        """Return the resource that *body* shows.
+
+        A spec that cannot be meant is kept as the InvalidError that says why, so that deletion and
+        finalizer can be seen to all the same. Raises InvalidError where the metadata is no metadata.
+        """
+        whole = Field(body, "")
+        meta = whole["metadata"]
+        created = meta["creationTimestamp"].time()
+        if created is None:
+            raise InvalidError("metadata.creationTimestamp is missing")
+        return cls(
+            name=meta["name"].required(),
+            namespace=meta["namespace"].required(),
+            uid=meta["uid"].required(),
+            generation=meta["generation"].number(1),
+            created=created,
+            spec=_spec(body.get("spec")),
+            status=stored.status(body.get("status")),
+            deleting=bool(meta["deletionTimestamp"]),
+            finalizers=meta["finalizers"].texts(),
+            retry=meta["annotations"][RETRY_ANNOTATION].text()[:128],
+            resource_version=meta["resourceVersion"].text(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Another resource of the namespace that names the same database."""
+
+    name: str
+    job: str = ""
+    """Its Job that is not over; empty where none runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The turn of a resource among all that want to run."""
+
+    limit: int
+    """How many runs may go on at once."""
+    running: int
+    """Jobs of other resources that are not over."""
+    ahead: int
+    """Other resources whose `status.waitingSince` is earlier than ours (equal: by uid)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedSource:
+    """The ConfigMap that holds the seed document."""
+
+    checksum: str = ""
+    """Of the key's value; empty where it is missing."""
+    missing: str = ""
+    """A sentence, where the ConfigMap or its key is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateError:
+    """The API's refusal to create the Job of the last decision."""
+
+    code: int
+    """The HTTP status, 403 or 422; 409 only where the Job of that name belongs to somebody else."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a Warning event says of a Job that gets no pod, or of a pod that does not start."""
+
+    reason: str
+    """`FailedCreate`, `FailedMount`, ..."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """All that one look at the cluster finds for one resource.
+
+    The resource must be at least as new as our own last write to it, Jobs and pods at least as new as
+    the resource: a Job that `status.job` names and that is not among them counts as gone. Between
+    this look and the creation of a Job no other resource may get one (one lock a process), as rivals
+    and queue would else be stale.
+    """
+
+    jobs: tuple[Job, ...] = ()
+    """Every Job labelled with the uid of the resource."""
+    pods: tuple[Pod, ...] = ()
+    """Every pod labelled with it, whether its Job is still there or not."""
+    rivals: tuple[Rival, ...] = ()
+    queue: Queue | None = None
+    """None: no limit."""
+    seed: SeedSource | None = None
+    """None: no ConfigMap is named, or it was not looked at."""
+    event: Event | None = None
+    """Of the Job that is not over, or its pod; needed only once it has waited for some seconds."""
+    create_error: CreateError | None = None
+    """Only when deciding again after the API refused the Job."""
+
+    @property
+    def ours(self) -> tuple[Job, ...]:
+        """The Jobs whose owner reference says so too; a label alone can be copied."""
+        return tuple(job for job in self.jobs if job.owned)
+
+    @property
+    def active(self) -> Job | None:
+        """The Job that is not over; the oldest, should there ever be two."""
+        alive = (job for job in self.ours if not job.over)
+        return min(alive, key=lambda job: (job.created, job.name), default=None)
+
+
+def _spec(body: object) -> Spec | InvalidError:
+    try:
+        return specs.from_body(body)
+    except InvalidError as exc:
+        return exc

@@ -1,0 +1,184 @@
+"""The operator's command line: flags, each with an environment twin, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations import values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+PREFIX = "MEDUSA_DB_"
+IMAGE = "medusa-database-operator"
+"""The runner's image where none is named: the one that this process runs from."""
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How this process was asked to run."""
+
+    image: str
+    namespaces: tuple[str, ...]
+    """None: all."""
+    selector: str
+    max_concurrent_runs: int
+    """0: as many as there are resources."""
+    resync: float
+    """Seconds between two lists of everything."""
+    lease: str
+    lease_namespace: str
+    """Empty: our own."""
+    health_address: tuple[str, int] | None
+    metrics_address: tuple[str, int] | None
+    log_format: str
+    log_level: str
+
+
+def parse(arguments: Sequence[str] | None, environ: Mapping[str, str]) -> Options:
+    """Return the options that *arguments* and *environ* spell; exit with 2 where they do not."""
+    parser = argparse.ArgumentParser(
+        prog="python -m medusa_operator",
+        description="Follow MedusaDatabase resources: bring each one's database to its version.",
+        epilog="Every flag has a twin in the environment; a flag wins over its twin. The API server "
+        "is the one that KUBECONFIG names, else that of the cluster around the pod.",
+        allow_abbrev=False,
+    )
+    flags = _Flags(parser, environ)
+    flags.add("--image", str, "", f"the runner's image (default: {IMAGE})", "IMAGE")
+    flags.add(
+        "--namespace", namespaces, (),
+        "look at this namespace only; may be repeated, or name several with commas (default: all)",
+        "NAME", action="extend",
+    )  # fmt: skip
+    flags.add("--selector", str, "", "look at resources with these labels only", "LABELS")
+    flags.add(
+        "--max-concurrent-runs", count, 0, "Jobs at a time in all; 0: no limit (default: %(default)s)", "N"
+    )  # fmt: skip
+    flags.add(
+        "--resync", duration, 300.0, "time between two lists of everything (default: 5m)", "TIME"
+    )
+    flags.add("--lease", name, IMAGE, "the Lease that one of several replicas holds", "NAME")
+    flags.add("--lease-namespace", name, None, "where that Lease is (default: our own)", "NAME")
+    flags.add(
+        "--health-address", address, address(":8081"),
+        "where /healthz and /readyz answer; off: nowhere (default: :8081)", "HOST:PORT",
+    )  # fmt: skip
+    flags.add(
+        "--metrics-address", address, address(":8080"),
+        "where /metrics answers; off: nowhere (default: :8080)", "HOST:PORT",
+    )  # fmt: skip
+    flags.add(
+        "--log-format", choice("json", "text"), "json", "json or text (default: json)", "FORM"
+    )
+    flags.add(
+        "--log-level", choice("debug", "info", "warning", "error"), "info",
+        "debug, info, warning or error (default: info)", "LEVEL",
+    )  # fmt: skip
+    found = vars(parser.parse_args(arguments))
+    found["image"] = found["image"] or IMAGE
+    found["namespaces"] = tuple(dict.fromkeys(found.pop("namespace")))
+    found["lease_namespace"] = found["lease_namespace"] or ""
+    return Options(**found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Flags:
+    parser: argparse.ArgumentParser
+    environ: Mapping[str, str]
+
+    def add(
+        self,
+        flag: str,
+        kind: Callable[[str], Any],
+        usual: Any,
+        about: str,
+        metavar: str,
+        **rest: Any,
+    ) -> None:
+        """Add a flag whose default is its twin's value, where that is set."""
+        twin = PREFIX + flag.removeprefix("--").replace("-", "_").upper()
+        if spelt := self.environ.get(twin, "").strip():
+            try:
+                usual = kind(spelt)
+            except argparse.ArgumentTypeError as exc:
+                self.parser.error(f"{twin}: {exc}")
+        if rest.get("action") == "extend":
+            rest["action"] = _Replace
+        self.parser.add_argument(
+            flag, type=kind, default=usual, help=f"{about} [{twin}]", metavar=metavar, **rest
+        )
+
+
+class _Replace(argparse.Action):
+    """Collects a flag that may be repeated; the first one replaces what the twin said."""
+
+    def __call__(
+        self,
+        _parser: argparse.ArgumentParser,
+        found: argparse.Namespace,
+        value: Any,
+        _flag: str | None = None,
+    ) -> None:
+        default = getattr(found, self.dest) is self.default
+        setattr(found, self.dest, value if default else (*getattr(found, self.dest), *value))
+
+
+def namespaces(text: str) -> tuple[str, ...]:
+    """Return the names that *text* lists."""
+    return tuple(name(word.strip()) for word in text.split(","))
+
+
+def name(text: str) -> str:
+    """Return *text* where it can name a namespace or a Lease."""
+    if not _LABEL.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a name: lower case letters, digits and dashes, 63 at most"
+        )
+    return text
+
+
+def count(text: str) -> int:
+    """Return a whole number from 0."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def duration(text: str) -> float:
+    """Return seconds, at least a tenth of one."""
+    try:
+        found = values.duration(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+    if found < 0.1:
+        raise argparse.ArgumentTypeError(f"{text!r} is shorter than 100ms")
+    return found
+
+
+def address(text: str) -> tuple[str, int] | None:
+    """Return host and port; no host: every address of the machine."""
+    if text == "off":
+        return None
+    host, colon, port = text.rpartition(":")
+    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not HOST:PORT, such as :8080 or 127.0.0.1:8080"
+        )
+    return host.strip("[]"), int(port)
+
+
+def choice(*words: str) -> Callable[[str], str]:
+    """Return what accepts one of *words*."""
+
+    def chosen(text: str) -> str:
+        if text not in words:
+            raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(words)}")
+        return text
+
+    return chosen

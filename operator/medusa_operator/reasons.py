@@ -1,0 +1,301 @@
+"""The reasons of conditions and events: one CamelCase word each, with its definition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a condition has its status; stable, for machines."""
+
+    UP_TO_DATE = "UpToDate"
+    NEWER_ACCEPTED = "NewerAccepted"
+    SEEDED = "Seeded"
+    NOT_REQUESTED = "NotRequested"
+    SUSPENDED = "Suspended"
+    NOT_SUSPENDED = "NotSuspended"
+    NOT_APPLIED = "NotApplied"
+
+    STARTING = "Starting"
+    MIGRATING = "Migrating"
+    SEEDING = "Seeding"
+
+    QUEUED = "Queued"
+    DATABASE_BUSY = "DatabaseBusy"
+    AWAITING_ACKNOWLEDGEMENT = "AwaitingAcknowledgement"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    REFERENCE_MISSING = "ReferenceMissing"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    UNSCHEDULABLE = "Unschedulable"
+    POD_FORBIDDEN = "PodForbidden"
+    POD_NOT_STARTING = "PodNotStarting"
+    POD_TERMINATING = "PodTerminating"
+    CANCELLING = "Cancelling"
+    DELETING = "Deleting"
+
+    RETRY_SCHEDULED = "RetryScheduled"
+    UNREACHABLE = "Unreachable"
+    LOCK_HELD = "LockHeld"
+    INTERRUPTED = "Interrupted"
+    POD_LOST = "PodLost"
+    JOB_LOST = "JobLost"
+    KILLED = "Killed"
+    OUT_OF_MEMORY = "OutOfMemory"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    DATABASE_MOVED = "DatabaseMoved"
+    JOB_FORBIDDEN = "JobForbidden"
+
+    INVALID_SPEC = "InvalidSpec"
+    UNKNOWN_VERSION = "UnknownVersion"
+    DOWNGRADE = "Downgrade"
+    TEMPLATE_REFUSED = "TemplateRefused"
+    JOB_INVALID = "JobInvalid"
+    JOB_NAME_TAKEN = "JobNameTaken"
+    IMAGE_UNUSABLE = "ImageUnusable"
+    RESULT_INVALID = "ResultInvalid"
+    RUNNER_ERROR = "RunnerError"
+    RUNNER_USAGE = "RunnerUsage"
+    UNSUPPORTED = "Unsupported"
+    ACCESS_DENIED = "AccessDenied"
+    MIGRATION_FAILED = "MigrationFailed"
+    SEED_FAILED = "SeedFailed"
+    VERIFICATION_FAILED = "VerificationFailed"
+    REFUSED = "Refused"
+    RETRIES_EXHAUSTED = "RetriesExhausted"
+
+
+class Kind(StrEnum):
+    """What a reason means for whoever waits."""
+
+    READY = "done"
+    RUNNING = "running"
+    WAITING = "waits, goes on by itself"
+    GATE = "waits for a person's word"
+    RETRIED = "tried again with backoff"
+    STALLED = "stalled, needs a person"
+    ASIDE = "says something beside"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The definition of a reason."""
+
+    kind: Kind
+    says: str
+    todo: str = ""
+    """What a person can do; empty where there is nothing to do."""
+
+
+_RETRY = "then `kubectl annotate mdb NAME medusadb.dev/retry=$(date +%s) --overwrite`"
+
+MEANINGS: dict[Reason, Meaning] = {
+    Reason.UP_TO_DATE: Meaning(
+        Kind.READY, "The database is proven to be at `spec.version`, and seeded where asked."
+    ),
+    Reason.NEWER_ACCEPTED: Meaning(
+        Kind.READY,
+        "The database is newer than `spec.version`, and `spec.upgrade.allowOlder` accepts that.",
+    ),
+    Reason.SEEDED: Meaning(Kind.READY, "The seed document was loaded (condition Seeded)."),
+    Reason.NOT_REQUESTED: Meaning(Kind.ASIDE, "No seed is asked for (condition Seeded)."),
+    Reason.SUSPENDED: Meaning(
+        Kind.ASIDE,
+        "`spec.suspend` is true: nothing new is started; a run that goes on is finished.",
+        "Set `spec.suspend` to false.",
+    ),
+    Reason.NOT_SUSPENDED: Meaning(Kind.ASIDE, "`spec.suspend` is false (condition Suspended)."),
+    Reason.NOT_APPLIED: Meaning(
+        Kind.ASIDE, "What is declared is not applied, and the resource is suspended."
+    ),
+    Reason.STARTING: Meaning(Kind.RUNNING, "A Job is made, or its pod is about to start."),
+    Reason.MIGRATING: Meaning(Kind.RUNNING, "A migration Job runs."),
+    Reason.SEEDING: Meaning(Kind.RUNNING, "A seed Job runs."),
+    Reason.QUEUED: Meaning(
+        Kind.WAITING,
+        "As many runs go on as the operator allows at once (`--max-concurrent-runs`); the message "
+        "says how many wait before this one.",
+    ),
+    Reason.DATABASE_BUSY: Meaning(
+        Kind.WAITING, "Another resource that names the same database has a run going on."
+    ),
+    Reason.AWAITING_ACKNOWLEDGEMENT: Meaning(
+        Kind.GATE,
+        "The next version on the way has breaking notes that nobody has acknowledged.",
+        "Read `status.upgradeNotes`, then add the version to `spec.upgrade.acknowledged`.",
+    ),
+    Reason.AWAITING_APPROVAL: Meaning(
+        Kind.GATE,
+        "`spec.upgrade.approval` is Manual and the next step's version is not acknowledged.",
+        "Add the version to `spec.upgrade.acknowledged`.",
+    ),
+    Reason.REFERENCE_MISSING: Meaning(
+        Kind.WAITING,
+        "A Secret, a ConfigMap or a key of one that the run needs is not there.",
+        "Create it; the run goes on by itself. Or correct the reference.",
+    ),
+    Reason.IMAGE_PULL_FAILED: Meaning(
+        Kind.WAITING,
+        "The runner's image cannot be pulled; the kubelet keeps trying.",
+        "Check `spec.job.image` and the pull secrets in `spec.job.template`.",
+    ),
+    Reason.UNSCHEDULABLE: Meaning(
+        Kind.WAITING, "No node takes the pod.", "See the message: resources, taints, selectors."
+    ),
+    Reason.POD_FORBIDDEN: Meaning(
+        Kind.WAITING,
+        "Quota, a limit range, pod security or an admission webhook forbids the Job's pod.",
+        "See the message; Kubernetes keeps trying.",
+    ),
+    Reason.POD_NOT_STARTING: Meaning(
+        Kind.WAITING, "The pod is placed and its container does not start.", "See the message."
+    ),
+    Reason.POD_TERMINATING: Meaning(
+        Kind.WAITING,
+        "A pod of an earlier run is not gone; two runs at once are never started.",
+        "Where its node is lost: delete the pod by force once the node is surely off.",
+    ),
+    Reason.CANCELLING: Meaning(
+        Kind.WAITING,
+        "A Job is taken away before it started, because the resource was changed, or because "
+        "somebody deletes it.",
+    ),
+    Reason.DELETING: Meaning(
+        Kind.WAITING,
+        "The resource is being deleted and waits for its run to end (`spec.deletionPolicy`).",
+        "Set `spec.deletionPolicy` to Cancel to end the run at once; it rolls back.",
+    ),
+    Reason.RETRY_SCHEDULED: Meaning(
+        Kind.RETRIED,
+        "An attempt failed in a way that time may heal (condition Reconciling); the reason of Ready "
+        "says which. `status.nextRetryTime` says when.",
+        f"To try at once, {_RETRY[5:]}.",
+    ),
+    Reason.UNREACHABLE: Meaning(
+        Kind.RETRIED,
+        "PostgreSQL refused, was silent, starting or full, or the connection was lost (exit code 4).",
+    ),
+    Reason.LOCK_HELD: Meaning(
+        Kind.RETRIED,
+        "Another run holds the database's lock, or another session a table, for longer than "
+        "`spec.timeouts.lock` (exit code 6); the message says who.",
+    ),
+    Reason.INTERRUPTED: Meaning(
+        Kind.RETRIED, "The run was told to stop and rolled back (exit codes 130, 143)."
+    ),
+    Reason.POD_LOST: Meaning(
+        Kind.RETRIED, "The Job is over and no pod tells how; nothing is guessed, it is run again."
+    ),
+    Reason.JOB_LOST: Meaning(
+        Kind.RETRIED, "The Job vanished before its result was read; it is run again."
+    ),
+    Reason.KILLED: Meaning(Kind.RETRIED, "The run was killed and left no result."),
+    Reason.OUT_OF_MEMORY: Meaning(
+        Kind.RETRIED,
+        "The run was killed for lack of memory.",
+        "Raise `spec.job.resources.limits.memory`.",
+    ),
+    Reason.DEADLINE_EXCEEDED: Meaning(
+        Kind.RETRIED,
+        "The Job was ended at its `activeDeadlineSeconds`; it rolled back.",
+        "Raise `spec.job.activeDeadlineSeconds` or `spec.timeouts.run`.",
+    ),
+    Reason.DATABASE_MOVED: Meaning(
+        Kind.RETRIED,
+        "The run was refused because the database is not where it was seen last; the path is planned "
+        "anew.",
+    ),
+    Reason.JOB_FORBIDDEN: Meaning(
+        Kind.RETRIED,
+        "Quota, a missing right or an admission webhook forbids the Job.",
+        "See the message.",
+    ),
+    Reason.INVALID_SPEC: Meaning(
+        Kind.STALLED, "The spec says something that cannot be meant.", "Correct it."
+    ),
+    Reason.UNKNOWN_VERSION: Meaning(
+        Kind.STALLED,
+        "`spec.version` is no version that the operator knows.",
+        "Choose one of those in the message, or update the operator.",
+    ),
+    Reason.DOWNGRADE: Meaning(
+        Kind.STALLED,
+        "The database is newer than `spec.version`; a downgrade would lose data and is not done.",
+        "Declare a later version, set `spec.upgrade.allowOlder`, or restore a backup.",
+    ),
+    Reason.TEMPLATE_REFUSED: Meaning(
+        Kind.STALLED,
+        "`spec.job.template` sets a field that the safety of a run depends on.",
+        "Remove the field that the message names.",
+    ),
+    Reason.JOB_INVALID: Meaning(
+        Kind.STALLED,
+        "The API server finds the Job invalid.",
+        "Correct what the message names, mostly in `spec.job`.",
+    ),
+    Reason.JOB_NAME_TAKEN: Meaning(
+        Kind.STALLED,
+        "A Job of that name is there and belongs to somebody else.",
+        f"Delete it, {_RETRY}.",
+    ),
+    Reason.IMAGE_UNUSABLE: Meaning(
+        Kind.STALLED,
+        "The image has no `medusa-db` that can be started.",
+        "Correct `spec.job.image`.",
+    ),
+    Reason.RESULT_INVALID: Meaning(
+        Kind.STALLED,
+        "The run left no result that can be believed: none, one of another run, or one that does "
+        "not prove the version.",
+        f"Check `spec.job.image`, {_RETRY}.",
+    ),
+    Reason.RUNNER_ERROR: Meaning(
+        Kind.STALLED,
+        "The runner failed in a way that it does not know (exit code 1).",
+        f"Read the pod's log; report it; {_RETRY}.",
+    ),
+    Reason.RUNNER_USAGE: Meaning(
+        Kind.STALLED,
+        "The runner was given something it cannot use, mostly the URL in the Secret or the seed "
+        "document's key (exit code 2).",
+        f"Correct it, {_RETRY}.",
+    ),
+    Reason.UNSUPPORTED: Meaning(
+        Kind.STALLED,
+        "It is not a database that can be worked with: sqlite, a pooler, too old, Medusa v2 "
+        "(exit code 3).",
+        f"Name another one, {_RETRY}.",
+    ),
+    Reason.ACCESS_DENIED: Meaning(
+        Kind.STALLED,
+        "PostgreSQL answered no: password, right or database is missing (exit code 5).",
+        f"Correct it in the Secret or in PostgreSQL, {_RETRY}.",
+    ),
+    Reason.MIGRATION_FAILED: Meaning(
+        Kind.STALLED,
+        "A migration or data step failed and was rolled back; the database is as it was (exit code "
+        "7).",
+        f"Mend what the message names, {_RETRY}.",
+    ),
+    Reason.SEED_FAILED: Meaning(
+        Kind.STALLED,
+        "The seed failed and was rolled back (exit code 7).",
+        f"Mend the document or what the message names, {_RETRY}.",
+    ),
+    Reason.VERIFICATION_FAILED: Meaning(
+        Kind.STALLED,
+        "Every migration is applied and the schema is not the version's (exit code 8).",
+        f"Mend the objects that the message names, {_RETRY}.",
+    ),
+    Reason.REFUSED: Meaning(
+        Kind.STALLED,
+        "The runner understood and must not do it: rows in the way, tables without a ledger, a "
+        "foreign ledger (exit code 9).",
+        f"Do what the message says, {_RETRY}.",
+    ),
+    Reason.RETRIES_EXHAUSTED: Meaning(
+        Kind.STALLED,
+        "As many attempts failed as `spec.retry.limit` allows.",
+        f"Mend what the message names, {_RETRY}.",
+    ),
+}

@@ -1,0 +1,268 @@
+"""One pass over one resource: observe, decide, perform at most one thing, report if changed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from medusa_operator import conditions, events, facts
+from medusa_operator.cluster import Kind
+from medusa_operator.decide import decide
+from medusa_operator.decision import Cancel, Expire, Hold, Release, Start
+from medusa_operator.errors import ConflictError, ExistsError, MissingError, RefusedError
+from medusa_operator.model import (
+    FINALIZER,
+    UID_LABEL,
+    CreateError,
+    Database,
+    Event,
+    InvalidError,
+    Job,
+    Observed,
+    Pod,
+    SeedSource,
+)
+from medusa_operator.spec import SeedPolicy, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from medusa_migrations.catalog import Catalog
+    from medusa_operator.cluster import Body, Cluster
+    from medusa_operator.decision import Decision
+    from medusa_operator.events import Recorder
+    from medusa_operator.model import Settings
+    from medusa_operator.status import Run, Status
+    from medusa_operator.view import Key, View
+
+PATIENCE = 5.0
+"""Seconds that a Job may be without a pod, or a pod without a container, before we ask why."""
+
+logger = structlog.get_logger("reconcile")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """All that a pass needs."""
+
+    catalog: Catalog
+    cluster: Cluster
+    view: View
+    settings: Settings
+    recorder: Recorder
+    limit: int
+    """Jobs at a time in all; 0: no limit."""
+    ended: Callable[[Run], None]
+    """Is told of each run whose end was written to a status."""
+    clock: Callable[[], datetime] = _now
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Do one pass; return the seconds until the next look, None: when something happens.
+
+        A pass that changed something is followed by another, until one finds nothing to do.
+        """
+        database = self.view.database(key)
+        if database is None:
+            return None
+        try:
+            return await self._pass(key, database)
+        except ConflictError:
+            await self._look_again(key)
+            raise
+        except MissingError as exc:
+            if await self._look_again(key):
+                raise
+            logger.debug("The resource is gone", error=str(exc))
+            return None
+
+    async def _pass(self, key: Key, database: Database) -> float | None:
+        seed = await self._seed(database)
+        event = await self._event(database)
+        await self._catch_up(database)
+        database = self.view.database(key) or database  # a newer one may have come meanwhile
+        observed = Observed(
+            jobs=self.view.jobs(database.uid),
+            pods=self.view.pods(database.uid),
+            rivals=self.view.rivals(database),
+            queue=self.view.queue(database, self.limit),
+            seed=seed,
+            event=event,
+        )
+        decision = self._decide(database, observed)
+        match decision.act:
+            case Hold():
+                finalizers = (*database.finalizers, FINALIZER)
+                self._seen(await self.cluster.write_finalizers(database, finalizers))
+                return await self._pass(key, database)  # at once: the turn is ours
+            case Release():
+                finalizers = tuple(f for f in database.finalizers if f != FINALIZER)
+                self._seen(await self.cluster.write_finalizers(database, finalizers))
+                return 0.0
+            case Expire(job, seconds):
+                await self._expire(database, job, seconds)
+                return 0.0
+            case Cancel(job):
+                await self._cancel(database, job)
+            case Start() as start:
+                refused = await self._start(database, start)
+                if refused is None:
+                    return 0.0
+                observed = replace(observed, create_error=refused)
+                decision = self._decide(database, observed)
+            case None:
+                pass
+        if await self._report(database, observed, decision):
+            return 0.0
+        return self._wait(decision)
+
+    def _decide(self, database: Database, observed: Observed) -> Decision:
+        return decide(self.catalog, database, observed, self.settings, self.clock())
+
+    def _wait(self, decision: Decision) -> float | None:
+        if decision.wake is None:
+            return None
+        return max(0.0, (decision.wake - self.clock()).total_seconds())
+
+    async def _start(self, database: Database, start: Start) -> CreateError | None:
+        """Create the Job; return why the API server refuses it."""
+        self.view.claim(database, start.name)
+        try:
+            body = await self.cluster.create_job(start.manifest)
+        except ExistsError:
+            body = await self.cluster.job(database.namespace, start.name)
+            found = Job.from_body(body)
+            if found.owner != database.uid or not found.owned:
+                return CreateError(409, f"Job {start.name} is there and belongs to somebody else")
+        except RefusedError as exc:
+            return CreateError(exc.status, str(exc))
+        else:
+            logger.info(
+                "Created a Job", job=start.name, step=start.step.name, attempt=start.attempt
+            )
+        finally:
+            self.view.unclaim(database)
+        self.view.put(Kind.JOB, body)
+        return None
+
+    async def _expire(self, database: Database, job: Job, seconds: int) -> None:
+        try:
+            body = await self.cluster.expire_job(database.namespace, job.name, job.uid, seconds)
+        except MissingError as exc:
+            raise ConflictError(str(exc)) from exc  # the watch will tell
+        self.view.put(Kind.JOB, body)
+
+    async def _cancel(self, database: Database, job: Job) -> None:
+        try:
+            body = await self.cluster.delete_job(database.namespace, job.name, job.uid)
+        except MissingError as exc:
+            raise ConflictError(str(exc)) from exc
+        logger.info("Deleted a Job", job=job.name)
+        if body is not None:
+            self.view.put(Kind.JOB, body)
+
+    async def _report(self, database: Database, observed: Observed, decision: Decision) -> bool:
+        """Write the status if it changed, and tell of what is new in it; return whether it did."""
+        now = self.clock()
+        status = conditions.status(self.catalog, database, observed, decision, now)
+        if status.to_dict() == database.status.to_dict():
+            return False
+        self._seen(await self.cluster.write_status(database, status.to_dict()))
+        for condition in events.changes(database.status, status):
+            logger.info(
+                condition.message or condition.reason,
+                condition=condition.type, status=condition.status, reason=condition.reason,
+            )  # fmt: skip
+            self.recorder.add(events.body(database, condition, now))
+        for run in _ended(database.status, status):
+            self.ended(run)
+        return True
+
+    def _seen(self, body: Body) -> None:
+        self.view.put(Kind.DATABASE, body)
+
+    async def _look_again(self, key: Key) -> bool:
+        """Read the resource anew; return whether it is still there."""
+        try:
+            self._seen(await self.cluster.database(*key))
+        except MissingError:
+            return False  # the watch will tell
+        return True
+
+    async def _catch_up(self, database: Database) -> None:
+        """Read the pods of Jobs that are over, where the watch has not told of their end yet."""
+        pods = self.view.pods(database.uid)
+        ended = {pod.job for pod in pods if pod.over and pod.terminated is not None}
+        seen = Observed(jobs=self.view.jobs(database.uid))
+        if all(job.name in ended for job in facts.unrecorded(database.status, seen)):
+            return
+        for body in await self.cluster.pods(database.namespace, UID_LABEL, database.uid):
+            self.view.put(Kind.POD, body)
+
+    async def _seed(self, database: Database) -> SeedSource | None:
+        """Return what is in the ConfigMap of a seed that may have to run; Secrets are not read."""
+        if isinstance(database.spec, InvalidError) or database.deleting:
+            return None
+        seed = database.spec.seed
+        if seed is None or seed.source.source is not Source.CONFIG_MAP:
+            return None
+        if seed.policy is SeedPolicy.ONCE and database.status.seed is not None:
+            return None
+        found = await self.cluster.config_map(database.namespace, seed.source.name)
+        if found is None:
+            return SeedSource(missing=f"ConfigMap {seed.source.name} is not there")
+        content = _content(found, seed.source.key)
+        if content is None:
+            return SeedSource(missing=f"ConfigMap {seed.source.name} has no key {seed.source.key}")
+        return SeedSource(checksum=hashlib.sha256(content).hexdigest())
+
+    async def _event(self, database: Database) -> Event | None:
+        """Return why a Job gets no pod, or its pod does not start, where that takes long."""
+        job = next((job for job in self.view.jobs(database.uid) if not job.over), None)
+        if job is None:
+            return None
+        pods = [p for p in self.view.pods(database.uid) if p.job == job.name and not p.over]
+        kind, waiting = ("Pod", pods[0]) if pods else ("Job", job)
+        if isinstance(waiting, Pod) and (waiting.started or waiting.unschedulable):
+            return None
+        if (self.clock() - waiting.created).total_seconds() < PATIENCE:
+            return None
+        found = await self.cluster.warnings(database.namespace, kind, waiting.name)
+        newest = max(found, key=_when, default=None)
+        if newest is None:
+            return None
+        return Event(str(newest.get("reason", "")), str(newest.get("message", "")))
+
+
+def _ended(before: Status, after: Status) -> list[Run]:
+    """Return the runs that *after* has and *before* has not."""
+    known = {(run.job, run.completed) for run in before.history}
+    return [run for run in after.history if (run.job, run.completed) not in known]
+
+
+def _content(config_map: Body, key: str) -> bytes | None:
+    if (text := config_map.get("data", {}).get(key)) is not None:
+        return str(text).encode()
+    if (data := config_map.get("binaryData", {}).get(key)) is not None:
+        with contextlib.suppress(binascii.Error):
+            return base64.b64decode(data)
+    return None
+
+
+def _when(event: Body) -> str:
+    return str(
+        event.get("lastTimestamp")
+        or event.get("eventTime")
+        or event["metadata"].get("creationTimestamp")
+        or ""
+    )

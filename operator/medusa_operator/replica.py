@@ -1,0 +1,158 @@
+"""One replica of the operator: waits for its turn, leads, and lets go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from medusa_migrations import catalog_files
+from medusa_operator import handlers, health
+from medusa_operator.cluster import Cluster
+from medusa_operator.controller import WORKERS, Controller, Queue
+from medusa_operator.errors import ApiError
+from medusa_operator.events import Recorder
+from medusa_operator.health import Health, State
+from medusa_operator.hear import Hearing
+from medusa_operator.leader import Leader
+from medusa_operator.metrics import Fleet, Metrics
+from medusa_operator.model import Settings
+from medusa_operator.reconcile import Reconciler
+from medusa_operator.resync import Resync
+from medusa_operator.session import open_session
+from medusa_operator.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from medusa_operator.access import Access
+    from medusa_operator.options import Options
+
+KNOCK = 2.0
+"""Seconds between two looks for an API server, or a definition of our resource, that is not there."""
+
+logger = structlog.get_logger("operator")
+
+
+@dataclass(slots=True)
+class Replica:
+    """One process."""
+
+    options: Options
+    access: Access
+    health: Health = field(init=False)
+    metrics: Metrics = field(default_factory=Metrics)
+    view: View = field(default_factory=View)
+    queue: Queue = field(default_factory=Queue)
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.health = Health(self.options.resync)
+        self.metrics.registry.register(Fleet(self.view, self.queue, self.health))
+
+    async def run(self) -> None:
+        """Return after a signal asked to stop; raise OperatorError where another must take over."""
+        self._heed_signals()
+        try:
+            await _together(self._stop.wait(), self._live())
+        finally:
+            logger.info("Stopped")
+
+    async def _live(self) -> None:
+        asked = self.options
+        async with (
+            health.served(
+                self.health, self.metrics.registry, asked.health_address, asked.metrics_address
+            ),
+            open_session(self.access, self.metrics.called) as session,
+        ):
+            cluster = Cluster(session, self.access.server, asked.namespaces, asked.selector)
+            await _definition(cluster)
+            self.health.state = State.STANDING_BY
+            leader = Leader(
+                cluster,
+                asked.lease_namespace or os.environ.get("POD_NAMESPACE") or self.access.namespace,
+                asked.lease,
+                f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}",
+            )
+            await leader.acquire()
+            try:
+                await _together(leader.keep(), self._lead(cluster))
+            finally:
+                await leader.release()
+
+    async def _lead(self, cluster: Cluster) -> None:
+        asked = self.options
+        hearing = Hearing(self.view, self.queue, asked.max_concurrent_runs)
+        recorder = Recorder(cluster)
+        reconciler = Reconciler(
+            catalog=catalog_files.read(),
+            cluster=cluster,
+            view=self.view,
+            settings=Settings(asked.image),
+            recorder=recorder,
+            limit=asked.max_concurrent_runs,
+            ended=self.metrics.ended,
+        )
+        controller = Controller(self.queue, reconciler.reconcile, self.metrics.passed)
+        resync = Resync(cluster, hearing, self.health, asked.resync)
+        await resync.first()
+        self.health.state = State.LEADING
+        await _together(
+            self.health.watch_lag(),
+            recorder.post(),
+            *(controller.work() for _ in range(WORKERS)),
+            resync.keep(),
+            # the last, as kopf ends every task that was made after it began
+            handlers.watch(
+                handlers.registry(hearing, self.health, self.access, self.metrics.called),
+                asked,
+                began=self._heed_signals,
+            ),
+        )
+
+    def _heed_signals(self) -> None:
+        """Stop on SIGINT and SIGTERM; again after kopf has begun, which heeds them in its own way."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+
+
+async def _definition(cluster: Cluster) -> None:
+    """Wait until the API server answers and our resource is defined in it."""
+    said = ""
+    while True:
+        try:
+            if await cluster.serves_databases():
+                return
+            trouble = (
+                "MedusaDatabase is not defined in the cluster; waiting until deploy/crd is applied"
+            )
+        except ApiError as exc:
+            trouble = f"The API server cannot be used: {exc}"
+        if trouble != said:
+            logger.warning(trouble)
+            said = trouble
+        await asyncio.sleep(KNOCK)
+
+
+async def _together(*parts: Coroutine[Any, Any, object]) -> None:
+    """Run *parts* until the first of them ends, and end the others; raise what it raised."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+    for task in done:
+        task.result()

@@ -1,0 +1,271 @@
+"""Pure: what a Job that is over proves - from its pods and the runner's report, believing neither alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations import version as versions
+from medusa_operator import path
+from medusa_operator.parse import Field, InvalidError
+from medusa_operator.reasons import Reason
+from medusa_operator.status import Proven
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from medusa_migrations.catalog import Catalog
+    from medusa_operator.workload import Job, Pod, Terminated
+
+FORMAT = "medusadb.dev/v1"
+LIMIT = 4096
+"""Bytes of a report; Kubernetes keeps no more of a termination message."""
+SENTENCE = 700
+"""Characters of the runner's own sentence that are passed on."""
+NO_SUCH_PROGRAM = (126, 127)
+BY_SIGNAL = 128
+
+EXIT_CODES: Mapping[int, tuple[Reason, bool]] = {
+    1: (Reason.RUNNER_ERROR, False),
+    2: (Reason.RUNNER_USAGE, False),
+    3: (Reason.UNSUPPORTED, False),
+    4: (Reason.UNREACHABLE, True),
+    5: (Reason.ACCESS_DENIED, False),
+    6: (Reason.LOCK_HELD, True),
+    7: (Reason.MIGRATION_FAILED, False),
+    8: (Reason.VERIFICATION_FAILED, False),
+    9: (Reason.REFUSED, False),
+    130: (Reason.INTERRUPTED, True),
+    143: (Reason.INTERRUPTED, True),
+}
+"""What an exit code of the runner means, and whether another attempt can help by itself."""
+
+_REFUSALS = {"Downgrade": Reason.DOWNGRADE, "NotAcknowledged": Reason.AWAITING_ACKNOWLEDGEMENT}
+_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the runner says of its run."""
+
+    command: str
+    state: str
+    exit_code: int
+    reason: str = ""
+    message: str = ""
+    target: str = ""
+    before: str = ""
+    """Where the database was: a version, `empty`, `partial`; empty: not told."""
+    proven: Proven | None = None
+    verified: bool | None = None
+    migrations: int = 0
+    warnings: tuple[str, ...] = ()
+    deferred: tuple[str, ...] = ()
+    checksum: str = ""
+    """Of a seed document."""
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a run ended."""
+
+    success: bool
+    finished: datetime
+    reason: Reason | None = None
+    message: str = ""
+    retry: bool = False
+    """Whether another attempt can help without a person."""
+    exit_code: int | None = None
+    report: Report | None = None
+    """Only one that can be believed."""
+    image_id: str = ""
+
+
+def judge(catalog: Catalog, job: Job, pods: tuple[Pod, ...]) -> Verdict:
+    """Return the verdict on *job*, which is over.
+
+    A pod that proves success counts even where Kubernetes calls the Job failed; a Job that is called
+    complete and whose pod does not prove it is no success; failures of pods that were replaced do
+    not count. Without a pod that tells, nothing is guessed.
+    """
+    ended = job.finished or job.created
+    mine = [pod for pod in pods if pod.job == job.name]
+    told = sorted(((pod, pod.terminated) for pod in mine if pod.terminated), key=_when)
+    succeeded = [(pod, end) for pod, end in told if end.exit_code == 0]
+    if succeeded:
+        return _succeeded(catalog, job, *succeeded[-1], ended)
+    if job.complete or not told:
+        return _untold(job, mine, ended)
+    return _failed(job, *told[-1], ended)
+
+
+def read(message: str, job: Job, exit_code: int) -> Report:
+    """Return the report in *message*; raise InvalidError where it cannot be that of this run."""
+    if not message:
+        raise InvalidError("it left no report")
+    if len(message.encode()) > LIMIT:
+        raise InvalidError(f"its report is longer than {LIMIT} bytes")
+    try:
+        body = json.loads(message)
+    except (ValueError, RecursionError):
+        raise InvalidError("its report is not JSON") from None
+    report = Field(body, "report")
+    if report["report"].text() != FORMAT:
+        raise InvalidError(f"its report is not of the format {FORMAT}")
+    if report["runId"].text() != job.run_id:
+        raise InvalidError("its report is that of another run")
+    if report["command"].text() != ("seed" if job.seeds else "migrate"):
+        raise InvalidError("its report is that of another command")
+    if report["exitCode"].number(-1) != exit_code:
+        raise InvalidError("its report names another exit code than its container")
+    return _report(report)
+
+
+def _succeeded(catalog: Catalog, job: Job, pod: Pod, end: Terminated, ended: datetime) -> Verdict:
+    said = f"Job {job.name} ended well, but "
+    try:
+        report = read(end.message, job, 0)
+        _prove(catalog, job, report)
+    except InvalidError as exc:
+        return Verdict(
+            success=False, finished=ended, reason=Reason.RESULT_INVALID, message=f"{said}{exc}",
+            exit_code=0, image_id=pod.image_id,
+        )  # fmt: skip
+    return Verdict(success=True, finished=ended, exit_code=0, report=report, image_id=pod.image_id)
+
+
+def _prove(catalog: Catalog, job: Job, report: Report) -> None:
+    if report.state not in ("done", "nothing"):
+        raise InvalidError("its report tells of a failure")
+    if job.seeds:
+        return
+    wanted = versions.parse(job.version)
+    if report.target != job.version or wanted is None:
+        raise InvalidError(f"its report tells of another target than {job.version}")
+    if report.verified is False:
+        raise InvalidError("its report says that the schema is not the version's")
+    if report.proven is None or not path.fits(catalog, report.proven, wanted):
+        raise InvalidError(f"its report does not prove that the database is at {job.version}")
+
+
+def _untold(job: Job, pods: list[Pod], ended: datetime) -> Verdict:
+    if job.failure == "DeadlineExceeded":
+        return Verdict(
+            success=False, finished=ended, reason=Reason.DEADLINE_EXCEEDED, retry=True,
+            message=f"Job {job.name} was ended at its deadline, before it had a result",
+        )  # fmt: skip
+    lost = next((pod for pod in pods if pod.reason or pod.disrupted), None)
+    why = f" ({lost.reason or lost.disrupted}: {lost.message[:200]})" if lost else ""
+    return Verdict(
+        success=False, finished=ended, reason=Reason.POD_LOST, retry=True,
+        message=f"Job {job.name} is over and no pod tells how it ended{why}",
+    )  # fmt: skip
+
+
+def _failed(job: Job, pod: Pod, end: Terminated, ended: datetime) -> Verdict:
+    report: Report | None = None
+    try:
+        report = read(end.message, job, end.exit_code)
+        doubt = ""
+    except InvalidError as exc:
+        doubt = str(exc)
+    reason, retry = _cause(job, pod, end, report)
+    if report is not None and report.message:
+        message = report.message[:SENTENCE]
+    else:
+        how = f" ({end.reason})" if end.reason not in ("", "Error") else ""
+        message = f"Job {job.name} ended with exit code {end.exit_code}{how}" + (
+            f"; {doubt}" if doubt else ""
+        )
+    return Verdict(
+        success=False, finished=ended, reason=reason, message=message, retry=retry,
+        exit_code=end.exit_code, report=report, image_id=pod.image_id,
+    )  # fmt: skip
+
+
+def _cause(job: Job, pod: Pod, end: Terminated, report: Report | None) -> tuple[Reason, bool]:
+    if job.failure == "DeadlineExceeded":
+        return Reason.DEADLINE_EXCEEDED, True
+    if end.reason in ("StartError", "ContainerCannotRun") or end.exit_code in NO_SUCH_PROGRAM:
+        return Reason.IMAGE_UNUSABLE, False
+    if end.reason == "OOMKilled":
+        return Reason.OUT_OF_MEMORY, True
+    if end.exit_code in EXIT_CODES:
+        reason, retry = EXIT_CODES[end.exit_code]
+        if report is not None and end.exit_code == 9:
+            reason = _REFUSALS.get(report.reason, reason)
+        if job.seeds and reason is Reason.MIGRATION_FAILED:
+            reason = Reason.SEED_FAILED
+        return reason, retry
+    if pod.disrupted or pod.reason:
+        return Reason.POD_LOST, True
+    if end.exit_code > BY_SIGNAL:
+        return Reason.KILLED, True
+    return Reason.RESULT_INVALID, False
+
+
+def _report(report: Field) -> Report:
+    seed = report["seed"]
+    return Report(
+        command=report["command"].text(),
+        state=report["state"].text(),
+        exit_code=report["exitCode"].number(),
+        reason=_clean(report["reason"].text()[:64]),
+        message=_clean(report["message"].text()),
+        target=report["target"].text(),
+        before=_place(report["from"].text()),
+        proven=_proven(report["proven"]) if report["proven"] else None,
+        verified=report["verified"].truth() if report["verified"] else None,
+        migrations=max(0, report["migrationCount"].number()),
+        warnings=tuple(map(_clean, report["warnings"].texts())),
+        deferred=tuple(map(_clean, report["deferred"].texts())),
+        checksum=_clean(seed["checksum"].text()[:128]),
+        counts=_counts(seed["counts"]),
+    )
+
+
+def _proven(field: Field) -> Proven:
+    state = field["state"].text()
+    if state not in ("version", "empty", "partial", "unknown"):
+        raise InvalidError("its report names no state of the database that is known")
+    named = [field[key].text() for key in ("from", "to", "at")]
+    if any(text and versions.parse(text) is None for text in named):
+        raise InvalidError("its report names something else than a version")
+    if state == "version" and not (named[0] and named[1]):
+        raise InvalidError("its report names no version")
+    return Proven(state, *(str(versions.parse(text) or "") for text in named))
+
+
+def _counts(field: Field) -> dict[str, dict[str, int]]:
+    """Return at most 24 kinds of rows with at most 8 counts each: more is no report of ours."""
+    found: dict[str, dict[str, int]] = {}
+    for kind, counts in list(field.mapping().items())[:24]:
+        pairs = list(Field(counts, f"seed.counts.{kind}").mapping().items())[:8]
+        found[_clean(kind[:32])] = {
+            _clean(word[:16]): max(0, Field(n, word).number()) for word, n in pairs
+        }
+    return found
+
+
+def _place(text: str) -> str:
+    """Return the newest version that `1.3.0 to 1.3.3` names, or the word itself."""
+    found = _VERSION.findall(text)
+    return str(found[-1]) if found else _clean(text[:32])
+
+
+def _clean(text: str) -> str:
+    """Return *text* as something that can be passed on.
+
+    JSON can spell halves of characters, and another image than ours may not mask passwords.
+    """
+    return _PASSWORD.sub(r"\1***@", text.encode("utf-8", "replace").decode())
+
+
+def _when(told: tuple[Pod, Any]) -> tuple[datetime, str]:
+    pod, end = told
+    return end.finished or pod.created, pod.name

@@ -1,0 +1,254 @@
+"""Pure: Jobs and pods as the API shows them, as far as a judgement needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from medusa_operator.parse import Field, InvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+CONTAINER = "medusa-db"
+"""The container of a run; others are sidecars."""
+
+GROUP = "medusadb.dev"
+API_VERSION = f"{GROUP}/v1alpha1"
+KIND = "MedusaDatabase"
+MANAGED_BY = "medusa-database-operator"
+UID_LABEL = f"{GROUP}/database-uid"
+"""On Jobs and pods: the uid of their resource."""
+STEP = f"{GROUP}/step"
+RUN_ID = f"{GROUP}/run-id"
+ATTEMPT = f"{GROUP}/attempt"
+VERSION = f"{GROUP}/version"
+TARGET = f"{GROUP}/target"
+CONFIGURATION = f"{GROUP}/configuration"
+REFERENCE = f"{GROUP}/reference"
+GENERATION = f"{GROUP}/generation"
+RETRY = f"{GROUP}/retry"
+SEED_SOURCE = f"{GROUP}/seed-source"
+TEMPLATE = f"{GROUP}/template"
+
+
+@dataclass(frozen=True, slots=True)
+class Terminated:
+    """How a container ended."""
+
+    exit_code: int
+    reason: str = ""
+    message: str = ""
+    """Its termination message, as it was written."""
+    finished: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod of a run."""
+
+    name: str
+    job: str
+    """The Job it belongs to."""
+    phase: str
+    created: datetime
+    reason: str = ""
+    """Of the pod as a whole: `Evicted`, ..."""
+    message: str = ""
+    deleting: bool = False
+    disrupted: str = ""
+    """Why the cluster took it away (its condition DisruptionTarget); empty where it did not."""
+    unschedulable: str = ""
+    """What the scheduler says, where no node takes it."""
+    waiting: str = ""
+    """Why its container does not run yet, in a word: `ErrImagePull`, `CreateContainerConfigError`."""
+    waiting_message: str = ""
+    started: bool = False
+    """Whether the container of the run ever started."""
+    terminated: Terminated | None = None
+    image_id: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it runs or will run."""
+        return self.phase in ("Succeeded", "Failed")
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Pod:
+        """Return the pod that *body* shows; raise InvalidError for what is no pod."""
+        pod = Field(body, "")
+        meta, status = pod["metadata"], pod["status"]
+        conditions = _conditions(status)
+        scheduled = conditions.get("PodScheduled")
+        container = _container(status)
+        state = container["state"]
+        ended = state["terminated"] or container["lastState"]["terminated"]
+        waiting = _init_waiting(status) or state["waiting"]
+        return cls(
+            name=meta["name"].required(),
+            job=meta["labels"]["batch.kubernetes.io/job-name"].text(),
+            phase=status["phase"].text("Pending"),
+            created=_time(meta["creationTimestamp"]),
+            reason=status["reason"].text(),
+            message=status["message"].text(),
+            deleting=bool(meta["deletionTimestamp"]),
+            disrupted=_reason_if(conditions.get("DisruptionTarget"), "True"),
+            unschedulable=_message_if(scheduled, "False"),
+            waiting=waiting["reason"].text(),
+            waiting_message=waiting["message"].text(),
+            started=bool(state["running"]) or bool(ended) or bool(container["started"].value),
+            terminated=_terminated(ended) if ended else None,
+            image_id=container["imageID"].text(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A Job of a run: its identity from the annotations that we gave it, its state from Kubernetes."""
+
+    name: str
+    uid: str
+    owner: str
+    """The uid of the resource it says to belong to, by label."""
+    created: datetime
+    step: str = ""
+    """The name of its step, `migrate-1.20.11` or `seed`."""
+    run_id: str = ""
+    attempt: int = 1
+    version: str = ""
+    """The version that its step goes to."""
+    target: str = ""
+    """The version that the whole path went to."""
+    configuration: str = ""
+    reference: str = ""
+    generation: int = 0
+    retry: str = ""
+    seed_source: str = ""
+    template: str = ""
+    image: str = ""
+    owned: bool = True
+    """Whether its owner reference names that uid too."""
+    complete: bool = False
+    failed: bool = False
+    ending: bool = False
+    """Its end is decided, and its pods are not all gone."""
+    failure: str = ""
+    """Why Kubernetes ended it, in a word: `DeadlineExceeded`, `PodFailurePolicy`, ..."""
+    failure_message: str = ""
+    started: datetime | None = None
+    finished: datetime | None = None
+    expires: bool = False
+    """Whether its time to live is set."""
+    deleting: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def over(self) -> bool:
+        """Whether Kubernetes has said how it ended; pods that failed on the way do not count."""
+        return self.complete or self.failed
+
+    @property
+    def seeds(self) -> bool:
+        """Whether it is a seed."""
+        return self.step.startswith("seed")
+
+    @property
+    def final(self) -> bool:
+        """Whether its step was the last of its path."""
+        return self.version == self.target
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Job:
+        """Return the Job that *body* shows; raise InvalidError for what is no Job."""
+        job = Field(body, "")
+        meta, status, spec = job["metadata"], job["status"], job["spec"]
+        notes, labels = meta["annotations"], meta["labels"]
+        owner = labels[UID_LABEL].text()
+        conditions = _conditions(status)
+        failed = conditions.get("Failed") or conditions.get("FailureTarget")
+        done = "Complete" if _is(conditions, "Complete") else "Failed"
+        containers = spec["template"]["spec"]["containers"].items()
+        return cls(
+            name=meta["name"].required(),
+            uid=meta["uid"].required(),
+            owner=owner,
+            created=_time(meta["creationTimestamp"]),
+            step=notes[STEP].text(),
+            run_id=notes[RUN_ID].text(),
+            attempt=_whole(notes[ATTEMPT].text(), 1),
+            version=notes[VERSION].text(),
+            target=notes[TARGET].text(),
+            configuration=notes[CONFIGURATION].text(),
+            reference=notes[REFERENCE].text(),
+            generation=_whole(notes[GENERATION].text(), 0),
+            retry=notes[RETRY].text(),
+            seed_source=notes[SEED_SOURCE].text(),
+            template=notes[TEMPLATE].text(),
+            image=next((c["image"].text() for c in containers if c["name"].value == CONTAINER), ""),
+            owned=any(ref["uid"].value == owner for ref in meta["ownerReferences"].items()),
+            complete=_is(conditions, "Complete"),
+            failed=_is(conditions, "Failed"),
+            ending=_is(conditions, "FailureTarget") or _is(conditions, "SuccessCriteriaMet"),
+            failure=_reason_if(failed, "True"),
+            failure_message=_message_if(failed, "True"),
+            started=status["startTime"].time(),
+            finished=status["completionTime"].time()
+            or (conditions[done]["lastTransitionTime"].time() if _is(conditions, done) else None),
+            expires=bool(spec["ttlSecondsAfterFinished"]),
+            deleting=bool(meta["deletionTimestamp"]),
+            labels=dict(labels.mapping()),
+        )
+
+
+def _conditions(status: Field) -> dict[str, Field]:
+    return {item["type"].text(): item for item in status["conditions"].items()}
+
+
+def _is(conditions: Mapping[str, Field], kind: str) -> bool:
+    return kind in conditions and conditions[kind]["status"].value == "True"
+
+
+def _reason_if(condition: Field | None, status: str) -> str:
+    if condition is None or condition["status"].value != status:
+        return ""
+    return condition["reason"].text("Unknown")
+
+
+def _message_if(condition: Field | None, status: str) -> str:
+    if condition is None or condition["status"].value != status:
+        return ""
+    return condition["message"].text() or condition["reason"].text("Unknown")
+
+
+def _container(status: Field) -> Field:
+    found = (c for c in status["containerStatuses"].items() if c["name"].value == CONTAINER)
+    return next(found, Field(None, "status.containerStatuses"))
+
+
+def _init_waiting(status: Field) -> Field:
+    """Return why an init container waits; the container of the run then says only that it waits."""
+    for container in status["initContainerStatuses"].items():
+        if container["state"]["waiting"]:
+            return container["state"]["waiting"]
+    return Field(None, "")
+
+
+def _terminated(state: Field) -> Terminated:
+    return Terminated(
+        exit_code=state["exitCode"].number(),
+        reason=state["reason"].text(),
+        message=state["message"].text(),
+        finished=state["finishedAt"].time(),
+    )
+
+
+def _time(field: Field) -> datetime:
+    found = field.time()
+    if found is None:
+        raise InvalidError(f"{field.path} is missing")
+    return found
+
+
+def _whole(text: str, default: int) -> int:
+    return int(text) if text.isascii() and text.isdigit() else default

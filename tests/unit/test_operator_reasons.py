@@ -1,0 +1,38 @@
+"""Every reason has a definition, and the page of reasons is made of them."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+from medusa_operator.reasons import MEANINGS, Kind, Reason
+
+PAGE = Path(__file__).parents[2] / "docs" / "reasons.md"
+TITLES = {
+    Kind.READY: "Done",
+    Kind.RUNNING: "Running",
+    Kind.WAITING: "Waiting: it goes on by itself",
+    Kind.GATE: "Waiting for a person's word",
+    Kind.RETRIED: "Tried again with backoff",
+    Kind.STALLED: "Stalled: only a person can help",
+    Kind.ASIDE: "Beside",
+}
+
+
+def tables():
+    rows = sorted(MEANINGS.items(), key=lambda row: list(Kind).index(row[1].kind))
+    for kind, group in groupby(rows, key=lambda row: row[1].kind):
+        lines = [f"| `{reason}` | {found.says} | {found.todo} |" for reason, found in group]
+        yield "\n".join(
+            (f"## {TITLES[kind]}\n", "| reason | means | to do |", "|---|---|---|", *lines)
+        )
+
+
+def test_every_reason_has_a_definition():
+    assert set(MEANINGS) == set(Reason)
+
+
+def test_the_page_has_every_definition():
+    text = PAGE.read_text()
+
+    assert text[text.index("## ") :] == "\n\n".join(tables()) + "\n"

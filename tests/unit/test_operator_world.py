@@ -1,0 +1,188 @@
+"""Whatever happens, in whatever order: each migration runs once, and the database ends as declared."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operator_world import World, ledger_of
+
+EVERYTHING = ["1.1.8", "1.1.18", "1.1.65", "1.3.0", "1.8.0", "1.9.0", "1.10.0", "1.11.0", "1.13.0",
+              "1.15.2", "1.17.0"]  # fmt: skip
+FAULTS = ("", "killed", "killed-late", "unreachable", "locked", "interrupted", "failed", "oversized",
+          "other-run", "lie", "silent")  # fmt: skip
+
+pytestmark = pytest.mark.timeout(1800)
+
+MANY = 600 if os.environ.get("MEDUSA_TEST_ALL") else 60
+
+small = st.integers(0, 5)
+shops = st.sampled_from(["a", "b"])
+events = st.one_of(
+    st.tuples(st.just("reconcile"), shops, st.none() | st.integers(0, 2), st.integers(0, 3)),
+    st.tuples(st.just("reconcile"), shops, st.none(), st.just(0)),
+    st.tuples(st.just("tick"), small),
+    st.tuples(st.just("round"), shops, st.sampled_from(FAULTS)),
+    st.tuples(st.just("round"), shops, st.sampled_from(FAULTS)),
+    st.tuples(st.just("time"), st.sampled_from([1, 15, 700, 90_000])),
+    st.tuples(st.just("fault"), st.sampled_from(FAULTS)),
+    st.tuples(st.just("evict"), small),
+    st.tuples(st.just("forget_pod"), small),
+    st.tuples(st.just("delete_job"), small),
+    st.tuples(st.just("lose_status"), shops),
+    st.tuples(st.just("declare"), shops, st.sampled_from(["1.8.0", "1.12.3", "1.20.11"])),
+    st.tuples(st.just("suspend"), shops, st.booleans()),
+    st.tuples(st.just("acknowledge"), shops, st.integers(0, len(EVERYTHING))),
+    st.tuples(st.just("annotate"), shops, small),
+)
+
+
+def happen(world, event):
+    match event:
+        case ("reconcile", name, crash_after, late):
+            world.reconcile(name, crash_after=crash_after, late=late)
+        case ("tick" | "evict" | "forget_pod" | "delete_job" as what, choice):
+            getattr(world, what)(choice)
+        case ("round", name, fault):
+            world.fault = fault
+            for choice in range(6):
+                world.reconcile(name)
+                world.tick(choice)
+        case ("time", seconds):
+            world.pass_time(seconds)
+        case ("fault", fault):
+            world.fault = fault
+        case ("lose_status", name):
+            world.lose_status(name)
+        case ("declare", name, version):
+            world.declare(name, version=version)
+        case ("suspend", name, on):
+            world.declare(name, suspend=on)
+        case ("acknowledge", name, count):
+            world.acknowledge(name, *EVERYTHING[:count])
+        case ("annotate", name, token):
+            world.annotate(name, f"token-{token}")
+    check(world)
+
+
+def check(world):
+    """Hold the world against what must be true at any time."""
+    assert len(world.active()) <= 1
+    for body in world.resources.values():
+        status = body["status"]
+        runs = [run["job"] for run in status.get("history", ())]
+        assert len(runs) == len(set(runs))
+        if status.get("appliedVersion"):
+            assert set(ledger_of(status["appliedVersion"])) <= set(world.shop.ledger)
+        judged = status["observedGeneration"] == body["metadata"]["generation"]
+        if judged and "True" in (c["status"] for c in status["conditions"] if c["type"] == "Ready"):
+            assert set(ledger_of(body["spec"]["version"])) <= set(world.shop.ledger)
+
+
+def settle(world):
+    """Let everybody do their part, without faults, until nothing changes any more."""
+    world.fault = ""
+    quiet = 0
+    for _ in range(400):
+        before = (world.version, world.writes, repr(world.jobs), repr(world.pods))
+        for name in list(world.resources):
+            world.reconcile(name)
+        for choice in range(len(world.jobs) + len(world.pods)):
+            world.tick(choice)
+            check(world)
+        after = (world.version, world.writes, repr(world.jobs), repr(world.pods))
+        quiet = quiet + 1 if before == after else 0
+        if quiet == 2:
+            return
+        world.pass_time(700 if quiet else 1)
+    raise AssertionError("it never settles")
+
+
+def heal(world):
+    """Do what a person can do."""
+    for number, name in enumerate(world.resources):
+        world.declare(name, version="1.20.11", suspend=False, upgrade={"acknowledged": EVERYTHING})
+        world.annotate(name, f"healed-{number}")
+
+
+def ready(world):
+    conditions = [
+        {c["type"]: c["status"] for c in body["status"]["conditions"]}
+        for body in world.resources.values()
+    ]
+    return [c["Ready"] for c in conditions]
+
+
+def verdict(world):
+    return [
+        (
+            body["status"]["appliedVersion"],
+            body["metadata"]["finalizers"],
+            body["status"].get("job"),
+        )
+        for body in world.resources.values()
+    ]
+
+
+@given(
+    start=st.sampled_from(["", "1.7.0", "1.12.3", "1.20.11"]),
+    seed=st.booleans(),
+    story=st.lists(events, max_size=60),
+)
+@settings(max_examples=MANY, deadline=None)
+def test_any_story_ends_with_each_migration_run_once(start, seed, story):
+    world = World()
+    if start:
+        world.shop.migrate(start)
+        world.shop.executed.clear()
+    had = set(world.shop.ledger)
+    source = {"from": {"secretKeyRef": {"name": "seed", "key": "seed.json"}}}
+    for name in ("a", "b"):
+        world.create(name, **({"seed": source} if seed else {}))
+
+    for event in story:
+        happen(world, event)
+    heal(world)
+    settle(world)
+
+    wanted = [name for name in ledger_of("1.20.11") if name not in had]
+    assert sorted(world.shop.executed) == sorted(wanted)
+    assert world.shop.seeds == int(seed)
+    assert ready(world) == ["True", "True"]
+    assert verdict(world) == [("1.20.11", [], None)] * 2
+
+
+@given(story=st.lists(events, max_size=40))
+@settings(max_examples=MANY // 3, deadline=None)
+def test_what_has_settled_writes_nothing(story):
+    world = World()
+    world.create("a")
+    world.create("b")
+    for event in story:
+        happen(world, event)
+    settle(world)
+    writes = world.writes
+
+    for _ in range(5):
+        world.reconcile("a")
+        world.reconcile("b")
+
+    assert world.writes == writes
+
+
+@given(story=st.lists(events, max_size=25), cancel=st.booleans())
+@settings(max_examples=MANY // 3, deadline=None)
+def test_a_deleted_resource_goes_and_kills_no_run(story, cancel):
+    world = World()
+    world.create("a", **({"deletionPolicy": "Cancel"} if cancel else {}))
+    world.create("b")
+    for event in story:
+        happen(world, event)
+
+    world.delete("a")
+    settle(world)
+
+    assert list(world.resources) == ["b"]
