@@ -1,0 +1,147 @@
+"""A control plane for each worker, a stand-in kubelet, a namespace for each test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+import cluster_control_plane
+import cluster_operator
+import cluster_tools
+import servers
+from cluster_kubectl import Kubectl
+from cluster_kubelet import Kubelet
+from cluster_shop import Shop
+from faults import eventually as look_again
+from medusa_migrations import embedded
+from servers import TestServer
+from tiers import need
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from cluster_control_plane import ControlPlane
+    from cluster_operator import Operator
+
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave time to build the control plane where that was not done."""
+    if cluster_tools.missing():
+        for item in items:
+            if item.path.is_relative_to(cluster_tools.MODULES.parent):
+                item.add_marker(pytest.mark.timeout(3000))
+
+
+@pytest.fixture(scope="session")
+def programs() -> None:
+    """The programs of the control plane, built at the first time."""
+    need(
+        cluster_tools.obtainable(), "there is neither Go nor a control plane in KUBEBUILDER_ASSETS"
+    )
+    try:
+        for name in cluster_tools.missing():
+            cluster_tools.program(name)
+    except cluster_tools.BuildError as exc:
+        need(None, f"the control plane cannot be built: {exc}")
+
+
+@pytest.fixture(scope="session")
+def cluster(programs: None) -> Iterator[ControlPlane]:
+    """etcd, API server and controller manager, for as long as this worker runs."""
+    del programs  # it is only to be there first
+    with cluster_control_plane.started() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def _node(cluster: ControlPlane) -> Iterator[Kubelet]:
+    kubelet = Kubelet(cluster.server, cluster.ca, cluster.token("kubelet"), cluster.folder / "pods")
+    kubelet.start()
+    yield kubelet
+    kubelet.stop()
+
+
+@pytest.fixture
+def kubelet(_node: Kubelet) -> Iterator[Kubelet]:
+    """The stand-in node that runs pods as local processes; what a test changes of it is undone."""
+    node = _node.node
+    before = (dict(node.images), dict(node.labels), node.crash_pause)
+
+    yield _node
+
+    node.images, node.labels, node.crash_pause = before
+    node.cordoned = ""
+    defects, _node.defects = _node.defects, []
+    assert defects == []
+
+
+@pytest.fixture
+def namespace(cluster: ControlPlane, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test's own; it goes away behind the test."""
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:40].strip("-")
+    name = f"{words}-{next(_numbers)}"
+    cluster.api.create("v1/namespaces", {"metadata": {"name": name}})
+    look_again(lambda: cluster.api.find("v1/serviceaccounts", "default", name))
+
+    yield name
+
+    cluster.api.delete("v1/namespaces", name)
+
+
+@pytest.fixture
+def kubectl(cluster: ControlPlane, namespace: str, tmp_path: Path) -> Kubectl:
+    """kubectl as an administrator, in the test's namespace."""
+    return Kubectl(cluster.kubeconfig, tmp_path, namespace)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[TestServer]:
+    """One PostgreSQL: a given one, else the embedded one."""
+    if given := os.environ.get("MEDUSA_TEST_DATABASE_URL"):
+        yield TestServer(given)
+        return
+    with servers.started(embedded.binaries(), max_connections="200") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server(postgres: TestServer) -> TestServer:
+    """The server that `url` and `conn` make their databases on."""
+    return postgres
+
+
+@pytest.fixture
+def eventually() -> Callable[..., object]:
+    """Look again until what is looked for is true: `eventually(lambda: ...)`."""
+    return look_again
+
+
+@pytest.fixture(scope="session")
+def rights(cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The KUBECONFIG of the operator's ServiceAccount, with the rights and the definition as shipped."""
+    cluster_operator.install(
+        cluster, Kubectl(cluster.kubeconfig, tmp_path_factory.mktemp("kubectl"))
+    )
+    return cluster.service_account(cluster_operator.HOME, cluster_operator.HOME)
+
+
+@pytest.fixture(scope="session")
+def operator(rights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """An operator for all namespaces; resources with the label `test/operator` are not its own."""
+    folder = tmp_path_factory.mktemp("operator")
+    with cluster_operator.running(rights, folder, "--selector", f"!{cluster_operator.OWN}") as it:
+        yield it
+
+
+@pytest.fixture
+def shop(cluster: ControlPlane, namespace: str, operator: Operator) -> Shop:
+    """A resource that the operator sees to, once it is declared."""
+    operator.revive()
+    return Shop(cluster.api, namespace)

@@ -1,0 +1,230 @@
+"""The CRD on a real API server: what it refuses and says, what it fills in, how it explains itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster_kubectl import Kubectl
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+RESOURCE = "medusadb.dev/v1alpha1/medusadatabases"
+URL = {"urlSecretRef": {"name": "shop-db", "key": "DATABASE_URL"}}
+PARTS = {
+    "host": "postgres",
+    "name": "shop",
+    "user": "medusa",
+    "passwordSecretRef": {"name": "shop-db", "key": "password"},
+}
+SEED = {"configMapKeyRef": {"name": "shop-seed", "key": "seed.json"}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _installed(cluster, tmp_path_factory):
+    kubectl = Kubectl(cluster.kubeconfig, tmp_path_factory.mktemp("kubectl"), "default")
+    kubectl.apply(DEPLOY / "crd" / "medusadatabases.yaml")
+    kubectl("wait", "--for=condition=Established", "crd/medusadatabases.medusadb.dev")
+
+
+def resource(**spec):
+    body = {"version": "1.20.11", "database": URL} | spec
+    return {
+        "apiVersion": "medusadb.dev/v1alpha1",
+        "kind": "MedusaDatabase",
+        "metadata": {"name": "shop"},
+        "spec": {key: value for key, value in body.items() if value is not None},
+    }
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        pytest.param({"version": None}, "spec.version: Required value", id="no-version"),
+        pytest.param({"version": "latest"}, "spec.version in body should match", id="no-numbers"),
+        pytest.param({"version": "1.20"}, "spec.version in body should match", id="two-numbers"),
+        pytest.param(
+            {"version": "2.1.0"}, "v2 has another schema and needs a database of its own", id="v2"
+        ),
+        pytest.param({"version": "1.0.3"}, "1.0 kept its data in MongoDB", id="mongodb"),
+        pytest.param({"database": None}, "spec.database: Required value", id="no-database"),
+        pytest.param(
+            {"database": {}}, "give either urlSecretRef, or the parts", id="empty-database"
+        ),
+        pytest.param(
+            {"database": URL | PARTS}, "give either urlSecretRef, or the parts", id="url-and-parts"
+        ),
+        pytest.param(
+            {"database": {key: value for key, value in PARTS.items() if key != "name"}},
+            "exactly one of each pair",
+            id="no-name",
+        ),
+        pytest.param(
+            {"database": PARTS | {"hostSecretRef": {"name": "a", "key": "b"}}},
+            "exactly one of each pair",
+            id="host-twice",
+        ),
+        pytest.param(
+            {"database": PARTS | {"port": 5432, "portSecretRef": {"name": "a", "key": "b"}}},
+            "give port or portSecretRef, not both",
+            id="port-twice",
+        ),
+        pytest.param(
+            {
+                "database": URL
+                | {
+                    "caSecretRef": {"name": "a", "key": "b"},
+                    "caConfigMapRef": {"name": "a", "key": "b"},
+                }
+            },
+            "give caSecretRef or caConfigMapRef, not both",
+            id="ca-twice",
+        ),
+        pytest.param({"database": URL | {"sslMode": "maybe"}}, "Unsupported value", id="ssl-mode"),
+        pytest.param({"seed": {}}, "a seed needs from", id="seed-without-source"),
+        pytest.param(
+            {"seed": {"from": SEED | {"secretKeyRef": {"name": "a", "key": "b"}}}},
+            "give either configMapKeyRef or secretKeyRef",
+            id="two-seeds",
+        ),
+        pytest.param(
+            {"baseline": "1.20.11", "version": "1.12.3"},
+            "the baseline cannot be later than the version",
+            id="baseline-later",
+        ),
+        pytest.param({"timeouts": {"run": "soon"}}, "spec.timeouts.run in body", id="duration"),
+        pytest.param({"upgrade": {"approval": "Maybe"}}, "Unsupported value", id="approval"),
+        pytest.param({"retry": {"limit": 0}}, "greater than or equal to 1", id="no-attempts"),
+        pytest.param({"verson": "1.20.11"}, 'unknown field "spec.verson"', id="misspelt"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_a_sentence(kubectl, spec, said):
+    refused = kubectl.run("apply", "-f", "-", stdin=resource(**spec))
+
+    assert refused.returncode == 1
+    assert said in refused.stderr
+
+
+def test_defaults_appear(kubectl):
+    kubectl.apply(resource(seed={"from": SEED}))
+
+    found = kubectl.json("get", "mdb", "shop")
+
+    assert found["status"] == {"observedGeneration": -1}
+    assert found["spec"] == {
+        "version": "1.20.11",
+        "database": URL,
+        "upgrade": {"approval": "OnBreaking", "allowOlder": False, "transaction": "Step"},
+        "seed": {"policy": "Once", "from": SEED},
+        "job": {
+            "serviceAccountName": "default",
+            "resources": {
+                "requests": {"cpu": "50m", "memory": "96Mi"},
+                "limits": {"memory": "512Mi"},
+            },
+            "ttlSecondsAfterFinished": 86400,
+        },
+        "timeouts": {
+            "connect": "30s",
+            "lock": "10m",
+            "lockTimeout": "5s",
+            "statement": "0s",
+            "run": "1h",
+        },
+        "retry": {"limit": 20},
+        "deletionPolicy": "Wait",
+        "suspend": False,
+    }
+
+
+@pytest.fixture
+def _applied(cluster, kubectl, namespace):
+    """A resource whose database is proven to be at 1.20.11."""
+    kubectl.apply(resource())
+    told = {"status": {"observedGeneration": 1, "appliedVersion": "1.20.11"}}
+    cluster.api.patch(RESOURCE, "shop", told, namespace, part="status")
+
+
+@pytest.mark.usefixtures("_applied")
+def test_a_version_below_what_is_applied_is_refused(kubectl):
+    refused = kubectl.run("apply", "-f", "-", stdin=resource(version="1.12.3"))
+
+    assert refused.returncode == 1
+    assert "the database is at 1.20.11; a downgrade to 1.12.3 would lose data" in refused.stderr
+
+
+@pytest.mark.usefixtures("_applied")
+def test_a_version_below_what_is_applied_is_taken_where_that_is_allowed(kubectl):
+    kubectl.apply(resource(version="1.12.3", upgrade={"allowOlder": True}))
+
+    assert kubectl.json("get", "mdb", "shop")["spec"]["version"] == "1.12.3"
+
+
+def test_a_version_that_was_never_applied_can_be_taken_back(kubectl):
+    kubectl.apply(resource())
+
+    kubectl.apply(resource(version="1.12.3"))
+
+    assert kubectl.json("get", "mdb", "shop")["spec"]["version"] == "1.12.3"
+
+
+def test_a_status_may_say_that_the_database_is_newer_than_declared(cluster, kubectl, namespace):
+    kubectl.apply(resource(version="1.12.3"))
+    told = {"status": {"observedGeneration": 1, "appliedVersion": "1.20.11"}}
+
+    cluster.api.patch(RESOURCE, "shop", told, namespace, part="status")
+
+    assert kubectl.json("get", "mdb", "shop")["status"]["appliedVersion"] == "1.20.11"
+
+
+def running(cluster, namespace, state):
+    step = {"name": "migrate-1.20.11", "type": "Migrate", "state": state}
+    told = {"status": {"observedGeneration": 1, "steps": [step]}}
+    cluster.api.patch(RESOURCE, "shop", told, namespace, part="status")
+
+
+def test_the_database_cannot_be_changed_while_a_job_runs(cluster, kubectl, namespace):
+    kubectl.apply(resource())
+    running(cluster, namespace, "Running")
+
+    refused = kubectl.run("apply", "-f", "-", stdin=resource(database=PARTS))
+
+    assert refused.returncode == 1
+    assert "the database cannot be changed while a Job runs; wait for its end" in refused.stderr
+
+
+def test_the_database_can_be_corrected_while_a_job_waits_for_its_secret(
+    cluster, kubectl, namespace
+):
+    kubectl.apply(resource())
+    running(cluster, namespace, "Waiting")
+
+    kubectl.apply(resource(database=PARTS))
+
+    assert kubectl.json("get", "mdb", "shop")["spec"]["database"] == PARTS
+
+
+def test_every_field_of_the_spec_explains_itself(kubectl):
+    text = kubectl("explain", "mdb.spec.upgrade.approval")
+
+    assert "OnBreaking before a version whose notes" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "sample", sorted((DEPLOY / "samples").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_the_samples_are_accepted(kubectl, sample):
+    said = kubectl("apply", "--dry-run=server", "-f", str(sample))
+
+    assert "medusadatabase.medusadb.dev" in said
+
+
+def test_spec_and_status_are_written_apart(cluster, kubectl, namespace):
+    kubectl.apply(resource())
+
+    kubectl("patch", "mdb", "shop", "--type=merge", "-p", '{"status":{"appliedVersion":"1.1.0"}}')
+    spec = {"spec": {"suspend": True}, "status": {"observedGeneration": 1}}
+    cluster.api.patch(RESOURCE, "shop", spec, namespace, part="status")
+
+    found = kubectl.json("get", "mdb", "shop")
+    assert (found["spec"]["suspend"], found["status"]) == (False, {"observedGeneration": 1})

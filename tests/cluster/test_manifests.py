@@ -1,0 +1,112 @@
+"""What is shipped, as the API server takes it: no unknown field, nothing that `restricted` forbids."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import charts
+from cluster_operator import DEPLOY, HOME
+
+if TYPE_CHECKING:
+    from cluster_control_plane import ControlPlane
+
+EVERYTHING: dict[str, Any] = {
+    "version": "1.20.11",
+    "imagePullSecrets": [{"name": "registry"}],
+    "database": {
+        "host": "db",
+        "name": "shop",
+        "user": "medusa",
+        "passwordSecret": {"name": "shop-db"},
+        "sslMode": "verify-full",
+        "caSecret": {"name": "ca"},
+    },
+    "seed": {"enabled": True, "configMap": {"name": "shop-seed"}},
+    "job": {
+        "podLabels": {"team": "shop"},
+        "podAnnotations": {"sidecar.istio.io/inject": "false"},
+        "nodeSelector": {"disk": "fast"},
+        "tolerations": [{"key": "spot", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "system-cluster-critical",
+        "extraEnv": [{"name": "PGAPPNAME", "value": "shop"}],
+        "extraVolumes": [{"name": "more", "emptyDir": {}}],
+        "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}],
+    },
+    "serviceAccount": {"annotations": {"example.com/role": "migrator"}},
+}
+
+
+@pytest.fixture(autouse=True)
+def _restricted(cluster: ControlPlane, namespace: str) -> None:
+    labels = {f"pod-security.kubernetes.io/{how}": "restricted" for how in ("enforce", "warn")}
+    cluster.api.patch("v1/namespaces", namespace, {"metadata": {"labels": labels}})
+
+
+def refusals(kubectl, objects: list[charts.Object]) -> str:
+    """Return what the API server has against *objects*; empty where nothing."""
+    tried = kubectl.run("create", "--dry-run=server", "-f", "-", stdin=objects)
+    return str(tried.stderr)
+
+
+def pod(controller: charts.Object) -> charts.Object:
+    """Return the pod that a Job or Deployment would create."""
+    template = controller["spec"]["template"]
+    name = {"name": "one", "namespace": controller["metadata"]["namespace"]}
+    found = {"apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"] | name}
+    return found | {"spec": template["spec"] | {"serviceAccountName": "default"}}
+
+
+@pytest.mark.parametrize("hook", [True, False])
+def test_the_hook_charts_objects_are_accepted(kubectl, namespace, hook):
+    made = charts.render(charts.HOOK, EVERYTHING | {"hook": {"enabled": hook}}, namespace=namespace)
+
+    pods = [pod(each) for each in made if each["kind"] == "Job"]
+
+    assert refusals(kubectl, [*made, pods[0]]) == ""
+    assert refusals(kubectl, [pods[1]]) == ""
+
+
+def test_the_operator_charts_objects_are_accepted(kubectl, namespace):
+    values = {
+        "crds": {"install": False},
+        "imagePullSecrets": [{"name": "registry"}],
+        "metrics": {"service": {"annotations": {"prometheus.io/scrape": "true"}}},
+        **EVERYTHING["job"],
+    }
+
+    made = charts.render(charts.OPERATOR, values, namespace=namespace)
+
+    assert refusals(kubectl, [*made, pod(charts.only(made, "Deployment"))]) == ""
+
+
+def test_the_manifests_are_applied_as_one(cluster, kubectl):
+    if cluster.api.find("v1/namespaces", HOME) is None:  # a dry run creates nothing to be in
+        cluster.api.create("v1/namespaces", {"metadata": {"name": HOME}})
+
+    tried = kubectl.within(HOME).run("apply", "--server-side", "--dry-run=server", "--force-conflicts", "-k", DEPLOY)  # fmt: skip
+
+    assert tried.stderr == ""
+    assert len(tried.stdout.splitlines()) == len(charts.manifests("."))
+
+
+def test_the_manifests_pod_is_restricted(kubectl, namespace):
+    deployment = charts.only(charts.manifests("."), "Deployment")
+
+    deployment["metadata"]["namespace"] = namespace
+
+    assert refusals(kubectl, [deployment, pod(deployment)]) == ""
+
+
+def test_the_namespaced_manifests_are_applied_as_one(kubectl, namespace):
+    made = json.loads(
+        json.dumps(charts.manifests("namespaced")).replace('"shop"', f'"{namespace}"')
+    )
+
+    accepted = kubectl.run("apply", "--server-side", "--dry-run=server", "-f", "-", stdin=made)
+
+    assert accepted.stderr == ""
+    assert len(accepted.stdout.splitlines()) == len(made)
