@@ -1,0 +1,116 @@
+{{/*
+A Job that runs the runner once: `scope`, `component`, `args` and, where there are, `mounts` and
+`volumes`. Its name holds the version and a hash of all it is: whatever changes is another Job.
+*/}}
+{{- define "medusa-db-hook.job" -}}
+{{- $spec := include "medusa-db-hook.jobSpec" . | trim }}
+{{- $hash := sha256sum $spec | trunc 8 }}
+{{- with .scope }}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ printf "%s-%s-%s-%s" (include "medusa-db-hook.fullname" .) $.component (.Values.version | replace "." "-") $hash }}
+  namespace: {{ .Release.Namespace }}
+  labels:
+    {{- include "medusa-db-hook.labels" . | nindent 4 }}
+    app.kubernetes.io/component: {{ $.component }}
+  {{- if .Values.hook.enabled }}
+  annotations:
+    helm.sh/hook: {{ join "," .Values.hook.events }}
+    helm.sh/hook-weight: {{ add .Values.hook.weight $.after | quote }}
+    helm.sh/hook-delete-policy: before-hook-creation
+    helm.sh/hook-output-log-policy: hook-failed
+  {{- end }}
+{{- end }}
+spec:
+  {{- $spec | nindent 2 }}
+{{- end }}
+
+{{- define "medusa-db-hook.jobSpec" -}}
+{{- with .scope }}
+backoffLimit: {{ .Values.job.backoffLimit }}
+activeDeadlineSeconds: {{ .Values.job.activeDeadlineSeconds }}
+{{- if and .Values.hook.enabled (not (kindIs "invalid" .Values.job.ttlSecondsAfterFinished)) }}
+ttlSecondsAfterFinished: {{ .Values.job.ttlSecondsAfterFinished }}
+{{- end }}
+podReplacementPolicy: Failed
+podFailurePolicy:
+  rules:
+    - action: Ignore
+      onPodConditions: [{type: DisruptionTarget}]
+    - action: FailJob
+      onExitCodes: {containerName: {{ $.component }}, operator: In, values: [1, 2, 3, 5, 7, 8, 9]}
+template:
+  metadata:
+    labels:
+      {{- include "medusa-db-hook.selectorLabels" . | nindent 6 }}
+      app.kubernetes.io/component: {{ $.component }}
+      {{- with .Values.job.podLabels }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
+    {{- with .Values.job.podAnnotations }}
+    annotations:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+  spec:
+    restartPolicy: Never
+    automountServiceAccountToken: false
+    serviceAccountName: {{ include "medusa-db-hook.serviceAccountName" . }}
+    terminationGracePeriodSeconds: 60
+    securityContext:
+      runAsNonRoot: true
+      seccompProfile: {type: RuntimeDefault}
+    {{- with .Values.imagePullSecrets }}
+    imagePullSecrets:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- with .Values.job.priorityClassName }}
+    priorityClassName: {{ . }}
+    {{- end }}
+    {{- with .Values.job.nodeSelector }}
+    nodeSelector:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- with .Values.job.tolerations }}
+    tolerations:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- with .Values.job.affinity }}
+    affinity:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- if and (eq $.component "seed") (not .Values.hook.enabled) }}
+    initContainers:
+      {{- include "medusa-db-hook.waitContainer" . | trim | nindent 6 }}
+    {{- end }}
+    containers:
+      - name: {{ $.component }}
+        image: {{ include "medusa-db-hook.image" . }}
+        imagePullPolicy: {{ .Values.image.pullPolicy }}
+        args:
+          {{- $.args | nindent 10 }}
+        env:
+          {{- include "medusa-db-hook.env" . | trim | nindent 10 }}
+        volumeMounts:
+          - name: tmp
+            mountPath: /tmp
+          {{- range list (include "medusa-db-hook.mounts" .) (default "" $.mounts) }}
+          {{- with trim . }}
+          {{- . | nindent 10 }}
+          {{- end }}
+          {{- end }}
+        resources:
+          {{- toYaml .Values.job.resources | nindent 10 }}
+        securityContext:
+          {{- include "medusa-db-hook.containerSecurity" . | nindent 10 }}
+        terminationMessagePolicy: FallbackToLogsOnError
+    volumes:
+      - name: tmp
+        emptyDir: {}
+      {{- range list (include "medusa-db-hook.ownVolumes" .) (default "" $.volumes) }}
+      {{- with trim . }}
+      {{- . | nindent 6 }}
+      {{- end }}
+      {{- end }}
+{{- end }}
+{{- end }}

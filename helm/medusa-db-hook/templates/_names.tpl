@@ -1,0 +1,43 @@
+{{/* Names, labels and images. */}}
+
+{{- define "medusa-db-hook.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Cut so that a step, a version and a hash still fit behind it. */}}
+{{- define "medusa-db-hook.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride }}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- default $full .Values.fullnameOverride | trunc 32 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "medusa-db-hook.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "medusa-db-hook.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "medusa-db-hook.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "medusa-db-hook.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "medusa-db-hook.labels" -}}
+{{ include "medusa-db-hook.selectorLabels" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: medusa-database-operator
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "medusa-db-hook.image" -}}
+{{- with .Values.image }}
+{{- if .digest }}
+{{- printf "%s@%s" .repository .digest }}
+{{- else }}
+{{- printf "%s:%s" .repository (default $.Chart.AppVersion .tag) }}
+{{- end }}
+{{- end }}
+{{- end }}

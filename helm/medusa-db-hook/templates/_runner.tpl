@@ -1,0 +1,133 @@
+{{/* The runner in a container: how it finds the database, and what it is told. */}}
+
+{{/* Refuse values that contradict each other, in a sentence. */}}
+{{- define "medusa-db-hook.check" -}}
+{{- if not .Values.version }}
+{{- fail "version: set the Medusa server version that the database is to be at, such as \"1.20.11\"" }}
+{{- end }}
+{{- with .Values.database }}
+{{- if and .urlSecret.name .host }}
+{{- fail "database: set urlSecret.name or host, not both" }}
+{{- else if not (or .urlSecret.name .host) }}
+{{- fail "database: set urlSecret.name to the Secret that holds the database's URL, or host, name, user and passwordSecret" }}
+{{- else if and .host (not (and .name .user)) }}
+{{- fail "database: host needs name and user beside it" }}
+{{- else if and .urlSecret.name (or .name .user .passwordSecret.name) }}
+{{- fail "database: name, user and passwordSecret belong to host; the URL in urlSecret has its own" }}
+{{- end }}
+{{- if and .caSecret.name .caConfigMap.name }}
+{{- fail "database: set caSecret.name or caConfigMap.name, not both" }}
+{{- end }}
+{{- end }}
+{{- if .Values.seed.enabled }}
+{{- if and .Values.seed.configMap.name .Values.seed.secret.name }}
+{{- fail "seed: set configMap.name or secret.name, not both" }}
+{{- else if not (or .Values.seed.configMap.name .Values.seed.secret.name) }}
+{{- fail "seed: set configMap.name or secret.name to what holds the seed document" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "medusa-db-hook.env" -}}
+{{- with .Values.database }}
+{{- if .urlSecret.name }}
+- name: DATABASE_URL
+  valueFrom:
+    secretKeyRef: {name: {{ .urlSecret.name }}, key: {{ .urlSecret.key }}}
+{{- else }}
+- name: DATABASE_URL
+  value: "postgresql://"
+- name: PGHOST
+  value: {{ .host | quote }}
+- name: PGPORT
+  value: {{ .port | quote }}
+- name: PGDATABASE
+  value: {{ .name | quote }}
+- name: PGUSER
+  value: {{ .user | quote }}
+{{- with .passwordSecret }}
+{{- if .name }}
+- name: PGPASSWORD
+  valueFrom:
+    secretKeyRef: {name: {{ .name }}, key: {{ .key }}}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with .sslMode }}
+- name: PGSSLMODE
+  value: {{ . }}
+{{- end }}
+{{- if or .caSecret.name .caConfigMap.name }}
+- name: PGSSLROOTCERT
+  value: /etc/medusa/ca/ca.crt
+{{- end }}
+{{- end }}
+- name: POD_NAME
+  valueFrom:
+    fieldRef: {fieldPath: metadata.name}
+- name: POD_NAMESPACE
+  valueFrom:
+    fieldRef: {fieldPath: metadata.namespace}
+{{- with .Values.job.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* What every command that reads a shop's database understands. */}}
+{{- define "medusa-db-hook.databaseArgs" -}}
+- --connect-wait={{ .Values.timeouts.connect }}
+{{- with .Values.database.schema }}
+- --schema={{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "medusa-db-hook.flagArgs" -}}
+{{- range $flag, $on := .Values.featureFlags }}
+- --flag={{ $flag }}={{ $on }}
+{{- end }}
+{{- end }}
+
+{{- define "medusa-db-hook.mounts" -}}
+{{- if or .Values.database.caSecret.name .Values.database.caConfigMap.name }}
+- name: medusa-db-ca
+  mountPath: /etc/medusa/ca
+  readOnly: true
+{{- end }}
+{{- with .Values.job.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The volumes behind medusa-db-hook.mounts: a pod with the init container needs them too. */}}
+{{- define "medusa-db-hook.volumes" -}}
+{{- include "medusa-db-hook.scoped" (dict "scope" . "template" "medusa-db-hook.ownVolumes") }}
+{{- end }}
+
+{{- define "medusa-db-hook.ownVolumes" -}}
+{{- with .Values.database }}
+{{- if .caSecret.name }}
+- name: medusa-db-ca
+  secret:
+    secretName: {{ .caSecret.name }}
+    items: [{key: {{ .caSecret.key }}, path: ca.crt}]
+{{- else if .caConfigMap.name }}
+- name: medusa-db-ca
+  configMap:
+    name: {{ .caConfigMap.name }}
+    items: [{key: {{ .caConfigMap.key }}, path: ca.crt}]
+{{- end }}
+{{- end }}
+{{- with .Values.job.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "medusa-db-hook.containerSecurity" -}}
+allowPrivilegeEscalation: false
+capabilities: {drop: [ALL]}
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end }}

@@ -1,0 +1,51 @@
+{{/*
+The init container of the shop's server: it waits, bounded, read-only and without any right on the
+Kubernetes API, until the database is at the version. In the pod template of the chart that depends on
+this one:
+
+    initContainers:
+      {{- include "medusa-db-hook.wait" . | nindent 6 }}
+    volumes:
+      {{- include "medusa-db-hook.volumes" . | nindent 6 }}
+*/}}
+{{- define "medusa-db-hook.wait" -}}
+{{- include "medusa-db-hook.scoped" (dict "scope" . "template" "medusa-db-hook.waitContainer") }}
+{{- end }}
+
+{{/* Include a template with the scope of this chart, also where a chart that depends on it asks. */}}
+{{- define "medusa-db-hook.scoped" -}}
+{{- $scope := default .scope (get (default dict .scope.Subcharts) "medusa-db-hook") }}
+{{- if not (hasKey $scope.Values "dataSteps") }}
+{{- fail "medusa-db-hook: give the chart's own scope where it has an alias: include \"medusa-db-hook.wait\" (index .Subcharts \"ALIAS\")" }}
+{{- end }}
+{{- include "medusa-db-hook.check" $scope }}
+{{- include .template $scope | trim }}
+{{- end }}
+
+{{- define "medusa-db-hook.waitContainer" -}}
+- name: wait-for-database
+  image: {{ include "medusa-db-hook.image" . }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  args:
+    - wait
+    - --for={{ .Values.version }}
+    - --timeout={{ .Values.wait.timeout }}
+    {{- if .Values.wait.allowNewer }}
+    - --allow-newer
+    {{- end }}
+    {{- include "medusa-db-hook.databaseArgs" . | nindent 4 }}
+    {{- with include "medusa-db-hook.flagArgs" . | trim }}
+    {{- . | nindent 4 }}
+    {{- end }}
+  env:
+    {{- include "medusa-db-hook.env" . | trim | nindent 4 }}
+  {{- with include "medusa-db-hook.mounts" . | trim }}
+  volumeMounts:
+    {{- . | nindent 4 }}
+  {{- end }}
+  resources:
+    {{- toYaml .Values.wait.resources | nindent 4 }}
+  securityContext:
+    {{- include "medusa-db-hook.containerSecurity" . | nindent 4 }}
+  terminationMessagePolicy: FallbackToLogsOnError
+{{- end }}

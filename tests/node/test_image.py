@@ -1,0 +1,150 @@
+"""The image, built from the Dockerfile: the runner and the operator as a cluster starts them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+import docker_engine
+import servers
+from docker_engine import IMAGE, Engine
+from faults import eventually
+from medusa_migrations import embedded
+from tiers import need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from servers import TestServer
+
+pytestmark = pytest.mark.timeout(900)
+
+RESTRICTED = (
+    "--rm", "--read-only", "--user", "65532", "--cap-drop", "ALL", "--network", "host",
+    "--security-opt", "no-new-privileges",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def docker() -> Iterator[Engine]:
+    """An engine with the image in it."""
+    missing = docker_engine.unobtainable()
+    if missing.endswith("needs root"):
+        pytest.skip(f"left out: {missing}")
+    need(not missing, missing)
+    with docker_engine.started() as engine:
+        engine.build()
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[TestServer]:
+    """A PostgreSQL on 127.0.0.1."""
+    with servers.started(embedded.binaries()) as running:
+        yield running
+
+
+@pytest.fixture
+def url(postgres: TestServer) -> Iterator[str]:
+    """The URL of an empty database."""
+    with postgres.database() as name:
+        yield postgres.url(name)
+
+
+def medusa_db(docker: Engine, url: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the image's entrypoint as a restricted pod does."""
+    return docker.run("run", *RESTRICTED, "--env", f"DATABASE_URL={url}", IMAGE, *words)
+
+
+def test_it_migrates_an_empty_database(docker: Engine, url: str) -> None:
+    first = medusa_db(docker, url, "migrate", "--to", "1.20.11", "--output", "json")
+    again = medusa_db(docker, url, "migrate", "--to", "1.20.11", "--output", "json")
+
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    told = [json.loads(done.stdout) for done in (first, again)]
+    assert [(each["state"], each["version"]) for each in told] == [
+        ("done", "1.20.11"),
+        ("nothing", "1.20.11"),
+    ]
+    with psycopg.connect(url) as conn:
+        row = conn.execute("select count(*) from migrations").fetchone()
+    assert row is not None
+    assert row[0] == told[0]["migrationCount"]
+
+
+def test_it_is_stopped_as_process_one_by_sigterm(docker: Engine, url: str) -> None:
+    wait = docker.command(
+        "run", *RESTRICTED, "--name", "waits", "--env", f"DATABASE_URL={url}",
+        IMAGE, "wait", "--for", "1.20.11",
+    )  # fmt: skip
+    process = subprocess.Popen(
+        wait, env=docker.environment(), text=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    eventually(lambda: "pending" in docker.run("logs", "waits").stderr, within=60)
+
+    docker("stop", "--time", "60", "waits")
+
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert told.splitlines()[-1] == "medusa-db: interrupted; rolled back, the lock is released"
+
+
+def test_it_holds_the_operator(docker: Engine) -> None:
+    done = docker.run(
+        "run", *RESTRICTED, "--entrypoint", "python", IMAGE, "-m", "medusa_operator", "--help"
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("usage: python -m medusa_operator")
+
+
+def test_it_runs_as_nobody_in_particular_and_writes_nowhere(docker: Engine) -> None:
+    shell = ("run", *RESTRICTED, "--entrypoint", "sh", IMAGE, "-c")
+
+    who = docker(*shell, "id")
+    touched = docker.run(*shell, "touch /opt/medusa-db/x /etc/x /x")
+
+    assert who == "uid=65532(medusa-db) gid=65532(medusa-db) groups=65532(medusa-db)\n"
+    assert touched.returncode != 0
+    assert touched.stderr.count("Read-only file system") == 3
+
+
+def test_the_layers_that_we_add_are_small(docker: Engine) -> None:
+    sizes = [
+        int(docker("image", "inspect", "--format", "{{.Size}}", name))
+        for name in (docker_engine.BASE, IMAGE)
+    ]
+
+    assert sizes[1] - sizes[0] < 70e6
+
+
+def test_it_says_what_it_is(docker: Engine) -> None:
+    [about] = json.loads(docker("image", "inspect", IMAGE))
+
+    config = about["Config"]
+    assert config["User"] == "65532:65532"
+    assert config["Entrypoint"] == ["medusa-db"]
+    assert {
+        key.removeprefix("org.opencontainers.image."): value
+        for key, value in config["Labels"].items()
+    } == {
+        "title": "Medusa database operator",
+        "description": "Brings a Medusa shop's PostgreSQL to the version its server needs",
+        "licenses": "MIT",
+        "version": "0.1.0",
+        "revision": "",
+    }
+
+
+def test_nothing_of_the_build_stays_in_it(docker: Engine) -> None:
+    found = docker(
+        "run", *RESTRICTED, "--entrypoint", "sh", IMAGE, "-c",
+        "ls -d /build /tools /run/secrets/ca /opt/medusa-db/bin/pip 2>/dev/null; true",
+    )  # fmt: skip
+
+    assert found == ""

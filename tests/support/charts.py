@@ -1,0 +1,119 @@
+"""The charts below `helm/`: rendered by the real helm, their values with what is said of each."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import cluster_tools
+
+Object = dict[str, Any]
+ROOT = Path(__file__).parents[2]
+OPERATOR = ROOT / "helm" / "medusa-db-operator"
+HOOK = ROOT / "helm" / "medusa-db-hook"
+ALL = (OPERATOR, HOOK)
+
+_KEY = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z]+):(?: |$)")
+
+
+class RefusedError(AssertionError):
+    """helm would not render; the text is what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value of a chart as its `values.yaml` tells of it."""
+
+    path: str
+    default: Any
+    about: str
+
+    def row(self) -> str:
+        """Return its row in the table of the chart's README."""
+        about = self.about.replace("|", "\\|")
+        return f"| `{self.path}` | `{json.dumps(self.default)}` | {about} |"
+
+
+def render(
+    chart: Path, values: Object | None = None, *words: str, namespace: str = "shops"
+) -> list[Object]:
+    """Return the objects that helm makes of *chart*, in its order."""
+    command = [str(cluster_tools.program("helm")), "template", "shop", str(chart)]
+    done = subprocess.run(
+        [*command, "--namespace", namespace, "--values", "-", *words],
+        input=json.dumps(values or {}), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise RefusedError(done.stderr)
+    return [found for found in yaml.safe_load_all(done.stdout) if found]
+
+
+def only(objects: list[Object], kind: str, name: str = "") -> Object:
+    """Return the one object of *kind*, and of a name that ends with *name*."""
+    [found] = [
+        each for each in objects if each["kind"] == kind and each["metadata"]["name"].endswith(name)
+    ]
+    return found
+
+
+def manifests(folder: str) -> list[Object]:
+    """Return what kustomize makes of a folder below `deploy/`."""
+    done = subprocess.run(
+        [cluster_tools.program("kubectl"), "kustomize", ROOT / "deploy" / folder],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def documented(chart: Path) -> list[Value]:
+    """Return the values that a `# --` comment tells of, in the order of the file."""
+    text = (chart / "values.yaml").read_text()
+    values = yaml.safe_load(text)
+    found: list[Value] = []
+    path: list[str] = []
+    comment: list[str] = []
+    for line in text.splitlines():
+        words = line.strip()
+        if words.startswith("# -- "):
+            comment = [words.removeprefix("# -- ")]
+        elif words.startswith("# ") and comment:
+            comment.append(words.removeprefix("# "))
+        elif key := _KEY.match(line):
+            path = [*path[: len(key["indent"]) // 2], key["key"]]
+            if comment:
+                found.append(Value(".".join(path), at(values, path), " ".join(comment)))
+            comment = []
+        elif not words:
+            comment = []
+    return found
+
+
+def at(values: Object, path: list[str]) -> Any:
+    """Return the value at *path*."""
+    found: Any = values
+    for key in path:
+        found = found[key]
+    return found
+
+
+def undocumented(chart: Path) -> list[str]:
+    """Return the paths of values that no comment tells of, neither themselves nor as a whole."""
+    told = {value.path for value in documented(chart)}
+
+    def missing(values: Object, above: str) -> list[str]:
+        found = []
+        for key, value in values.items():
+            path = f"{above}{key}"
+            if path in told:
+                continue
+            below = missing(value, f"{path}.") if isinstance(value, dict) and value else [path]
+            found += below
+        return found
+
+    return missing(yaml.safe_load((chart / "values.yaml").read_text()), "")
