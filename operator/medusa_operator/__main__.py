@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OperatorError as exc:
         logger.error("Ended", reason=type(exc).__name__, error=str(exc))  # noqa: TRY400 - a sentence
         return 1
-    except Exception:  # noqa: BLE001  the last line of defence: Kubernetes starts us again
+    except Exception:
         logger.exception("Ended by a defect of the operator")
         return 1
     return 0
