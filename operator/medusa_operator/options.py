@@ -17,6 +17,11 @@ IMAGE = "medusa-database-operator"
 """The runner's image where none is named: the one that this process runs from."""
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_KEY = r"[A-Za-z0-9][-A-Za-z0-9_./]*"
+_VALUE = r"[-A-Za-z0-9_.]*"
+_REQUIREMENT = re.compile(
+    rf"\s*(!?{_KEY}|{_KEY}\s*(=|==|!=)\s*{_VALUE}|{_KEY}\s+(in|notin)\s*\([^()]*\))\s*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ def parse(arguments: Sequence[str] | None, environ: Mapping[str, str]) -> Option
         "look at this namespace only; may be repeated, or name several with commas (default: all)",
         "NAME", action="extend",
     )  # fmt: skip
-    flags.add("--selector", str, "", "look at resources with these labels only", "LABELS")
+    flags.add("--selector", selector, "", "look at resources with these labels only", "LABELS")
     flags.add(
         "--max-concurrent-runs", count, 0, "Jobs at a time in all; 0: no limit (default: %(default)s)", "N"
     )  # fmt: skip
@@ -140,6 +145,16 @@ def name(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a name: lower case letters, digits and dashes, 63 at most"
         )
+    return text
+
+
+def selector(text: str) -> str:
+    """Return *text* where it can select by labels, as `kubectl -l` takes it."""
+    for requirement in re.split(r",(?![^()]*\))", text) if text else ():
+        if not _REQUIREMENT.fullmatch(requirement):
+            raise argparse.ArgumentTypeError(
+                f"{text!r} selects no labels; write tier=gold, tier in (gold, silver) or !tier"
+            )
     return text
 
 

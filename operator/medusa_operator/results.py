@@ -43,6 +43,9 @@ EXIT_CODES: Mapping[int, tuple[Reason, bool]] = {
 }
 """What an exit code of the runner means, and whether another attempt can help by itself."""
 
+_NOT_STARTED = ("StartError", "ContainerCannotRun")
+"""The container runtime's words; its termination message is then that of the runtime."""
+_NO_PROGRAM = ("not found", "no such file", "permission denied")
 _REFUSALS = {"Downgrade": Reason.DOWNGRADE, "NotAcknowledged": Reason.AWAITING_ACKNOWLEDGEMENT}
 _PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -177,6 +180,8 @@ def _failed(job: Job, pod: Pod, end: Terminated, ended: datetime) -> Verdict:
     reason, retry = _cause(job, pod, end, report)
     if report is not None and report.message:
         message = report.message[:SENTENCE]
+    elif end.reason in _NOT_STARTED:
+        message = f"the container of Job {job.name} cannot be started: {_clean(end.message)[:300]}"
     else:
         how = f" ({end.reason})" if end.reason not in ("", "Error") else ""
         message = f"Job {job.name} ended with exit code {end.exit_code}{how}" + (
@@ -191,7 +196,9 @@ def _failed(job: Job, pod: Pod, end: Terminated, ended: datetime) -> Verdict:
 def _cause(job: Job, pod: Pod, end: Terminated, report: Report | None) -> tuple[Reason, bool]:
     if job.failure == "DeadlineExceeded":
         return Reason.DEADLINE_EXCEEDED, True
-    if end.reason in ("StartError", "ContainerCannotRun") or end.exit_code in NO_SUCH_PROGRAM:
+    if end.reason in _NOT_STARTED and not any(words in end.message for words in _NO_PROGRAM):
+        return Reason.POD_NOT_STARTING, True
+    if end.reason in _NOT_STARTED or end.exit_code in NO_SUCH_PROGRAM:
         return Reason.IMAGE_UNUSABLE, False
     if end.reason == "OOMKilled":
         return Reason.OUT_OF_MEMORY, True

@@ -79,6 +79,7 @@ def test_a_flag_wins_over_its_twin_and_may_be_repeated():
         pytest.param("--max-concurrent-runs", "-1", "'-1' is not a whole number", id="concurrent"),
         pytest.param("--health-address", "8081", "'8081' is not HOST:PORT", id="address"),
         pytest.param("--metrics-address", ":99999", "':99999' is not HOST:PORT", id="port"),
+        pytest.param("--selector", "tier=(gold", "'tier=(gold' selects no labels", id="selector"),
         pytest.param("--log-format", "xml", "'xml' is not one of json, text", id="log-format"),
     ],
 )
@@ -92,6 +93,15 @@ def test_what_cannot_be_meant_gets_a_sentence_and_exit_status_2(flag, text, sent
 
         said = capsys.readouterr().err.splitlines()[-1]
         assert (ended.value.code, named in said, sentence in said) == (2, True, True), said
+
+
+@pytest.mark.parametrize(
+    "text", ["a=b", "a == b", "a!=b,c", "!test/operator", "a in (b, c),d notin (e)", "a="]
+)
+def test_a_selector_is_what_kubectl_takes(text):
+    found = options.parse(["--selector", text], {})
+
+    assert found == replace(USUAL, selector=text)
 
 
 def test_a_flag_that_is_not_there_is_refused(capsys):

@@ -155,7 +155,6 @@ def test_a_refusal_is_told_apart_by_the_runners_word(word, reason):
         pytest.param(137, "OOMKilled", Reason.OUT_OF_MEMORY, True, id="memory"),
         pytest.param(137, "Error", Reason.KILLED, True, id="killed"),
         pytest.param(139, "Error", Reason.KILLED, True, id="crashed"),
-        pytest.param(128, "StartError", Reason.IMAGE_UNUSABLE, False, id="no-such-program"),
         pytest.param(127, "Error", Reason.IMAGE_UNUSABLE, False, id="not-found"),
         pytest.param(42, "Error", Reason.RESULT_INVALID, False, id="not-ours"),
     ],
@@ -165,6 +164,30 @@ def test_an_end_without_a_report_is_told_by_its_exit_code(code, why, reason, ret
 
     assert (verdict.reason, verdict.retry) == (reason, retry)
     assert verdict.message.startswith(f"Job {NAME} ended with exit code {code}")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "retry"),
+    [
+        pytest.param(
+            'exec: "medusa-db": executable file not found in $PATH',
+            Reason.IMAGE_UNUSABLE,
+            False,
+            id="no-such-program",
+        ),
+        pytest.param(
+            "failed to create shim task: context deadline exceeded",
+            Reason.POD_NOT_STARTING,
+            True,
+            id="busy-node",
+        ),
+    ],
+)
+def test_a_container_that_cannot_be_started_says_why(said, reason, retry):
+    verdict = judged(ended(JOB, "Failed"), pod_ended(JOB, 128, said, "StartError"))
+
+    message = f"the container of Job {NAME} cannot be started: {said}"
+    assert outcome(verdict) == (False, reason, retry, message)
 
 
 def test_what_is_no_report_of_ours_is_not_passed_on():
