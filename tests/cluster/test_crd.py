@@ -228,3 +228,34 @@ def test_spec_and_status_are_written_apart(cluster, kubectl, namespace):
 
     found = kubectl.json("get", "mdb", "shop")
     assert (found["spec"]["suspend"], found["status"]) == (False, {"observedGeneration": 1})
+
+
+def test_the_columns_tell_where_the_database_is_and_why(cluster, kubectl, namespace):
+    kubectl.apply(resource())
+    ready = {
+        "type": "Ready",
+        "status": "False",
+        "reason": "Migrating",
+        "message": "it goes on",
+        "lastTransitionTime": "2026-03-01T12:00:00Z",
+    }
+    steps = [
+        {"name": f"migrate-{version}", "type": "Migrate", "state": state}
+        for version, state in (("1.13.0", "Done"), ("1.19.0", "Running"), ("1.20.11", "Pending"))
+    ]
+    told = {
+        "observedGeneration": 1,
+        "appliedVersion": "1.13.0",
+        "conditions": [ready],
+        "steps": steps,
+        "job": "shop-migrate-1",
+    }
+    cluster.api.patch(RESOURCE, "shop", {"status": told}, namespace, part="status")
+
+    usual = kubectl("get", "mdb").splitlines()
+    wide = kubectl("get", "medusa", "-o", "wide").splitlines()
+
+    assert usual[0].split() == ["NAME", "TARGET", "APPLIED", "READY", "REASON", "AGE"]
+    assert usual[1].split()[:5] == ["shop", "1.20.11", "1.13.0", "False", "Migrating"]
+    assert wide[0].split()[6:] == ["STEP", "JOB", "MESSAGE"]
+    assert wide[1].split()[6:] == ["migrate-1.19.0", "shop-migrate-1", "it", "goes", "on"]
