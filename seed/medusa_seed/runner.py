@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,19 +15,18 @@ from psycopg import sql
 from medusa_migrations import __version__, connection, lock, observe, preflight
 from medusa_migrations import runner as migrating
 from medusa_migrations.deadline import Deadline
-from medusa_migrations.errors import FailedError, RefusedError, UnreachableError
+from medusa_migrations.errors import (
+    FailedError,
+    LockHeldError,
+    RefusedError,
+    RunnerError,
+    UnreachableError,
+)
 from medusa_migrations.plan import plan
-from medusa_seed import document as documents
-from medusa_seed import fit, groups, load, records, regions, settings, shop
-from medusa_seed.changes import Changes, Counts
-from medusa_seed.ids import Ids
-from medusa_seed.merge import IfExists, Policy
-from medusa_seed.model import PRODUCT
-from medusa_seed.places import Findings
-from medusa_seed.products import plan_products
-from medusa_seed.progress import Loading
-from medusa_seed.there import Shared
-from medusa_seed.work import Work
+from medusa_seed import records, shop
+from medusa_seed.changes import Counts
+from medusa_seed.filling import Filling
+from medusa_seed.merge import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,11 +38,9 @@ if TYPE_CHECKING:
     from medusa_migrations.plan import Request
     from medusa_migrations.report import Report
     from medusa_migrations.version import Version
-    from medusa_seed.document import Document, Placed
+    from medusa_seed.document import Document
     from medusa_seed.files import Source
 
-BATCH = 500
-"""Products that are planned and written at once."""
 _OTHERS = (
     pg.InsufficientPrivilege, pg.ReadOnlySqlTransaction, pg.LockNotAvailable, pg.QueryCanceled, pg.DiskFull,
 )  # fmt: skip
@@ -82,8 +78,6 @@ class _Run:
     document: Document
     options: Options
     counts: Counts = field(default_factory=Counts)
-    lacking: fit.Unheld = field(default_factory=dict)
-    """What the live schema cannot hold, and is left out."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -111,7 +105,7 @@ class _Run:
             if self._skips():  # another run may have done it while we waited
                 return
             if self.options.migrate:
-                self._migrate(observed)
+                self._migrate(self._look())
             self._load(self._look())
 
     def _look(self) -> Observed:
@@ -179,12 +173,28 @@ class _Run:
         with self._transaction():
             if remembers:
                 records.prepare(self.conn)
-            self._plan_and_write(observed, remembers=remembers)
+            self._filling(observed, remembers=remembers).fill()
             latest = records.latest(self.conn, self.report.schema)
             if remembers and (self.counts.changed or latest != self.source.checksum):
                 records.record(self.conn, self._record())
         done = self.counts.changed or bool(self.report.migrations)
         self._finish("done" if done else "nothing", recorded=remembers)
+
+    def _filling(self, observed: Observed, *, remembers: bool) -> Filling:
+        return Filling(
+            conn=self.conn,
+            schema=self.report.schema,
+            place=observed.place(self.course.catalog),
+            source=self.source,
+            document=self.document,
+            counts=self.counts,
+            progress=self.course.progress,
+            warnings=self.report.warnings,
+            policy=self.options.policy,
+            writes=not self.options.dry_run,
+            remembers=remembers,
+            cuts=self.options.cut,
+        )
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -211,7 +221,7 @@ class _Run:
         except psycopg.Error as exc:  # some constraints are checked at commit
             raise self._failure(exc) from exc
 
-    def _failure(self, exc: psycopg.Error) -> FailedError | UnreachableError:
+    def _failure(self, exc: psycopg.Error) -> RunnerError:
         if self.conn.broken or self.conn.closed or connection.is_lost(exc):
             return UnreachableError(
                 "the connection to the database was lost; the server rolls back what was not committed. "
@@ -219,97 +229,18 @@ class _Run:
                 reason="ConnectionLost",
             )
         said = exc.diag.message_primary or str(exc)
+        if isinstance(exc, (pg.DeadlockDetected, pg.SerializationFailure)):
+            return LockHeldError(
+                f"the shop and the seed waited for each other, and the seed was rolled back: {said}. Run "
+                "the same command again",
+                reason="TableLocked",
+            )
         return FailedError(
             f"the seed failed and was rolled back, no row of it remains: {said} "
             f"(SQLSTATE {exc.sqlstate})",
             reason="SeedFailed",
             detail="\n".join(filter(None, (exc.diag.message_detail, exc.diag.message_hint))),
         )
-
-    def _plan_and_write(self, observed: Observed, *, remembers: bool) -> None:
-        there = shop.read(self.conn, self.report.schema)
-        if not there.columns.of("store"):
-            raise RefusedError(
-                f"there is no shop in the schema {self.report.schema}: it has no table store. Migrate it "
-                "first, or leave out --no-migrate",
-                reason="NoShop",
-            )
-        findings = Findings()
-        work = Work(
-            there, self.options.policy, Ids(), Changes(self.counts), findings, self._memories(),
-            self.report.warnings,
-        )  # fmt: skip
-        self._hold(work, observed)
-        self._plan_settings(work)
-        fit.check_references(work, self.document)
-        if there.has_products:
-            for key, owned in self.document.uses.owned.items():
-                owners = load.owners(self.conn, self.report.schema, key, list(owned))
-                fit.check_owned(findings, self.document.uses, key, owners)
-        findings.raise_if_any(self.source.name)
-        self._write(work, remembers=remembers)
-        self._products(work, remembers=remembers)
-        findings.raise_if_any(self.source.name)
-
-    def _hold(self, work: Work, observed: Observed) -> None:
-        """Refuse, or cut, what the live schema cannot hold of the document."""
-        place = observed.place(self.course.catalog)
-        self.lacking = fit.unheld(work.columns, self.document)
-        if self.lacking and self.options.cut:
-            fit.cut(self.document, self.lacking)
-            left_out = ", ".join(f"{key} of a {kind}" for kind, key in self.lacking)
-            self.report.warnings.append(f"left out, as {place} cannot hold it: {left_out}")
-            return
-        fit.check_keys(work.findings, self.document, self.lacking, place)
-        work.findings.raise_if_any(self.source.name)
-
-    def _memories(self) -> dict[tuple[str, str], dict[str, str]]:
-        found = {}
-        for table in ("store", "user", "region", "shipping_option", "product_category",
-                      "product_collection", "publishable_api_key", "rule_type"):  # fmt: skip
-            found.update(records.memories(self.conn, self.report.schema, table))
-        return found
-
-    def _plan_settings(self, work: Work) -> None:
-        currencies = settings.plan_store(work, self.document)
-        settings.plan_users(work, self.document)
-        regions.plan_regions(work, self.document, currencies)
-        regions.plan_shipping_options(work, self.document)
-        groups.plan_categories(work, self.document)
-        groups.plan_collections(work, self.document)
-        settings.plan_keys(work, self.document)
-        settings.plan_rule_types(work, self.document)
-
-    def _products(self, work: Work, *, remembers: bool) -> None:
-        schema = self.report.schema
-        shared = Shared()
-        load.shared(self.conn, schema, work.columns, shared)
-        products = documents.products(self.document, self.source.pieces)
-        with Loading(self.course.progress, self.document.products) as loading:
-            while batch := self._cut(list(itertools.islice(products, BATCH))):
-                load.images(self.conn, work, schema, batch, shared)
-                there = load.look(self.conn, work, schema, batch)
-                work.changes = Changes(self.counts)
-                plan_products(work, batch, there, shared)
-                if not work.findings.count:
-                    self._write(work, remembers=remembers)
-                loading.advance(len(batch))
-
-    def _cut(self, batch: list[Placed]) -> list[Placed]:
-        if not self.lacking:
-            return batch
-        return [one._replace(says=fit.cut_entry(one.says, PRODUCT, self.lacking)) for one in batch]
-
-    def _write(self, work: Work, *, remembers: bool) -> None:
-        changes = work.changes
-        if changes.existing and self.options.policy.if_exists is IfExists.FAIL:
-            raise RefusedError(
-                f"the shop has {', '.join(changes.existing)} already, and --if-exists fail asks for none "
-                "of them; no row was written",
-                reason="Exists",
-            )
-        if not self.options.dry_run:
-            load.write(self.conn, self.report.schema, work.columns, changes, remembers=remembers)
 
     def _record(self) -> records.Seed:
         return records.Seed(
