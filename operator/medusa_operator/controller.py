@@ -26,7 +26,7 @@ LONGEST_BACKOFF = 60.0
 CONFLICT_BACKOFF = 0.2
 """The same after a write that met a newer object: that is nobody's fault, and soon over."""
 JITTER = 0.1
-WORKERS = 8
+WORKERS = 16
 """Passes at a time, over different resources."""
 
 logger = structlog.get_logger("controller")

@@ -68,6 +68,8 @@ def settings(options: Options) -> kopf.OperatorSettings:
     found.posting.enabled = False
     found.scanning.disabled = True
     found.persistence.finalizer = "medusadb.dev/kopf"
+    found.persistence.diffbase_storage = _Forgetful()
+    found.persistence.progress_storage = kopf.MultiProgressStorage([])
     found.watching.server_timeout = 290
     found.watching.client_timeout = 310
     found.watching.connect_timeout = 10
@@ -106,6 +108,19 @@ async def watch(
     except Exception as exc:
         raise DeadWatchError(f"a watch has died: {str(exc) or type(exc).__name__}") from exc
     raise DeadWatchError("the watches have ended")
+
+
+class _Forgetful(kopf.DiffBaseStorage):
+    """Remembers no object as it was last seen; kopf's own way copies each one several times an event."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
 
 
 def _names(kind: Kind) -> tuple[str, str, str]:

@@ -22,6 +22,8 @@ RENEW_SECONDS = 5.0
 DEADLINE_SECONDS = 10.0
 """A holder that could not renew for so long stops, before others can have taken over."""
 RETRY_SECONDS = 2.0
+RELEASE_SECONDS = 5.0
+"""How long an end waits for an API server that does not answer."""
 
 logger = structlog.get_logger("leader")
 
@@ -82,9 +84,10 @@ class Leader:
         if not self.held or self._lease is None:
             return
         self.held = False
-        with contextlib.suppress(ApiError):
-            self._lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
-            await self.cluster.write_lease(self._lease)
+        with contextlib.suppress(ApiError, TimeoutError):
+            async with asyncio.timeout(RELEASE_SECONDS):
+                self._lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
+                await self.cluster.write_lease(self._lease)
 
     def _holder(self) -> str:
         return str((self._lease or {}).get("spec", {}).get("holderIdentity") or "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,6 +50,10 @@ class View:
         default_factory=lambda: defaultdict(dict)
     )
     """The uids of the resources that name one database, by namespace and place."""
+    _line: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+    """Since when resources wait for their turn, by uid; equal times are told apart by it."""
+    _active: dict[str, dict[Key, str]] = field(default_factory=lambda: defaultdict(dict))
+    """The Jobs that are not over, by the uid of their resource."""
     _claims: dict[str, str] = field(default_factory=dict)
     """Jobs that are about to be created, by the uid of their resource."""
 
@@ -64,12 +69,7 @@ class View:
         if known is not None:
             self._drop(kind, known)
         self._copies[kind][copy.key] = copy
-        if isinstance(copy.value, Database):
-            self._keys[copy.uid] = copy.key
-            if place := _place(copy.value):
-                self._places[place][copy.key] = copy.uid
-        else:
-            self._owned[kind, copy.owner][copy.key] = copy
+        self._take(kind, copy)
         return self._keys.get(copy.owner)
 
     def remove(self, kind: Kind, key: Key, uid: str) -> Key | None:
@@ -122,8 +122,7 @@ class View:
 
     def running(self, uid: str) -> str:
         """Return the name of the Job of this resource that is not over; empty where there is none."""
-        alive = (job.name for job in self.jobs(uid) if not job.over)
-        return self._claims.get(uid) or next(alive, "")
+        return self._claims.get(uid) or next(iter(self._active.get(uid, {}).values()), "")
 
     def rivals(self, database: Database) -> tuple[Rival, ...]:
         """Return the other resources of the namespace that name the same database."""
@@ -144,36 +143,41 @@ class View:
             return None
         since = database.status.waiting_since
         ours = (since, database.uid) if since is not None else None
-        ahead = sum(turn < ours for turn, _ in self._waiting()) if ours else len(self._waiting())
+        ahead = sum(turn < ours for turn in self._line.values()) if ours else len(self._line)
         return Queue(limit, len(self._running_uids() - {database.uid}), ahead)
 
     def next_in_line(self, limit: int) -> list[Key]:
         """Return those that have waited the longest, as many as may run now."""
-        free = limit - len(self._running_uids())
-        return [key for _, key in sorted(self._waiting())[: max(0, free)]] if limit else []
-
-    def _waiting(self) -> list[tuple[tuple[datetime, str], Key]]:
-        return [
-            ((database.status.waiting_since, database.uid), Key(database.namespace, database.name))
-            for database in self.databases()
-            if database.status.waiting_since is not None
-        ]
+        if not limit:
+            return []
+        free = max(0, limit - len(self._running_uids()))
+        return [self._keys[uid] for _, uid in heapq.nsmallest(free, self._line.values())]
 
     def _running_uids(self) -> set[str]:
-        alive = {
-            copy.owner
-            for copy in self._copies[Kind.JOB].values()
-            if isinstance(copy.value, Job) and not copy.value.over
-        }
-        return alive | set(self._claims)
+        return {*self._active, *self._claims}
+
+    def _take(self, kind: Kind, copy: Copy) -> None:
+        if isinstance(copy.value, Database):
+            self._keys[copy.uid] = copy.key
+            if place := _place(copy.value):
+                self._places[place][copy.key] = copy.uid
+            if copy.value.status.waiting_since is not None:
+                self._line[copy.uid] = (copy.value.status.waiting_since, copy.uid)
+        else:
+            self._owned[kind, copy.owner][copy.key] = copy
+        if isinstance(copy.value, Job) and not copy.value.over:
+            self._active[copy.owner][copy.key] = copy.value.name
 
     def _drop(self, kind: Kind, copy: Copy) -> None:
         if isinstance(copy.value, Database):
             self._keys.pop(copy.uid, None)
+            self._line.pop(copy.uid, None)
             if place := _place(copy.value):
                 self._discard(self._places, place, copy.key)
         else:
             self._discard(self._owned, (kind, copy.owner), copy.key)
+        if isinstance(copy.value, Job) and not copy.value.over:
+            self._discard(self._active, copy.owner, copy.key)
 
     @staticmethod
     def _discard(groups: dict[Any, dict[Key, Any]], group: Any, key: Key) -> None:

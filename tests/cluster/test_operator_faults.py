@@ -325,6 +325,12 @@ def test_a_job_whose_creation_was_not_answered_is_found_again(
     assert len(cluster.api.list(JOBS, namespace)) == 1
 
 
+def told(cluster, namespace, reason):
+    """Return how many Events tell of *reason*; they are posted after the status, one by one."""
+    found = cluster.api.list("events.k8s.io/v1/events", namespace)
+    return sum(event["reason"] == reason for event in found)
+
+
 def test_a_settled_fleet_writes_nothing(cluster, namespace, make, eventually):
     operator = make("--resync", "100ms")
     operator.start()
@@ -336,6 +342,7 @@ def test_a_settled_fleet_writes_nothing(cluster, namespace, make, eventually):
         shop.wait()
         shop.wait_for(lambda body: "finalizers" not in body["metadata"])
     eventually(lambda: all(s.jobs()[0]["spec"].get("ttlSecondsAfterFinished") for s in shops))
+    eventually(lambda: told(cluster, namespace, "UpToDate") == len(shops))
     versions = [shop.get()["metadata"]["resourceVersion"] for shop in shops]
     mark = cluster.requests.mark()
 

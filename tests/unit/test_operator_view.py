@@ -89,7 +89,7 @@ def test_what_is_gone_leaves_nothing_behind():
     found.remove(Kind.DATABASE, SHOP, "uid-shop")
 
     assert [found.known(kind) for kind in Kind] == [[], [], []]
-    assert (found._owned, found._keys, found._places) == ({}, {}, {})
+    assert (found._owned, found._keys, found._places, found._active) == ({}, {}, {}, {})
 
 
 @pytest.mark.parametrize("seed", range(5))
