@@ -43,6 +43,15 @@ if TYPE_CHECKING:
 _TRY_AGAIN = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
 
 
+def limited(limits: Limits, schema: str) -> sql.Composed:
+    """Return the statements by which a transaction keeps to *limits* and sees names from *schema*."""
+    return sql.SQL("set local lock_timeout to {}; set local statement_timeout to {}; {}").format(
+        sql.Literal(f"{int(limits.lock_timeout * 1000)}ms"),
+        sql.Literal(f"{int(limits.statement_timeout * 1000)}ms"),
+        live.seen_from(schema),
+    )
+
+
 @dataclass(slots=True)
 class Steps:
     """Runs steps on one connection, and tells the report what was done."""
@@ -119,7 +128,7 @@ class Steps:
             sizes = live.sizes(self.conn, self.report.schema)
             self.progress.begin(len(items))
             with self.conn.transaction():
-                self._settings()
+                self.conn.execute(limited(self.limits, self.report.schema))
                 ledger.ensure(self.conn, self.report.schema)
                 for item in items:
                     what = item.name
@@ -143,19 +152,6 @@ class Steps:
             self.progress.end()
         return done
 
-    def _settings(self) -> None:
-        limits = self.limits
-        self.conn.execute(
-            sql.SQL(
-                "set local lock_timeout to {}; set local statement_timeout to {};"
-                " set local search_path to {}"
-            ).format(
-                sql.Literal(f"{int(limits.lock_timeout * 1000)}ms"),
-                sql.Literal(f"{int(limits.statement_timeout * 1000)}ms"),
-                sql.Identifier(self.report.schema),
-            )
-        )
-
     def _apply(self, item: Item) -> int | None:
         """Run one item; return the rows a data step changed, None for a migration or one that waits."""
         if isinstance(item, DataStep):
@@ -178,7 +174,7 @@ class Steps:
         if item.version is None:  # a shop's own may have left settings of its own behind
             self.conn.execute("reset session authorization; reset all")
         if item.version is None or item.extension:
-            self._settings()
+            self.conn.execute(limited(self.limits, self.report.schema))
         return None
 
     def _extension(self, name: str) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import kopf
 
-from medusa_operator.cluster import Kind
+from medusa_operator.cluster import CHUNK, Kind
 from medusa_operator.errors import DeadWatchError
-from medusa_operator.session import open_session
+from medusa_operator.session import CONNECT_SECONDS, REQUEST_SECONDS, open_session
 from medusa_operator.view import name_of
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from medusa_operator.options import Options
     from medusa_operator.session import Call
 
-CHUNK = 250
-"""Objects a page of a list."""
 BACKOFFS = (1, 2, 4, 8, 15)
 """Seconds between attempts to reach an API server that does not answer; then kopf gives up, and so do we."""
 
@@ -72,11 +70,11 @@ def settings(options: Options) -> kopf.OperatorSettings:
     found.persistence.progress_storage = kopf.MultiProgressStorage([])
     found.watching.server_timeout = 290
     found.watching.client_timeout = 310
-    found.watching.connect_timeout = 10
+    found.watching.connect_timeout = CONNECT_SECONDS
     found.watching.reconnect_backoff = 1.0
     found.watching.chunk_size = CHUNK
-    found.networking.request_timeout = 30
-    found.networking.connect_timeout = 10
+    found.networking.request_timeout = REQUEST_SECONDS
+    found.networking.connect_timeout = CONNECT_SECONDS
     found.networking.error_backoffs = BACKOFFS
     found.networking.enforce_retry_after = True
     found.queueing.error_delays = (1, 2, 5, 10, 30, 60)

@@ -23,6 +23,7 @@ from medusa_migrations.errors import (
     UnreachableError,
 )
 from medusa_migrations.plan import plan
+from medusa_migrations.steps import limited
 from medusa_seed import records, shop
 from medusa_seed.changes import Counts
 from medusa_seed.filling import Filling
@@ -199,22 +200,15 @@ class _Run:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Hold everything inside a `with` together, within the limits that were given."""
-        limits = self.course.options.limits
-        settings_ = sql.SQL(
-            "set local lock_timeout to {}; set local statement_timeout to {};"
-            " set local search_path to {}{}"
-        ).format(
-            sql.Literal(f"{int(limits.lock_timeout * 1000)}ms"),
-            sql.Literal(f"{int(limits.statement_timeout * 1000)}ms"),
-            sql.Identifier(self.report.schema),
-            sql.SQL("; set transaction read only" if self.options.dry_run else ""),
-        )
+        begin = limited(self.course.options.limits, self.report.schema)
+        if self.options.dry_run:
+            begin += sql.SQL("; set transaction read only")
         try:
             with (
                 Deadline(self.course.options.run_timeout).running(self.conn),
                 self.conn.transaction(),
             ):
-                self.conn.execute(settings_)
+                self.conn.execute(begin)
                 yield
         except _OTHERS:
             raise
