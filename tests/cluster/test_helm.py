@@ -13,7 +13,7 @@ import yaml
 import charts
 from cluster_images import RUNNER, SHELL
 from cluster_objects import condition, config_map, secret
-from cluster_operator import OWN
+from cluster_operator import DEPLOY, OWN
 from cluster_processes import free_port
 from cluster_shop import Shop
 
@@ -78,7 +78,7 @@ def operator(
             "metrics": {"port": free_port()},
             "health": {"port": free_port()},
         }
-        return release(chart, alone | values, "--take-ownership")
+        return release(chart, alone | values, "--take-ownership", "--force-conflicts")
 
     yield upgrade
 
@@ -298,6 +298,16 @@ def test_the_crd_is_upgraded_with_the_chart_and_outlives_it(kubectl, operator, t
 
     assert installed == [("", columns[:1]), ("", columns)]
     assert _columns(kubectl) == columns
+
+
+def test_a_definition_that_was_applied_by_hand_is_handed_to_the_release(kubectl, operator):
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", DEPLOY / "crd")
+
+    done = operator(replicas=0)
+
+    assert done.stderr == ""
+    labels = kubectl.json("get", CRD)["metadata"]["labels"]
+    assert labels["app.kubernetes.io/managed-by"] == "Helm"
 
 
 def _columns(kubectl: Kubectl) -> Any:
