@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from medusa_migrations import own_schema
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 _CREATE = """
-    create schema if not exists medusa_db;
     create table if not exists medusa_db.history (
       id bigint generated always as identity primary key,
       schema_name text not null,
@@ -27,9 +28,9 @@ _CREATE = """
       runner_version text not null,
       checksum text not null,
       by_whom text not null
-    );
-    comment on schema medusa_db is 'Records of medusa-db; nothing of the shop is in here';
+    )
 """
+_TABLES = {"history": ("select", "insert")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,45 +56,14 @@ class Run:
     """PostgreSQL role, and pod or host."""
 
 
-def exists(conn: Connection[Any]) -> bool:
-    """Return whether there is a history that our role may read."""
-    row = conn.execute(
-        "select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')"
-        " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-        " where n.nspname = 'medusa_db' and c.relname = 'history'"
-    ).fetchone()
-    return bool(row and row[0])
-
-
 def why_off(conn: Connection[Any]) -> str | None:
     """Return why no history can be kept; None where it can."""
-    row = conn.execute(
-        """
-        select n.oid is not null,
-               coalesce(has_schema_privilege(n.oid, 'usage, create'), false),
-               has_database_privilege(current_database(), 'create'),
-               c.oid is not null,
-               coalesce(has_schema_privilege(n.oid, 'usage')
-                 and has_table_privilege(c.oid, 'select')
-                 and has_table_privilege(c.oid, 'insert'), false)
-          from (select 1) one left join pg_namespace n on n.nspname = 'medusa_db'
-          left join pg_class c on c.relnamespace = n.oid and c.relname = 'history'
-        """
-    ).fetchone()
-    assert row is not None  # noqa: S101  the query always yields one row
-    schema, may_create_in, may_create, table, may_write = row
-    if table:
-        return None if may_write else "the role may not write to medusa_db.history"
-    if schema:
-        return None if may_create_in else "the role may not create tables in the schema medusa_db"
-    return None if may_create else "the role may not create a schema in this database"
+    return own_schema.why_off(conn, _TABLES)
 
 
 def prepare(conn: Connection[Any]) -> None:
     """Make the schema and the table where they are missing."""
-    row = conn.execute("select to_regclass('medusa_db.history') is null").fetchone()
-    if row and row[0]:
-        conn.execute(_CREATE)
+    own_schema.prepare(conn, _TABLES, _CREATE)
 
 
 def record(conn: Connection[Any], run: Run) -> None:
@@ -114,7 +84,7 @@ def record(conn: Connection[Any], run: Run) -> None:
 
 def read(conn: Connection[Any], schema: str, most: int = 50) -> list[Run]:
     """Return the latest *most* runs on *schema*, newest first; without a history none."""
-    if not exists(conn):
+    if not own_schema.readable(conn, _TABLES):
         return []
     rows = conn.execute(
         """

@@ -244,8 +244,8 @@ def _slowest(title: str, done: Sequence[Done], most: int = 8) -> str:
     return text + (f"\nand {rest} more, each faster" if rest else "")
 
 
-def status(catalog: Catalog, observed: Observed, waits: Sequence[str]) -> str:
-    """Tell where the database is."""
+def status(catalog: Catalog, observed: Observed, waits: Sequence[str], seeded: str) -> str:
+    """Tell where the database is, and in words what it was *seeded* with."""
     proof = observed.proof
     rows = [("version", observed.place(catalog)), ("schema", observed.schema)]
     if observed.at is not None and len(proof.versions) > 1:
@@ -257,6 +257,8 @@ def status(catalog: Catalog, observed: Observed, waits: Sequence[str]) -> str:
         rows.append(("doubled rows", ", ".join(proof.doubled)))
     if waits:
         rows.append(("data steps waiting", ", ".join(waits)))
+    if seeded:
+        rows.append(("seeded", seeded))
     width = max(len(name) for name, _ in rows)
     parts = ["\n".join(f"{name.ljust(width)}  {value}" for name, value in rows)]
     if observed.runs:

@@ -32,7 +32,7 @@ def gather(catalog: Catalog, database: Database, observed: Observed, now: dateti
     for job in fresh:
         verdict = results.judge(catalog, job, observed.pods)
         facts = fold(catalog, database, facts, job, verdict)
-    gone = _vanished(database, observed)
+    gone = vanished(database.status, observed)
     if gone:
         facts = _lost(database, facts, gone, now)
     if observed.create_error is not None:
@@ -59,6 +59,12 @@ def recorded(status: Status, observed: Observed) -> list[Job]:
     """Return the Jobs that are over and whose verdict is in the status as it is stored."""
     waiting = {job.name for job in unrecorded(status, observed)}
     return [job for job in observed.ours if job.over and job.name not in waiting]
+
+
+def vanished(status: Status, observed: Observed) -> str:
+    """Return the name of the Job that the status says to run and that is nowhere; empty: none."""
+    there = {job.name for job in observed.ours} | {run.job for run in status.history}
+    return status.job if status.job and status.job not in there else ""
 
 
 def asked_again(database: Database, facts: Facts) -> bool:
@@ -144,10 +150,3 @@ def _refused(database: Database, facts: Facts, error: CreateError, now: datetime
         next_retry=now + backoff.delay(attempts, database.uid) if retry else None,
         retry_token=database.retry or facts.retry_token,
     )
-
-
-def _vanished(database: Database, observed: Observed) -> str:
-    """Return the name of the Job that the status says to run and that is nowhere."""
-    status = database.status
-    there = {job.name for job in observed.ours} | {run.job for run in status.history}
-    return status.job if status.job and status.job not in there else ""

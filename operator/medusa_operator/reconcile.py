@@ -200,7 +200,14 @@ class Reconciler:
         return True
 
     async def _catch_up(self, database: Database) -> None:
-        """Read the pods of Jobs that are over, where the watch has not told of their end yet."""
+        """Read what a watch has not told yet, where a verdict would stand on its absence.
+
+        That is a Job that the status says to run, and the pods of Jobs that are over.
+        """
+        unseen = facts.vanished(database.status, Observed(jobs=self.view.jobs(database.uid)))
+        if unseen:
+            with contextlib.suppress(MissingError):
+                self.view.put(Kind.JOB, await self.cluster.job(database.namespace, unseen))
         pods = self.view.pods(database.uid)
         ended = {pod.job for pod in pods if pod.over and pod.terminated is not None}
         seen = Observed(jobs=self.view.jobs(database.uid))

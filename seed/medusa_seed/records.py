@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
+from medusa_migrations import own_schema
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from medusa_seed.merge import Memory
 
 _CREATE = """
-    create schema if not exists medusa_db;
     create table if not exists medusa_db.seed (
       id bigint generated always as identity primary key,
       schema_name text not null,
@@ -35,10 +36,9 @@ _CREATE = """
       id text not null,
       checksums jsonb not null,
       primary key (schema_name, table_name, id)
-    );
-    comment on schema medusa_db is 'Records of medusa-db; nothing of the shop is in here';
+    )
 """
-_TABLES = ("seed", "seeded_row")
+_TABLES = {"seed": ("select", "insert"), "seeded_row": ("select", "insert", "update")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,67 +58,44 @@ class Seed:
 
 def why_off(conn: Connection[Any]) -> str | None:
     """Return why nothing can be recorded; None where it can."""
-    row = conn.execute(
-        """
-        select has_database_privilege(current_database(), 'create'), n.oid is not null,
-               coalesce(has_schema_privilege(n.oid, 'usage'), false),
-               coalesce(has_schema_privilege(n.oid, 'create'), false),
-               (select count(*) from pg_class c where c.relnamespace = n.oid and c.relname = any(%s)),
-               (select count(*) from pg_class c where c.relnamespace = n.oid and c.relname = any(%s)
-                   and has_table_privilege(c.oid, 'select, insert')
-                   and (c.relname = 'seed' or has_table_privilege(c.oid, 'update')))
-          from (select 1) one left join pg_namespace n on n.nspname = 'medusa_db'
-        """,
-        [list(_TABLES), list(_TABLES)],
-    ).fetchone()
-    assert row is not None  # noqa: S101  the query always yields one row
-    may_create, schema, usage, may_create_in, there, writable = row
-    if not schema:
-        return None if may_create else "the role may not create a schema in this database"
-    if there == len(_TABLES):
-        able = usage and writable == len(_TABLES)
-        return None if able else "the role may not write to medusa_db.seed and medusa_db.seeded_row"
-    able = usage and may_create_in
-    return None if able else "the role may not create tables in the schema medusa_db"
+    return own_schema.why_off(conn, _TABLES)
 
 
 def prepare(conn: Connection[Any]) -> None:
-    """Make the tables where they are missing."""
-    row = conn.execute(
-        "select to_regclass('medusa_db.seed') is null or to_regclass('medusa_db.seeded_row') is null"
-    ).fetchone()
-    if row and row[0]:
-        conn.execute(_CREATE)
+    """Make the schema and the tables where they are missing."""
+    own_schema.prepare(conn, _TABLES, _CREATE)
 
 
-def exist(conn: Connection[Any]) -> bool:
-    """Return whether there are records that our role may read."""
-    row = conn.execute(
-        "select count(*) = 2 and bool_and(has_schema_privilege(n.oid, 'usage')"
-        " and has_table_privilege(c.oid, 'select'))"
-        " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-        " where n.nspname = 'medusa_db' and c.relname = any(%s)",
-        [list(_TABLES)],
-    ).fetchone()
-    return bool(row and row[0])
-
-
-def latest(conn: Connection[Any], schema: str) -> str | None:
-    """Return the checksum of the document that was seeded last; None where none was recorded."""
-    if not exist(conn):
+def latest(conn: Connection[Any], schema: str) -> Seed | None:
+    """Return the last seed of *schema*; None where none was recorded."""
+    if not own_schema.readable(conn, _TABLES):
         return None
     row = conn.execute(
-        "select checksum from medusa_db.seed where schema_name = %s order by id desc limit 1",
+        "select schema_name, checksum, document, counts, started_at, version, runner_version, by_whom"
+        " from medusa_db.seed where schema_name = %s order by id desc limit 1",
         [schema],
     ).fetchone()
-    return str(row[0]) if row else None
+    return Seed(*row) if row else None
+
+
+def to_dict(seed: Seed) -> dict[str, Any]:
+    """Return *seed* for JSON."""
+    return {
+        "startedAt": seed.started_at.isoformat(),
+        "document": seed.document,
+        "checksum": seed.checksum,
+        "counts": seed.counts,
+        "version": seed.version,
+        "runner": seed.runner_version,
+        "by": seed.by_whom,
+    }
 
 
 def memories(
     conn: Connection[Any], schema: str, table: str, ids: Sequence[str] | None = None
 ) -> dict[tuple[str, str], Memory]:
     """Return what is remembered of the rows *ids* of *table*, of all without ids."""
-    if not exist(conn):
+    if not own_schema.readable(conn, _TABLES):
         return {}
     rows = conn.execute(
         "select table_name, id, checksums from medusa_db.seeded_row"

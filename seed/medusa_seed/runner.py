@@ -121,7 +121,7 @@ class _Run:
             why = "the document is empty"
         elif self.options.once or self.options.on_change:
             latest = records.latest(self.conn, self.report.schema)
-            if self.options.on_change and latest == self.source.checksum:
+            if self.options.on_change and self._is(latest):
                 why = "this very document was the last one seeded"
             elif self.options.once and latest is not None:
                 why = "the shop was seeded before"
@@ -130,6 +130,10 @@ class _Run:
         if why:
             self._finish("nothing", recorded=False, why=why)
         return bool(why)
+
+    def _is(self, latest: records.Seed | None) -> bool:
+        """Return whether *latest* was a seed of this very document."""
+        return latest is not None and latest.checksum == self.source.checksum
 
     def _target(self, observed: Observed) -> Request:
         target = self.options.to or observed.at or observed.proof.latest
@@ -176,7 +180,7 @@ class _Run:
                 records.prepare(self.conn)
             self._filling(observed, remembers=remembers).fill()
             latest = records.latest(self.conn, self.report.schema)
-            if remembers and (self.counts.changed or latest != self.source.checksum):
+            if remembers and (self.counts.changed or not self._is(latest)):
                 records.record(self.conn, self._record())
         done = self.counts.changed or bool(self.report.migrations)
         self._finish("done" if done else "nothing", recorded=remembers)

@@ -154,6 +154,16 @@ def test_a_version_below_what_is_applied_is_refused(kubectl):
 
 
 @pytest.mark.usefixtures("_applied")
+@pytest.mark.parametrize("version", ["2.1.0", "1.0.5"])
+def test_a_version_that_is_never_taken_is_refused_for_that_alone(kubectl, version):
+    refused = kubectl.run("apply", "-f", "-", stdin=resource(version=version))
+
+    assert refused.returncode == 1
+    assert "only Medusa 1.1.0 to 1.20.11 can be declared" in refused.stderr
+    assert "downgrade" not in refused.stderr
+
+
+@pytest.mark.usefixtures("_applied")
 def test_a_version_below_what_is_applied_is_taken_where_that_is_allowed(kubectl):
     kubectl.apply(resource(version="1.12.3", upgrade={"allowOlder": True}))
 

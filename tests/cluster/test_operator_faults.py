@@ -296,13 +296,16 @@ def test_an_api_server_that_asks_for_patience_gets_it(cluster, namespace, make, 
 
 
 def test_a_job_whose_creation_was_not_answered_is_found_again(
-    cluster, namespace, make, proxy, kubelet
+    cluster, namespace, make, proxy, kubelet, eventually
 ):
     kubelet.cordon()
     operator = make(proxied=True)
     proxy.silent = frozenset({"jobs", "pods"})
+    watched = set()
+    proxy.before = lambda call: watched.add(call.path) if call.watch else None
     operator.start()
     operator.wait()
+    eventually(lambda: any(path.endswith("/jobs") for path in watched))  # it lists them no more
     unanswered = []
 
     def lose_the_first(call):
@@ -323,6 +326,35 @@ def test_a_job_whose_creation_was_not_answered_is_found_again(
         ("create", 201), ("create", 409), ("get", 200),
     ]  # fmt: skip
     assert len(cluster.api.list(JOBS, namespace)) == 1
+
+
+def test_a_job_that_a_watch_has_not_told_of_is_not_called_lost(
+    cluster, namespace, make, proxy, kubelet
+):
+    kubelet.cordon()
+    first, second = make(), make(proxied=True)
+    shop = own(cluster, namespace)
+    first.start()
+    first.wait()
+    shop.declare()
+    job = shop.wait_for(lambda body: body["status"].get("job"), "the Job in the status")
+    first.stop()
+    none = {"kind": "JobList", "apiVersion": "batch/v1", "metadata": {"resourceVersion": "1"}}
+    lists = ("GET", "/apis/batch/v1/jobs")
+    proxy.before = lambda call: (
+        (200, none | {"items": []})
+        if (call.method, call.path) == lists and not call.watch
+        else None
+    )
+    proxy.silent = frozenset({"jobs"})
+
+    second.start()
+    second.wait()
+    shop.change(deletionPolicy="Cancel")
+    shop.wait_for(lambda body: body["status"]["observedGeneration"] == 2, "another look")
+
+    status = shop.status()
+    assert (status["job"], status.get("attempts", 0), len(shop.jobs())) == (job, 0, 1)
 
 
 def told(cluster, namespace, reason):

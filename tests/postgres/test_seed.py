@@ -307,6 +307,22 @@ def test_once_does_nothing_where_a_seed_was_recorded(shop_at):
     assert contents(url) == before
 
 
+def test_status_tells_what_a_shop_was_seeded_with(shop_at):
+    url = shop_at("1.20.11")
+    before = medusa_db("status", "--output", "json", url=url)
+    report = seed(url, shop())
+
+    after = medusa_db("status", "--output", "json", url=url)
+    told = medusa_db("status", url=url)
+
+    assert json.loads(before.stdout)["seed"] is None
+    found = json.loads(after.stdout)["seed"]
+    assert (found["document"], found["checksum"]) == ("seed.json", report["checksum"])
+    assert (found["counts"], found["version"]) == (report["counts"], "1.20.11")
+    [line] = [line for line in told.stdout.splitlines() if line.startswith("seeded ")]
+    assert line.split() == ["seeded", "seed.json,", *line.split()[2:4], "by", "postgres"]
+
+
 def test_once_does_nothing_where_there_are_products(shop_at):
     url = shop_at("1.20.11")
     with psycopg.connect(url) as conn:

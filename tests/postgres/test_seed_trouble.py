@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from contextlib import contextmanager
 
 import psycopg
 import pytest
+from psycopg import sql
 
+import faults
 import servers
 from faults import eventually, is_locked, running
 from medusa_migrations.errors import UsageError
@@ -330,6 +333,64 @@ def test_of_two_first_seeds_at_once_only_one_is_done(shop_at, tmp_path):
     )
     with psycopg.connect(url) as conn:
         assert rows(conn, "select count(*) from product") == [(1,)]
+
+
+def test_a_seed_that_waited_for_a_migration_fills_what_that_has_made(shop_at, tmp_path):
+    url = shop_at("1.12.3")
+    path = str(written(shop(), tmp_path))
+    last = "addTableProductShippingProfile1680857773273"
+
+    with (
+        faults.gate(url, last) as held,
+        running("migrate", "--to", "1.20.11", url=url) as migration,
+    ):
+        eventually(held.reached)
+        with running("seed", "-f", path, "--output", "json", url=url) as run:
+            eventually(lambda: "waiting up to" in run.said)
+            held.open()
+            done = [migration.finish(), run.finish()]
+
+    assert [one.returncode for one in done] == [0, 0]
+    report = json.loads(done[1].stdout)
+    assert (report["version"], report["state"], report["migrationCount"]) == ("1.20.11", "done", 0)
+    with psycopg.connect(url) as conn:
+        assert rows(conn, "select count(*) from product_shipping_profile") == [(2,)]
+
+
+def test_a_deadlock_with_the_shop_rolls_the_seed_back(shop_at, tmp_path):
+    url = shop_at("1.20.11")
+    seed(url, shop())
+    before = contents(url)
+    mug = product(title="Cup")
+    mug["variants"][0] |= {"title": "Tiny"}
+    path = str(written(shop(products=[mug]), tmp_path))
+    with psycopg.connect(url, autocommit=True) as conn:
+        name = sql.Identifier(conn.info.dbname)
+        conn.execute(sql.SQL("alter database {} set deadlock_timeout to '3s'").format(name))
+
+    with psycopg.connect(url) as buyer, running("seed", "-f", path, "--overwrite", url=url) as run:
+        buyer.execute("set deadlock_timeout to '5min'")  # the seed is to be the one that notices
+        buyer.execute("update product_variant set title = 'Held' where sku = 'MUG-SMALL'")
+        eventually(lambda: awaits(url, "transactionid"))
+        buyer.execute("update product set title = 'Held' where handle = 'mug'")
+        buyer.rollback()
+        done = run.finish()
+
+    assert (done.returncode, contents(url)) == (6, before)
+    assert "the shop and the seed waited for each other, and the seed was rolled back" in done.stderr
+    assert medusa_db("seed", "-f", path, "--overwrite", url=url).returncode == 0
+
+
+def awaits(url, kind):
+    """Tell whether a run of ours waits for a lock of *kind* in the database of *url*."""
+    with psycopg.connect(url) as conn:
+        found = conn.execute(
+            "select pid from pg_locks join pg_stat_activity using (pid) where not granted"
+            " and locktype = %s and datname = current_database()"
+            " and application_name like 'medusa-db%%'",
+            [kind],
+        )
+        return found.fetchall()
 
 
 def test_a_lock_that_is_not_let_go_is_not_waited_for_for_ever(shop_at, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,9 +14,10 @@ from psycopg import sql
 
 import servers
 from faults import runs, snapshot
+from medusa_migrations import history
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from servers import TestServer
 
@@ -147,6 +149,52 @@ def test_pg_trgm_is_asked_for_before_anything_runs_and_used_where_it_is_there(
         assert '"history": "off: the role may not create a schema in this database"' in again.stdout
         assert '"verified": true' in again.stdout
         assert runs(server.url(name)) == 0
+
+
+@pytest.mark.parametrize(
+    ("grants", "said"),
+    [
+        ((), "the role may not use the schema medusa_db"),
+        (("usage",), "the role may not create tables in the schema medusa_db"),
+        (("usage, create",), ""),
+    ],
+    ids=("none", "usage", "usage-and-create"),
+)
+def test_history_is_kept_in_a_schema_that_somebody_else_made(
+    server: TestServer, grants: Sequence[str], said: str
+) -> None:
+    with (
+        server.database() as name,
+        role(server, name, "grant usage, create on schema public to {}") as owner,
+    ):
+        with psycopg.connect(server.url(name)) as conn:
+            conn.execute("create extension pg_trgm; create schema medusa_db")
+            for grant in grants:
+                text = sql.SQL(f"grant {grant} on schema medusa_db to {{}}")
+                conn.execute(text.format(sql.Identifier(owner)))
+
+        done = servers.medusa_db("migrate", "--output", "json", url=server.url(name, owner))
+
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["history"] == (f"off: {said}" if said else "on")
+        assert runs(server.url(name)) == (0 if said else 1)
+
+
+def test_a_history_that_may_be_read_and_not_written_is_not_written(
+    server: TestServer, shop_at: Callable[..., str]
+) -> None:
+    url = shop_at("1.20.11")
+    name, kept = url.rpartition("/")[2], runs(url)
+
+    with role(server, name, "grant usage on schema medusa_db to {}") as reader:
+        with psycopg.connect(url) as conn:
+            conn.execute(
+                sql.SQL("grant select on medusa_db.history to {}").format(sql.Identifier(reader))
+            )
+            conn.execute(sql.SQL("set role {}").format(sql.Identifier(reader)))
+            why = history.why_off(conn)
+
+    assert (why, runs(url)) == ("the role may not write to medusa_db.history", kept)
 
 
 def test_tables_of_another_owner_are_named_with_their_owner(

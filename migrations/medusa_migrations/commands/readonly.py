@@ -28,6 +28,7 @@ from medusa_migrations.errors import (
     VerificationError,
 )
 from medusa_migrations.plan import plan as planned
+from medusa_seed import records
 
 if TYPE_CHECKING:
     import argparse
@@ -81,6 +82,7 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
     with connected(args, "status") as (conn, address):
         observed = look(args, conn, address, catalog)
         waits = sorted(itertools.chain(*observe.waiting(conn, catalog, observed)))
+        seed = records.latest(conn, observed.schema)
     target = wanted or observed.proof.latest or catalog.newest
     pending = options.pending(args, catalog, observed, target)
     if args.output == "json":
@@ -97,6 +99,7 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
                 "target": str(target),
                 "pending": pending,
                 "dataStepsWaiting": list(waits),
+                "seed": records.to_dict(seed) if seed else None,
                 "history": [history.to_dict(run) for run in observed.runs],
             }
         )
@@ -106,7 +109,10 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
         for name in pending:
             options.write(f"[ ] {name}")
     else:
-        options.write(text.status(catalog, observed, waits))
+        seeded = (
+            f"{seed.document}, {seed.started_at:%Y-%m-%d %H:%M:%S}, by {seed.by_whom}" if seed else ""
+        )
+        options.write(text.status(catalog, observed, waits, seeded))
         if wanted and pending:
             options.write(f"\npending for {wanted}:\n{text.bullets(pending)}")
     if wanted:
