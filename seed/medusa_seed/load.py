@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -49,10 +50,14 @@ def _copy(
     query = sql.SQL("copy {} ({}) from stdin").format(
         sql.Identifier(schema, table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
+    lines = map(_line, rows)
     with conn.cursor().copy(query) as copy:
-        copy.write("".join([_line(row) for row in rows]))
+        while piece := "".join(itertools.islice(lines, _PIECE)):
+            copy.write(piece)  # the server takes it in while the next one is made
 
 
+_PIECE = 500
+"""Rows that are sent at a time."""
 _SPECIAL = re.compile(r"[\\\t\n\r]").search
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 

@@ -377,7 +377,9 @@ def test_a_deadlock_with_the_shop_rolls_the_seed_back(shop_at, tmp_path):
         done = run.finish()
 
     assert (done.returncode, contents(url)) == (6, before)
-    assert "the shop and the seed waited for each other, and the seed was rolled back" in done.stderr
+    assert (
+        "the shop and the seed waited for each other, and the seed was rolled back" in done.stderr
+    )
     assert medusa_db("seed", "-f", path, "--overwrite", url=url).returncode == 0
 
 

@@ -186,13 +186,16 @@ def test_a_history_that_may_be_read_and_not_written_is_not_written(
     url = shop_at("1.20.11")
     name, kept = url.rpartition("/")[2], runs(url)
 
-    with role(server, name, "grant usage on schema medusa_db to {}") as reader:
-        with psycopg.connect(url) as conn:
-            conn.execute(
-                sql.SQL("grant select on medusa_db.history to {}").format(sql.Identifier(reader))
-            )
-            conn.execute(sql.SQL("set role {}").format(sql.Identifier(reader)))
-            why = history.why_off(conn)
+    with (
+        role(server, name, "grant usage on schema medusa_db to {}") as reader,
+        psycopg.connect(url) as conn,
+    ):
+        conn.execute(
+            sql.SQL("grant select on medusa_db.history to {}").format(sql.Identifier(reader))
+        )
+        conn.execute(sql.SQL("set role {}").format(sql.Identifier(reader)))
+        why = history.why_off(conn)
+        conn.rollback()
 
     assert (why, runs(url)) == ("the role may not write to medusa_db.history", kept)
 

@@ -110,7 +110,9 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
             options.write(f"[ ] {name}")
     else:
         seeded = (
-            f"{seed.document}, {seed.started_at:%Y-%m-%d %H:%M:%S}, by {seed.by_whom}" if seed else ""
+            f"{seed.document}, {seed.started_at:%Y-%m-%d %H:%M:%S}, by {seed.by_whom}"
+            if seed
+            else ""
         )
         options.write(text.status(catalog, observed, waits, seeded))
         if wanted and pending:
