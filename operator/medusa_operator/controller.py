@@ -9,7 +9,7 @@ import itertools
 import random
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -38,7 +38,7 @@ class Queue:
 
     clock: Callable[[], float] = time.monotonic
     _due: dict[Key, float] = field(default_factory=dict)
-    _heap: list[tuple[float, int, Key]] = field(default_factory=list)
+    _heap: list[tuple[float, bool, int, Key]] = field(default_factory=list)
     """Every due key that is not being worked on, and entries that a sooner one has replaced."""
     _working: set[Key] = field(default_factory=set)
     _failures: dict[Key, int] = field(default_factory=dict)
@@ -53,14 +53,20 @@ class Queue:
             if key not in self._working:
                 self._push(key)
 
+    def let_in(self, key: Key) -> None:
+        """Make *key* due at once, ahead of all that are due: others wait for what it does."""
+        self._due[key] = min(self.clock(), self._heap[0][0] if self._heap else float("inf"))
+        if key not in self._working:
+            self._push(key, ahead=True)
+
     async def get(self) -> Key:
         """Wait for a key that is due and return it; the caller ends with `done` or `failed`."""
         while True:
-            while self._heap and self._due.get(self._heap[0][2]) != self._heap[0][0]:
+            while self._heap and not self._counts(*self._heap[0]):
                 heapq.heappop(self._heap)
             wait = self._heap[0][0] - self.clock() if self._heap else None
             if wait is not None and wait <= 0:
-                key = heapq.heappop(self._heap)[2]
+                key = heapq.heappop(self._heap)[3]
                 del self._due[key]
                 self._working.add(key)
                 return key
@@ -97,8 +103,13 @@ class Queue:
         now = self.clock()
         return max((now - due for due in self._due.values() if due <= now), default=0.0)
 
-    def _push(self, key: Key) -> None:
-        heapq.heappush(self._heap, (self._due[key], next(self._order), key))
+    def _counts(self, due: float, *rest: Any) -> bool:
+        """Return whether an entry of the heap is the one that counts for its key."""
+        key = rest[-1]
+        return key not in self._working and self._due.get(key) == due
+
+    def _push(self, key: Key, *, ahead: bool = False) -> None:
+        heapq.heappush(self._heap, (self._due[key], not ahead, next(self._order), key))
         self._changed.set()
 
     def _end(self, key: Key) -> None:

@@ -75,4 +75,4 @@ class Hearing:
             for other in self.view.sharing(database):
                 self.queue.add(other)
         for other in self.view.next_in_line(self.limit):
-            self.queue.add(other)
+            self.queue.let_in(other)

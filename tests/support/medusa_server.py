@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import medusa_packages
+from cluster_processes import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ class Shop:
     @contextmanager
     def started(self, url: str) -> Iterator[str]:
         """Start the server on the database at *url*; yield its own URL as soon as it answers."""
-        port = _free_port()
+        port = free_port()
         log = self.folder / "server.log"
         with log.open("w") as output:
             process = subprocess.Popen(
@@ -89,13 +89,6 @@ def make_shop(folder: Path, version: str = NEWEST) -> Shop:
     shutil.copy(FOLDER / version / "package.json", folder)
     shutil.copy(FOLDER / "medusa-config.js", folder)
     return Shop(folder)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

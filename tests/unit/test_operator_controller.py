@@ -80,6 +80,34 @@ def taken(queue: Queue, count: int) -> list[Key]:
     return asyncio.run(take())
 
 
+def test_who_is_let_in_twice_is_not_worked_on_twice_at_once():
+    queue = Queue(Clock())
+    queue.add(SHOP)
+    queue.let_in(SHOP)
+    assert taken(queue, 1) == [SHOP]
+
+    queue.let_in(SHOP)
+    queue.add(OTHER)
+
+    assert taken(queue, 1) == [OTHER]
+    queue.done(SHOP)
+    assert taken(queue, 1) == [SHOP]
+
+
+def test_who_is_let_in_comes_before_all_that_are_due_and_in_the_order_of_the_line():
+    clock = Clock()
+    queue = Queue(clock)
+    for key, delay in ((SHOP, 0), (OTHER, 5)):
+        queue.add(key, delay)
+    clock.now = 10.0
+
+    queue.let_in(Key("default", "first"))
+    queue.let_in(OTHER)
+
+    assert [key.name for key in taken(queue, 3)] == ["first", "other", "shop"]
+    assert queue.depth == 0
+
+
 def test_a_key_that_is_added_twice_is_due_once():
     queue = Queue(Clock())
 
