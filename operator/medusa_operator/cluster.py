@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 Body = dict[str, Any]
 """An object as the API has it."""
 
+JSON = "application/json"
 MERGE = "application/merge-patch+json"
+METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""Asks for a list of objects without spec and status (API concepts, alternate representations)."""
 CHUNK = 250
 """Objects a page of a list: keeps the memory of a large cluster's list small."""
 
@@ -73,14 +76,14 @@ class Cluster:
             return False
         return any(kind["name"] == Kind.DATABASE.plural for kind in found["resources"])
 
-    async def everything(self, kind: Kind) -> AsyncIterator[Body]:
-        """Yield every object of *kind* that is ours to look at."""
+    async def everything(self, kind: Kind, *, accept: str = JSON) -> AsyncIterator[Body]:
+        """Yield every object of *kind* that is ours to look at; with METADATA only that of each."""
         for namespace in self.namespaces or ("",):
             query = {"limit": str(CHUNK)}
             if selector := kind.selector(self.selector):
                 query["labelSelector"] = selector
             while True:
-                page = await self._call("GET", _path(kind, namespace), query=query)
+                page = await self._call("GET", _path(kind, namespace), query=query, accept=accept)
                 for body in page["items"]:
                     yield body
                 if not (more := page["metadata"].get("continue")):
@@ -184,16 +187,21 @@ class Cluster:
         return await self._call("POST", path, lease)
 
     async def _call(
-        self, method: str, path: str, body: Body | None = None, query: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Body | None = None,
+        query: dict[str, str] | None = None,
+        accept: str = JSON,
     ) -> Body:
-        how = MERGE if method == "PATCH" else "application/json"
+        how = MERGE if method == "PATCH" else JSON
         try:
             async with self.session.request(
                 method,
                 self.server + path,
                 params=query,
                 data=None if body is None else json.dumps(body).encode(),
-                headers={"Content-Type": how},
+                headers={"Accept": accept, "Content-Type": how},
             ) as answer:
                 text = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:

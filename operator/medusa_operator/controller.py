@@ -44,6 +44,8 @@ class Queue:
     _failures: dict[Key, int] = field(default_factory=dict)
     _order: itertools.count[int] = field(default_factory=itertools.count)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _door: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One worker waits for the next key, the others for the door: else each key would wake them all."""
 
     def add(self, key: Key, delay: float = 0.0) -> None:
         """Make *key* due in *delay* seconds, unless it is due sooner."""
@@ -61,19 +63,20 @@ class Queue:
 
     async def get(self) -> Key:
         """Wait for a key that is due and return it; the caller ends with `done` or `failed`."""
-        while True:
-            while self._heap and not self._counts(*self._heap[0]):
-                heapq.heappop(self._heap)
-            wait = self._heap[0][0] - self.clock() if self._heap else None
-            if wait is not None and wait <= 0:
-                key = heapq.heappop(self._heap)[3]
-                del self._due[key]
-                self._working.add(key)
-                return key
-            self._changed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._changed.wait()
+        async with self._door:
+            while True:
+                while self._heap and not self._counts(*self._heap[0]):
+                    heapq.heappop(self._heap)
+                wait = self._heap[0][0] - self.clock() if self._heap else None
+                if wait is not None and wait <= 0:
+                    key = heapq.heappop(self._heap)[3]
+                    del self._due[key]
+                    self._working.add(key)
+                    return key
+                self._changed.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._changed.wait()
 
     def done(self, key: Key, wake: float | None = None) -> None:
         """End a pass; look again in *wake* seconds, or only when something happens."""

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from medusa_operator.cluster import Kind
+from medusa_operator.cluster import METADATA, Kind
 from medusa_operator.errors import ApiError, DeadWatchError, MissingError
 from medusa_operator.view import name_of, version_of
 
 if TYPE_CHECKING:
-    from medusa_operator.cluster import Body, Cluster
+    from medusa_operator.cluster import Cluster
     from medusa_operator.health import Health
     from medusa_operator.hear import Hearing
     from medusa_operator.view import Key
@@ -76,25 +76,28 @@ class Resync:
             self.hearing.look_at_all(self.interval * SPREAD)
 
     async def _compare(self) -> None:
-        missed: list[tuple[Kind, Body]] = []
+        """Hold the view against lists of metadata; whole objects are read where a watch is dead."""
+        missed: dict[tuple[Kind, Key, str], int] = {}
         gone: list[tuple[Kind, Key, str]] = []
         view = self.hearing.view
         for kind in Kind:
             before, listed = view.known(kind), set()
-            async for body in self.cluster.everything(kind):
+            async for body in self.cluster.everything(kind, accept=METADATA):
                 key, uid = name_of(body)
                 listed.add((key, uid))
                 if view.version(kind, key, uid) < version_of(body):
-                    missed.append((kind, body))
+                    missed[kind, key, uid] = version_of(body)
             gone.extend((kind, key, uid) for key, uid in before if (key, uid) not in listed)
         self.health.listed = time.monotonic()
         if missed:
             await asyncio.sleep(min(GRACE, self.interval))
-        for kind, body in missed:
-            key, uid = name_of(body)
-            if view.version(kind, key, uid) < version_of(body):
-                logger.error("A watch is dead", kind=kind.plural, missed="/".join(key))
-                self.health.deaf[kind.plural] = "/".join(key)
-                self.hearing.take(kind, body)
+        untold = {which: new for which, new in missed.items() if view.version(*which) < new}
+        for kind in {kind for kind, *_ in untold}:
+            async for body in self.cluster.everything(kind):  # what is gone by now was not missed
+                which = (kind, *name_of(body))
+                if view.version(*which) < untold.get(which, 0):
+                    logger.error("A watch is dead", kind=kind.plural, missed="/".join(which[1]))
+                    self.health.deaf[kind.plural] = "/".join(which[1])
+                    self.hearing.take(kind, body)
         for kind, key, uid in gone:
             self.hearing.lose(kind, key, uid)
