@@ -9,7 +9,7 @@ import itertools
 import random
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -32,13 +32,22 @@ WORKERS = 16
 logger = structlog.get_logger("controller")
 
 
+class _Entry(NamedTuple):
+    """A key in the heap: who is let in comes first, then who is due first."""
+
+    behind: bool
+    due: float
+    order: int
+    key: Key
+
+
 @dataclass(slots=True)
 class Queue:
     """Keys and when they are due; one that is being worked on is handed out again only after that."""
 
     clock: Callable[[], float] = time.monotonic
     _due: dict[Key, float] = field(default_factory=dict)
-    _heap: list[tuple[float, bool, int, Key]] = field(default_factory=list)
+    _heap: list[_Entry] = field(default_factory=list)
     """Every due key that is not being worked on, and entries that a sooner one has replaced."""
     _working: set[Key] = field(default_factory=set)
     _failures: dict[Key, int] = field(default_factory=dict)
@@ -57,7 +66,7 @@ class Queue:
 
     def let_in(self, key: Key) -> None:
         """Make *key* due at once, ahead of all that are due: others wait for what it does."""
-        self._due[key] = min(self.clock(), self._heap[0][0] if self._heap else float("inf"))
+        self._due[key] = self.clock()
         if key not in self._working:
             self._push(key, ahead=True)
 
@@ -65,11 +74,11 @@ class Queue:
         """Wait for a key that is due and return it; the caller ends with `done` or `failed`."""
         async with self._door:
             while True:
-                while self._heap and not self._counts(*self._heap[0]):
+                while self._heap and not self._counts(self._heap[0]):
                     heapq.heappop(self._heap)
-                wait = self._heap[0][0] - self.clock() if self._heap else None
+                wait = self._heap[0].due - self.clock() if self._heap else None
                 if wait is not None and wait <= 0:
-                    key = heapq.heappop(self._heap)[3]
+                    key = heapq.heappop(self._heap).key
                     del self._due[key]
                     self._working.add(key)
                     return key
@@ -106,13 +115,12 @@ class Queue:
         now = self.clock()
         return max((now - due for due in self._due.values() if due <= now), default=0.0)
 
-    def _counts(self, due: float, *rest: Any) -> bool:
+    def _counts(self, entry: _Entry) -> bool:
         """Return whether an entry of the heap is the one that counts for its key."""
-        key = rest[-1]
-        return key not in self._working and self._due.get(key) == due
+        return entry.key not in self._working and self._due.get(entry.key) == entry.due
 
     def _push(self, key: Key, *, ahead: bool = False) -> None:
-        heapq.heappush(self._heap, (self._due[key], not ahead, next(self._order), key))
+        heapq.heappush(self._heap, _Entry(not ahead, self._due[key], next(self._order), key))
         self._changed.set()
 
     def _end(self, key: Key) -> None:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from medusa_seed.document import Document, Placed
     from medusa_seed.files import Source
     from medusa_seed.merge import Policy
-    from medusa_seed.work import Memories
 
 BATCH = 500
 """Products that are planned and written at once."""
@@ -79,7 +78,7 @@ class Filling:
             Ids(),
             Changes(self.counts),
             findings,
-            self._memories(),
+            records.memories(self.conn, self.schema, _SETTINGS),
             self.warnings,
         )
         self._hold(work)
@@ -88,12 +87,6 @@ class Filling:
         self._write(work)
         self._products(work)
         findings.raise_if_any(self.source.name)
-
-    def _memories(self) -> Memories:
-        found: Memories = {}
-        for table in _SETTINGS:
-            found.update(records.memories(self.conn, self.schema, table))
-        return found
 
     def _hold(self, work: Work) -> None:
         """Refuse, or cut, what the live schema cannot hold of the document."""

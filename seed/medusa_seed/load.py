@@ -147,9 +147,9 @@ def look(conn: Connection[Any], work: Work, schema: str, batch: Sequence[Placed]
     products = list({row["id"]: None for row in (*by_id, *by_handle)})
     catalogue.hanging(conn, schema, work.columns, products, there)
     variants = [row["id"] for found in there.variants.values() for row in found]
-    for table, keys in (("product", products), ("product_variant", variants)):
-        if keys:
-            work.memories.update(records.memories(conn, schema, table, keys))
+    if products:
+        tables = ("product", "product_variant")
+        work.memories.update(records.memories(conn, schema, tables, [*products, *variants]))
     return there
 
 

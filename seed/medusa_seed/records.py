@@ -92,15 +92,15 @@ def to_dict(seed: Seed) -> dict[str, Any]:
 
 
 def memories(
-    conn: Connection[Any], schema: str, table: str, ids: Sequence[str] | None = None
+    conn: Connection[Any], schema: str, tables: Sequence[str], ids: Sequence[str] | None = None
 ) -> dict[tuple[str, str], Memory]:
-    """Return what is remembered of the rows *ids* of *table*, of all without ids."""
+    """Return what is remembered of the rows *ids* of *tables*, of all without ids."""
     if not own_schema.readable(conn, _TABLES):
         return {}
     rows = conn.execute(
         "select table_name, id, checksums from medusa_db.seeded_row"
-        " where schema_name = %s and table_name = %s and (%s::text[] is null or id = any(%s))",
-        [schema, table, ids, ids],
+        " where schema_name = %s and table_name = any(%s) and (%s::text[] is null or id = any(%s))",
+        [schema, list(tables), ids, ids],
     )
     return {(name, id_): checksums for name, id_, checksums in rows}
 

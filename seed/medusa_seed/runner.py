@@ -120,10 +120,9 @@ class _Run:
         if self.document.empty:
             why = "the document is empty"
         elif self.options.once or self.options.on_change:
-            latest = records.latest(self.conn, self.report.schema)
-            if self.options.on_change and self._is(latest):
+            if self.options.on_change and self._is_latest():
                 why = "this very document was the last one seeded"
-            elif self.options.once and latest is not None:
+            elif self.options.once and records.latest(self.conn, self.report.schema) is not None:
                 why = "the shop was seeded before"
             elif self.options.once and shop.read(self.conn, self.report.schema).has_products:
                 why = "the shop has products"
@@ -131,8 +130,9 @@ class _Run:
             self._finish("nothing", recorded=False, why=why)
         return bool(why)
 
-    def _is(self, latest: records.Seed | None) -> bool:
-        """Return whether *latest* was a seed of this very document."""
+    def _is_latest(self) -> bool:
+        """Return whether the last seed was one of this very document."""
+        latest = records.latest(self.conn, self.report.schema)
         return latest is not None and latest.checksum == self.source.checksum
 
     def _target(self, observed: Observed) -> Request:
@@ -179,8 +179,7 @@ class _Run:
             if remembers:
                 records.prepare(self.conn)
             self._filling(observed, remembers=remembers).fill()
-            latest = records.latest(self.conn, self.report.schema)
-            if remembers and (self.counts.changed or not self._is(latest)):
+            if remembers and (self.counts.changed or not self._is_latest()):
                 records.record(self.conn, self._record())
         done = self.counts.changed or bool(self.report.migrations)
         self._finish("done" if done else "nothing", recorded=remembers)
