@@ -8,6 +8,7 @@ from medusa_migrations.text import bullets, count, duration, table
 
 if TYPE_CHECKING:
     from medusa_migrations.report import Report
+    from medusa_seed.records import Seed
 
 
 def report(found: Report) -> str:
@@ -42,6 +43,13 @@ def report(found: Report) -> str:
         parts.append(f"\nWarnings:\n{bullets(found.warnings)}")
     parts.append(("\n" if parts else "") + _verdict(found))
     return "\n".join(parts)
+
+
+def seeded(seed: Seed | None) -> str:
+    """Tell of the last seed in a line; empty where there was none."""
+    if seed is None:
+        return ""
+    return f"{seed.document}, {seed.started_at:%Y-%m-%d %H:%M:%S}, by {seed.by_whom}"
 
 
 def _verdict(found: Report) -> str:

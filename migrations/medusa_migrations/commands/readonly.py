@@ -29,6 +29,7 @@ from medusa_migrations.errors import (
 )
 from medusa_migrations.plan import plan as planned
 from medusa_seed import records
+from medusa_seed import text as seed_text
 
 if TYPE_CHECKING:
     import argparse
@@ -109,12 +110,7 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
         for name in pending:
             options.write(f"[ ] {name}")
     else:
-        seeded = (
-            f"{seed.document}, {seed.started_at:%Y-%m-%d %H:%M:%S}, by {seed.by_whom}"
-            if seed
-            else ""
-        )
-        options.write(text.status(catalog, observed, waits, seeded))
+        options.write(text.status(catalog, observed, waits, seed_text.seeded(seed)))
         if wanted and pending:
             options.write(f"\npending for {wanted}:\n{text.bullets(pending)}")
     if wanted:
