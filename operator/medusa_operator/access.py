@@ -61,8 +61,9 @@ def find(environ: Mapping[str, str], account: Path = SERVICE_ACCOUNT) -> Access:
         return _from_kubeconfig(named)
     if "KUBERNETES_SERVICE_HOST" in environ and (account / "token").exists():
         return _in_cluster(environ, account)
-    usual = Path("~/.kube/config").expanduser()
-    if usual.exists():
+    home = environ.get("HOME", "")
+    usual = Path(home, ".kube", "config")
+    if home and usual.exists():
         return _from_kubeconfig([usual])
     raise AccessError(
         "no Kubernetes API server to talk to: KUBECONFIG is not set, this is no pod with a "

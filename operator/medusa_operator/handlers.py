@@ -9,7 +9,7 @@ import kopf
 
 from medusa_operator.cluster import CHUNK, Kind
 from medusa_operator.errors import DeadWatchError
-from medusa_operator.session import CONNECT_SECONDS, REQUEST_SECONDS, open_session
+from medusa_operator.session import AGENT, CONNECT_SECONDS, REQUEST_SECONDS, open_session
 from medusa_operator.view import name_of
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ async def watch(
         await kopf.operator(
             registry=handlers,
             settings=settings(options),
+            # else kopf looks for the name of its user, and one that the platform chose has none
+            identity=AGENT,  # type: ignore[arg-type]  # a str; its type is private
             clusterwide=not options.namespaces,
             namespaces=options.namespaces,
         )

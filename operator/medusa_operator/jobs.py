@@ -200,8 +200,6 @@ def _pod_template(
             "restartPolicy": "Never",
             "securityContext": {
                 "runAsNonRoot": True,
-                "runAsUser": 65532,
-                "runAsGroup": 65532,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "serviceAccountName": spec.job.service_account,

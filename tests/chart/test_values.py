@@ -15,6 +15,9 @@ import charts
 if TYPE_CHECKING:
     from pathlib import Path
 
+KUBERNETES = ("resources", "podSecurityContext", "securityContext")
+"""Values that are objects of Kubernetes: the schema knows all of their keys, not only the defaults."""
+
 both = pytest.mark.parametrize("chart", charts.ALL, ids=lambda chart: chart.name)
 
 
@@ -87,6 +90,43 @@ def test_chart_image_and_package_have_one_version(chart: Path) -> None:
     assert applied == [[{"name": "medusa-database-operator", "newTag": package}]] * 2
 
 
+@both
+def test_no_user_is_fixed_where_a_platform_sets_one(chart: Path) -> None:
+    values = {"version": "1.20.11", "database": {"urlSecret": {"name": "shop-db"}}}
+
+    made = charts.render(chart, values if chart == charts.HOOK else {})
+
+    assert _fixed(made) == []
+
+
+@pytest.mark.parametrize("folder", [".", "namespaced"])
+def test_the_manifests_fix_no_user(folder: str) -> None:
+    assert _fixed(charts.manifests(folder)) == []
+
+
+def test_a_user_may_be_fixed_by_value() -> None:
+    user = {"securityContext": {"runAsUser": 65532}, "podSecurityContext": {"fsGroup": 1}}
+    shop = {"version": "1.20.11", "database": {"urlSecret": {"name": "shop-db"}}, "job": user}
+
+    made = [charts.render(charts.OPERATOR, user), charts.render(charts.HOOK, shop)]
+
+    assert [_fixed(each) for each in made] == [[("runAsUser", 65532), ("fsGroup", 1)]] * 2
+
+
+def _fixed(made: Any) -> list[tuple[str, Any]]:
+    """Return the users and groups that a manifest names, the container's first."""
+    match made:
+        case dict():
+            named = [
+                (key, made[key]) for key in ("runAsUser", "runAsGroup", "fsGroup") if key in made
+            ]
+            return named + [found for _, each in sorted(made.items()) for found in _fixed(each)]
+        case list():
+            return [found for each in made for found in _fixed(each)]
+        case _:
+            return []
+
+
 def _objects(schema: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
     found = [(path, schema)] if "properties" in schema else []
     for key, below in schema.get("properties", {}).items():
@@ -101,13 +141,13 @@ def _paths(schema: dict[str, Any]) -> set[str]:
 
 
 def _keys(values: dict[str, Any], schema: dict[str, Any], path: str = "") -> set[str]:
-    """Return the paths in *values* and below, and of resources all that the schema knows."""
+    """Return the paths in *values* and below, and of KUBERNETES' objects all that the schema knows."""
     found = set()
     for key, value in values.items():
         here = f"{path}.{key}".lstrip(".")
         below = schema.get("properties", {}).get(key, {})
         found.add(here)
-        if key == "resources":
+        if key in KUBERNETES:
             found |= {f"{here}.{each}" for each in below["properties"]}
         elif isinstance(value, dict):
             found |= _keys(value, below, here)

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(900)
 
 RESTRICTED = (
-    "--rm", "--read-only", "--user", "65532", "--cap-drop", "ALL", "--network", "host",
+    "--rm", "--read-only", "--cap-drop", "ALL", "--network", "host",
     "--security-opt", "no-new-privileges",
 )  # fmt: skip
+CHOSEN = ("--user", "1000680000:0")
+"""A user of the range that OpenShift gives to a namespace: no name, no home, group 0."""
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +57,11 @@ def url(postgres: TestServer) -> Iterator[str]:
         yield postgres.url(name)
 
 
-def medusa_db(docker: Engine, url: str, *words: str) -> subprocess.CompletedProcess[str]:
+def medusa_db(
+    docker: Engine, url: str, *words: str, chosen: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
     """Run the image's entrypoint as a restricted pod does."""
-    return docker.run("run", *RESTRICTED, "--env", f"DATABASE_URL={url}", IMAGE, *words)
+    return docker.run("run", *RESTRICTED, *chosen, "--env", f"DATABASE_URL={url}", IMAGE, *words)
 
 
 def test_it_migrates_an_empty_database(docker: Engine, url: str) -> None:
@@ -112,6 +116,23 @@ def test_it_runs_as_nobody_in_particular_and_writes_nowhere(docker: Engine) -> N
     assert who == "uid=65532(medusa-db) gid=65532(medusa-db) groups=65532(medusa-db)\n"
     assert touched.returncode != 0
     assert touched.stderr.count("Read-only file system") == 3
+
+
+def test_it_migrates_as_a_user_that_the_platform_chose(docker: Engine, url: str) -> None:
+    done = medusa_db(docker, url, "migrate", "--to", "1.20.11", "--output", "json", chosen=CHOSEN)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["version"] == "1.20.11"
+
+
+def test_a_user_that_the_platform_chose_writes_nowhere(docker: Engine) -> None:
+    shell = ("run", *RESTRICTED, *CHOSEN, "--entrypoint", "sh", IMAGE, "-c")
+
+    who = docker(*shell, "id")
+    writable = docker(*shell, "find / -xdev -type d -writable 2>/dev/null; true")
+
+    assert who == "uid=1000680000 gid=0(root) groups=0(root)\n"
+    assert set(writable.split()) <= {"/tmp", "/var/tmp", "/run/lock"}
 
 
 def test_the_layers_that_we_add_are_small(docker: Engine) -> None:

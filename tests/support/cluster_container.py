@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 from contextlib import suppress
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from cluster_kubeconfig import kubeconfig
 from cluster_pod_files import SERVICE_ACCOUNT, Sources, command_line, environment, folders
 from cluster_pod_status import ADDRESS, ContainerState, timestamp, waiting
-from cluster_processes import free_port, mortal
+from cluster_processes import as_user, free_port, mortal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +71,9 @@ class Container:
             self.ports[port] = free_port()
             variables.setdefault(image.listens[port], f"{ADDRESS}:{self.ports[port]}")
         words = command_line(self.spec, image.entrypoint, variables, mounted)
+        if image.user is not None:
+            words = as_user(image.user, words)
+            words[0] = shutil.which(words[0]) or words[0]
         (self.folder / "termination").write_bytes(b"")
         self.state.image_id = image.identity(self.spec["image"])
         self.state.container_id = f"standin://{secrets.token_hex(16)}"

@@ -42,6 +42,8 @@ class Image:
     """Empty for one that the name yields; a moved tag is the same name with another digest."""
     outcome: Callable[[Object], Outcome] | None = None
     """Called with the pod, instead of any process: its container ends at once."""
+    user: int | None = None
+    """Run as this user, of group 0 and without a name, as OpenShift runs a pod that names no user."""
 
     listens: Mapping[int, str] = field(default_factory=dict)
     """For a port of the container the variable that tells the program another `host:port`: all pods

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster_images import RUNNER
-from cluster_processes import Daemon, free_port
+from cluster_processes import Daemon, as_user, free_port
 from faults import eventually
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Operator:
     folder: Path
     flags: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    user: int | None = None
+    """Run as this user, who has no name; None: as whoever runs the tests."""
     number: int = 0
     """How often it was started."""
     _daemon: Daemon | None = None
@@ -68,6 +70,9 @@ class Operator:
             *self.flags,
         ]  # fmt: skip
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MEDUSA_DB_", "KUBE"))}
+        if self.user is not None:
+            command = as_user(self.user, command)
+            kept = {k: v for k, v in kept.items() if k not in ("LOGNAME", "USER", "USERNAME")}
         environment = kept | {"KUBECONFIG": str(self.kubeconfig)} | self.environment
         self._daemon = Daemon(command, self._file, environment)
         self._daemon.start()

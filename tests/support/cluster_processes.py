@@ -28,6 +28,15 @@ def mortal(command: Sequence[str | Path]) -> list[str]:
     return [*leash, *map(str, command)]
 
 
+def as_user(number: int, command: Sequence[str | Path]) -> list[str]:
+    """Return *command* so that it runs as a user that has no name and no home, in group 0.
+
+    In a user namespace of its own: what it may read and write is what whoever starts it may.
+    """
+    unshare = ["unshare", "--user", f"--map-user={number}", "--map-group=0", "--"]
+    return [*unshare, *map(str, command)]
+
+
 @dataclass(slots=True)
 class Daemon:
     """A program that runs until it is stopped."""

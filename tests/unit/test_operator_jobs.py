@@ -77,8 +77,6 @@ def test_a_pod_is_restricted_and_has_no_token():
     assert pod["restartPolicy"] == "Never"
     assert pod["securityContext"] == {
         "runAsNonRoot": True,
-        "runAsUser": 65532,
-        "runAsGroup": 65532,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
     assert pod["containers"][0]["securityContext"] == {
@@ -286,7 +284,7 @@ def test_a_patch_is_laid_over_the_pod():
             "nodeSelector": {"disk": "fast"},
             "tolerations": [{"key": "batch", "operator": "Exists"}],
             "imagePullSecrets": [{"name": "registry"}],
-            "securityContext": {"runAsUser": None, "supplementalGroups": [7]},
+            "securityContext": {"runAsUser": 1001, "supplementalGroups": [7]},
             "volumes": [{"name": "proxy", "emptyDir": {}}],
             "initContainers": [{"name": "proxy", "image": "proxy:1", "restartPolicy": "Always"}],
             "containers": [
@@ -308,7 +306,7 @@ def test_a_patch_is_laid_over_the_pod():
     assert pod["imagePullSecrets"] == [{"name": "registry"}]
     assert pod["securityContext"] == {
         "runAsNonRoot": True,
-        "runAsGroup": 65532,
+        "runAsUser": 1001,
         "seccompProfile": {"type": "RuntimeDefault"},
         "supplementalGroups": [7],
     }

@@ -57,9 +57,10 @@ template:
     automountServiceAccountToken: false
     serviceAccountName: {{ include "medusa-db-hook.serviceAccountName" . }}
     terminationGracePeriodSeconds: 60
+    {{- with .Values.job.podSecurityContext }}
     securityContext:
-      runAsNonRoot: true
-      seccompProfile: {type: RuntimeDefault}
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
     {{- with .Values.imagePullSecrets }}
     imagePullSecrets:
       {{- toYaml . | nindent 6 }}
@@ -101,8 +102,10 @@ template:
           {{- end }}
         resources:
           {{- toYaml .Values.job.resources | nindent 10 }}
+        {{- with .Values.job.securityContext }}
         securityContext:
-          {{- include "medusa-db-hook.containerSecurity" . | nindent 10 }}
+          {{- toYaml . | nindent 10 }}
+        {{- end }}
         terminationMessagePolicy: FallbackToLogsOnError
     volumes:
       - name: tmp

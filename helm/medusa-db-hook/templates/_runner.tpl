@@ -121,13 +121,3 @@
 {{ toYaml . }}
 {{- end }}
 {{- end }}
-
-{{- define "medusa-db-hook.containerSecurity" -}}
-allowPrivilegeEscalation: false
-capabilities: {drop: [ALL]}
-readOnlyRootFilesystem: true
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-seccompProfile: {type: RuntimeDefault}
-{{- end }}

@@ -45,7 +45,9 @@ this one:
   {{- end }}
   resources:
     {{- toYaml .Values.wait.resources | nindent 4 }}
+  {{- with .Values.job.securityContext }}
   securityContext:
-    {{- include "medusa-db-hook.containerSecurity" . | nindent 4 }}
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   terminationMessagePolicy: FallbackToLogsOnError
 {{- end }}
