@@ -26,7 +26,7 @@ Exit codes: 0 done, 2 usage, 3 unsupported, 4 unreachable, 5 denied, 6 lock held
 back, 8 verification failed, 9 refused, 10 not yet at the version, 130/143 interrupted.
 """
 
-_REPORTING = {"migrate": "migrate", "migrations run": "migrate", "seed": "seed"}
+_REPORTING = {"migrate": "migrate", "migrations run": "migrate", "seed": "seed", "verify": "verify"}
 """The commands that take `--report-file`, and what their report calls them."""
 
 
@@ -81,7 +81,9 @@ def parser() -> argparse.ArgumentParser:
     _status(words.add_parser("show", help="the same as `status`, naming what is pending"))
     _plan(commands.add_parser("plan", help="show what migrate would do; changes nothing"))
     _status(commands.add_parser("status", help="show the version the database is at"))
-    _verify(commands.add_parser("verify", help="hold the live schema against a version's"))
+    _verify(
+        commands.add_parser("verify", help="compare the live schema with a version's; read-only")
+    )
     _wait(commands.add_parser("wait", help="wait until the database is at a version; read-only"))
     _seed(
         commands.add_parser(
@@ -167,7 +169,8 @@ def _verify(command: argparse.ArgumentParser) -> None:
     _database(command)
     _flags(command)
     _add(command, "--to", type=version, metavar="V",
-         help="the version to hold it against (default: the one its ledger proves)")  # fmt: skip
+         help="the version to compare it with (default: the one its ledger proves)")  # fmt: skip
+    _report(command)
     _output(command)
 
 

@@ -159,6 +159,15 @@ def settle(conn: Connection[Any]) -> None:
         conn.execute("select set_config(%s, %s, false)", _CHECK_CLIENT)
 
 
+@contextlib.contextmanager
+def snapshot(conn: Connection[Any]) -> Iterator[None]:
+    """See the database as it is at one moment, for the duration of a `with`; it cannot be written to."""
+    conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    conn.read_only = True
+    with conn.transaction():
+        yield
+
+
 def is_lost(exc: psycopg.Error) -> bool:
     """Return whether *exc* says that the session is over, whatever it was doing."""
     if exc.sqlstate is not None:

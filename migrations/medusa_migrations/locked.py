@@ -14,8 +14,6 @@ from medusa_migrations.errors import RefusedError, VerificationError
 from medusa_migrations.steps import Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from medusa_migrations.course import Course
     from medusa_migrations.observe import Observed
     from medusa_migrations.plan import Plan
@@ -132,7 +130,7 @@ class _Locked:
         if not verdict.ok:
             self.course.report.drift = list(verdict.drift)
             raise VerificationError(
-                f"the tables are not those of {version}: {_some(verdict.drift)}. Nothing was written; "
+                f"the tables are not those of {version}: {verify.some(verdict.drift)}. Nothing was written; "
                 "name the version that made them, and flags that were on with --flag",
                 detail="\n".join(f"- {line}" for line in verdict.drift),
             )
@@ -155,12 +153,6 @@ class _Locked:
         if not verdict.ok:
             raise VerificationError(
                 f"every migration is applied, and the schema still differs from that of "
-                f"{self.course.request.target}: {_some(verdict.drift)}. `medusa-db verify` lists all of it",
+                f"{self.course.request.target}: {verify.some(verdict.drift)}. `medusa-db verify` lists all of it",
                 detail="\n".join(f"- {line}" for line in verdict.drift),
             )
-
-
-def _some(lines: Sequence[str], most: int = 3) -> str:
-    """Return the first *most* of *lines*, and how many more there are."""
-    shown = "; ".join(lines[:most])
-    return shown if len(lines) <= most else f"{shown}; and {len(lines) - most} more"

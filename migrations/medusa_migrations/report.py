@@ -109,6 +109,7 @@ class Report:
             "assumedDone": self.assumed_done,
             "warnings": [redact(warning) for warning in self.warnings],
             "variant": self.variant,
+            "driftCount": len(self.drift),
             "drift": self.drift,
             "foreignCount": len(self.foreign),
             "foreign": self.foreign,

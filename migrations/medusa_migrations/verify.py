@@ -94,6 +94,12 @@ def verify(catalog: Catalog, version: Version, applied: Sequence[str], live: Sch
     return best
 
 
+def some(lines: Sequence[str], most: int = 3) -> str:
+    """Return the first *most* of *lines*, and how many more there are."""
+    shown = "; ".join(lines[:most])
+    return shown if len(lines) <= most else f"{shown}; and {len(lines) - most} more"
+
+
 def foresee(catalog: Catalog, version: Version, applied: Sequence[str]) -> None:
     """Work out what `verify` will expect, so that it answers at once."""
     with suppress(ddl.DialectError):  # `verify` will say so

@@ -6,7 +6,10 @@ import json
 
 import psycopg
 import pytest
+from psycopg import errors as pg
 
+from medusa_migrations import connection
+from medusa_migrations.report import LIMIT
 from servers import medusa_db
 
 DRIFT = [
@@ -109,7 +112,7 @@ def test_the_ledger_counts_as_well(shop_at):
 
     code, found = _verify(url, "--to", "1.20.11")
 
-    assert code == 8
+    assert code == 10
     assert found["pending"] == ["AlterCustomerUniqueConstraint1709888477798"]
 
 
@@ -144,3 +147,127 @@ def test_a_database_without_a_proven_version_wants_one_named(url):
 
     assert done.returncode == 9
     assert "its ledger proves no version to verify" in done.stderr
+
+
+def _reported(file, *options, url):
+    done = medusa_db("verify", "--report-file", str(file), "--run-id", "look-1", *options, url=url)
+    report = json.loads(file.read_text())
+    assert report["exitCode"] == done.returncode
+    return {key: value for key, value in report.items() if key not in ("runner", "seconds")}
+
+
+def test_a_look_that_finds_no_drift_is_reported(shop_at, tmp_path):
+    url = shop_at("1.20.11")
+
+    report = _reported(tmp_path / "report", "--to", "1.20.11", url=url)
+
+    assert report == {
+        "report": "medusadb.dev/v1",
+        "runId": "look-1",
+        "command": "verify",
+        "state": "done",
+        "exitCode": 0,
+        "schema": "public",
+        "from": "1.20.11",
+        "version": "1.20.11",
+        "proven": {
+            "state": "version", "from": "1.20.3", "to": "1.20.11", "at": "1.20.11",
+            "versions": report["proven"]["versions"],
+        },
+        "target": "1.20.11",
+        "verified": True,
+        "history": "on",
+        "migrationCount": 0,
+    }  # fmt: skip
+
+
+def test_drift_is_reported_with_its_first_differences_and_their_count(shop_at, tmp_path):
+    url = shop_at("1.20.11")
+    with psycopg.connect(url) as conn:
+        conn.execute("drop table note cascade; drop table invite cascade; drop table staged_job")
+        conn.execute("alter table store drop column swap_link_template")
+
+    report = _reported(tmp_path / "report", "--to", "1.20.11", url=url)
+
+    assert report["exitCode"] == 8
+    assert (report["state"], report["verified"]) == ("done", False)
+    assert report["message"].startswith(
+        "the database is not what 1.20.11 should be: column store.swap_link_template is missing; "
+    )
+    assert report["message"].endswith(f"; and {report['driftCount'] - 3} more")
+    assert {"table note is missing", "table invite is missing"} <= {*report["drift"]}
+
+
+def test_much_drift_still_fits_into_a_termination_message(shop_at, tmp_path):
+    url = shop_at("1.20.11")
+    with psycopg.connect(url) as conn:
+        conn.execute("drop schema public cascade; create schema public")
+        conn.execute(
+            'create table migrations (id serial primary key, "timestamp" bigint, name text)'
+        )
+        with psycopg.connect(shop_at("1.20.11")) as whole:
+            ledger = whole.execute('select "timestamp", name from migrations order by id')
+            for row in ledger.fetchall():
+                conn.execute('insert into migrations ("timestamp", name) values (%s, %s)', row)
+
+    report = _reported(tmp_path / "report", "--to", "1.20.11", url=url)
+
+    assert report["exitCode"] == 8
+    assert report["driftCount"] > 100
+    assert report["truncated"] is True
+    assert (tmp_path / "report").stat().st_size <= LIMIT
+
+
+@pytest.mark.parametrize(
+    ("start", "code", "reason", "words"),
+    [
+        pytest.param("1.12.3", 10, "NotYet", "migrations pending for 1.18.0", id="older"),
+        pytest.param("1.20.11", 9, "Newer", "which is newer than 1.18.0", id="newer"),
+        pytest.param("", 10, "NotYet", "the database is at empty", id="empty"),
+    ],
+)
+def test_a_database_at_another_version_is_told_from_drift(
+    shop_at, url, tmp_path, start, code, reason, words
+):
+    where = shop_at(start) if start else url
+
+    report = _reported(tmp_path / "report", "--to", "1.18.0", url=where)
+
+    assert (report["exitCode"], report["reason"]) == (code, reason)
+    assert words in report["message"]
+    assert report["state"] == "failed"
+    assert report["proven"]["state"] == ("version" if start else "empty")
+
+
+def test_a_look_needs_no_right_to_write_and_writes_nothing(shop_at):
+    url = shop_at("1.20.11")
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(f"alter database {conn.info.dbname} set default_transaction_read_only to on")
+
+        code, found = _verify(url, "--to", "1.20.11")
+
+    assert (code, found["drift"]) == (0, [])
+
+
+def test_a_look_reads_beside_whoever_writes(shop_at):
+    url = shop_at("1.20.11")
+    with psycopg.connect(url) as shop:
+        shop.execute('lock table "order", product, store, migrations in exclusive mode')
+
+        code, _ = _verify(url, "--to", "1.20.11")
+
+    assert code == 0
+
+
+def test_a_snapshot_sees_one_moment_and_cannot_be_written_to(url, conn):
+    conn.execute("create table t (id int)")
+    with psycopg.connect(url, autocommit=True) as looking:
+        with connection.snapshot(looking):
+            before = looking.execute("select count(*) from t").fetchone()
+            conn.execute("insert into t values (1)")
+            after = looking.execute("select count(*) from t").fetchone()
+
+        with pytest.raises(pg.ReadOnlySqlTransaction), connection.snapshot(looking):
+            looking.execute("insert into t values (2)")
+
+    assert before == after == (0,)

@@ -18,7 +18,7 @@ _COMMANDS = {
     "migrate": "migrate.migrate",
     "plan": "readonly.plan",
     "status": "readonly.status",
-    "verify": "readonly.verify",
+    "verify": "verify.verify",
     "wait": "readonly.wait",
     "notes": "offline.notes",
     "versions": "offline.versions",

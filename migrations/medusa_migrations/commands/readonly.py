@@ -1,4 +1,4 @@
-"""`plan`, `status`, `verify` and `wait`: they look, and write nothing."""
+"""`plan`, `status` and `wait`: they look, and write nothing."""
 
 from __future__ import annotations
 
@@ -17,16 +17,10 @@ from medusa_migrations import (
     preflight,
     text,
 )
-from medusa_migrations import verify as verifying
 from medusa_migrations.address import redact
 from medusa_migrations.commands import options
 from medusa_migrations.commands.database import connected, look
-from medusa_migrations.errors import (
-    NotYetError,
-    RefusedError,
-    UnreachableError,
-    VerificationError,
-)
+from medusa_migrations.errors import NotYetError, RefusedError, UnreachableError
 from medusa_migrations.plan import plan as planned
 from medusa_seed import records
 from medusa_seed import text as seed_text
@@ -114,48 +108,7 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
         if wanted and pending:
             options.write(f"\npending for {wanted}:\n{text.bullets(pending)}")
     if wanted:
-        _require(catalog, observed, wanted, pending, allow_newer=False)
-    return 0
-
-
-def verify(args: argparse.Namespace) -> int:
-    """Hold the live schema against a version's."""
-    catalog = catalog_files.read()
-    wanted = options.known(catalog, args.to, "--to")
-    with connected(args, "verify") as (conn, address):
-        observed = look(args, conn, address, catalog)
-        observe.refuse_unledgered(catalog, observed)
-        schema = live.read(conn, observed.schema)
-    target = wanted or observed.proof.latest
-    if target is None:
-        raise RefusedError(
-            f"the database is {observed.place(catalog)}: its ledger proves no version to verify. "
-            "Name one with --to",
-            reason="NoVersion",
-        )
-    pending = options.pending(args, catalog, observed, target)
-    verdict = verifying.verify(catalog, target, observed.proof.applied, schema)
-    ok = verdict.ok and not pending
-    if args.output == "json":
-        options.write_json(
-            {
-                "version": str(target),
-                "ok": ok,
-                "pending": pending,
-                "drift": list(verdict.drift),
-                "variant": list(verdict.variant),
-                "foreign": list(verdict.foreign),
-            }
-        )
-    else:
-        options.write(text.verdict(verdict, str(target)))
-        if pending:
-            options.write(f"The ledger lacks, for {target}:\n" + text.bullets(pending))
-    if not ok:
-        raise VerificationError(
-            f"the database is not what {target} should be: "
-            f"{text.count(len(verdict.drift), 'difference')}, {len(pending)} pending"
-        )
+        require(catalog, observed, wanted, pending, allow_newer=False)
     return 0
 
 
@@ -191,10 +144,10 @@ def _look_once(args: argparse.Namespace, catalog: Catalog, wanted: Version) -> N
     with connected(args, "wait") as (conn, address):
         observed = look(args, conn, address, catalog)
     pending = options.pending(args, catalog, observed, wanted)
-    _require(catalog, observed, wanted, pending, allow_newer=args.allow_newer)
+    require(catalog, observed, wanted, pending, allow_newer=args.allow_newer)
 
 
-def _require(
+def require(
     catalog: Catalog,
     observed: Observed,
     wanted: Version,

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def reported(args: argparse.Namespace, report: Report) -> Iterator[None]:
+def reported(args: argparse.Namespace, report: Report, *, printed: bool = True) -> Iterator[None]:
     """Note in *report* how the run inside a `with` ends, and hand it to whoever asked for it.
 
-    It goes to `--report-file`, and to stdout with `--output json`.
+    It goes to `--report-file`, and to stdout with `--output json` where it is *printed* at all.
     """
     started = time.monotonic()
     try:
@@ -45,7 +45,7 @@ def reported(args: argparse.Namespace, report: Report) -> Iterator[None]:
         report.seconds = time.monotonic() - started
         if args.report_file:
             _write(args.report_file, report)
-        if args.output == "json":
+        if printed and args.output == "json":
             with suppress(BrokenPipeError):  # nobody listens, and the exit code still counts
                 options.write_json(report.to_dict())
 

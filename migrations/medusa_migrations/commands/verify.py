@@ -1,0 +1,86 @@
+"""`verify`: compares the live schema with a version's, in one snapshot; writes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medusa_migrations import catalog_files, connection, live, observe, text
+from medusa_migrations import verify as verifying
+from medusa_migrations.commands import options
+from medusa_migrations.commands.database import connected, look
+from medusa_migrations.commands.readonly import require
+from medusa_migrations.commands.reporting import reported
+from medusa_migrations.errors import RefusedError, VerificationError
+from medusa_migrations.report import Report
+
+if TYPE_CHECKING:
+    import argparse
+
+    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.observe import Observed
+    from medusa_migrations.schema import Schema
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Compare the live schema with that of a version, and tell each difference."""
+    report = Report("verify", run_id=args.run_id)
+    with reported(args, report, printed=False):
+        catalog = catalog_files.read()
+        report.target = str(options.known(catalog, args.to, "--to") or "")
+        observed, schema = _look(args, catalog, report)
+        _compare(args, catalog, observed, schema, report)
+    return 0
+
+
+def _look(args: argparse.Namespace, catalog: Catalog, report: Report) -> tuple[Observed, Schema]:
+    """Read ledger and schema as they are at one moment, whoever changes them meanwhile."""
+    with connected(args, "verify") as (conn, address), connection.snapshot(conn):
+        observed = look(args, conn, address, catalog)
+        report.schema = observed.schema
+        observe.refuse_unledgered(catalog, observed)
+        report.proven = observe.proven(observed)
+        report.before = report.after = observed.place(catalog)
+        return observed, live.read(conn, observed.schema)
+
+
+def _compare(
+    args: argparse.Namespace,
+    catalog: Catalog,
+    observed: Observed,
+    schema: Schema,
+    report: Report,
+) -> None:
+    target = args.to or observed.proof.latest
+    if target is None:
+        raise RefusedError(
+            f"the database is {observed.place(catalog)}: its ledger proves no version to verify. "
+            "Name one with --to",
+            reason="NoVersion",
+        )
+    pending = options.pending(args, catalog, observed, target)
+    verdict = verifying.verify(catalog, target, observed.proof.applied, schema)
+    report.target = str(target)
+    report.drift, report.foreign = list(verdict.drift), list(verdict.foreign)
+    report.variant = list(verdict.variant)
+    report.verified = verdict.ok and not pending
+    if args.output == "json":
+        options.write_json(
+            {
+                "version": str(target),
+                "ok": report.verified,
+                "pending": pending,
+                "drift": report.drift,
+                "variant": report.variant,
+                "foreign": report.foreign,
+            }
+        )
+    else:
+        options.write(text.verdict(verdict, str(target)))
+        if pending:
+            options.write(f"The ledger lacks, for {target}:\n" + text.bullets(pending))
+    require(catalog, observed, target, pending, allow_newer=False)
+    report.state = "done"
+    if not verdict.ok:
+        raise VerificationError(
+            f"the database is not what {target} should be: {verifying.some(verdict.drift)}"
+        )
