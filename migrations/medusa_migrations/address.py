@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from medusa_migrations.errors import UnsupportedError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from medusa_migrations.concealed import Concealed
 
 _SCHEMES = ("postgres", "postgresql")
 _EXAMPLE = "postgres://user@host:5432/shop"
@@ -18,9 +24,17 @@ _HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(:\d{0,5})?")
 _PAIR = re.compile(r"\s*(\w+)\s*=\s*('(?:\\.|[^'\\])*'|(?:\\.|[^\s'\\])*)(?=\s|$)", re.DOTALL)
 _SHOWN_KEYS = ("host", "hostaddr", "port", "dbname", "user", "service")
 _SECRET = re.compile(
-    r"(?i)(://[^:/@\s]*:)[^@\s]*@"
-    r"|(\b(?:password|sslpassword)\s*=\s*)('(?:\\.|[^'\\])*'?|[^\s&]+)"
+    r"(?i)(://[^:/@\s]*:)[^\s]*@"
+    r"|(\b\w*(?:password|passwd|passphrase|pwd)(?:\s*=|[\"']\s*[:=])\s*)"
+    r"('(?:\\.|[^'\\])*'?|\"(?:\\.|[^\"\\])*\"?|[^\s&,}]+)"
 )
+_PORTS = re.compile(r"\s*(?:\d{1,5}\s*)?(?:,\s*(?:\d{1,5}\s*)?)*")
+_BARE = re.compile(r"postgres(?:ql)?://(?:\?.*)?", re.DOTALL)
+_OTHERS = (
+    "cockroachdb", "db2", "http", "https", "jdbc", "mariadb", "mongodb", "mongodb+srv", "mssql", "mysql",
+    "oracle", "redis", "rediss", "sqlite", "sqlserver",
+)  # fmt: skip
+"""Schemes that a message names; another one may be anything, a secret too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +45,19 @@ class Address:
     """A libpq URL or keyword string; holds the password, so it is never shown."""
     schema: str | None
     """The schema named in the URL (`?schema=shop`); None: the first of the search path."""
+    place: str = ""
+    """How messages name it where the URL alone does not tell, or must not be quoted."""
+    quotable: bool = True
+    """Whether messages of libpq about it may be passed on; False where parts come from a Secret."""
 
     def __repr__(self) -> str:
         return f"Address({self.shown!r}, schema={self.schema!r})"
 
     @property
     def shown(self) -> str:
-        """The address without its password and its parameters."""
+        """The address without its password, its parameters and what comes from a Secret."""
+        if self.place:
+            return self.place
         if not _URL.match(self.url):
             pairs = dict(_PAIR.findall(self.url))
             return " ".join(f"{key}={pairs[key]}" for key in _SHOWN_KEYS if key in pairs)
@@ -79,6 +99,49 @@ def parse(text: str) -> Address:
     return Address(url, unquote(named[-1]) or None if named else None)
 
 
+def resolve(
+    text: str, source: str, environment: Mapping[str, str], concealed: Concealed
+) -> Address:
+    """Return the address that *text* gives, which stands in *source*, and libpq's PG* variables fill up.
+
+    *source* is a variable, a file or an option. What comes from a Secret is in no message. Raises as
+    `parse` does, and UsageError where PGPORT is no port.
+    """
+    found = parse(text)
+    check_port(environment.get("PGPORT", ""), concealed.spell("PGPORT"))
+    unquoted = [
+        name
+        for name in environment
+        if name.startswith("PG") and name != "PGPASSWORD" and concealed.hides(name)
+    ]
+    if concealed.hides(source):
+        return replace(found, place=f"the database of {concealed.spell(source)}", quotable=False)
+    if _BARE.fullmatch(found.url):
+        found = replace(found, place=_place(environment, concealed))
+    return replace(found, quotable=not unquoted)
+
+
+def check_port(port: str, source: str) -> None:
+    """Raise UsageError where *port*, one or several with commas, cannot be; it is not quoted."""
+    numbers = [part.strip() for part in port.split(",")] if _PORTS.fullmatch(port) else ["0"]
+    if not all(0 < int(number or 5432) < 65536 for number in numbers):
+        raise UsageError(f"{source} holds no port: a number from 1 to 65535 belongs there")
+
+
+def _place(environment: Mapping[str, str], concealed: Concealed) -> str:
+    """Return the URL that the PG* variables make, with `***` for what comes from a Secret."""
+    parts = {
+        name: "***" if concealed.hides(name) else environment[name]
+        for name in ("PGUSER", "PGHOST", "PGPORT", "PGDATABASE")
+        if environment.get(name)
+    }
+    if not parts:
+        return ""
+    user = f"{parts['PGUSER']}@" if "PGUSER" in parts else ""
+    port = f":{parts['PGPORT']}" if "PGPORT" in parts else ""
+    return f"postgresql://{user}{parts.get('PGHOST', '')}{port}/{parts.get('PGDATABASE', '')}"
+
+
 def redact(text: str) -> str:
     """Return *text* with every password of a URL or keyword string in it replaced by `***`."""
     return _SECRET.sub(lambda m: f"{m[1]}***@" if m[1] else f"{m[2]}***", text)
@@ -111,8 +174,9 @@ def _keywords(text: str) -> Address:
 
 
 def _other_database(scheme: str) -> UnsupportedError:
+    named = scheme if scheme in _OTHERS else "a database of that kind"
     return UnsupportedError(
-        f"{scheme} is not supported, only PostgreSQL is: Medusa's migrations need it. "
+        f"{named} is not supported, only PostgreSQL is: Medusa's migrations need it. "
         f"Give a URL such as {_EXAMPLE}",
         reason="NotPostgreSQL",
     )

@@ -289,10 +289,20 @@ def _from_environment(twin: str, given: str, options: dict[str, Any]) -> dict[st
             return {"default": [convert(part) for part in given.split(",") if part]}
         value = convert(given)
     except (ValueError, argparse.ArgumentTypeError) as exc:
-        _refuse(twin, str(exc))
+        hidden = _unquoted(twin)
+        _refuse(twin, f"{hidden} is not what the option takes" if hidden else str(exc))
     if value not in options.get("choices", (value,)):
-        _refuse(twin, f"{given!r} is none of {', '.join(options['choices'])}")
+        known = ", ".join(options["choices"])
+        _refuse(twin, f"{_unquoted(twin) or repr(given)} is none of {known}")
     return {"default": value, "required": False}
+
+
+def _unquoted(twin: str) -> str:
+    """Return what is said instead of the value of *twin* where that comes from a Secret."""
+    from medusa_migrations import concealed  # noqa: PLC0415  see the module's docstring
+
+    hidden = concealed.from_environment(os.environ).hides(twin)
+    return "its value, which comes from a Secret and is not shown," if hidden else ""
 
 
 def _refuse(twin: str, why: str) -> NoReturn:

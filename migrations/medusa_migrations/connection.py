@@ -14,7 +14,7 @@ from psycopg import errors as pg
 from psycopg.types.json import Jsonb
 
 from medusa_migrations import __version__
-from medusa_migrations.address import redact
+from medusa_migrations.address import check_port, redact
 from medusa_migrations.errors import (
     DeniedError,
     FailedError,
@@ -93,7 +93,33 @@ _MEANINGS: tuple[tuple[type[psycopg.Error], type[RunnerError], str, str], ...] =
     (pg.QueryCanceled, FailedError, "run the same command again", "Cancelled"),
     (pg.DiskFull, FailedError, "make room on the server's disk", "DiskFull"),
 )
+_CONSTANT = (
+    ("Connection refused", "the connection was refused"),
+    ("timeout expired", "timeout expired"),
+    ("timed out", "timeout expired"),
+    ("resolve host", "its host name cannot be resolved"),
+    ("translate host name", "its host name cannot be resolved"),
+    ("No route to host", "there is no route to its host"),
+    ("etwork is unreachable", "its network is unreachable"),
+    ("No such file or directory", "there is no such socket or file"),
+    ("Connection reset", "the connection was reset"),
+    ("closed the connection", "the server closed the connection"),
+    ("unsupported startup parameter", "unsupported startup parameter"),
+)
+"""What is said in libpq's place where its own words may quote what comes from a Secret."""
+_USELESS = re.compile(
+    r"invalid (?:integer value|port number|[a-z_]+ value)|could not match \d+ |definition of service"
+    r"|service file|could not parse network address|socket path .* too long|weak sslmode"
+)
+_OPTION = re.compile(
+    r'connection option "(port|connect_timeout|keepalives\w{0,9}|tcp_user_timeout)"'
+    r"|invalid (sslmode|sslnegotiation|gssencmode|channel_binding|require_auth|target_session_attrs"
+    r"|load_balance_hosts|ssl_min_protocol_version|ssl_max_protocol_version) value"
+)
+_FOREIGN = ("connection_limit", "pgbouncer", "pool_timeout", "pool", "ssl", "statement_cache_size")
+"""Parameters of a URL that other drivers know, and that libpq does not."""
 _MISSING = re.compile(r'(database|role) ".*" does not exist')
+_RESOLVE = "its host name cannot be resolved: "
 _LOST = ("57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04")
 
 
@@ -113,7 +139,11 @@ def open_(
         try:
             conn = _connect(address, command, deadline - time.monotonic())
         except psycopg.ProgrammingError as exc:
-            raise _unusable(exc) from None
+            raise _unusable(exc, address) from None
+        except (UnicodeError, ValueError):
+            raise UsageError(
+                f"{address.shown}: a part of it, such as its host name, cannot be one; check it"
+            ) from None
         except psycopg.OperationalError as exc:
             failure = _failure(exc, address)
             over = not tries_again or time.monotonic() + pause > deadline
@@ -226,15 +256,18 @@ def _parameters(address: Address, command: str, left: float) -> Mapping[str, Any
         "tcp_user_timeout": 30000,
     }
     given = psycopg.conninfo.conninfo_to_dict(address.url)
+    check_port(str(given.get("port") or ""), address.shown)
     return {key: value for key, value in defaults.items() if key not in given} | {
         "application_name": application_name(command),
         "client_encoding": "utf-8",  # the texts of migrations are sent as they are
     }
 
 
-def _unusable(exc: psycopg.ProgrammingError) -> UsageError:
+def _unusable(exc: psycopg.ProgrammingError, address: Address) -> UsageError:
     """Say what libpq found, and only its words about a parameter: others quote the URL."""
-    found = re.search(r'invalid (?:URI query parameter|connection option)[:]? "\w+"', str(exc))
+    found = re.search(r'invalid (?:URI query parameter|connection option)[:]? "(\w+)"', str(exc))
+    if found and not address.quotable and found[1] not in _FOREIGN:
+        return UsageError(f"{address.shown} is not usable: libpq does not know a parameter of it")
     said = f": {found[0]}; leave the parameter out" if found else ", libpq cannot read it"
     return UsageError(f"the database URL is not usable{said}")
 
@@ -242,7 +275,9 @@ def _unusable(exc: psycopg.ProgrammingError) -> UsageError:
 def _failure(exc: psycopg.OperationalError, address: Address) -> RunnerError:
     """Tell failures apart by their words: libpq gives no SQLSTATE while it connects."""
     text = str(exc)
-    where = f"{address.shown}: {_sentence(exc)}"
+    where = f"{address.shown}: {_sentence(exc) if address.quotable else _constant(text)}"
+    if _USELESS.search(text):
+        return UsageError(f"{where}; libpq cannot use it, check the URL and the PG* variables")
     for words, advice in _AGAIN:
         if words in text:
             return UnreachableError(f"{where}; {advice}")
@@ -264,8 +299,26 @@ def _failure(exc: psycopg.OperationalError, address: Address) -> RunnerError:
     return UnreachableError(f"{where}; check host and port, and that the server is running")
 
 
+def _constant(text: str) -> str:
+    """Return what *text* says in words of ours, so that nothing in it is quoted."""
+    option = _OPTION.search(text)
+    if option:
+        return f"the value of {option[1] or option[2]} is none"
+    missing = _MISSING.search(text)
+    if missing:
+        return f"the {missing[1]} does not exist"
+    for words, _ in (*_AGAIN, *_NO):
+        if words in text:
+            return words
+    for words, said in _CONSTANT:
+        if words in text:
+            return said
+    return "no connection could be made"
+
+
 def _sentence(exc: Exception) -> str:
     lines = [line.strip() for line in redact(str(exc)).splitlines() if line.strip()]
     text = lines[0] if lines else type(exc).__name__
     text = text.removeprefix("connection failed: ").rstrip(".")
+    text = re.sub(r"^failed to resolve host (None|'[^']*'): (\[Errno -?\d+\] )?", _RESOLVE, text)
     return re.sub(r"^connection to server (at|on socket) .*? failed: ", "", text)

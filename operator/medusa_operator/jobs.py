@@ -14,7 +14,7 @@ from medusa_operator.spec import Approval, KeyRef, SeedPolicy, Source, Spec, Tra
 from medusa_operator.workload import API_VERSION, CONTAINER, KIND, MANAGED_BY, UID_LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from medusa_operator.model import Database, Settings
     from medusa_operator.path import Step
@@ -25,6 +25,8 @@ SLACK = 600.0
 """Seconds that scheduling and pulling the image may take, beyond the run's own timeouts."""
 SEED_FOLDER = "/etc/medusa/seed"
 CA_FOLDER = "/etc/medusa/ca"
+FROM_SECRETS = "MEDUSA_DB_FROM_SECRETS"
+"""The variable that tells the runner which others come from Secrets."""
 
 
 def name(
@@ -178,7 +180,7 @@ def _pod_template(
         "name": CONTAINER,
         "image": image(spec, settings),
         "command": ["medusa-db"],
-        "args": [*arguments, *_common_arguments(spec)],
+        "args": [_literal(word) for word in (*arguments, *_common_arguments(spec))],
         "env": list(_environment(spec)),
         "resources": dict(spec.job.resources),
         "securityContext": {
@@ -207,7 +209,38 @@ def _pod_template(
             "volumes": volumes,
         },
     }
-    return template.merge(pod, spec.job.template)
+    merged = template.merge(pod, spec.job.template)
+    _tell_of_secrets(merged["spec"]["containers"][0], spec)
+    return merged
+
+
+def _tell_of_secrets(container: dict[str, Any], spec: Spec) -> None:
+    """Say to the runner what comes from Secrets, so that it quotes nothing of that."""
+    found = {variable["name"]: _source(variable) for variable in container["env"]}
+    read = [from_["secretRef"] for from_ in container.get("envFrom", ()) if "secretRef" in from_]
+    if read:  # it may hold any variable that is not set beside it
+        found["*"] = str(read[0].get("name") or "one")
+    else:
+        found = {name: source for name, source in found.items() if source}
+    if spec.seed is not None and spec.seed.source.source is Source.SECRET:
+        seed = spec.seed.source
+        found[f"{SEED_FOLDER}/{seed.key}"] = f"{seed.name}/{seed.key}"
+    said = ",".join(f"{name}={source}" for name, source in sorted(found.items()))
+    container["env"].insert(0, {"name": FROM_SECRETS, "value": said})
+
+
+def _source(variable: Mapping[str, Any]) -> str:
+    """Return where the value of *variable* comes from, where that is or may be a Secret."""
+    reference = (variable.get("valueFrom") or {}).get("secretKeyRef")
+    if reference:
+        return f"{reference.get('name')}/{reference.get('key')}"
+    expands = "$(" in str(variable.get("value") or "").replace("$$", "")
+    return "another variable" if expands else ""
+
+
+def _literal(text: str) -> str:
+    """Return *text* as Kubernetes has to be given it: `$(NAME)` would be replaced by a variable."""
+    return text.replace("$", "$$")
 
 
 def _migrate_arguments(spec: Spec, step: Step, *, known: bool) -> list[str]:
@@ -271,7 +304,7 @@ def _variable(name: str, value: str | int | KeyRef) -> dict[str, Any]:
     if isinstance(value, KeyRef):
         reference = {"name": value.name, "key": value.key}
         return {"name": name, "valueFrom": {"secretKeyRef": reference}}
-    return {"name": name, "value": str(value)}
+    return {"name": name, "value": _literal(str(value))}
 
 
 def _volumes(spec: Spec, step: Step) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

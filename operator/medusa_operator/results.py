@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations import version as versions
+from medusa_migrations.address import redact
 from medusa_operator import path
 from medusa_operator.parse import Field, InvalidError
 from medusa_operator.reasons import Reason
@@ -47,7 +48,6 @@ _NOT_STARTED = ("StartError", "ContainerCannotRun")
 """The container runtime's words; its termination message is then that of the runtime."""
 _NO_PROGRAM = ("not found", "no such file", "permission denied")
 _REFUSALS = {"Downgrade": Reason.DOWNGRADE, "NotAcknowledged": Reason.AWAITING_ACKNOWLEDGEMENT}
-_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -270,7 +270,7 @@ def _clean(text: str) -> str:
 
     JSON can spell halves of characters, and another image than ours may not mask passwords.
     """
-    return _PASSWORD.sub(r"\1***@", text.encode("utf-8", "replace").decode())
+    return redact(text.encode("utf-8", "replace").decode())
 
 
 def _when(told: tuple[Pod, Any]) -> tuple[datetime, str]:

@@ -100,7 +100,7 @@ def _containers(pod: dict[str, Any], field: Field) -> None:
             *_CONTAINER_REPLACED,
         )
         _only(item, allowed, "a run depends on the operator's own value; leave it out")
-        taken = {env["name"] for env in ours["env"]}
+        taken = {env["name"] for env in ours["env"]} | {"MEDUSA_DB_FROM_SECRETS"}
         for env in item["env"].items():
             if env["name"].value in taken:
                 raise TemplateError(

@@ -197,6 +197,7 @@ def test_a_seed_reads_its_document_from_a_mounted_key():
 
 def test_a_url_stays_in_its_secret():
     assert environment(started(database())) == {
+        "MEDUSA_DB_FROM_SECRETS": "DATABASE_URL=shop-db/DATABASE_URL",
         "DATABASE_URL": {"name": "shop-db", "key": "DATABASE_URL"},
         "POD_NAME": {"fieldPath": "metadata.name"},
         "POD_NAMESPACE": {"fieldPath": "metadata.namespace"},
@@ -210,6 +211,7 @@ def test_the_parts_of_an_address_reach_libpq():
     body = started(database(database=parts | ca))
 
     assert environment(body) == {
+        "MEDUSA_DB_FROM_SECRETS": "PGPASSWORD=role/password,PGUSER=role/username",
         "DATABASE_URL": "postgresql://",
         "PGHOST": "postgres",
         "PGPORT": "6432",
@@ -404,3 +406,47 @@ def test_a_patch_that_would_break_a_run_is_refused_by_name(template, said):
 def test_a_malformed_patch_says_where():
     with pytest.raises(InvalidError, match=r"spec\.job\.template\.spec: 'x' is not an object"):
         jobs.shape(database(job={"template": {"spec": "x"}}), STEP, SETTINGS, known=True)
+
+
+def test_the_runner_is_told_what_comes_from_secrets():
+    body = started(database(database=PARTS))
+    seeded = started(
+        database(
+            database=PARTS,
+            seed={"from": {"secretKeyRef": {"name": "seeds", "key": "seed.json"}}},
+            job={"template": {"spec": {"containers": [{"name": "medusa-db", "env": [
+                {"name": "PGOPTIONS", "value": "$(PGPASSWORD)"},
+                {"name": "PGAPPNAME", "value": "$$(PGPASSWORD)"},
+                {"name": "PGSSLKEY", "valueFrom": {"secretKeyRef": {"name": "tls", "key": "key"}}},
+            ]}]}}},
+        )
+    )  # fmt: skip
+
+    assert environment(body)["MEDUSA_DB_FROM_SECRETS"] == (
+        "PGPASSWORD=role/password,PGUSER=role/username"
+    )
+    assert environment(seeded)["MEDUSA_DB_FROM_SECRETS"] == (
+        "/etc/medusa/seed/seed.json=seeds/seed.json,PGOPTIONS=another variable,"
+        "PGPASSWORD=role/password,PGSSLKEY=tls/key,PGUSER=role/username"
+    )
+
+
+def test_where_a_whole_secret_is_read_only_what_is_set_beside_it_is_known():
+    template = {"spec": {"containers": [{"name": "medusa-db", "envFrom": [
+        {"configMapRef": {"name": "flags"}}, {"secretRef": {"name": "payment"}}]}]}}  # fmt: skip
+
+    body = started(database(database=PARTS, job={"template": template}))
+
+    assert environment(body)["MEDUSA_DB_FROM_SECRETS"] == (
+        "*=payment,DATABASE_URL=,PGDATABASE=,PGHOST=,PGPASSWORD=role/password,PGUSER=role/username,"
+        "POD_NAME=,POD_NAMESPACE="
+    )
+
+
+def test_a_dollar_is_a_dollar():
+    body = started(
+        database(database={**PARTS, "host": "$(PGPASSWORD)", "schema": "$(PGPASSWORD) $x $$y"})
+    )
+
+    assert "--schema $$(PGPASSWORD) $$x $$$$y" in arguments(body)
+    assert environment(body)["PGHOST"] == "$$(PGPASSWORD)"

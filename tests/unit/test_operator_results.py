@@ -288,9 +288,22 @@ def test_half_a_character_does_not_break_the_status():
     assert verdict.message.encode() == b"? odd"
 
 
-def test_a_password_in_a_runners_sentence_is_masked():
-    said = report(JOB, exitCode=4, state="failed", message="no answer of postgres://u:pass@h/shop")
+@pytest.mark.parametrize(
+    ("said", "masked"),
+    [
+        ("no answer of postgres://u:pass@h/shop", "no answer of postgres://u:***@h/shop"),
+        ("of postgres://u:pa@ss@h/shop, sir", "of postgres://u:***@h/shop, sir"),
+        ("host=h password=geheim user=u", "host=h password=*** user=u"),
+        ("password = 'ge heim' user=u", "password = *** user=u"),
+        ('{"password": "ge heim", "user": "u"}', '{"password": ***, "user": "u"}'),
+        ("PGPASSWORD=geheim medusa-db migrate", "PGPASSWORD=*** medusa-db migrate"),
+        ("?sslpassword=geheim&x=1", "?sslpassword=***&x=1"),
+        ("the password is wrong", "the password is wrong"),
+    ],
+)
+def test_a_password_in_a_runners_sentence_is_masked(said, masked):
+    told = report(JOB, exitCode=4, state="failed", message=said)
 
-    verdict = judged(ended(JOB, "Failed"), pod_ended(JOB, 4, said))
+    verdict = judged(ended(JOB, "Failed"), pod_ended(JOB, 4, told))
 
-    assert verdict.message == "no answer of postgres://u:***@h/shop"
+    assert verdict.message == masked

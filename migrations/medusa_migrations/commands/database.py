@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations import address as addresses
-from medusa_migrations import connection, observe
+from medusa_migrations import concealed, connection, observe
 from medusa_migrations.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,11 @@ def _address(args: argparse.Namespace) -> Iterator[Address]:
     if args.embedded is not None:
         server = _embedded(args.embedded)
     try:
-        yield addresses.parse(server.url("medusa") if server else _url(args))
+        if server:
+            yield addresses.parse(server.url("medusa"))
+        else:
+            known = concealed.from_environment(os.environ)
+            yield addresses.resolve(*_url(args), os.environ, known)
     finally:
         if server is not None:
             server.stop()
@@ -68,16 +72,21 @@ def _embedded(folder: str) -> Server:
     return server
 
 
-def _url(args: argparse.Namespace) -> str:
+def _url(args: argparse.Namespace) -> tuple[str, str]:
+    """Return the URL, and where it stands."""
     if args.database_url:
-        return str(args.database_url)
+        twin = "MEDUSA_DB_DATABASE_URL"
+        given = os.environ.get(twin) == args.database_url
+        return str(args.database_url), twin if given else "--database-url"
     if args.database_url_file:
+        file = str(args.database_url_file)
         try:
-            return Path(args.database_url_file).read_text(encoding="utf-8").strip()
+            return Path(file).read_text(encoding="utf-8").strip(), file
         except (OSError, UnicodeDecodeError) as exc:
-            raise UsageError(f"--database-url-file {args.database_url_file}: {exc}") from exc
+            said = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+            raise UsageError(f"--database-url-file {file}: {said}") from exc
     if os.environ.get("DATABASE_URL"):
-        return os.environ["DATABASE_URL"]
+        return os.environ["DATABASE_URL"], "DATABASE_URL"
     raise UsageError(
         "no database is named; set DATABASE_URL=postgres://user@host:5432/shop, or give "
         "--database-url, --database-url-file or --embedded"

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medusa_migrations import catalog_files, values
+from medusa_migrations import catalog_files, concealed, values
 from medusa_migrations.errors import RefusedError, RunnerError, UsageError
 from medusa_migrations.plan import Request, kept_flags
 
@@ -48,10 +48,12 @@ def flags(catalog: Catalog, given: list[str], environment: Mapping[str, str]) ->
     names = {alias: flag.name for flag in catalog.flags.values() for alias in flag.aliases}
     names |= {name: name for name in catalog.flags}
     found: dict[str, bool] = {}
+    known = concealed.from_environment(environment)
     for alias, name in names.items():
-        value = environment.get(f"MEDUSA_FF_{alias.upper()}")
+        twin = f"MEDUSA_FF_{alias.upper()}"
+        value = environment.get(twin)
         if value is not None:
-            found[name] = _truth(value, f"MEDUSA_FF_{alias.upper()}")
+            found[name] = _truth(value, twin, quoted=not known.hides(twin))
     for one in given:
         name, equals, value = one.partition("=")
         if name.lower() not in names:
@@ -62,11 +64,12 @@ def flags(catalog: Catalog, given: list[str], environment: Mapping[str, str]) ->
     return found
 
 
-def _truth(value: str, where: str) -> bool:
+def _truth(value: str, where: str, *, quoted: bool = True) -> bool:
     try:
         return values.truth(value)
     except ValueError as exc:
-        raise UsageError(f"{where}: {exc}") from exc
+        said = exc if quoted else "its value is neither true nor false"
+        raise UsageError(f"{where}: {said}") from exc
 
 
 def known(catalog: Catalog, wanted: Version | None, option: str) -> Version | None:

@@ -8,9 +8,9 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from medusa_migrations import values
+from medusa_migrations import concealed, values
 from medusa_migrations.commands import options
 from medusa_migrations.errors import Interrupted, RunnerError, UsageError, VerificationError
 from medusa_migrations.report import Report, bounded
@@ -47,7 +47,7 @@ def reported(args: argparse.Namespace, report: Report, *, printed: bool = True) 
             _write(args.report_file, report)
         if printed and args.output == "json":
             with suppress(BrokenPipeError):  # nobody listens, and the exit code still counts
-                options.write_json(report.to_dict())
+                options.write_json(_told(report))
 
 
 def refused(command: str, arguments: Sequence[str], message: str) -> None:
@@ -67,12 +67,16 @@ def refused(command: str, arguments: Sequence[str], message: str) -> None:
         _write(given.report_file, report)
 
 
+def _told(report: Report) -> dict[str, Any]:
+    return concealed.from_environment(os.environ).masked(report.to_dict())
+
+
 def _failed(report: Report, exit_code: int, reason: str, message: str) -> None:
     report.exit_code, report.reason, report.message = exit_code, reason, message
 
 
 def _write(file: str, report: Report) -> None:
     try:
-        Path(file).write_text(bounded(report.to_dict()), encoding="utf-8")
+        Path(file).write_text(bounded(_told(report)), encoding="utf-8")
     except OSError as exc:  # the run itself counts, not whether it could be told
         sys.stderr.write(f"medusa-db: the report cannot be written to {file}: {exc}\n")

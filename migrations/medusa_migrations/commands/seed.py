@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from medusa_migrations import catalog_files, observe, progress
+from medusa_migrations import catalog_files, concealed, observe, progress
 from medusa_migrations.commands import options
 from medusa_migrations.commands.database import connected
 from medusa_migrations.commands.reporting import reported
 from medusa_migrations.course import Course, Limits, Options
-from medusa_migrations.errors import UsageError
+from medusa_migrations.errors import RunnerError, UsageError
 from medusa_migrations.report import Report
 from medusa_seed import demo, document, export, files, json_schema, text
 from medusa_seed import runner as seeding
@@ -20,11 +21,14 @@ from medusa_seed.places import Findings
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from medusa_migrations.catalog import Catalog
 
 _DEFAULT = "data/seed.json"
 """Where Medusa's own starter keeps its seed document."""
+_QUOTING = ("InvalidDocument", "Exists", "SeedFailed")
+"""Reasons whose messages repeat what a document says."""
 
 
 def seed(args: argparse.Namespace) -> int:
@@ -50,7 +54,7 @@ def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> None:
     request = options.request(args, catalog)
     path = str(demo.folder()) if args.demo else args.file or _DEFAULT
     telling = progress.for_stream()
-    with files.opened(path) as source:
+    with _unquoted(path, report), files.opened(path) as source:
         findings = Findings()
         found = document.read(source.pieces(), findings)
         findings.raise_if_any(source.name)
@@ -60,6 +64,32 @@ def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> None:
                 seeding.seed(course, source, found, _how(args, catalog))
         finally:
             telling.end()
+
+
+@contextmanager
+def _unquoted(path: str, report: Report) -> Iterator[None]:
+    """Quote nothing of the document at *path* where that comes from a Secret."""
+    known = concealed.from_environment(os.environ)
+    if not known.hides(path):
+        yield
+        return
+    name = known.spell(path)
+    why = (
+        f"what is wrong is not shown, as {name} comes from a Secret. Try the document where its owner "
+        "can see it, with `medusa-db seed -f FILE --dry-run`"
+    )
+    try:
+        yield
+    except RunnerError as exc:
+        if exc.reason not in _QUOTING:
+            raise
+        said = type(exc)(f"the document cannot be seeded; {why}", reason=exc.reason)
+        raise said from None
+    except Exception as exc:  # noqa: BLE001  it may quote the document as well
+        raise RunnerError(f"{type(exc).__name__} while seeding; {why}") from None
+    finally:
+        if report.warnings:
+            report.warnings = [f"{len(report.warnings)} warnings are not shown: of {name}"]
 
 
 def _limits(args: argparse.Namespace) -> Options:
