@@ -10,7 +10,7 @@ from psycopg import sql
 from medusa_migrations.errors import RefusedError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from psycopg import Connection
 
@@ -92,6 +92,12 @@ def create_statement(schema: str) -> sql.Composed:
         '"name" character varying not null, '
         'constraint "PK_8c82d7f526340ab734260ea46be" primary key ("id"))'
     ).format(_table(schema))
+
+
+def recorded(conn: Connection[Any], schema: str, names: Sequence[str]) -> list[str]:
+    """Return which of *names* the ledger has."""
+    query = sql.SQL("select name from {} where name = any(%s)").format(_table(schema))
+    return [name for (name,) in conn.execute(query, [list(names)])]
 
 
 def record(conn: Connection[Any], schema: str, migration: Migration) -> None:

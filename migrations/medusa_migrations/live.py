@@ -10,7 +10,7 @@ from medusa_migrations.schema import Column, Constraint, Index, Kind, Schema, Ta
 from medusa_migrations.schema import expression as normal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from psycopg import Connection
 
@@ -138,8 +138,13 @@ def has(conn: Connection[Any], schema: str, table: str, column: str | None) -> b
     return row is not None
 
 
-def sizes(conn: Connection[Any], schema: str) -> Mapping[str, tuple[int, int]]:
-    """Return each table's live rows (as the statistics have them) and bytes with its indexes."""
+def sizes(
+    conn: Connection[Any], schema: str, tables: Sequence[str] | None = None
+) -> Mapping[str, tuple[int, int]]:
+    """Return each table's live rows (as the statistics have them) and bytes with its indexes.
+
+    Of *tables* only where they are given: a look at one that somebody has locked waits.
+    """
     rows = conn.execute(
         """
         select c.relname, greatest(coalesce(s.n_live_tup, 0), c.reltuples, 0)::bigint,
@@ -147,8 +152,8 @@ def sizes(conn: Connection[Any], schema: str) -> Mapping[str, tuple[int, int]]:
           from pg_class c
           join pg_namespace n on n.oid = c.relnamespace
           left join pg_stat_all_tables s on s.relid = c.oid
-         where n.nspname = %s and c.relkind = 'r'
+         where n.nspname = %s and c.relkind = 'r' and (c.relname = any(%s) or %s)
         """,
-        [schema],
+        [schema, list(tables or ()), tables is None],
     )
     return {name: (live, size) for name, live, size in rows}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from medusa_migrations import connection, live, touches
+from medusa_migrations import connection, live, lock_modes, table_locks, touches
 from medusa_migrations.catalog import Migration
 from medusa_migrations.errors import (
     DeniedError,
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from medusa_migrations.address import Address
     from medusa_migrations.catalog import Check, DataStep
+    from medusa_migrations.lock_modes import Needs
+    from medusa_migrations.table_locks import TableLock
     from medusa_migrations.touches import Touched
 
 _LOCKED = "RowsNotChecked"
@@ -53,12 +55,15 @@ def look(
     migrations = [item for item in items if isinstance(item, Migration)]
     changed = touches.touched(migration.statements for migration in migrations)
     changed.written.update(table for migration in migrations for table in migration.rows)
+    needs = lock_modes.needs(items)
+    locks = table_locks.there(conn, schema, needs)
     return [
         *_server(conn),
         *_pooler(conn, address),
         *_rights(conn, schema, changed),
+        *_not_lockable(conn, schema, needs, locks),
         *_extensions(conn, migrations),
-        *_blockers(conn, schema, changed),
+        *_blockers(conn, schema, locks),
         *rows(conn, schema, _checks(items)),
     ]
 
@@ -255,59 +260,33 @@ def _trusted(conn: Connection[Any], name: str) -> bool:
     return bool(row and row[0])
 
 
-def _blockers(conn: Connection[Any], schema: str, changed: Touched) -> Iterator[Finding]:
-    for who, names in blockers(conn, schema, sorted(changed.tables), older_than=5):
+def _not_lockable(
+    conn: Connection[Any], schema: str, needs: Needs, locks: Sequence[TableLock]
+) -> Iterator[Finding]:
+    """Find tables whose rows are copied and that our role may not keep others from writing to.
+
+    One that must be altered anyway and is not ours is found as such.
+    """
+    for lock in locks:
+        if lock.may or lock.table not in needs.sources:
+            continue
+        if lock.owns or lock.mode != "access exclusive":
+            yield Finding(
+                f"the role {conn.info.user} may not lock {lock.table}, whose rows "
+                f"{needs.sources[lock.table]} reads: rows written meanwhile would be passed over",
+                f'As its owner: grant update on "{schema}"."{lock.table}" to "{conn.info.user}"',
+                DeniedError,
+                "MayNotLock",
+            )
+
+
+def _blockers(conn: Connection[Any], schema: str, locks: Sequence[TableLock]) -> Iterator[Finding]:
+    modes = {lock.table: lock.mode for lock in locks}
+    for who, names in table_locks.holders(conn, schema, modes, older_than=5):
         yield Finding(
             f"{who} holds {_some(names)}",
             "The migrations wait in short tries; end it if it is idle (pg_terminate_backend)",
         )
-
-
-def blockers(
-    conn: Connection[Any], schema: str, tables: Sequence[str], *, older_than: float = 0
-) -> list[tuple[str, list[str]]]:
-    """Return who, in words, holds locks on *tables* in transactions older than that many seconds.
-
-    The age of another role's transaction is seen only by a member of pg_read_all_stats; where it is
-    not, the session counts as old. A prepared transaction that nobody ended has no session at all.
-    """
-    rows = conn.execute(
-        """
-        with held as (
-          select l.pid, l.virtualtransaction, c.relname::text as name
-            from pg_locks l
-            join pg_class c on c.oid = l.relation
-            join pg_namespace n on n.oid = c.relnamespace
-           where n.nspname = %s and c.relname = any(%s) and l.granted
-             and l.pid is distinct from pg_backend_pid()
-             and l.database = (select oid from pg_database where datname = current_database())
-        )
-        select h.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''), a.state,
-               extract(epoch from clock_timestamp()
-                       - coalesce(a.xact_start, a.backend_start))::bigint,
-               array_agg(distinct h.name)
-          from held h
-          left join pg_stat_activity a on a.pid = h.pid
-         group by 1, 2, 3, 4, 5, h.virtualtransaction
-         order by 5 desc nulls last
-        """,
-        [schema, list(tables)],
-    )
-    return [
-        (_session(pid, application, user, state, age), names)
-        for pid, application, user, state, age, names in rows
-        if age is None or age >= older_than
-    ]
-
-
-def _session(
-    pid: int | None, application: str, user: str, state: str | None, age: int | None
-) -> str:
-    if pid is None:
-        return "a prepared transaction (see pg_prepared_xacts)"
-    known = [application or "unnamed", f"user {user}" if user else "", state or "state not visible"]
-    known.append("" if age is None else f"{age} s")
-    return f"pid {pid} ({', '.join(filter(None, known))})"
 
 
 def _checks(items: Sequence[Migration | DataStep]) -> Iterator[Check]:

@@ -20,8 +20,9 @@ from medusa_migrations import (
     history,
     ledger,
     live,
+    lock_modes,
     observe,
-    preflight,
+    table_locks,
     touches,
 )
 from medusa_migrations.catalog import DataStep, Migration
@@ -38,9 +39,12 @@ if TYPE_CHECKING:
     from medusa_migrations.plan import Item, Step
     from medusa_migrations.progress import Progress
     from medusa_migrations.report import Report
+    from medusa_migrations.table_locks import TableLock
     from medusa_migrations.version import Version
 
 _TRY_AGAIN = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
+_NOT_LOCKED = (pg.QueryCanceled, pg.UndefinedTable)
+"""What else a try to lock all tables may end with: out of time, or one of them was just dropped."""
 
 
 def limited(limits: Limits, schema: str) -> sql.Composed:
@@ -71,11 +75,12 @@ class Steps:
     def run(self, step: Step, before: str) -> None:
         """Run *step*; *before* says where the database is, for the history.
 
-        A table lock that is not to be had within `lock_timeout` rolls back what runs, and it is
-        tried again with growing pauses. Raises LockHeldError once `lock_wait` is over.
+        What a transaction needs is locked when it begins, all of it in one short try, so that a try
+        that fails costs little. It is tried again with growing pauses, as is a transaction that a
+        lock it could not know of made fail. Raises LockHeldError once `lock_wait` is over.
         """
         until = time.monotonic() + self.limits.lock_wait
-        pause = 1.0
+        pause = 0.25
         pending = list(step.items)
         while True:
             try:
@@ -103,7 +108,7 @@ class Steps:
             else:
                 return
             self.deadline.sleep(pause)
-            pause = min(pause * 2, 30.0) * random.uniform(0.8, 1.2)  # noqa: S311  jitter, no secret
+            pause = min(pause * 2, 10.0) * random.uniform(0.8, 1.2)  # noqa: S311  jitter, no secret
 
     def _keep(self, part: Sequence[Item], done: Sequence[Done]) -> None:
         for item, entry in zip(part, done, strict=True):
@@ -123,13 +128,21 @@ class Steps:
         run end early, the ledger alone would count those of versions it completed as done.
         """
         done: list[Done] = []
-        what = str(step.target)
+        what = items[0].name if self.limits.each else str(step.target)
+        schema = self.report.schema
+        locks = table_locks.there(self.conn, schema, lock_modes.needs(items))
+        patience = table_locks.deadlock_timeout(self.conn)
+        locked = False
         try:
-            sizes = live.sizes(self.conn, self.report.schema)
-            self.progress.begin(len(items))
             with self.conn.transaction():
-                self.conn.execute(limited(self.limits, self.report.schema))
-                ledger.ensure(self.conn, self.report.schema)
+                within = table_locks.one_try(self.limits.lock_timeout, patience)
+                table_locks.take(self.conn, schema, locks, within)
+                locked = True
+                self.conn.execute(limited(self.limits, schema))
+                ledger.ensure(self.conn, schema)
+                self._still_pending(items)
+                sizes = live.sizes(self.conn, schema, [lock.table for lock in locks])
+                self.progress.begin(len(items))
                 for item in items:
                     what = item.name
                     started = time.monotonic()
@@ -141,16 +154,29 @@ class Steps:
                 what = f"the commit of {step.target}"
                 self.record(before, str(step.target), items, done, rest)
                 self.committing = True
-        except _TRY_AGAIN as exc:
-            self.committing = False
-            raise _Busy(what, self._holders(items)) from exc
         except psycopg.Error as exc:
+            if isinstance(exc, _TRY_AGAIN) or (not locked and isinstance(exc, _NOT_LOCKED)):
+                self.committing = False
+                busy = _Busy(what, self._holders(items, locks))
+                table_locks.outwait_vacuum(self.conn, schema, locks, patience + 1)
+                raise busy from exc
             failed = self._failure(exc, what, items)
             self.committing = self.committing and isinstance(failed, UnreachableError)
             raise failed from exc
         finally:
             self.progress.end()
         return done
+
+    def _still_pending(self, items: Sequence[Item]) -> None:
+        """Make sure that no other tool has run one of *items* while we waited for its tables."""
+        names = [item.name for item in items if isinstance(item, Migration)]
+        there = ledger.recorded(self.conn, self.report.schema, names)
+        if there:
+            raise LockHeldError(
+                f"another tool has run {there[0]} meanwhile, of {len(names)} migrations that were "
+                "pending; nothing was changed. Run the same command again, it goes on from what the "
+                "ledger says"
+            )
 
     def _apply(self, item: Item) -> int | None:
         """Run one item; return the rows a data step changed, None for a migration or one that waits."""
@@ -252,9 +278,11 @@ class Steps:
             ),
         )
 
-    def _holders(self, items: Sequence[Item]) -> str:
-        tables = sorted(touches.touched(item.text for item in items).tables)
-        found = preflight.blockers(self.conn, self.report.schema, tables)
+    def _holders(self, items: Sequence[Item], locks: Sequence[TableLock]) -> str:
+        changed = touches.touched(item.text for item in items).tables
+        modes = dict.fromkeys(sorted(changed), "access exclusive")
+        modes |= {lock.table: lock.mode for lock in locks}
+        found = table_locks.holders(self.conn, self.report.schema, modes)
         return "; ".join(f"{who} holds {', '.join(names[:3])}" for who, names in found) or "unknown"
 
     def _failure(

@@ -11,14 +11,52 @@ from medusa_migrations.touches import Touched, touched
         ("drop table if exists a, shop.b cascade", Touched(altered={"a", "b"})),
         ('create unique index "IDX_a" on "order" ("id")', Touched(altered={"order"})),
         ('drop index if exists public."IDX_a"', Touched(indexes={"IDX_a"})),
-        ("insert into Region select 1", Touched(written={"region"})),
+        ("insert into Region select 1", Touched(written={"region"}, inserted={"region"})),
+        (
+            'insert into a select x from b, shop."C" as c join d using (x), f(now()) where e in (select y from g)',
+            Touched(written={"a"}, inserted={"a"}, read={"b", "C", "d", "g"}),
+        ),
+        (
+            "with gone as (delete from a using b returning *) insert into c select * from (select * from gone) as g",
+            Touched(written={"a", "c"}, inserted={"c"}, read={"a", "b", "gone"}),
+        ),
+        (
+            "insert into a (x) values (1) on conflict (x) do update set x = excluded.x",
+            Touched(written={"a"}, inserted={"a"}),
+        ),
+        ("update a set x = b.x from only b", Touched(written={"a"}, read={"b"})),
+        (
+            "merge into a using b on true when matched then delete",
+            Touched(written={"a"}, inserted={"a"}, read={"b"}),
+        ),
+        ("create table a as select * from b left join c on true", Touched(read={"b", "c"})),
+        ("create materialized view a as select 1 from b", Touched(read={"b"})),
+        ("create view a as select 1 from b", Touched()),
+        ("copy a (x) from stdin", Touched(written={"a"}, inserted={"a"})),
+        (
+            "create constraint trigger t after insert on a execute function f()",
+            Touched(triggered={"a"}),
+        ),
+        ("create policy p on a using (true); drop trigger t on b", Touched(altered={"a", "b"})),
+        ("create rule r as on insert to a do nothing", Touched(altered={"a"})),
         ("update only cart set x = 1", Touched(written={"cart"})),
-        ("delete from cart; truncate table swap", Touched(written={"cart", "swap"})),
+        ("delete from cart; truncate table swap", Touched(written={"cart", "swap"}, read={"cart"})),
         (
             'create table a (b text references "c" (d)); alter table e add foreign key (f) references g',
             Touched(altered={"e"}, referenced={"c", "g"}),
         ),
-        ("select 'alter table x'; do $$ alter table y $$ -- alter table z", Touched()),
+        (
+            "select 'alter table x'; do $$ alter table y $$ -- alter table z",
+            Touched(unseen=["select", "do"]),
+        ),
+        (
+            "drop view a; call b(); refresh materialized view c",
+            Touched(unseen=["drop view", "call", "refresh materialized"]),
+        ),
+        (
+            "set x to y; create function f() returns int as 'x'; comment on table a is 'x'",
+            Touched(),
+        ),
     ],
 )
 def test_the_tables_that_statements_change_are_found(text: str, expected: Touched) -> None:
