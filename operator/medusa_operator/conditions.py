@@ -35,6 +35,7 @@ def status(
         target, told = last.target_version, last.upgrade_notes
     else:
         target, told = str(spec.version), notes.crossed(catalog, facts.previous, spec.version)
+    job, job_uid = _job(database, observed, decision)
     queued = decision.outlook.reason is Reason.QUEUED
     return Status(
         observed_generation=database.generation,
@@ -53,7 +54,8 @@ def status(
         next_retry=facts.next_retry,
         failure=facts.failure,
         seed=facts.seed,
-        job=_job(database, observed, decision),
+        job=job,
+        job_uid=job_uid,
         image=facts.image,
         image_id=facts.image_id,
         waiting_since=(last.waiting_since or now) if queued else None,
@@ -155,11 +157,16 @@ def _suspended(outlook: Outlook) -> Told:
             return "False", Reason.NOT_SUSPENDED, ""
 
 
-def _job(database: Database, observed: Observed, decision: Decision) -> str:
-    """Return the Job that is to end with a verdict; one that we take away ourselves is none."""
+def _job(database: Database, observed: Observed, decision: Decision) -> tuple[str, str]:
+    """Return name and uid of the Job that is to end with a verdict.
+
+    One that is about to be made has no uid yet; one that we take away ourselves is none.
+    """
     if isinstance(decision.act, Start):
-        return decision.act.name
+        return decision.act.name, ""
     active = observed.active
     if active is None or isinstance(decision.act, Cancel):
-        return ""
-    return database.status.job if active.deleting else active.name
+        return "", ""
+    if active.deleting:
+        return database.status.job, database.status.job_uid
+    return active.name, active.uid

@@ -15,8 +15,9 @@ from medusa_operator.decision import (
     Running,
     Stalled,
     Start,
+    Waiting,
 )
-from medusa_operator.parse import InvalidError
+from medusa_operator.parse import InvalidError, spell_time
 from medusa_operator.path import Path, plan
 from medusa_operator.reasons import Reason
 from medusa_operator.rules import Case, Found
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from medusa_migrations.catalog import Catalog
-    from medusa_operator.decision import Act
+    from medusa_operator.decision import Act, Outlook
     from medusa_operator.fold import Facts
     from medusa_operator.model import Database, Observed, Settings
     from medusa_operator.path import Step
@@ -64,7 +65,9 @@ def decide(
     path = _path(catalog, database, observed, facts)
     case = Case(catalog, database, observed, settings, now, facts, path, observed.active)
     found = _first(case)
-    return Decision(found.outlook, _tidy(case, found.act), found.wake, facts, path)
+    act = _tidy(case, found.act)
+    first = _report_first(database, found.outlook, act)
+    return Decision(found.outlook, act, found.wake, facts, path, first)
 
 
 def _first(case: Case) -> Found:
@@ -87,14 +90,26 @@ def _start(case: Case, step: Step) -> Found:
     if not case.database.held:
         return Found(outlook, Hold())
     attempt = case.facts.attempts + 1
-    over = [job.name for job in case.observed.jobs]
-    name = jobs.name(case.database, step, attempt, case.settings, over)
+    source = _seed_source(case) if step.seeds else ""
+    taken = {job.name for job in case.observed.jobs} | {run.job for run in case.facts.history}
+    name = jobs.name(
+        case.database, step, case.settings, after=_before(case), seed_source=source, taken=taken
+    )
     manifest = jobs.manifest(
         case.database, step, attempt, case.settings, name,
         known=case.facts.proven is not None,
-        seed_source=_seed_source(case),
+        seed_source=source,
     )  # fmt: skip
     return Found(outlook, Start(step, name, attempt, manifest))
+
+
+def _before(case: Case) -> str:
+    """Return what names the run before the next one, or the moment since when none is known of."""
+    if case.facts.history:
+        last = case.facts.history[0]
+        return last.uid or last.job
+    ready = case.database.status.condition("Ready")
+    return spell_time(ready.since) if ready is not None else ""
 
 
 def _path(catalog: Catalog, database: Database, observed: Observed, facts: Facts) -> Path:
@@ -131,6 +146,20 @@ def _tidy(case: Case, act: Act | None) -> Act | None:
     ):
         return Hold()
     return act
+
+
+def _report_first(database: Database, outlook: Outlook, act: Act | None) -> bool:
+    """Return whether the status comes before the act.
+
+    What only tidies comes after the report. Everything does where the status judges an earlier
+    generation, or calls ready what is not: else an act that fails again and again leaves that standing.
+    """
+    if act is None or database.deleting:
+        return False
+    ready = database.status.condition("Ready")
+    stale = ready is None or (ready.status == "True" and isinstance(outlook, Running | Waiting))
+    behind = database.status.observed_generation != database.generation
+    return behind or stale or isinstance(act, Expire | Release)
 
 
 def _ttl(spec: Spec | InvalidError) -> int:

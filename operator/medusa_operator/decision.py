@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ Act = Hold | Release | Start | Cancel | Expire
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one pass decides: do `act` where there is one, then write the status if it changed."""
+    """What one pass decides: do `act` where there is one, and write the status if it changed."""
 
     outlook: Outlook
     act: Act | None
@@ -114,3 +114,11 @@ class Decision:
     """When to look again although no event came; None: at the next resync."""
     facts: Facts
     path: Path
+    report_first: bool = False
+    """Whether the status is written before `act`, where it changed: a refusal of the act must not
+    hide what is known."""
+
+    @property
+    def before(self) -> Decision:
+        """Return it as it stands before its act."""
+        return replace(self, act=None)

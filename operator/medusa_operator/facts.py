@@ -13,7 +13,7 @@ from medusa_operator.fold import Facts, fold
 from medusa_operator.parse import InvalidError
 from medusa_operator.path import SEED
 from medusa_operator.reasons import Reason
-from medusa_operator.status import HISTORY, Failure, Status, StepState
+from medusa_operator.status import HISTORY, Failure, Run, Status, StepState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,13 +44,12 @@ def gather(catalog: Catalog, database: Database, observed: Observed, now: dateti
 
 def unrecorded(status: Status, observed: Observed) -> list[Job]:
     """Return the Jobs that are over and whose verdict is not in the status, oldest first."""
-    known = {run.job for run in status.history}
     full = [run.completed for run in status.history if run.completed]
     since = min(full) if len(status.history) >= HISTORY and full else None
     found = [
         job
         for job in observed.ours
-        if job.over and job.name not in known and (since is None or _end(job) >= since)
+        if job.over and not _known(status, job) and not _earlier(job, since)
     ]
     return sorted(found, key=lambda job: (_end(job), job.name))
 
@@ -63,8 +62,11 @@ def recorded(status: Status, observed: Observed) -> list[Job]:
 
 def vanished(status: Status, observed: Observed) -> str:
     """Return the name of the Job that the status says to run and that is nowhere; empty: none."""
-    there = {job.name for job in observed.ours} | {run.job for run in status.history}
-    return status.job if status.job and status.job not in there else ""
+    if not status.job or any(run.job == status.job for run in status.history):
+        return ""
+    there = (job for job in observed.ours if job.name == status.job)
+    seen = any(not status.job_uid or job.uid == status.job_uid for job in there)
+    return "" if seen else status.job
 
 
 def asked_again(database: Database, facts: Facts) -> bool:
@@ -75,6 +77,21 @@ def asked_again(database: Database, facts: Facts) -> bool:
 def _tried(database: Database, failure: Failure) -> bool:
     """Return whether what failed is the resource as it is, retry annotation included."""
     return failure.generation == database.generation and failure.token == database.retry
+
+
+def _known(status: Status, job: Job) -> bool:
+    """Return whether the history has the run of this very Job."""
+    return any(run.uid == job.uid if run.uid else run.job == job.name for run in status.history)
+
+
+def _earlier(job: Job, since: datetime | None) -> bool:
+    """Return whether the verdict on *job* was in a full history that began *since*, and left it.
+
+    Of those that ended at that very second, the ones that may go away already were in it.
+    """
+    if since is None:
+        return False
+    return _end(job) < since or (_end(job) == since and job.expires)
 
 
 def _end(job: Job) -> datetime:
@@ -115,8 +132,20 @@ def _lost(database: Database, facts: Facts, name: str, now: datetime) -> Facts:
     step = next((step for step in status.steps if step.job == name), None)
     attempts = status.attempts + 1
     seeds = step is not None and step.type == SEED
+    run = Run(
+        job=name,
+        step=step.name if step else "",
+        outcome="Failed",
+        version=step.version if step else "",
+        attempt=attempts,
+        reason=Reason.JOB_LOST,
+        started=step.started if step else None,
+        completed=now,
+        uid=status.job_uid,
+    )
     return replace(
         facts,
+        history=(run, *facts.history)[:HISTORY],
         configuration=facts.configuration if seeds else "",
         failure=Failure(
             reason=Reason.JOB_LOST,

@@ -182,6 +182,7 @@ def _noted(facts: Facts, job: Job, verdict: Verdict, *, learned: bool) -> Facts:
         completed=verdict.finished,
         migrations=verdict.report.migrations if verdict.report and not job.seeds else None,
         image_id=verdict.image_id,
+        uid=job.uid,
     )
     return replace(
         facts,

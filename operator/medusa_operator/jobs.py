@@ -30,12 +30,19 @@ FROM_SECRETS = "MEDUSA_DB_FROM_SECRETS"
 
 
 def name(
-    database: Database, step: Step, attempt: int, settings: Settings, taken: Iterable[str]
+    database: Database,
+    step: Step,
+    settings: Settings,
+    *,
+    after: str,
+    seed_source: str,
+    taken: Iterable[str],
 ) -> str:
-    """Return the name of the Job of an attempt: the same for the same, and none that is *taken*.
+    """Return the name of the next Job: made again before its verdict is known, it is the same.
 
-    *taken* are the names of the resource's Jobs that are over: going back to an earlier
-    configuration must not find its old Job and believe it.
+    *after* is what the run before it left: its uid, which no other run has. So the name of every
+    run hangs on all runs before it, and is never used again, whatever is changed back and forth.
+    None of the names that are *taken* is returned.
     """
     spec = _spec(database)
     kind = "seed" if step.seeds else "migrate"
@@ -43,8 +50,8 @@ def name(
     used = set(taken)
     for serial in range(len(used) + 1):
         parts = (
-            database.uid, step.name, image(spec, settings), spec.identity, str(attempt), database.retry,
-            str(serial),
+            database.uid, step.name, image(spec, settings), spec.identity, str(database.generation),
+            database.retry, seed_source, after, str(serial),
         )  # fmt: skip
         found = f"{cut}-{kind}-{digest(*parts, length=10)}"
         if found not in used:

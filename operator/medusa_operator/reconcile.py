@@ -100,6 +100,8 @@ class Reconciler:
             event=event,
         )
         decision = self._decide(database, observed)
+        if decision.report_first and await self._report(database, observed, decision.before):
+            return 0.0
         match decision.act:
             case Hold():
                 finalizers = (*database.finalizers, FINALIZER)

@@ -151,6 +151,8 @@ class Run:
     completed: datetime | None = None
     migrations: int | None = None
     image_id: str = ""
+    uid: str = ""
+    """Of its Job; empty where an earlier operator did not write it down."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as the API has it."""
@@ -167,6 +169,7 @@ class Run:
                 "completionTime": self.completed and spell_time(self.completed),
                 "migrations": self.migrations,
                 "imageID": self.image_id,
+                "uid": self.uid,
             }
         )
 
@@ -253,6 +256,7 @@ class Status:
     seed: Seeded | None = None
     job: str = ""
     """The Job that is not over."""
+    job_uid: str = ""
     image: str = ""
     """The image of the last run, as the Job named it."""
     image_id: str = ""
@@ -291,6 +295,7 @@ class Status:
                 "failure": self.failure and self.failure.to_dict(),
                 "seed": self.seed and self.seed.to_dict(),
                 "job": self.job,
+                "jobUID": self.job_uid,
                 "image": self.image,
                 "imageID": self.image_id,
                 "waitingSince": self.waiting_since and spell_time(self.waiting_since),

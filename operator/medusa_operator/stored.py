@@ -53,6 +53,7 @@ def _read(status: Field) -> Status:
         failure=_failure(status["failure"]),
         seed=_seed(status["seed"]),
         job=status["job"].text(),
+        job_uid=status["jobUID"].text(),
         image=status["image"].text(),
         image_id=status["imageID"].text(),
         waiting_since=status["waitingSince"].time(),
@@ -113,6 +114,7 @@ def _run(field: Field) -> Run:
         completed=field["completionTime"].time(),
         migrations=_maybe(field["migrations"]),
         image_id=field["imageID"].text(),
+        uid=field["uid"].text(),
     )
 
 

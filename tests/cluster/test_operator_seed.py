@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import psycopg
@@ -10,6 +11,7 @@ import pytest
 import cluster_objects
 import seed_documents
 from cluster_images import shipped
+from cluster_operator import USER
 from servers import rows
 
 pytestmark = pytest.mark.usefixtures("kubelet")
@@ -82,6 +84,27 @@ def test_a_document_that_changes_is_seeded_again(shop, url):
         ("migrate-1.20.11", "Succeeded"), ("seed", "Succeeded"), ("seed", "Succeeded"),
     ]  # fmt: skip
     assert shop.status()["seed"]["checksum"] != first["checksum"]
+
+
+def test_seven_changes_of_a_document_are_seven_seeds_where_no_job_stays(shop, url, cluster):
+    documents = itertools.cycle([["mug"], ["mug", "lamp"], ["lamp"]])
+    put(shop, *next(documents))
+    shop.database(url)
+    shop.declare(seed=seed("OnChange"), job={"ttlSecondsAfterFinished": 0})
+    shop.wait()
+    mark = cluster.requests.mark()
+
+    for number in range(7):
+        last = shop.status()["seed"]["source"]
+        put(shop, *next(documents))
+        shop.change(retry={"limit": 7 + number})  # any change brings a look
+        shop.wait_for(lambda body, last=last: body["status"]["seed"]["source"] != last, "a seed")
+        shop.wait()
+
+    made = cluster.requests.since(mark).of(USER)
+    assert made.count()["create jobs"] == 7
+    assert len({run["uid"] for run in shop.status()["history"]}) == 9
+    assert shop.condition("Ready")["status"] == "True"
 
 
 def test_a_seed_can_come_from_a_secret(shop, url, cluster):

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 from ledgers import CATALOG, names
@@ -15,8 +16,17 @@ from medusa_migrations import version as versions
 from medusa_migrations.proof import prove
 from medusa_operator import conditions, path
 from medusa_operator.decide import decide
-from medusa_operator.decision import Cancel, Expire, Hold, Release, Start
-from medusa_operator.model import FINALIZER, RETRY_ANNOTATION, Database, Job, Observed, Pod, Rival
+from medusa_operator.decision import Cancel, Decision, Expire, Hold, Release, Start
+from medusa_operator.model import (
+    FINALIZER,
+    RETRY_ANNOTATION,
+    Database,
+    Job,
+    Observed,
+    Pod,
+    Rival,
+    SeedSource,
+)
 from operator_bodies import SETTINGS, START, URL, spelt
 
 Body = dict[str, Any]
@@ -89,6 +99,8 @@ class World:
     calls_left: int | None = None
     """Calls that the operator makes before it dies; None: it lives."""
     document: str = "v1"
+    made: list[str] = field(default_factory=list)
+    """The name of every Job that was ever made."""
 
     def create(self, name: str, **spec: Any) -> None:
         """Apply a resource."""
@@ -133,7 +145,8 @@ class World:
         self.resources[name]["metadata"]["resourceVersion"] = self._next()
 
     def lose_status(self, name: str) -> None:
-        """Take the status away."""
+        """Take the status away; no two lives of a status begin in the same second."""
+        self.now += timedelta(seconds=1)
         self._keep(name)
         self.resources[name]["status"] = {"observedGeneration": -1}
         self.resources[name]["metadata"]["resourceVersion"] = self._next()
@@ -209,6 +222,8 @@ class World:
     def _pass(self, name: str, database: Database) -> None:
         observed = self._observed(database)
         decision = decide(CATALOG, database, observed, SETTINGS, self.now)
+        if decision.report_first and self._told(name, database, observed, decision.before):
+            return
         match decision.act:
             case Hold():
                 self._write(name, database, finalizers=[FINALIZER])
@@ -227,9 +242,14 @@ class World:
                 self._create_job(job_name, manifest)
             case None:
                 pass
+        self._told(name, database, observed, decision)
+
+    def _told(self, name: str, database: Database, observed: Observed, decision: Decision) -> bool:
         status = conditions.status(CATALOG, database, observed, decision, self.now).to_dict()
-        if status != database.status.to_dict():
-            self._write(name, database, status=status)
+        if status == database.status.to_dict():
+            return False
+        self._write(name, database, status=status)
+        return True
 
     def _observed(self, database: Database) -> Observed:
         def of(bodies: dict[str, Body], uid: str) -> list[Body]:
@@ -246,7 +266,14 @@ class World:
             jobs=tuple(Job.from_body(body) for body in of(self.jobs, database.uid)),
             pods=tuple(Pod.from_body(body) for body in of(self.pods, database.uid)),
             rivals=tuple(rivals),
+            seed=self._seed(database),
         )
+
+    def _seed(self, database: Database) -> SeedSource | None:
+        seed = self.resources[database.name]["spec"].get("seed")
+        if seed is None or "configMapKeyRef" not in seed["from"]:
+            return None
+        return SeedSource(checksum=sha256(self.document.encode()).hexdigest())
 
     def _create_job(self, name: str, manifest: Body) -> None:
         self._call()
@@ -260,6 +287,7 @@ class World:
         body["metadata"] |= {"uid": f"{name}-{self._next()}", "creationTimestamp": spelt(self.now)}
         body["status"] = {"startTime": spelt(self.now)}
         self.jobs[name] = body
+        self.made.append(name)
 
     def _write(self, name: str, database: Database, **change: Any) -> None:
         self._call()

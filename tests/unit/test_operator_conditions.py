@@ -240,6 +240,7 @@ def test_a_run_that_succeeded_is_told_whole():
                 "completionTime": "2026-03-01T12:00:42Z",
                 "migrations": 3,
                 "imageID": "runner@sha256:aaa",
+                "uid": f"job-{name}",
             }
         ],
         "image": "runner:1",

@@ -244,36 +244,32 @@ def test_the_deadline_leaves_time_for_what_the_run_may_take(job, timeouts, deadl
     assert body["spec"].get("activeDeadlineSeconds") == deadline
 
 
-def test_a_name_is_the_same_for_the_same_attempt_and_another_for_another():
+def named(shop, step=STEP, **changes):
+    usual = {"after": "uid-of-the-run-before", "seed_source": "", "taken": ()}
+    return jobs.name(shop, step, SETTINGS, **(usual | changes))
+
+
+def test_a_name_is_the_same_for_the_same_run_and_another_for_another():
     shop = database()
     others = [
-        jobs.name(shop, STEP, 2, SETTINGS, ()),
-        jobs.name(database(meta={"uid": "uid-2"}), STEP, 1, SETTINGS, ()),
-        jobs.name(database(job={"image": "runner:2"}), STEP, 1, SETTINGS, ()),
-        jobs.name(database(featureFlags={"analytics": True}), STEP, 1, SETTINGS, ()),
-        jobs.name(shop, Step(MIGRATE, v("1.13.0"), v("1.20.11")), 1, SETTINGS, ()),
-        jobs.name(
-            database(meta={"annotations": {"medusadb.dev/retry": "x"}}), STEP, 1, SETTINGS, ()
-        ),
+        named(shop, after="uid-of-another-run"),
+        named(shop, seed_source="another-document"),
+        named(database(meta={"uid": "uid-2"})),
+        named(database(meta={"generation": 2})),
+        named(database(job={"image": "runner:2"})),
+        named(database(featureFlags={"analytics": True})),
+        named(shop, Step(MIGRATE, v("1.13.0"), v("1.20.11"))),
+        named(database(meta={"annotations": {"medusadb.dev/retry": "x"}})),
+        named(shop, taken=[named(shop)]),
     ]
 
-    name = jobs.name(shop, STEP, 1, SETTINGS, ())
-
-    assert name == jobs.name(shop, STEP, 1, SETTINGS, others)
-    assert len({name, *others}) == 7
-
-
-def test_going_back_to_an_earlier_configuration_does_not_find_its_old_job():
-    first = jobs.name(database(), STEP, 1, SETTINGS, ())
-
-    second = jobs.name(database(), STEP, 1, SETTINGS, [first])
-
-    assert second != first
+    assert named(shop) == named(shop, taken=others)
+    assert len({named(shop), *others}) == 10
 
 
 @pytest.mark.parametrize("name", ["a.b.c", "9", "shop-" + "x" * 80, "a" * 43 + ".b"])
 def test_a_name_is_one_that_a_label_takes(name):
-    found = jobs.name(database(meta={"name": name}), STEP, 1, SETTINGS, ())
+    found = named(database(meta={"name": name}))
 
     assert len(found) <= 63
     assert found.replace("-", "").isalnum()

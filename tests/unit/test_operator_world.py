@@ -186,3 +186,67 @@ def test_a_deleted_resource_goes_and_kills_no_run(story, cancel):
     settle(world)
 
     assert list(world.resources) == ["b"]
+
+
+changes = st.one_of(
+    st.tuples(st.just("document"), st.sampled_from("ABC")),
+    st.tuples(st.just("flag"), st.sampled_from([None, True, False])),
+    st.tuples(st.just("delete_jobs")),
+    st.tuples(st.just("restart"), st.integers(0, 3)),
+    st.tuples(st.just("time"), st.sampled_from([1, 700, 90_000])),
+    st.tuples(st.just("lose_status")),
+    st.tuples(st.just("ask_again")),
+)
+
+
+def change(world, number, what):
+    """Let something happen to a shop at rest; return the fewest and the most runs that it asks for."""
+    match what:
+        case ("document", document):
+            due = int(document != world.document)
+            world.document = document
+            return due, due
+        case ("flag", on):
+            flags = {} if on is None else {"sales_channels": on}
+            due = int(flags != world.resources["a"]["spec"].get("featureFlags", {}))
+            world.declare("a", featureFlags=flags)
+            return due, due
+        case ("delete_jobs",):
+            world.jobs.clear()
+            world.pods.clear()
+            return 0, 0
+        case ("restart", calls):
+            world.reconcile("a", crash_after=calls)
+            return 0, 0
+        case ("time", seconds):
+            world.pass_time(seconds)
+            return 0, 0
+        case ("lose_status",):
+            world.lose_status("a")
+            return 0, 2  # what no Job tells any more is looked at again: the schema, and the seed
+        case _:
+            world.annotate("a", f"token-{number % 2}")
+            return 0, 1
+
+
+@given(ttl=st.sampled_from([0, 5, 86_400]), story=st.lists(changes, min_size=1, max_size=30))
+@settings(max_examples=MANY // 2, deadline=None)
+def test_each_change_is_one_run_and_no_job_name_is_used_twice(ttl, story):
+    world = World(document="A")
+    seed = {
+        "policy": "OnChange",
+        "from": {"configMapKeyRef": {"name": "seed", "key": "seed.json"}},
+    }
+    world.create("a", seed=seed, job={"ttlSecondsAfterFinished": ttl})
+    settle(world)
+    assert len(world.made) == 2
+
+    for number, what in enumerate(story):
+        before = len(world.made)
+        least, most = change(world, number, what)
+        settle(world)
+        assert least <= len(world.made) - before <= most, (what, world.made[before:])
+        assert ready(world) == ["True"]
+
+    assert len(set(world.made)) == len(world.made)
+    assert not world.active()
