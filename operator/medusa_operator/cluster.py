@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from medusa_operator import answers
 from medusa_operator.errors import (
+    AnswerError,
     ApiError,
     ConflictError,
     ExistsError,
@@ -17,10 +20,10 @@ from medusa_operator.errors import (
     RefusedError,
     UnreachableError,
 )
-from medusa_operator.model import API_VERSION, KIND, MANAGED_BY, PLURAL
+from medusa_operator.model import API_VERSION, KIND, MANAGED_BY, PLURAL, InvalidError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from medusa_operator.model import Database
 
@@ -74,7 +77,8 @@ class Cluster:
             found = await self._call("GET", Kind.DATABASE.root)
         except MissingError:
             return False
-        return any(kind["name"] == Kind.DATABASE.plural for kind in found["resources"])
+        with _understood(Kind.DATABASE.root):
+            return Kind.DATABASE.plural in answers.names(found)
 
     async def everything(self, kind: Kind, *, accept: str = JSON) -> AsyncIterator[Body]:
         """Yield every object of *kind* that is ours to look at; with METADATA only that of each."""
@@ -84,10 +88,14 @@ class Cluster:
                 query["labelSelector"] = selector
             while True:
                 page = await self._call("GET", _path(kind, namespace), query=query, accept=accept)
-                for body in page["items"]:
+                with _understood(_path(kind, namespace)):
+                    bodies, more = list(answers.items(page)), answers.more(page)
+                for body in bodies:
                     yield body
-                if not (more := page["metadata"].get("continue")):
+                if not more:
                     break
+                if more == query.get("continue"):
+                    raise AnswerError(f"the list of {kind.plural} names the same page again")
                 query["continue"] = more
 
     async def database(self, namespace: str, name: str) -> Body:
@@ -149,7 +157,8 @@ class Cluster:
         found = await self._call(
             "GET", _path(Kind.POD, namespace), query={"labelSelector": f"{label}={value}"}
         )
-        return list(found["items"])
+        with _understood(_path(Kind.POD, namespace)):
+            return list(answers.items(found))
 
     async def config_map(self, namespace: str, name: str) -> Body | None:
         """Return a ConfigMap, or None."""
@@ -161,10 +170,10 @@ class Cluster:
     async def warnings(self, namespace: str, kind: str, name: str) -> list[Body]:
         """Return the Warning Events of a Job or a pod."""
         said = f"involvedObject.kind={kind},involvedObject.name={name},type=Warning"
-        found = await self._call(
-            "GET", f"/api/v1/namespaces/{namespace}/events", query={"fieldSelector": said}
-        )
-        return list(found["items"])
+        path = f"/api/v1/namespaces/{namespace}/events"
+        found = await self._call("GET", path, query={"fieldSelector": said})
+        with _understood(path):
+            return list(answers.items(found))
 
     async def post_event(self, event: Body) -> None:
         """Create an Event of `events.k8s.io/v1`."""
@@ -208,13 +217,10 @@ class Cluster:
             raise UnreachableError(
                 f"{self.server} did not answer: {str(exc) or type(exc).__name__}"
             ) from exc
-        try:
-            found = json.loads(text)
-        except ValueError:
-            found = {"message": text.decode(errors="replace")[:200]}
         if answer.status >= 400:
-            raise _error(answer, found)
-        return dict(found)
+            raise _error(answer, text)
+        with _understood(path):
+            return answers.read(text)
 
 
 def _path(kind: Kind, namespace: str, name: str = "") -> str:
@@ -236,10 +242,17 @@ def _leases(namespace: str) -> str:
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 
-def _error(answer: aiohttp.ClientResponse, found: Any) -> ApiError:
-    said = found if isinstance(found, dict) else {}
-    reason, message = str(said.get("reason", "")), str(said.get("message", answer.reason))
-    waits = answer.headers.get("Retry-After", "")
+@contextmanager
+def _understood(path: str) -> Iterator[None]:
+    """Raise AnswerError where an answer cannot be read: a proxy's page, or one that was cut."""
+    try:
+        yield
+    except InvalidError as exc:
+        raise AnswerError(f"the answer to {path} cannot be read: {exc}") from exc
+
+
+def _error(answer: aiohttp.ClientResponse, text: bytes) -> ApiError:
+    reason, message = answers.refusal(text)
     kind: type[ApiError] = ApiError
     if answer.status == 404:
         kind = MissingError
@@ -248,8 +261,8 @@ def _error(answer: aiohttp.ClientResponse, found: Any) -> ApiError:
     elif 400 <= answer.status < 500 and answer.status not in (401, 408, 429):
         kind = RefusedError
     return kind(
-        message,
+        message or answer.reason or "",
         status=answer.status,
         reason=reason,
-        retry_after=float(waits) if waits.isdecimal() else 0.0,
+        retry_after=answers.retry_after(answer.headers.get("Retry-After", "")),
     )

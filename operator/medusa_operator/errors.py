@@ -6,6 +6,7 @@ OperatorError
 |- DeadWatchError       the watches ended
 `- ApiError             the API server refused
    |- UnreachableError  it did not answer
+   |- AnswerError       what it answered cannot be read
    |- MissingError      404: no such object
    |- ExistsError       409: an object of that name is there already
    |- ConflictError     409: the object is not as we last saw it
@@ -46,6 +47,10 @@ class ApiError(OperatorError):
 
 class UnreachableError(ApiError):
     """The API server did not answer."""
+
+
+class AnswerError(ApiError):
+    """The answer is not what the API server answers: a proxy's page, or it was cut."""
 
 
 class MissingError(ApiError):

@@ -10,7 +10,7 @@ import structlog
 
 from medusa_operator.cluster import Kind
 from medusa_operator.parse import InvalidError
-from medusa_operator.view import Key, name_of
+from medusa_operator.view import Key, called
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,10 +38,7 @@ class Hearing:
         try:
             concerned = self.view.put(kind, body)
         except InvalidError as exc:
-            key, _ = name_of(body)
-            logger.warning(
-                "Unreadable", kind=kind.plural, namespace=key[0], name=key[1], error=str(exc)
-            )
+            logger.warning("Unreadable", kind=kind.plural, object=called(body), error=str(exc))
             return
         if concerned is not None:
             self.queue.add(concerned, 0 if kind is Kind.DATABASE else SETTLE)

@@ -86,11 +86,16 @@ class Leader:
         self.held = False
         with contextlib.suppress(ApiError, TimeoutError):
             async with asyncio.timeout(RELEASE_SECONDS):
-                self._lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
-                await self.cluster.write_lease(self._lease)
+                released = self._ours()
+                released["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
+                await self.cluster.write_lease(released)
 
     def _holder(self) -> str:
-        return str((self._lease or {}).get("spec", {}).get("holderIdentity") or "")
+        return str(self._spec().get("holderIdentity") or "")
+
+    def _spec(self) -> dict[str, Any]:
+        """Return what the Lease says; one without a holder may say nothing at all."""
+        return (self._lease or {}).get("spec") or {}
 
     async def _try(self) -> bool:
         """Take or renew the Lease; return whether it is ours."""
@@ -111,7 +116,7 @@ class Leader:
         """Return whether nobody holds the Lease, or its holder has not renewed it in time."""
         if self._lease is None:
             return True
-        spec = self._lease.get("spec", {})
+        spec = self._spec()
         seen = (spec.get("holderIdentity"), spec.get("renewTime"), spec.get("leaseTransitions"))
         if seen != self._seen:
             self._seen, self._since = seen, time.monotonic()
@@ -122,12 +127,13 @@ class Leader:
     def _ours(self) -> dict[str, Any]:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         old = self._lease or {}
-        spec = old.get("spec", {})
+        spec = self._spec()
         taken = spec.get("holderIdentity") != self.identity
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": old.get("metadata") or {"namespace": self.namespace, "name": self.name},
+            "metadata": (old.get("metadata") or {})
+            | {"namespace": self.namespace, "name": self.name},
             "spec": {
                 "holderIdentity": self.identity,
                 "leaseDurationSeconds": LEASE_SECONDS,

@@ -6,12 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from reprlib import Repr
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 E = TypeVar("E", bound=StrEnum)
+
+_SHORT = Repr()
+"""Spells no more than the beginning of a value, however large and deep it is."""
+_SHORT.maxlevel = 3
+
+DIGITS = 20
+"""A number of more digits is none of Kubernetes', whose integers have 64 bits."""
 
 
 class InvalidError(ValueError):
@@ -104,11 +112,12 @@ class Field:
         found = self.text()
         try:
             return parse_time(found) if found else None
-        except ValueError:
+        except (ValueError, OverflowError):
             raise self._wrong("a time") from None
 
     def _wrong(self, wanted: str) -> InvalidError:
-        return InvalidError(f"{self.path}: {str(self.value)[:100]!r} is not {wanted}")
+        said = self.value if isinstance(self.value, str) else _SHORT.repr(self.value)
+        return InvalidError(f"{self.path}: {said[:100]!r} is not {wanted}")
 
 
 def parse_time(text: str) -> datetime:

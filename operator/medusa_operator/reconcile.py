@@ -250,7 +250,7 @@ class Reconciler:
         newest = max(found, key=_when, default=None)
         if newest is None:
             return None
-        return Event(str(newest.get("reason", "")), str(newest.get("message", "")))
+        return Event(str(newest.get("reason") or ""), str(newest.get("message") or ""))
 
 
 def _ended(before: Status, after: Status) -> list[Run]:
@@ -260,11 +260,11 @@ def _ended(before: Status, after: Status) -> list[Run]:
 
 
 def _content(config_map: Body, key: str) -> bytes | None:
-    if (text := config_map.get("data", {}).get(key)) is not None:
-        return str(text).encode()
-    if (data := config_map.get("binaryData", {}).get(key)) is not None:
+    if (text := (config_map.get("data") or {}).get(key)) is not None:
+        return str(text).encode(errors="replace")
+    if (data := (config_map.get("binaryData") or {}).get(key)) is not None:
         with contextlib.suppress(binascii.Error):
-            return base64.b64decode(data)
+            return base64.b64decode(str(data))
     return None
 
 
@@ -272,6 +272,6 @@ def _when(event: Body) -> str:
     return str(
         event.get("lastTimestamp")
         or event.get("eventTime")
-        or event["metadata"].get("creationTimestamp")
+        or (event.get("metadata") or {}).get("creationTimestamp")
         or ""
     )

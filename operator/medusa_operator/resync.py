@@ -12,6 +12,7 @@ import structlog
 
 from medusa_operator.cluster import METADATA, Kind
 from medusa_operator.errors import ApiError, DeadWatchError, MissingError
+from medusa_operator.parse import InvalidError
 from medusa_operator.view import name_of, version_of
 
 if TYPE_CHECKING:
@@ -83,7 +84,11 @@ class Resync:
         for kind in Kind:
             before, listed = view.known(kind), set()
             async for body in self.cluster.everything(kind, accept=METADATA):
-                key, uid = name_of(body)
+                try:
+                    key, uid = name_of(body)
+                except InvalidError as exc:
+                    logger.warning("Unreadable", kind=kind.plural, error=str(exc))
+                    continue
                 listed.add((key, uid))
                 if view.version(kind, key, uid) < version_of(body):
                     missed[kind, key, uid] = version_of(body)

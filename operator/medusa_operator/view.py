@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medusa_operator.cluster import Kind
 from medusa_operator.model import UID_LABEL, Database, InvalidError, Job, Pod, Queue, Rival
+from medusa_operator.parse import DIGITS, Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -187,15 +188,23 @@ class View:
 
 
 def name_of(body: Mapping[str, Any]) -> tuple[Key, str]:
-    """Return name and uid of an object."""
-    meta = body["metadata"]
-    return Key(meta["namespace"], meta["name"]), meta["uid"]
+    """Return name and uid of an object; raise InvalidError for what has none."""
+    meta = Field(body, "")["metadata"]
+    return Key(meta["namespace"].required(), meta["name"].required()), meta["uid"].required()
+
+
+def called(body: Mapping[str, Any]) -> str:
+    """Return what a person calls an object, as far as it says so."""
+    meta = body.get("metadata")
+    names = (meta.get("namespace"), meta.get("name")) if isinstance(meta, dict) else ("", "")
+    return "/".join(str(name)[:253] for name in names if isinstance(name, str))
 
 
 def version_of(body: Mapping[str, Any]) -> int:
     """Return how new an object is; the API server's versions of one object rise."""
-    spelt = body["metadata"].get("resourceVersion", "")
-    return int(spelt) if spelt.isdecimal() else 0
+    spelt = Field(body, "")["metadata"]["resourceVersion"].value
+    told = isinstance(spelt, str) and spelt.isascii() and spelt.isdigit() and len(spelt) < DIGITS
+    return int(spelt) if told else 0
 
 
 def _copy(kind: Kind, body: Mapping[str, Any]) -> Copy:
@@ -208,7 +217,7 @@ def _copy(kind: Kind, body: Mapping[str, Any]) -> Copy:
             job = Job.from_body(body)
             return Copy(job, uid, version, key, job.owner)
         case Kind.POD:
-            owner = body["metadata"].get("labels", {}).get(UID_LABEL, "")
+            owner = Field(body, "")["metadata"]["labels"][UID_LABEL].text()
             return Copy(Pod.from_body(body), uid, version, key, owner)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from medusa_operator.parse import Field, InvalidError
+from medusa_operator.parse import DIGITS, Field, InvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -251,4 +251,4 @@ def _time(field: Field) -> datetime:
 
 
 def _whole(text: str, default: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() else default
+    return int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS else default

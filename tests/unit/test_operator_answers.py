@@ -1,0 +1,216 @@
+"""Whatever the API server leaves out, or a proxy makes of its answers, is read or refused by name."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import ClientSession, web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from medusa_operator import answers
+from medusa_operator.cluster import METADATA, Cluster, Kind
+from medusa_operator.controller import Queue
+from medusa_operator.errors import AnswerError, ApiError, MissingError
+from medusa_operator.health import Health
+from medusa_operator.hear import Hearing
+from medusa_operator.leader import Leader
+from medusa_operator.model import InvalidError
+from medusa_operator.reconcile import _content, _when
+from medusa_operator.resync import Resync
+from medusa_operator.view import Key, View
+from operator_mutations import (
+    CONFIG_MAP,
+    DISCOVERY,
+    EVENT,
+    JOB,
+    LEASE,
+    NOTHING,
+    POD,
+    RESOURCE,
+    junk,
+    mutated,
+    nothings,
+    page,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+BODIES = {Kind.DATABASE: RESOURCE, Kind.JOB: JOB, Kind.POD: POD}
+LISTS = [page(RESOURCE), page(JOB), page(POD), page(), NOTHING, page({"metadata": JOB["metadata"]})]
+often = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+class Api:
+    """A real HTTP server that answers everything with the same."""
+
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self.runner, self.status, self.text = runner, 200, b""
+
+    def ask(self, call: Callable[[Cluster], Awaitable[Any]], answer: Any, status: int = 200) -> Any:
+        self.status = status
+        self.text = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        return self.runner.run(self._ask(call))
+
+    async def _ask(self, call: Callable[[Cluster], Awaitable[Any]]) -> Any:
+        async with ClientSession() as session:
+            return await call(Cluster(session, self.url))
+
+    async def start(self) -> None:
+        async def respond(_request: web.Request) -> web.Response:
+            return web.Response(status=self.status, body=self.text)
+
+        self.app = web.AppRunner(web.Application())
+        self.app.app.router.add_route("*", "/{path:.*}", respond)
+        await self.app.setup()
+        site = web.TCPSite(self.app, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self.app.addresses[0][1]}"
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Api]:
+    with asyncio.Runner() as runner:
+        made = Api(runner)
+        runner.run(made.start())
+        yield made
+        runner.run(made.app.cleanup())
+
+
+async def listed(cluster: Cluster, kind: Kind = Kind.JOB, accept: str = METADATA) -> list[Any]:
+    return [body async for body in cluster.everything(kind, accept=accept)]
+
+
+def test_a_list_of_nothing_is_empty_however_it_is_spelt(api):
+    spelt = [NOTHING, page(), {"metadata": None, "items": []}, {"metadata": {}}, {}]
+
+    assert [api.ask(listed, answer) for answer in spelt] == [[]] * 5
+
+
+def test_a_resync_of_nothing_keeps_what_it_knows_to_be_nothing(api):
+    async def resynced(cluster: Cluster) -> tuple[list[Any], dict[str, str]]:
+        health, view = Health(resync=1), View()
+        resync = Resync(cluster, Hearing(view, Queue(), 0), health, 0.01)
+        await resync.first()
+        for _ in range(3):
+            await resync._compare()
+        return view.known(Kind.JOB), health.deaf
+
+    assert api.ask(resynced, NOTHING) == ([], {})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"<html>sign in</html>", id="a proxy's page"),
+        pytest.param(b"", id="empty"),
+        pytest.param(json.dumps(page(JOB)).encode()[:-40], id="cut"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b"\xff\xfe\x00", id="not text"),
+        pytest.param({"items": {"a": 1}}, id="items are an object"),
+        pytest.param({"items": ["x"]}, id="an item is a string"),
+        pytest.param({"items": [], "metadata": {"continue": 5}}, id="a number for a token"),
+    ],
+)
+def test_an_answer_that_is_no_list_is_refused_by_name(api, answer):
+    with pytest.raises(AnswerError, match=r"^the answer to /apis/batch/v1/jobs cannot be read: "):
+        api.ask(listed, answer)
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"[]", b"null", b"", {"message": None, "reason": 3}])
+def test_a_refusal_need_not_be_a_status(api, answer):
+    with pytest.raises(MissingError) as refused:
+        api.ask(lambda cluster: cluster.job("default", "shop"), answer, status=404)
+
+    assert (refused.value.status, refused.value.reason) == (404, "")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("", 0), ("7", 7), ("9" * 400, 300), ("-1", 0), ("٣", 0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0)],
+)  # fmt: skip
+def test_what_an_answer_asks_us_to_wait_is_bounded(header, seconds):
+    assert answers.retry_after(header) == seconds
+
+
+@often
+@given(answer=st.sampled_from(LISTS).flatmap(lambda body: mutated(body, junk)))
+def test_a_list_is_read_or_refused_whatever_is_in_it(api, answer):
+    async def resynced(cluster: Cluster) -> None:
+        resync = Resync(cluster, Hearing(View(), Queue(), 0), Health(resync=1), 0.001)
+        for work in (resync._take_all, resync._compare):
+            with contextlib.suppress(AnswerError):
+                await work()
+
+    api.ask(resynced, answer)
+
+
+@often
+@given(
+    answer=st.sampled_from([DISCOVERY, LEASE, CONFIG_MAP, page(EVENT), page(POD), JOB]).flatmap(
+        lambda body: mutated(body, junk)
+    )
+)
+def test_every_call_returns_or_says_what_it_could_not_read(api, answer):
+    async def asked(cluster: Cluster) -> None:
+        calls = (
+            cluster.serves_databases(),
+            cluster.pods("default", "a", "b"),
+            cluster.warnings("default", "Pod", "shop"),
+            cluster.config_map("default", "seed"),
+            cluster.lease("medusa-db", "lease"),
+            cluster.delete_job("default", "shop", "uid"),
+            cluster.database("default", "shop"),
+        )
+        for call in calls:
+            with contextlib.suppress(ApiError):
+                await call
+
+    api.ask(asked, answer)
+
+
+@often
+@given(lease=mutated(LEASE))
+def test_a_lease_that_says_nothing_is_free_or_held(api, lease):
+    async def tried(cluster: Cluster) -> tuple[bool, bool]:
+        leader = Leader(cluster, "medusa-db", "lease", "us")
+        ours = await leader._try()
+        leader.held = True
+        await leader.release()
+        return ours, leader.held
+
+    ours, held = api.ask(tried, lease)
+
+    assert (isinstance(ours, bool), held) == (True, False)
+
+
+@often
+@given(kind=st.sampled_from(Kind), data=st.data())
+def test_an_object_in_which_nothing_is_said_is_taken_in_or_named(kind, data):
+    body = data.draw(mutated(BODIES[kind], nothings))
+
+    with contextlib.suppress(InvalidError):
+        View().put(kind, body)
+
+
+@given(config_map=mutated(CONFIG_MAP), event=mutated(EVENT))
+def test_a_config_map_or_an_event_in_which_nothing_is_said_has_no_content(config_map, event):
+    assert _content(config_map, "other") is None
+    assert _content(config_map, "seed.json") in (b"{}", b"", b"{}", b"[]", None)
+    assert isinstance(_when(event), str)
+
+
+def test_metadata_may_leave_out_labels_and_annotations():
+    view = View()
+    bare = {**POD, "metadata": {**POD["metadata"], "labels": None, "annotations": None}}
+
+    assert view.put(Kind.POD, bare) is None
+    assert view.known(Kind.POD) == [(Key("default", POD["metadata"]["name"]), "pod-1")]
