@@ -13,7 +13,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg.types.json import Jsonb
 
-from medusa_migrations import __version__
+from medusa_migrations import __version__, row_security
 from medusa_migrations.address import check_port, redact
 from medusa_migrations.errors import (
     DeniedError,
@@ -47,6 +47,8 @@ _SETTINGS = {
     "quote_all_identifiers": "off",
     # a look at a table that somebody has locked ends; a run sets its own for each transaction
     "lock_timeout": "5s",
+    # PostgreSQL refuses what would pass over rows that policies hide from our role
+    "row_security": "off",
     # a runner that is frozen or gone gives its locks back to the shop
     "idle_in_transaction_session_timeout": "60s",
 }
@@ -181,12 +183,17 @@ def settle(conn: Connection[Any]) -> None:
     Only for a session of our own: one that a pooler shares would be given to others like that.
     """
     conn.execute("set statement_timeout to 0")  # by itself and first, for what follows
+    settle_again(conn)
+    with contextlib.suppress(pg.InvalidParameterValue, pg.UndefinedObject):
+        conn.execute("select set_config(%s, %s, false)", _CHECK_CLIENT)
+
+
+def settle_again(conn: Connection[Any]) -> None:
+    """Set again what `reset all` has undone."""
     conn.execute(
         "select set_config(name, %s::jsonb ->> name, false) from pg_settings where name = any(%s)",
         [Jsonb(_SETTINGS), list(_SETTINGS)],
     )
-    with contextlib.suppress(pg.InvalidParameterValue, pg.UndefinedObject):
-        conn.execute("select set_config(%s, %s, false)", _CHECK_CLIENT)
 
 
 @contextlib.contextmanager
@@ -206,11 +213,17 @@ def is_lost(exc: psycopg.Error) -> bool:
 
 
 @contextlib.contextmanager
-def translated(address: Address) -> Iterator[None]:
-    """Turn what psycopg raises inside a `with` into an error with an exit code."""
+def translated(address: Address, conn: Connection[Any] | None = None) -> Iterator[None]:
+    """Turn what psycopg raises inside a `with` into an error with an exit code.
+
+    *conn*, which it was raised by, can say who we are.
+    """
     try:
         yield
     except psycopg.Error as exc:
+        if row_security.refused(exc):
+            role = row_security.role(conn) if conn else "of the URL"
+            raise row_security.error(exc, role, address.shown) from exc
         raise _translation(exc, address) from exc
 
 

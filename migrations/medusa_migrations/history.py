@@ -61,6 +61,11 @@ def why_off(conn: Connection[Any]) -> str | None:
     return own_schema.why_off(conn, _TABLES)
 
 
+def why_unreadable(conn: Connection[Any]) -> str | None:
+    """Return why the history, which is there, cannot be read; None where it can, or there is none."""
+    return own_schema.why_unreadable(conn, _TABLES)
+
+
 def prepare(conn: Connection[Any]) -> None:
     """Make the schema and the table where they are missing."""
     own_schema.prepare(conn, _TABLES, _CREATE)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from medusa_migrations import row_security
 from medusa_migrations.errors import RefusedError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -41,12 +42,13 @@ class Ledger:
 def read(conn: Connection[Any], schema: str) -> Ledger:
     """Return the ledger of *schema*.
 
-    Raises UnsupportedError for a Medusa v2 database and RefusedError where the table `migrations`
-    belongs to another tool or may not be read.
+    Raises UnsupportedError for a Medusa v2 database, RefusedError where the table `migrations`
+    belongs to another tool, and DeniedError where row-level security hides rows of it.
     """
     rows = conn.execute(
         """
-        select c.relname, a.attname
+        select c.relname, a.attname, c.relname = 'migrations' and c.relrowsecurity
+               and row_security_active(c.oid)
           from pg_class c
           join pg_namespace n on n.oid = c.relnamespace
           left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
@@ -55,8 +57,8 @@ def read(conn: Connection[Any], schema: str) -> Ledger:
         """,
         [schema],
     ).fetchall()
-    tables = frozenset(table for table, _ in rows)
-    columns = {column for table, column in rows if table == "migrations"}
+    tables = frozenset(table for table, *_ in rows)
+    columns = {column for table, column, _ in rows if table == "migrations"}
     v2 = sorted(tables & _V2_ONLY)
     if "mikro_orm_migrations" in tables and v2:
         raise UnsupportedError(
@@ -73,6 +75,8 @@ def read(conn: Connection[Any], schema: str) -> Ledger:
             "schema or database of its own",
             reason="ForeignLedger",
         )
+    if any(hidden for *_, hidden in rows):
+        row_security.look(conn, schema, ()).raise_if_any()
     query = sql.SQL("select name from {} order by id").format(_table(schema))
     return Ledger(exists=True, names=tuple(name for (name,) in conn.execute(query)), tables=tables)
 

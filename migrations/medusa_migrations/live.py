@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from medusa_migrations import row_security
 from medusa_migrations.schema import Column, Constraint, Index, Kind, Schema, Table, type_name
 from medusa_migrations.schema import expression as normal
 
@@ -85,8 +86,13 @@ def read(conn: Connection[Any], schema: str) -> Schema:
 
 
 def seen_from(schema: str) -> sql.Composed:
-    """Return the statement by which names mean those of *schema* until the transaction ends."""
-    return sql.SQL("set local search_path to {}").format(sql.Identifier(schema))
+    """Return the statements by which, until the transaction ends, names mean those of *schema*.
+
+    Nor does a policy hide rows then: PostgreSQL refuses instead.
+    """
+    return sql.SQL("set local search_path to {}; {}").format(
+        sql.Identifier(schema), row_security.OFF
+    )
 
 
 def _read(conn: Connection[Any], schema: str) -> Schema:

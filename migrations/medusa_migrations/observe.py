@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import errors as pg
 from psycopg import sql
 
-from medusa_migrations import history, ledger, proof
+from medusa_migrations import history, ledger, proof, search_path
 from medusa_migrations import version as versions
 from medusa_migrations.catalog import not_repeated
 from medusa_migrations.errors import DeniedError, RefusedError
@@ -76,14 +76,19 @@ def observe(conn: Connection[Any], catalog: Catalog, schema: str) -> Observed:
 def schema_of(conn: Connection[Any], asked: str | None) -> str:
     """Return the schema the shop is in: the one asked for, else the first of the search path.
 
-    Raises DeniedError where there is none.
+    Raises DeniedError where there is none, and where a schema that was not asked for has no ledger
+    while another one has: a shop that is not looked at would count as an empty database.
     """
     row = conn.execute(
-        "select coalesce(%(asked)s, current_schema()), to_regnamespace(quote_ident(%(asked)s))",
+        "select coalesce(%(asked)s, current_schema()), to_regnamespace(quote_ident(%(asked)s)),"
+        " %(asked)s::text is not null or to_regclass(quote_ident(current_schema()) || '.migrations')"
+        " is not null",
         {"asked": asked},
     ).fetchone()
     assert row is not None  # noqa: S101  a select without a table yields one row
-    schema, there = row
+    schema, there, certain = row
+    if not certain:
+        search_path.refuse_hidden_ledger(conn, schema)
     if schema is None:
         raise DeniedError(
             "no schema of the search path exists; create one, or name one with --schema",

@@ -28,6 +28,21 @@ def readable(conn: Connection[Any], tables: Iterable[str]) -> bool:
     return bool(row and row[0])
 
 
+def why_unreadable(conn: Connection[Any], tables: Iterable[str]) -> str | None:
+    """Return why *tables*, which are there, cannot be read; None where they can, or are not there."""
+    row = conn.execute(
+        "select coalesce(bool_and(has_schema_privilege(n.oid, 'usage')), true),"
+        " coalesce(bool_and(has_table_privilege(c.oid, 'select')), true)"
+        " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where n.nspname = 'medusa_db' and c.relname = any(%s)",
+        [list(tables)],
+    ).fetchone()
+    may_use, may_read = row or (True, True)
+    if not may_use:
+        return "the role may not use the schema medusa_db"
+    return None if may_read else f"the role may not read medusa_db.{' and '.join(tables)}"
+
+
 def why_off(conn: Connection[Any], tables: Mapping[str, Iterable[str]]) -> str | None:
     """Return why nothing can be recorded in *tables*; None where it can.
 

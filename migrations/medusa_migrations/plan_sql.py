@@ -22,6 +22,7 @@ def script(conn: Connection[Any], observed: Observed, path: Plan) -> str:
     lines = [
         f"-- From {observed.schema} as it is to {path.target}; run it with psql -1 -v ON_ERROR_STOP=1 -f.",
         sql.SQL("set search_path to {};").format(sql.Identifier(schema)).as_string(conn),
+        "set row_security to off;",
     ]
     if not observed.ledger.exists and path.items:
         lines.append(ledger.create_statement(schema).as_string(conn) + ";")

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from medusa_migrations import connection, live, lock_modes, table_locks, touches
+from medusa_migrations import (
+    connection,
+    live,
+    lock_modes,
+    row_names,
+    row_security,
+    table_locks,
+    touches,
+)
 from medusa_migrations.catalog import Migration
 from medusa_migrations.errors import (
     DeniedError,
@@ -62,6 +70,7 @@ def look(
         *_pooler(conn, address),
         *_rights(conn, schema, changed),
         *_not_lockable(conn, schema, needs, locks),
+        *_hidden(conn, schema, items),
         *_extensions(conn, migrations),
         *_blockers(conn, schema, locks),
         *rows(conn, schema, _checks(items)),
@@ -218,6 +227,23 @@ def _rights(conn: Connection[Any], schema: str, changed: Touched) -> Iterator[Fi
         )
 
 
+def _hidden(
+    conn: Connection[Any], schema: str, items: Sequence[Migration | DataStep]
+) -> Iterator[Finding]:
+    """Find the tables whose rows policies hide from our role, among those that *items* read or write."""
+    found = row_security.look(conn, schema, row_names.named(_texts(items)))
+    if found.tables:
+        yield Finding(found.problem, found.advice, DeniedError, row_security.REASON)
+
+
+def _texts(items: Sequence[Migration | DataStep]) -> Iterator[str]:
+    for item in items:
+        yield item.text
+        yield from (check.rows for check in item.checks)
+        if not isinstance(item, Migration):
+            yield from filter(None, (item.ready, *(warn.query for warn in item.warns)))
+
+
 def _extensions(conn: Connection[Any], migrations: Sequence[Migration]) -> Iterator[Finding]:
     for name in sorted({m.extension for m in migrations if m.extension}):
         row = conn.execute(
@@ -345,7 +371,9 @@ def _rows(conn: Connection[Any], schema: str, check: Check) -> Iterator[Finding]
             reason=_LOCKED,
         )
         return
-    except psycopg.errors.InsufficientPrivilege:
+    except psycopg.errors.InsufficientPrivilege as exc:
+        if row_security.refused(exc):  # which is found for all tables at once
+            return
         yield Finding(
             f"{check.table} may not be read, so its rows were not checked",
             f'As its owner: grant select on "{schema}"."{check.table}"',

@@ -22,11 +22,12 @@ from medusa_migrations import (
     live,
     lock_modes,
     observe,
+    row_security,
     table_locks,
     touches,
 )
 from medusa_migrations.catalog import DataStep, Migration
-from medusa_migrations.errors import FailedError, LockHeldError, UnreachableError
+from medusa_migrations.errors import DeniedError, FailedError, LockHeldError, UnreachableError
 from medusa_migrations.report import Done
 
 if TYPE_CHECKING:
@@ -199,6 +200,7 @@ class Steps:
             )
         if item.version is None:  # a shop's own may have left settings of its own behind
             self.conn.execute("reset session authorization; reset all")
+            connection.settle_again(self.conn)
         if item.version is None or item.extension:
             self.conn.execute(limited(self.limits, self.report.schema))
         return None
@@ -287,13 +289,15 @@ class Steps:
 
     def _failure(
         self, exc: psycopg.Error, what: str, items: Sequence[Item]
-    ) -> FailedError | UnreachableError:
+    ) -> FailedError | UnreachableError | DeniedError:
         if self.conn.broken or self.conn.closed or connection.is_lost(exc):
             return UnreachableError(
                 f"{what}: the connection to the database was lost; the server rolls back what was not "
                 "committed. Run the same command again, it goes on from what the ledger says",
                 reason="ConnectionLost",
             )
+        if row_security.refused(exc):
+            return row_security.error(exc, row_security.role(self.conn), f"{what}, rolled back")
         text = next((item.text for item in items if item.name == what), "")
         return failure.explain(exc, what, text, alone=self.limits.each)
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from medusa_migrations import row_security
 from medusa_migrations.errors import UsageError
-from medusa_seed import catalogue, document, model, shop
+from medusa_seed import catalogue, document, model, shop, visible
 from medusa_seed.files import Piece
 from medusa_seed.places import Findings
 from medusa_seed.there import There
@@ -39,6 +40,8 @@ def write(
     """
     with conn.transaction():
         conn.execute("set transaction isolation level repeatable read, read only")
+        conn.execute(row_security.OFF)
+        visible.check(conn, schema)
         found = shop.read(conn, schema)
         if found.store is None:
             raise UsageError(f"there is no shop in the schema {schema} to export", reason="NoShop")

@@ -24,7 +24,7 @@ from medusa_migrations.errors import (
 )
 from medusa_migrations.plan import plan
 from medusa_migrations.steps import limited
-from medusa_seed import records, shop
+from medusa_seed import records, shop, visible
 from medusa_seed.changes import Counts
 from medusa_seed.filling import Filling
 from medusa_seed.merge import Policy
@@ -93,6 +93,7 @@ class _Run:
         asked = self.course.options.schema or self.course.address.schema
         self.report.schema = observe.schema_of(self.conn, asked)
         self.report.warnings += self.document.warnings
+        visible.check(self.conn, self.report.schema)
         observed = self._look()
         if self._skips():
             return

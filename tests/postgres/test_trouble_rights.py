@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -15,30 +12,12 @@ from psycopg import sql
 import servers
 from faults import runs, snapshot
 from medusa_migrations import history
+from roles import role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from servers import TestServer
-
-_numbers = itertools.count(1)
-
-
-@contextmanager
-def role(server: TestServer, database: str, *grants: str) -> Iterator[str]:
-    """Make a role with *grants* on *database* (`{}` is the role), yield its name, drop it."""
-    name = f"role_{os.getpid()}_{next(_numbers)}"
-    server.execute("create role {} login", name)
-    with psycopg.connect(server.url(database), autocommit=True) as conn:
-        for grant in grants:
-            conn.execute(sql.SQL(grant).format(sql.Identifier(name)))
-    try:
-        yield name
-    finally:
-        with psycopg.connect(server.url(database), autocommit=True) as conn:
-            conn.execute(sql.SQL("drop owned by {}").format(sql.Identifier(name)))
-        server.execute("drop role {}", name)
-
 
 READ = (
     "revoke create on schema public from public",  # as it is from PostgreSQL 15 on

@@ -35,7 +35,7 @@ def connected(
 
     with _address(args) as address:
         conn = connection.open_(address, command, patience=args.connect_wait, say=say or complain)
-        with conn, connection.translated(address):
+        with conn, connection.translated(address, conn):
             yield conn, address
 
 

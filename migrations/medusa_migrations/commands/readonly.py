@@ -78,6 +78,7 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
         observed = look(args, conn, address, catalog)
         waits = sorted(itertools.chain(*observe.waiting(conn, catalog, observed)))
         seed = records.latest(conn, observed.schema)
+        unreadable = history.why_unreadable(conn)
     target = wanted or observed.proof.latest or catalog.newest
     pending = options.pending(args, catalog, observed, target)
     if args.output == "json":
@@ -97,6 +98,7 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
                 "seed": records.to_dict(seed) if seed else None,
                 "history": [history.to_dict(run) for run in observed.runs],
             }
+            | ({"historyUnreadable": unreadable} if unreadable else {})
         )
     elif names:
         for name in observed.proof.applied:
@@ -105,6 +107,8 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
             options.write(f"[ ] {name}")
     else:
         options.write(text.status(catalog, observed, waits, seed_text.seeded(seed)))
+        if unreadable:
+            options.write(f"\nThe history of runs cannot be read: {unreadable}.")
         if wanted and pending:
             options.write(f"\npending for {wanted}:\n{text.bullets(pending)}")
     if wanted:
