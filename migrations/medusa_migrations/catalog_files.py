@@ -1,4 +1,4 @@
-"""Makes the catalog of what its files hold, and reads a shop's own migrations from a folder."""
+"""Makes the catalog of what its files hold."""
 
 from __future__ import annotations
 
@@ -23,13 +23,10 @@ from medusa_migrations.catalog import (
     Warn,
     membership,
 )
-from medusa_migrations.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
-    from medusa_migrations.statements import Statement
     from medusa_migrations.version import Version
 
 _FILE = re.compile(r"(?P<timestamp>\d{13})_(?P<name>\w+)\.sql")
@@ -72,75 +69,16 @@ def read(files: Mapping[str, Any] | None = None) -> Catalog:
     )
 
 
-def read_own(path: Path) -> list[Migration]:
-    """Read a shop's own migrations, `TIMESTAMP_name.sql`, in their order.
-
-    Raises UsageError for a folder that is not there, a file that is not UTF-8, is empty, does not
-    parse, is not named like a migration or controls the transaction by itself.
-    """
-    if not path.is_dir():
-        message = (
-            f"{path} is not a folder; --migrations-dir takes the folder of your SQL migrations"
-        )
-        raise UsageError(message)
-    found = [_own(file) for file in sorted(path.iterdir()) if file.suffix == ".sql"]
-    names = [migration.name for migration in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise UsageError(f"{path}: two files make the migration {name}; rename one of them")
-    return sorted(found, key=lambda migration: migration.order)
-
-
-def _own(file: Path) -> Migration:
-    match = _FILE.fullmatch(file.name)
-    if match is None:
-        raise UsageError(
-            f"{file}: the name is not TIMESTAMP_name.sql, with 13 digits of milliseconds; "
-            "`medusa-db create-migration NAME` makes one that is"
-        )
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise UsageError(f"{file} cannot be read as UTF-8 text: {exc}") from exc
-    if "\0" in text:
-        raise UsageError(f"{file}: holds a NUL character, which PostgreSQL does not take")
-    from medusa_migrations import statements  # noqa: PLC0415  only a shop's own need to be parsed
-
-    try:
-        found = statements.split(text)
-    except statements.UnterminatedError as exc:
-        raise UsageError(f"{file}: {exc}") from exc
-    if not found:
-        raise UsageError(f"{file}: holds no statement; write one or remove the file")
-    for statement in found:
-        if controls_transaction(statement):
-            raise UsageError(
-                f"{file}: line {statement.line}: `{' '.join(statement.tokens[:3])}` controls the "
-                "transaction; a migration and its ledger row are one transaction, remove it"
-            )
-    header = _header(text)
-    return Migration(
-        name=match["name"] + match["timestamp"],
-        timestamp=int(match["timestamp"]),
-        version=None,
-        about=" ".join(header.get("", [])),
-        statements=text,
-        origin=str(file),
-        extension=header["extension"][0] if "extension" in header else None,
-    )
-
-
-def controls_transaction(statement: Statement) -> bool:
-    """Return whether *statement* begins or ends a transaction (savepoints do not)."""
-    match statement.words:
-        case ("rollback", "to", *_) | ("rollback", "transaction" | "work", "to"):
-            return False
-        case ("begin" | "commit" | "rollback" | "abort" | "end", *_):
-            return True
-        case ("start", "transaction", *_) | ("prepare", "transaction", *_):
-            return True
-        case _:
-            return False
+def header_of(text: str) -> dict[str, list[str]]:
+    """Return the values of a file's header by key, in order; free text under the empty key."""
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            break
+        match = _KEY.match(line)
+        key, value = match.groups() if match else ("", line[2:].strip())
+        found.setdefault(key, []).append(value.strip())
+    return found
 
 
 def _folders(files: Mapping[str, Any]) -> dict[Version, dict[str, Any]]:
@@ -154,18 +92,6 @@ def _folders(files: Mapping[str, Any]) -> dict[Version, dict[str, Any]]:
     return folders
 
 
-def _header(text: str) -> dict[str, list[str]]:
-    """Return the header's values by key, in order; free text under the empty key."""
-    header: dict[str, list[str]] = {}
-    for line in text.splitlines():
-        if not line.startswith("--"):
-            break
-        match = _KEY.match(line)
-        key, value = match.groups() if match else ("", line[2:].strip())
-        header.setdefault(key, []).append(value.strip())
-    return header
-
-
 def _migration(
     version: Version,
     file: str,
@@ -176,7 +102,7 @@ def _migration(
     match = _FILE.fullmatch(file)
     if match is None:
         raise ValueError(f"{version}/{file} is not named TIMESTAMP_name.sql")
-    name, header = match["name"] + match["timestamp"], _header(text)
+    name, header = match["name"] + match["timestamp"], header_of(text)
     rows = _list(header, "rows")
     return Migration(
         name=name,
@@ -215,10 +141,10 @@ def _data_step(
 ) -> DataStep:
     text = files[f"{version}/{file}"]
     name = _step_name(file)
-    earlier = _header(text).get("same", [""])[0]
+    earlier = header_of(text).get("same", [""])[0]
     if earlier:
         text = files[earlier]
-    header = _header(text)
+    header = header_of(text)
     return DataStep(
         name=f"{version}/{name}",
         version=version,

@@ -26,6 +26,11 @@ Exit codes: 0 done, 2 usage, 3 unsupported, 4 unreachable, 5 denied, 6 lock held
 back, 8 verification failed, 9 refused, 10 not yet at the version, 130/143 interrupted.
 """
 
+FORMATS = (
+    "sql", "dbmate", "goose", "sql-migrate", "node-pg-migrate", "golang-migrate", "sqlx",
+)  # fmt: skip
+"""Whose files of migrations are read; `formats` knows how."""
+
 _REPORTING = {"migrate": "migrate", "migrations run": "migrate", "seed": "seed", "verify": "verify"}
 """The commands that take `--report-file`, and what their report calls them."""
 
@@ -262,6 +267,9 @@ def _flags(command: Any) -> None:
 def _own(command: Any) -> None:
     _add(command, "--migrations-dir", metavar="DIR",
          help="a folder of your own migrations, TIMESTAMP_name.sql")  # fmt: skip
+    _add(command, "--migrations-format", choices=FORMATS, default="sql", metavar="FORMAT",
+         help=f"whose files they are, of which what goes forward runs: {', '.join(FORMATS)} (default "
+         "sql: all of each file)")  # fmt: skip
 
 
 def _output(command: argparse.ArgumentParser) -> None:

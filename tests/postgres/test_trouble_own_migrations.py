@@ -52,6 +52,23 @@ def shop(server: TestServer) -> Iterator[str]:
         ),
         pytest.param(FILE, b"BEGIN; select 1", "line 1: `BEGIN` controls the", id="begin"),
         pytest.param(
+            FILE, b"create table points (id int);\ncopy points from stdin;\n1\n\\.\n",
+            "line 2: `copy` from or to the client needs psql", id="copy-from-stdin",
+        ),
+        pytest.param(
+            FILE, b"\\restrict x\nselect 1;", "line 1: `\\restrict` is written by pg_dump", id="pg-dump"
+        ),
+        pytest.param(
+            FILE, b"create index concurrently on product (title);",
+            "line 1: `create index concurrently` cannot run in a transaction", id="concurrently",
+        ),
+        pytest.param(
+            FILE, b"-- Up Migration\nselect 1;\n-- Down Migration\ndrop table product;\n",
+            "line 3: `-- Down Migration` begins what takes the migration back", id="two-halves",
+        ),
+        pytest.param("1800000000000-a.js", b"", "JavaScript does not run here", id="medusas-programs"),
+        pytest.param("1800000000000_a.SQL", b"select 1", "does not end in .sql in lower", id="case"),
+        pytest.param(
             "1611063162649_initialSchema.sql", b"select 1",
             "is the name of one of Medusa's own migrations", id="medusas-own",
         ),
@@ -106,19 +123,14 @@ def test_a_folder_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
             id="a-procedure-that-rolls-back",
         ),
         pytest.param(
-            "create index concurrently on product (title);",
+            "do $$ begin execute 'create index concurrently on product (title)'; end $$;",
             "CREATE INDEX CONCURRENTLY cannot ",
-            id="concurrently",
+            id="concurrently-in-a-block",
         ),
         pytest.param(
             "create table product (id int);",
             'relation "product" already exists (SQLSTATE 42P07); rolled back. ',
             id="a-name-that-is-taken",
-        ),
-        pytest.param(
-            "create table points (id int);\ncopy points from stdin;",
-            "loyalty1800000000000: COPY ",
-            id="copy-from-stdin",
         ),
     ],
 )
@@ -163,3 +175,108 @@ def test_a_migration_that_changes_the_session_does_not_disturb_the_run(
         conn.execute(sql.SQL("select points from public.product"))
     assert {("before1600000000000",), ("after1800000000000",)} <= set(names)
     assert servers.medusa_db("verify", "--to", "1.20.11", url=url).returncode == 0
+
+
+HALVES = {
+    "node-pg-migrate": (
+        "1800000000000_tier.sql",
+        "-- Up Migration\n{up}\n-- Down Migration\n{down}",
+    ),
+    "dbmate": ("20270115080000_tier.sql", "-- migrate:up\n{up}\n-- migrate:down\n{down}"),
+    "goose": (
+        "20270115080000_tier.sql",
+        "-- +goose Up\n-- +goose StatementBegin\n{up}\n-- +goose StatementEnd\n-- +goose Down\n{down}",
+    ),
+    "sql-migrate": ("20270115080000-tier.sql", "-- +migrate Up\n{up}\n-- +migrate Down\n{down}"),
+}
+
+
+@pytest.mark.parametrize("format_", HALVES)
+def test_of_another_tools_file_only_the_half_that_goes_forward_runs(
+    shop_at: Callable[..., str], tmp_path: Path, format_: str
+) -> None:
+    url = shop_at("1.20.11")
+    with psycopg.connect(url) as conn:
+        conn.execute("create table loyalty as select 1 as points")
+    name, content = HALVES[format_]
+    up = (
+        "create function tier() returns text language plpgsql as $$\nbegin\n  return 'gold';\nend $$;\n"
+        "alter table loyalty add tier text default tier();"
+    )
+    (tmp_path / name).write_text(content.format(up=up, down="drop table loyalty;"))
+    words = ("--migrations-dir", str(tmp_path), "--migrations-format", format_)
+
+    first = servers.medusa_db("migrate", "--to", "1.20.11", *words, url=url)
+    again = servers.medusa_db("migrate", "--to", "1.20.11", *words, url=url)
+
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    with psycopg.connect(url) as conn:
+        assert servers.rows(conn, "select points, tier from loyalty") == [(1, "gold")]
+        ledger = servers.rows(conn, "select name from migrations where name like 'tier%'")
+    assert ledger == [("tier1800000000000",)]
+
+
+def test_of_a_pair_only_the_file_that_goes_forward_runs(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url = shop_at("1.20.11")
+    (tmp_path / "1800000000_tier.up.sql").write_text("create table tier (id int);")
+    (tmp_path / "1800000000_tier.down.sql").write_text("drop table tier;")
+    words = ("--migrations-dir", str(tmp_path), "--migrations-format", "golang-migrate")
+
+    done = servers.medusa_db("migrate", "--to", "1.20.11", *words, url=url)
+
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(url) as conn:
+        assert servers.rows(conn, "select to_regclass('tier') is not null") == [(True,)]
+
+
+def test_a_line_that_fails_in_the_second_half_of_a_file_is_named_where_it_is(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url = shop_at("1.20.11")
+    content = "-- Down Migration\ndrop table x;\n\n-- Up Migration\n\ncreate tabel x (id int);\n"
+    (tmp_path / FILE).write_text(content)
+    words = ("--migrations-dir", str(tmp_path), "--migrations-format", "node-pg-migrate")
+
+    done = servers.medusa_db("migrate", "--to", "1.20.11", *words, url=url)
+
+    assert done.returncode == 7
+    assert "LINE 6: create tabel x" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(
+            "create function f() returns int language sql begin atomic select case when true then 1 end; "
+            "end;\ncreate table points as select f();", id="begin-atomic",
+        ),
+        pytest.param(
+            "create table points (a int[]);\ncreate rule r as on insert to points do also (select 1; "
+            "select a[1:cardinality(a)] from points);", id="rule-and-slice",
+        ),
+        pytest.param("-- rollback: none\r\ncreate table points (id int);\r\n", id="prose-windows"),
+        pytest.param(
+            # as pg_dump --inserts writes it, without its lines for psql
+            "--\n-- PostgreSQL database dump\n--\nSET statement_timeout = 0;\nSET lock_timeout = 0;\n"
+            "SELECT pg_catalog.set_config('search_path', '', false);\nSET row_security = off;\n"
+            "CREATE TABLE public.points (id integer NOT NULL);\n"
+            "INSERT INTO public.points VALUES (1);\n", id="dump-with-inserts",
+        ),
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_trouble_runs(
+    shop_at: Callable[..., str], tmp_path: Path, content: str
+) -> None:
+    url = shop_at("1.20.11")
+    (tmp_path / "1800000000000_first.sql").write_bytes(content.encode())
+    (tmp_path / "1800000000001_second.sql").write_text("alter table points add more int;")
+
+    done = servers.medusa_db(
+        "migrate", "--to", "1.20.11", "--migrations-dir", str(tmp_path), url=url
+    )
+
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(url) as conn:
+        conn.execute("select more from public.points")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medusa_migrations import catalog_files, concealed, values
+from medusa_migrations import concealed, values
 from medusa_migrations.errors import RefusedError, RunnerError, UsageError
 from medusa_migrations.plan import Request, kept_flags
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.catalog import Catalog, Migration
     from medusa_migrations.observe import Observed
     from medusa_migrations.version import Version
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def request(args: argparse.Namespace, catalog: Catalog) -> Request:
     """Return what is wanted of a run."""
     target = known(catalog, args.to, "--to") or catalog.newest
-    own = catalog_files.read_own(Path(args.migrations_dir)) if args.migrations_dir else []
+    own = _own(args)
     for migration in own:
         if catalog.knows(migration.name):
             raise UsageError(
@@ -102,11 +102,19 @@ def pending(
     values = kept_flags(catalog, observed.proof, target) | given
     have = set(observed.proof.applied)
     names = [m.name for m in catalog.enabled(target, values) if m.name not in have]
-    own = getattr(args, "migrations_dir", None)
-    if own:
-        there = set(observed.proof.foreign)
-        names += [m.name for m in catalog_files.read_own(Path(own)) if m.name not in there]
+    there = set(observed.proof.foreign)
+    names += [m.name for m in _own(args) if m.name not in there]
     return names
+
+
+def _own(args: argparse.Namespace) -> list[Migration]:
+    """Return the shop's own migrations, where a folder is named."""
+    if not getattr(args, "migrations_dir", None):
+        return []
+    from medusa_migrations import own_files  # noqa: PLC0415  most runs have none
+    from medusa_migrations.formats import Format  # noqa: PLC0415
+
+    return own_files.read(Path(args.migrations_dir), Format(args.migrations_format))
 
 
 def write(text: str) -> None:
