@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from medusa_migrations import spelling
 from medusa_migrations.errors import UnsupportedError, UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from medusa_migrations.concealed import Concealed
 
 _SCHEMES = ("postgres", "postgresql")
-_EXAMPLE = "postgres://user@host:5432/shop"
+_EXAMPLE = spelling.EXAMPLE
 _ENCODE = (
     "a password with characters such as / @ % or a space must be percent-encoded (%2F %40 %25 %20)"
 )
@@ -73,16 +74,23 @@ def parse(text: str) -> Address:
     Raises UnsupportedError for another database's scheme, UsageError for what is no URL. The text
     may hold a password and does not appear in the message.
     """
-    text = text.strip()
+    text = text.strip().removeprefix("\ufeff")
     if not text:
         raise UsageError(f"the database URL is empty; it looks like {_EXAMPLE}")
+    spelling.check_text(text)
     found = _URL.match(text)
     if found is None:
         return _keywords(text)
     if found[1].lower() not in _SCHEMES:
         raise _other_database(found[1].lower())
-    _, _, hosts, rest = _parts(text)
+    _, user, hosts, rest = _parts(text)
     path, _, query = rest.partition("?")
+    spelling.check_parts((*user.split(":", 1), *re.split(r"[:,]", hosts), path.lstrip("/")))
+    if "#" in rest:
+        raise UsageError(
+            "the database URL cannot be read: there is a # behind its host; one that is meant so, in a name "
+            "or in a password, is written %23"
+        )
     if "@" in hosts + path or not all(_HOST.fullmatch(host) for host in hosts.split(",")):
         raise UsageError(
             f"the database URL cannot be read: its host or port is malformed; it looks like "
@@ -93,6 +101,9 @@ def parse(text: str) -> Address:
             f"the database URL cannot be read: a % in it is not followed by two digits; {_ENCODE}"
         )
     pairs = [pair for pair in query.split("&") if pair]
+    spelling.check_parameters(
+        (name, unquote(value)) for name, _, value in (pair.partition("=") for pair in pairs)
+    )
     named = [pair.partition("=")[2] for pair in pairs if pair.startswith("schema=")]
     kept = "&".join(pair for pair in pairs if not pair.startswith("schema="))
     url = text.removesuffix(f"?{query}") + (f"?{kept}" if kept else "")
@@ -108,6 +119,11 @@ def resolve(
     `parse` does, and UsageError where PGPORT is no port.
     """
     found = parse(text)
+    if not (environment.get("PGHOST") or environment.get("PGHOSTADDR")):
+        _check_host(found.url)
+    spelling.check_sslmode(
+        environment.get("PGSSLMODE", ""), f"{concealed.spell('PGSSLMODE')} holds a word that"
+    )
     check_port(environment.get("PGPORT", ""), concealed.spell("PGPORT"))
     unquoted = [
         name
@@ -119,6 +135,20 @@ def resolve(
     if _BARE.fullmatch(found.url):
         found = replace(found, place=_place(environment, concealed))
     return replace(found, quotable=not unquoted)
+
+
+def _check_host(url: str) -> None:
+    """Raise UsageError where a URL names a port or a password, and no host for it."""
+    if not _URL.match(url):
+        return
+    _, user, hosts, rest = _parts(url)
+    elsewhere = re.search(r"[?&](?:host|hostaddr|service)=.", rest)
+    empty = [host for host in hosts.split(",") if not host.partition(":")[0]]
+    if empty and not elsewhere and (":" in hosts or "," in hosts or ":" in user):
+        raise UsageError(
+            f"the database URL cannot be used: its host is empty; it looks like {_EXAMPLE}. A socket is named "
+            "by ?host=/run/postgresql"
+        )
 
 
 def check_port(port: str, source: str) -> None:
@@ -167,6 +197,7 @@ def _keywords(text: str) -> Address:
                 "the database URL has no scheme and is no list of key=value pairs either; it looks "
                 f"like {_EXAMPLE}"
             )
+        spelling.check_parameters((key, value.strip("'")) for key, value in _PAIR.findall(text))
         return Address(text, schema=None)
     if re.match(r"(?i)sqlite|.*\.(db|sqlite3?)$|file:", text):
         raise _other_database("sqlite")

@@ -37,8 +37,21 @@ def test_a_command_without_a_url_says_how_to_name_a_database(command: tuple[str,
         pytest.param("host=h password=s3cr3t p4ss", "no list of key=value pairs", id="pairs"),
         pytest.param(
             "postgres://u:s3cr3t@host/shop?pgbouncer=true",
-            'invalid URI query parameter: "pgbouncer"; leave the parameter out',
+            "the parameter pgbouncer, which libpq does not know",
             id="parameter",
+        ),
+        pytest.param(
+            "postgres://u:s3cr3t@host/shop?sslmode=no-verify", "write sslmode=require", id="sslmode"
+        ),
+        pytest.param("'postgres://u:s3cr3t@host/shop'", "stands in quotes", id="quotes"),
+        pytest.param(
+            "postgres://u:s3cr3t@host/shop?currentSchema=x", "named by ?schema=NAME", id="schema"
+        ),
+        pytest.param("postgres://u:s3cr3t@$DB_HOST/shop", "a variable in it", id="variable"),
+        pytest.param("postgres://u:s3cr3t@host:70000/shop", "a number from 1 to 65535", id="range"),
+        pytest.param("postgres://u:s3cr3t@:5432/shop", "its host is empty", id="no-host"),
+        pytest.param(
+            "jdbc:postgresql://host/shop?user=u&password=s3cr3t", "spelt for JDBC", id="jdbc"
         ),
     ],
 )

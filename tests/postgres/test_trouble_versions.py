@@ -141,3 +141,29 @@ def test_the_ledger_of_another_tool_is_not_touched(url: str, conn: Connection[An
         "own\n"
     )
     assert snapshot(url) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",),
+        ("migrations", "show"),
+        ("plan", "--to", "1.12.3"),
+        ("verify", "--to", "1.12.3"),
+        ("wait", "--for", "1.12.3", "--timeout", "20s"),
+        ("migrate", "--to", "1.12.3"),
+    ],
+    ids=lambda words: words[0],
+)
+@pytest.mark.parametrize("how", ["drop table migrations", "delete from migrations"])
+def test_tables_without_a_ledger_are_one_thing_to_every_command(
+    shop_at: Callable[..., str], command: tuple[str, ...], how: str
+) -> None:
+    url = shop_at("1.12.3")
+    with psycopg.connect(url) as conn:
+        conn.execute(how.encode())
+
+    done = servers.medusa_db(*command, url=url)
+
+    assert (done.returncode, done.stdout) == (9, "")
+    assert "no ledger that says at which version they are" in done.stderr

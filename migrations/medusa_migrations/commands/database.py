@@ -96,6 +96,8 @@ def _url(args: argparse.Namespace) -> tuple[str, str]:
 def look(
     args: argparse.Namespace, conn: Connection[Any], address: Address, catalog: Catalog
 ) -> Observed:
-    """Return what one look at the shop's schema finds."""
+    """Return what one look at the shop's schema finds; raise where tables are there without a ledger."""
     schema = observe.schema_of(conn, args.schema or address.schema)
-    return observe.observe(conn, catalog, schema)
+    observed = observe.observe(conn, catalog, schema)
+    observe.refuse_unledgered(catalog, observed)
+    return observed

@@ -43,7 +43,6 @@ def plan(args: argparse.Namespace) -> int:
     request = options.request(args, catalog)
     with connected(args, "plan") as (conn, address):
         observed = look(args, conn, address, catalog)
-        observe.refuse_unledgered(catalog, observed)
         request = observe.resume(conn, catalog, observed, request)
         path = planned(catalog, observed.proof, request, at=observed.at)
         if args.sql:
