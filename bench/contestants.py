@@ -57,7 +57,7 @@ class Contestant:
 
 def ours(folder: Path, says: str = "") -> Contestant:
     """Return our own command."""
-    command = (str(_BIN / "medusa-db"), "migrate", "--to", TARGET)
+    command = (str(_BIN / "medusa-db"), "migrate", "--to", TARGET, "--yes")
     return Contestant(
         OURS, lambda url: Invocation(command, environment(DATABASE_URL=url), folder), says
     )
@@ -135,7 +135,7 @@ def plan(url: str) -> str:
 
 def bring(url: str, to: str) -> None:
     """Bring the database at *url* to a version, with our own command."""
-    _output((str(_BIN / "medusa-db"), "migrate", "--to", to), url)
+    _output((str(_BIN / "medusa-db"), "migrate", "--to", to, "--yes"), url)
 
 
 def _output(command: tuple[str, ...], url: str) -> str:

@@ -268,6 +268,14 @@ class Catalog:
         """Return the notes of the versions above *after* up to *to*, ascending."""
         return [n for n in self.notes if (after is None or n.version > after) and n.version <= to]
 
+    def breaks_servers(self, server: Version, database: Version) -> Version | None:
+        """Return the last version up to *database* with which a *server* of that version breaks.
+
+        None where the server works with a database of that version, as far as is known.
+        """
+        between = self.notes_between(server, database)
+        return next((n.version for n in reversed(between) if n.older_servers_break), None)
+
     def spell(self, found: Iterable[Version]) -> str:
         """Spell versions as ranges, `1.1.65, 1.3.0 to 1.3.3`."""
         return versions.ranges(found, self.versions)

@@ -111,10 +111,13 @@ def _migrate(command: argparse.ArgumentParser) -> None:
     _add(group, "--transaction", choices=("step", "each"), default="step",
          help="one transaction a step (default), or one a migration for very large tables")  # fmt: skip
     _limits(group)
-    _add(group, "--approval", choices=("automatic", "on-breaking"), default="automatic",
-         help="on-breaking: refuse to cross a breaking version that is not acknowledged")  # fmt: skip
+    _add(group, "--approval", choices=("automatic", "on-breaking"), default="on-breaking",
+         help="on-breaking (default): ask on a terminal, and refuse elsewhere, to cross a breaking version "
+         "that is not acknowledged")  # fmt: skip
     _add(group, "--acknowledge", action="append", type=version, default=[], metavar="V",
          help="a breaking version whose notes you have read; may be repeated")  # fmt: skip
+    _add(group, "--yes", action="store_true",
+         help="answer the question on a terminal: cross every breaking version on the way")  # fmt: skip
     _add(group, "--baseline", type=version, metavar="V",
          help="adopt tables without a ledger, after proving that they are version V's")  # fmt: skip
     _report(group)
@@ -187,7 +190,7 @@ def _wait(command: argparse.ArgumentParser) -> None:
     _add(command, "--timeout", type=duration, default="5m", metavar="TIME",
          help="give up after this long, with exit code 10 (default 5m)")  # fmt: skip
     _add(command, "--allow-newer", action="store_true",
-         help="a database past V is good as well")  # fmt: skip
+         help="a database past V is good as well, where a server of V works with it")  # fmt: skip
     _output(command)
 
 
@@ -228,7 +231,10 @@ def _database(command: argparse.ArgumentParser) -> None:
          help="use a private PostgreSQL kept in DIR, without any URL")  # fmt: skip
 
 
-def _target(command: argparse.ArgumentParser, usual: str = "the newest of v1") -> None:
+def _target(
+    command: argparse.ArgumentParser,
+    usual: str = "the one that the project around you has installed; the newest for an empty database",
+) -> None:
     group = command.add_argument_group("what is wanted")
     _add(group, "--to", type=version, metavar="V",
          help=f"the Medusa server version (default: {usual})")  # fmt: skip

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from medusa_migrations import observe
 from medusa_migrations.catalog import not_repeated
-from medusa_migrations.plan import plan
 from medusa_migrations.report import Proven
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from psycopg import Connection
 
     from medusa_migrations.address import Address
@@ -48,6 +49,8 @@ class Options:
     on_breaking: bool = False
     """Refuse to cross a breaking version that is not acknowledged."""
     acknowledged: frozenset[Version] = frozenset()
+    ask: Callable[[Sequence[Note]], bool] | None = None
+    """Asks a person whether to cross these breaking versions; None: nobody is there to be asked."""
     by_whom: str = ""
     """Pod or host, for the history."""
 
@@ -71,9 +74,7 @@ class Course:
             observe.refuse_unledgered(self.catalog, observed)
         if self.options.baseline is None or not observed.proof.empty:
             self.tell(observed)
-        request = observe.resume(self.conn, self.catalog, observed, self.request)
-        path = plan(self.catalog, observed.proof, request, at=observed.at)
-        return observed, path
+        return observed, observe.planned(self.conn, self.catalog, observed, self.request)
 
     def tell(self, observed: Observed | None) -> None:
         """Tell the report where the database is; None: nobody knows."""

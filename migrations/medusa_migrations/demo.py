@@ -49,7 +49,7 @@ def run(catalog: Catalog, start: Version, target: Version, *, keep: bool) -> int
         for words in (
             ("status",),
             ("plan", "--to", str(target)),
-            ("migrate", "--to", str(target)),
+            ("migrate", "--to", str(target), "--yes"),
             ("notes", "--from", str(start), "--to", str(target)),
             ("verify",),
         ):

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from medusa_migrations import history, ledger, live, lock, observe, preflight, proof, verify
+from medusa_migrations import (
+    approval,
+    history,
+    ledger,
+    live,
+    lock,
+    observe,
+    preflight,
+    proof,
+    verify,
+)
 from medusa_migrations.deadline import Deadline
 from medusa_migrations.errors import RefusedError, VerificationError
 from medusa_migrations.steps import Steps
@@ -47,7 +57,8 @@ class _Locked:
                 observed, path, state="done" if self.course.options.baseline else "nothing"
             )
             return
-        self._acknowledged(path)
+        approval.require(self.course, path)  # a baseline, or another run, may have moved it
+        self._asks_before(path)
         with deadline.running(self.course.conn):
             self._preflight(path)
             foreseen = self._foresee(observed, path)
@@ -72,6 +83,9 @@ class _Locked:
             for step in path.steps:
                 steps.run(step, before)
                 before = str(step.target)
+            if path.moves and before != str(path.target):  # it shares its migrations with `before`
+                with self.course.conn.transaction():
+                    steps.record(before, str(path.target), [], [])
         finally:
             self.course.tell(self._left(steps, observed))
 
@@ -84,19 +98,11 @@ class _Locked:
         named = steps.recorded or observed.named
         return dataclasses.replace(observed, proof=found, named=named)
 
-    def _acknowledged(self, path: Plan) -> None:
-        missing = [
-            n.version for n in path.breaking if n.version not in self.course.options.acknowledged
-        ]
-        if self.course.options.on_breaking and missing:
-            self.course.report.acknowledge = [str(version) for version in missing]
-            first = next(note for note in path.breaking if note.version == missing[0])
-            flags = " ".join(f"--acknowledge {version}" for version in missing)
-            raise RefusedError(
-                f"the way crosses breaking versions ({', '.join(map(str, missing))}). "
-                f"{first.version}: {first.summary} Read `medusa-db notes`, then add {flags}",
-                reason="NotAcknowledged",
-            )
+    def _asks_before(self, path: Plan) -> None:
+        """Tell what the upgrade guides ask before a version, while it is not too late."""
+        for note in path.notes:
+            for line in note.before:
+                self.course.progress.say(f"{note.version} asks beforehand: {line}")
 
     def _preflight(self, path: Plan) -> None:
         schema = self.course.report.schema

@@ -13,6 +13,7 @@ from medusa_migrations import history, ledger, proof, search_path
 from medusa_migrations import version as versions
 from medusa_migrations.catalog import not_repeated
 from medusa_migrations.errors import DeniedError, RefusedError
+from medusa_migrations.plan import plan
 from medusa_migrations.report import Proven
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog import Catalog, DataStep
     from medusa_migrations.history import Run
     from medusa_migrations.ledger import Ledger
-    from medusa_migrations.plan import Request
+    from medusa_migrations.plan import Plan, Request
     from medusa_migrations.proof import Proof
     from medusa_migrations.version import Version
 
@@ -146,10 +147,27 @@ def waiting(
     return tuple(ready), tuple(step.name for step in steps if step.name not in ready)
 
 
+def planned(conn: Connection[Any], catalog: Catalog, observed: Observed, request: Request) -> Plan:
+    """Return the plan for *request*; raise what `plan` raises.
+
+    Where no history can be kept, a version that needs no migration leaves nothing to do.
+    """
+    path = plan(catalog, observed.proof, resume(conn, catalog, observed, request), at=observed.at)
+    if path.moves and not path.items and history.why_off(conn) is not None:
+        return dataclasses.replace(path, moves=False)
+    return path
+
+
 def resume(
     conn: Connection[Any], catalog: Catalog, observed: Observed, request: Request
 ) -> Request:
-    """Return *request* with the data steps that earlier runs left waiting and that can be done now."""
+    """Return *request* as the history adds to it.
+
+    That is the data steps that earlier runs left waiting and that can be done now; and an upgrade that
+    an earlier run has begun, and not finished, is one that was asked for.
+    """
+    if request.unasked and observed.proof.partial and observed.named == request.target:
+        request = dataclasses.replace(request, unasked=False)
     if not request.data_steps:
         return request
     ready, _ = waiting(conn, catalog, observed)

@@ -33,6 +33,8 @@ class Request:
     """Data steps named by hand, run whatever was crossed."""
     resumed: tuple[str, ...] = ()
     """Data steps that an earlier run left waiting and that can be done by now."""
+    unasked: bool = False
+    """Nobody named the target: an empty database is taken there, another one is not upgraded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Plan:
     """The notes of versions inside the range that the database is in."""
     assumed_done: tuple[DataStep, ...]
     """Data steps of versions inside that range: they count as done before us."""
+    moves: bool = False
+    """Whether the history does not name the target yet, though the ledger may prove it already."""
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -77,8 +81,8 @@ class Plan:
 
     @property
     def nothing(self) -> bool:
-        """Whether the database is where it should be."""
-        return not self.items
+        """Whether the database is where it should be, and known to be there."""
+        return not self.items and not self.moves
 
     @property
     def breaking(self) -> tuple[Note, ...]:
@@ -91,10 +95,13 @@ def plan(catalog: Catalog, proof: Proof, request: Request, *, at: Version | None
 
     A ledger often proves a range of versions; *at* is the one of them that our history names.
     Raises RefusedError where the ledger holds names from after the target (a downgrade), UsageError
-    for a data step or a stop that makes no sense.
+    for a data step or a stop that makes no sense, and where an upgrade would be one that nobody asked
+    for.
     """
     target = request.target
-    _refuse_downgrade(catalog, proof, target)
+    if request.unasked:
+        _refuse_unasked(catalog, proof, target, at)
+    _refuse_downgrade(catalog, proof, target, at)
     flags = kept_flags(catalog, proof, target) | dict(request.flags)
     have = set(proof.applied)
     steps: list[Step] = []
@@ -133,10 +140,29 @@ def plan(catalog: Catalog, proof: Proof, request: Request, *, at: Version | None
             and all(flags[flag] for flag in step.flags)
             and step.name not in runs
         ),
+        moves=(fresh or not request.unasked) and (at or _only(proof)) != target,
     )
 
 
-def _refuse_downgrade(catalog: Catalog, proof: Proof, target: Version) -> None:
+def _only(proof: Proof) -> Version | None:
+    """Return the version that the ledger proves by itself; None where it is one of several."""
+    return proof.latest if proof.oldest == proof.latest else None
+
+
+def _refuse_unasked(catalog: Catalog, proof: Proof, target: Version, at: Version | None) -> None:
+    here = at or proof.latest
+    if proof.empty or here == target:
+        return
+    place = f"at {at or catalog.spell(proof.versions)}" if here else "between two versions"
+    stay = f"--to {here} leaves it there, " if here else ""
+    raise UsageError(
+        f"no version is named, and the database is {place}: it is not upgraded unasked. Name the "
+        f"version of your server: {stay}--to {target} is the newest. Without --to the version counts "
+        "that the project in the current folder, or in one above it, has installed"
+    )
+
+
+def _refuse_downgrade(catalog: Catalog, proof: Proof, target: Version, at: Version | None) -> None:
     ahead = newer(catalog, proof.applied, target)
     if ahead:
         needed = max(catalog.first_version(name) for name in ahead)
@@ -149,6 +175,13 @@ def _refuse_downgrade(catalog: Catalog, proof: Proof, target: Version) -> None:
         raise RefusedError(
             f"the database is at {catalog.spell(proof.versions)}, which is newer than {target}. "
             "A downgrade would lose data and is not done; ask for a later version, or restore a backup",
+            reason="Downgrade",
+        )
+    broken = catalog.breaks_servers(target, at) if at else None
+    if broken:
+        raise RefusedError(
+            f"the database was brought to {at}; servers older than {broken} do not work with it, so it "
+            f"is not taken back to {target}. Ask for {broken} or later, or restore a backup",
             reason="Downgrade",
         )
 

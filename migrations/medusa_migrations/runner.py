@@ -25,6 +25,6 @@ def migrate(course: Course) -> None:
     if path.nothing and course.options.baseline is None:
         course.finish(observed, path, state="nothing")
         return
-    from medusa_migrations import locked  # noqa: PLC0415  most starts find nothing to do
+    from medusa_migrations import approval, locked  # noqa: PLC0415  most starts find nothing to do
 
-    locked.run(course)
+    locked.run(approval.ask(course, path))

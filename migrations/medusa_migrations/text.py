@@ -59,6 +59,8 @@ def plan(catalog: Catalog, path: Plan, sizes: Mapping[str, tuple[int, int]], pla
         parts.append(f"{len(path.proof.foreign)} migrations of plugins or the shop are left alone.")
     if path.nothing:
         parts.append("Nothing to do.")
+    if path.moves and not path.steps:
+        parts.append(f"No migration is needed; the history will name {path.target}.")
     for step in path.steps:
         parts.append(
             f"\nStep to {step.target}: {count(len(step.migrations), 'migration')}, "
@@ -215,12 +217,13 @@ def report(found: Report, notes_found: Sequence[Note] = ()) -> str:
             since = "" if start == "partial" else f" --from {start}"
             parts.append(
                 f"\nCrossed {count(len(notes_found), 'note')} of the upgrade guides, {len(asked)} ask "
-                f"something of you{named}:\n  medusa-db notes{since} --to {found.target}"
+                f"something of you{named}{_breaking(notes_found)}:\n"
+                f"  medusa-db notes{since} --to {found.target}"
             )
         verified = {True: "verified", False: "NOT verified", None: "not verified"}[found.verified]
+        ran = count(len(found.migrations), "migration") if found.migrations else "no migration"
         parts.append(
-            f"\nFrom {found.before} to {found.after}: {count(len(found.migrations), 'migration')} in "
-            f"{duration(found.seconds)}, {verified}."
+            f"\nFrom {found.before} to {found.after}: {ran} in {duration(found.seconds)}, {verified}."
         )
     waiting = [f"{name}: run the same command again later" for name in found.deferred]
     for title, lines in (
@@ -235,6 +238,11 @@ def report(found: Report, notes_found: Sequence[Note] = ()) -> str:
     if found.history.startswith("off"):
         parts.append(f"\nNo history is kept: {found.history.removeprefix('off: ')}.")
     return "\n".join(parts).lstrip("\n")
+
+
+def _breaking(notes_found: Sequence[Note]) -> str:
+    found = [str(note.version) for note in notes_found if note.severity is Severity.BREAKING]
+    return f"; {len(found)} of them BREAKING: {', '.join(found)}" if found else ""
 
 
 def _slowest(title: str, done: Sequence[Done], most: int = 8) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 
@@ -227,3 +228,11 @@ def test_what_is_compiled_no_longer_counts_once_a_file_has_changed(tmp_path, mon
 
     assert fresh == {"1.1.0/1611063162649_initialSchema.sql": "-- one"}
     assert stale == {"parsed": "again"}
+
+
+def test_the_docs_name_every_version_that_breaks_older_servers(catalog: Catalog):
+    text = (Path(__file__).parents[2] / "docs" / "versions.md").read_text()
+    found = re.findall(r"^\| ([\d.]+) \| ([\d.]+) or later \|", text, re.MULTILINE)
+
+    broken = [str(note.version) for note in catalog.notes if note.older_servers_break]
+    assert found == [(version, version) for version in broken]

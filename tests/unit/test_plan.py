@@ -158,14 +158,14 @@ def test_a_downgrade_is_refused_by_name():
 
 
 def test_a_version_with_the_same_set_is_no_downgrade():
-    assert planned(names("1.20.11"), "1.20.4").nothing
+    assert planned(names("1.20.11"), "1.20.4").items == ()
 
 
 def test_a_flag_set_by_hand_that_looks_like_a_later_version_is_no_downgrade():
     ledger = names("1.6.0", analytics=True)
 
     assert planned(ledger, "1.6.0", at="1.6.0").nothing
-    assert planned(ledger, "1.6.0").nothing
+    assert planned(ledger, "1.6.0").items == ()
 
 
 def test_a_partial_ledger_is_completed():
@@ -208,3 +208,22 @@ def test_what_does_not_exist_is_named(request_, message):
         planned([], "1.20.11", **request_)
 
     assert str(caught.value).startswith(message)
+
+
+def test_what_nobody_asked_for_is_done_to_an_empty_database_only():
+    assert items(planned([], "1.20.11", unasked=True)) == names("1.20.11")
+    with pytest.raises(UsageError, match="it is not upgraded unasked"):
+        planned(names("1.12.3"), "1.20.11", unasked=True)
+
+
+def test_a_version_that_shares_its_migrations_is_a_step_of_its_own():
+    path = planned(names("1.15.2"), "1.17.0", at="1.15.2")
+
+    assert (path.items, path.nothing) == ((), False)
+    assert [str(note.version) for note in path.breaking] == ["1.17.0"]
+
+
+def test_going_back_is_refused_only_across_a_version_that_breaks_older_servers():
+    assert planned(names("1.20.11"), "1.20.3", at="1.20.11").items == ()
+    with pytest.raises(RefusedError, match=r"servers older than 1\.3\.0 do not work with it"):
+        planned(names("1.3.0"), "1.1.65", at="1.3.0")

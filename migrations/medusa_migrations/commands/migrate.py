@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_migrations import catalog_files, progress, runner, text
@@ -14,6 +16,7 @@ from medusa_migrations.report import Report
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from medusa_migrations.catalog import Catalog, Note
 
@@ -30,7 +33,7 @@ def migrate(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> None:
-    request = options.request(args, catalog)
+    request = options.request(args, catalog, project=Path.cwd())
     how = Options(
         schema=args.schema,
         limits=Limits(
@@ -41,8 +44,9 @@ def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> None:
         ),
         run_timeout=args.run_timeout,
         baseline=options.known(catalog, args.baseline, "--baseline"),
-        on_breaking=args.approval == "on-breaking",
+        on_breaking=args.approval == "on-breaking" and not args.yes,
         acknowledged=frozenset(args.acknowledge),
+        ask=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
         by_whom=os.environ.get("POD_NAME") or os.environ.get("HOSTNAME", ""),
     )
     telling = progress.for_stream()
@@ -51,6 +55,15 @@ def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> None:
             runner.migrate(Course(conn, address, catalog, request, how, telling, report))
     finally:
         telling.end()
+
+
+def _ask(notes: Sequence[Note]) -> bool:
+    """Ask a person on the terminal whether to cross the versions of *notes*."""
+    versions = ", ".join(str(note.version) for note in notes)
+    sys.stderr.write(f"\n{text.notes(notes)}\n\nThe way crosses breaking versions: {versions}.\n")
+    sys.stderr.write("There is no way back but a backup. Go on? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _notes_of(catalog: Catalog, report: Report) -> list[Note]:

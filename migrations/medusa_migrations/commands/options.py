@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_migrations import concealed, values
+from medusa_migrations.commands import installed
 from medusa_migrations.errors import RefusedError, RunnerError, UsageError
 from medusa_migrations.plan import Request, kept_flags
 
@@ -21,9 +22,17 @@ if TYPE_CHECKING:
     from medusa_migrations.version import Version
 
 
-def request(args: argparse.Namespace, catalog: Catalog) -> Request:
-    """Return what is wanted of a run."""
-    target = known(catalog, args.to, "--to") or catalog.newest
+def request(args: argparse.Namespace, catalog: Catalog, *, project: Path | None = None) -> Request:
+    """Return what is wanted of a run.
+
+    Where no version is named, the one counts that the *project* in that folder has installed, and
+    stderr says so.
+    """
+    target = known(catalog, args.to, "--to") or known(
+        catalog, getattr(args, "baseline", None), "--baseline"
+    )
+    if target is None and project is not None:
+        target = _installed(catalog, project)
     own = _own(args)
     for migration in own:
         if catalog.knows(migration.name):
@@ -31,13 +40,23 @@ def request(args: argparse.Namespace, catalog: Catalog) -> Request:
                 f"{migration.origin}: {migration.name} is the name of one of Medusa's own migrations"
             )
     return Request(
-        target=target,
+        target=target or catalog.newest,
+        unasked=target is None,
         flags=flags(catalog, args.flag, os.environ),
         stops=tuple(args.stop),
         own=tuple(own),
         data_steps=not args.no_data_steps,
         asked=tuple(args.data_step),
     )
+
+
+def _installed(catalog: Catalog, project: Path) -> Version | None:
+    found = installed.find(project)
+    if found is None:
+        return None
+    version = known(catalog, found.version, f"{found.file} has {installed.PACKAGE}")
+    sys.stderr.write(f"medusa-db: wanted is {version}, as {found.file} says; --to names another\n")
+    return version
 
 
 def flags(catalog: Catalog, given: list[str], environment: Mapping[str, str]) -> dict[str, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations import (
@@ -15,13 +16,13 @@ from medusa_migrations import (
     plan_json,
     plan_sql,
     preflight,
+    proof,
     text,
 )
 from medusa_migrations.address import redact
 from medusa_migrations.commands import options
 from medusa_migrations.commands.database import connected, look
 from medusa_migrations.errors import NotYetError, RefusedError, UnreachableError
-from medusa_migrations.plan import plan as planned
 from medusa_seed import records
 from medusa_seed import text as seed_text
 
@@ -40,11 +41,10 @@ if TYPE_CHECKING:
 def plan(args: argparse.Namespace) -> int:
     """Show what `migrate` would do; change nothing."""
     catalog = catalog_files.read()
-    request = options.request(args, catalog)
+    request = options.request(args, catalog, project=Path.cwd())
     with connected(args, "plan") as (conn, address):
         observed = look(args, conn, address, catalog)
-        request = observe.resume(conn, catalog, observed, request)
-        path = planned(catalog, observed.proof, request, at=observed.at)
+        path = observe.planned(conn, catalog, observed, request)
         if args.sql:
             options.write(plan_sql.script(conn, observed, path))
             return 0
@@ -78,19 +78,19 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
         waits = sorted(itertools.chain(*observe.waiting(conn, catalog, observed)))
         seed = records.latest(conn, observed.schema)
         unreadable = history.why_unreadable(conn)
-    target = wanted or observed.proof.latest or catalog.newest
+    target = wanted or observed.at or observed.proof.latest or catalog.newest
     pending = options.pending(args, catalog, observed, target)
     if args.output == "json":
-        proof = observed.proof
+        shown = observed.proof
         options.write_json(
             {
-                "versions": [str(version) for version in proof.versions],
+                "versions": [str(version) for version in shown.versions],
                 "place": observed.place(catalog),
                 "schema": observed.schema,
-                "flags": dict(proof.flags),
-                "applied": list(proof.applied),
-                "foreign": list(proof.foreign),
-                "doubled": list(proof.doubled),
+                "flags": dict(shown.flags),
+                "applied": list(shown.applied),
+                "foreign": list(shown.foreign),
+                "doubled": list(shown.doubled),
                 "target": str(target),
                 "pending": pending,
                 "dataStepsWaiting": list(waits),
@@ -124,7 +124,7 @@ def wait(args: argparse.Namespace) -> int:
     said = ""
     while True:
         try:
-            _look_once(args, catalog, wanted)
+            place = _look_once(args, catalog, wanted)
         except (NotYetError, UnreachableError) as exc:
             if str(exc) != said:
                 said = str(exc)
@@ -136,18 +136,23 @@ def wait(args: argparse.Namespace) -> int:
             time.sleep(1)
         else:
             if args.output == "json":
-                options.write_json({"version": str(wanted), "ok": True})
-            else:
+                options.write_json({"version": place, "for": str(wanted), "ok": True})
+            elif place == str(wanted):
                 options.write(f"The database is at {wanted}.")
+            else:
+                options.write(f"The database is at {place}; a server of {wanted} works with it.")
             return 0
 
 
-def _look_once(args: argparse.Namespace, catalog: Catalog, wanted: Version) -> None:
+def _look_once(args: argparse.Namespace, catalog: Catalog, wanted: Version) -> str:
+    """Return where the database is, where *wanted* can start on it."""
     args.connect_wait = 0.0
     with connected(args, "wait") as (conn, address):
         observed = look(args, conn, address, catalog)
     pending = options.pending(args, catalog, observed, wanted)
     require(catalog, observed, wanted, pending, allow_newer=args.allow_newer)
+    undecided = observed.at is None and wanted in observed.proof.possible
+    return str(wanted) if undecided else observed.place(catalog)
 
 
 def require(
@@ -160,13 +165,20 @@ def require(
 ) -> None:
     """Raise NotYetError below *wanted*, RefusedError above it."""
     possible = observed.proof.possible
-    ahead = [n for n in observed.proof.applied if n not in catalog.ever(wanted)]
+    ahead = proof.newer(catalog, observed.proof.applied, wanted)
     if ahead or (possible and possible[0] > wanted):
         if not allow_newer:
             raise RefusedError(
                 f"the database is at {observed.place(catalog)}, which is newer than {wanted}; "
                 "a server of that version may not work with it",
                 reason="Newer",
+            )
+        reached = observed.at or observed.proof.oldest or max(map(catalog.first_version, ahead))
+        if broken := catalog.breaks_servers(wanted, reached):
+            raise RefusedError(
+                f"the database is at {observed.place(catalog)}, and servers older than {broken} do not "
+                f"work with it: {wanted} cannot start. Start a server of {broken} or later",
+                reason="OlderServersBreak",
             )
     elif pending:
         raise NotYetError(

@@ -49,7 +49,7 @@ def _compare(
     schema: Schema,
     report: Report,
 ) -> None:
-    target = args.to or observed.proof.latest
+    target = args.to or observed.at or observed.proof.latest
     if target is None:
         raise RefusedError(
             f"the database is {observed.place(catalog)}: its ledger proves no version to verify. "
