@@ -111,13 +111,7 @@ def _migrate(command: argparse.ArgumentParser) -> None:
     _add(group, "--transaction", choices=("step", "each"), default="step",
          help="one transaction a step (default), or one a migration for very large tables")  # fmt: skip
     _limits(group)
-    _add(group, "--approval", choices=("automatic", "on-breaking"), default="on-breaking",
-         help="on-breaking (default): ask on a terminal, and refuse elsewhere, to cross a breaking version "
-         "that is not acknowledged")  # fmt: skip
-    _add(group, "--acknowledge", action="append", type=version, default=[], metavar="V",
-         help="a breaking version whose notes you have read; may be repeated")  # fmt: skip
-    _add(group, "--yes", action="store_true",
-         help="answer the question on a terminal: cross every breaking version on the way")  # fmt: skip
+    _approval(group)
     _add(group, "--baseline", type=version, metavar="V",
          help="adopt tables without a ledger, after proving that they are version V's")  # fmt: skip
     _report(group)
@@ -151,6 +145,7 @@ def _seed(command: argparse.ArgumentParser) -> None:
          help="for export: these products only, handles with commas")  # fmt: skip
     _target(command, "the one the database is at; the newest for an empty one")
     group = command.add_argument_group("how it runs")
+    _approval(group)
     _limits(group)
     _report(group)
     _output(command)
@@ -245,6 +240,16 @@ def _target(
     _add(group, "--data-step", action="append", default=[], metavar="NAME",
          help="run this data step as well, 1.3.0/discount_rules; may be repeated")  # fmt: skip
     _add(group, "--no-data-steps", action="store_true", help="run no data step of the guides")
+
+
+def _approval(group: Any) -> None:
+    _add(group, "--approval", choices=("automatic", "on-breaking"), default="on-breaking",
+         help="on-breaking (default): ask on a terminal, and refuse elsewhere, to cross a breaking version "
+         "that is not acknowledged")  # fmt: skip
+    _add(group, "--acknowledge", action="append", type=version, default=[], metavar="V",
+         help="a breaking version whose notes you have read; may be repeated")  # fmt: skip
+    _add(group, "--yes", action="store_true",
+         help="agree to what would be asked: cross every breaking version; fill a shop in use with the demo")  # fmt: skip
 
 
 def _limits(group: Any) -> None:

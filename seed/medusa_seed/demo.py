@@ -1,8 +1,16 @@
-"""The demo shop: a document of our own, in files that can be seeded apart."""
+"""The demo shop: a document of our own, in files that can be seeded apart; and when it may be loaded."""
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medusa_migrations.errors import RefusedError
+
+if TYPE_CHECKING:
+    from medusa_seed.document import Document
+    from medusa_seed.shop import Shop
 
 
 def folder() -> Path:
@@ -10,3 +18,39 @@ def folder() -> Path:
     here = Path(__file__).parent
     inside = here / "data"
     return inside if inside.is_dir() else here.parent / "data"
+
+
+def refuse_in_use(shop: Shop) -> None:
+    """Raise RefusedError where *shop* has what a merchant would not want mixed with a demo's."""
+    found = [
+        name
+        for name, has in (
+            ("products", shop.has_products),
+            ("orders", shop.has_orders),
+            ("users", bool(shop.rows["user"])),
+        )
+        if has
+    ]
+    if found:
+        raise RefusedError(
+            f"the shop has {' and '.join(found)}: the demo would add products, regions and an "
+            "administrator to it. It is for an empty shop; --yes loads it all the same",
+            reason="ShopInUse",
+        )
+
+
+def make_passwords(document: Document, shop: Shop) -> dict[str, str]:
+    """Give each user of *document* whom *shop* lacks a password of its own; return them by email.
+
+    Those in the document are public. A user who is there keeps the password that is in use.
+    """
+    made = {}
+    there = {row["email"] for row in shop.rows["user"]}
+    users = document.lists.get("users", [])
+    for index, placed in enumerate(users):
+        says = {key: value for key, value in placed.says.items() if key != "password"}
+        email = str(says["email"]).lower()
+        if email not in there:
+            says["password"] = made[email] = secrets.token_urlsafe(15)
+        users[index] = placed._replace(says=says)
+    return made

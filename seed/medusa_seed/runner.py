@@ -24,7 +24,7 @@ from medusa_migrations.errors import (
 )
 from medusa_migrations.plan import plan
 from medusa_migrations.steps import limited
-from medusa_seed import records, shop, visible
+from medusa_seed import demo, records, shop, visible
 from medusa_seed.changes import Counts
 from medusa_seed.filling import Filling
 from medusa_seed.merge import Policy
@@ -59,17 +59,23 @@ class Options:
     dry_run: bool = False
     once: bool = False
     on_change: bool = False
-    cut: bool = False
-    """Leave out what the schema cannot hold, instead of refusing it."""
+    demo: bool = False
+    """It is the demo shop: for a shop that is not in use, as far as its schema can hold it."""
+    agreed: bool = False
+    """Fill a shop that is in use with the demo all the same."""
 
 
-def seed(course: Course, source: Source, document: Document, options: Options) -> None:
+def seed(course: Course, source: Source, document: Document, options: Options) -> dict[str, str]:
     """Fill the shop with *document*, which was read from *source* and is in order.
+
+    Return the passwords that were made for users of the demo shop, by their email.
 
     The request of *course* says how its schema is migrated, but for the target. Raises a RunnerError
     where it cannot be done; then not one row was written, though migrations that came first stay.
     """
-    _Run(course, source, document, options).run()
+    run = _Run(course, source, document, options)
+    run.run()
+    return run.passwords
 
 
 @dataclass(slots=True)
@@ -79,6 +85,8 @@ class _Run:
     document: Document
     options: Options
     counts: Counts = field(default_factory=Counts)
+    passwords: dict[str, str] = field(default_factory=dict)
+    """Those of the demo's users that were made and written."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -176,14 +184,25 @@ class _Run:
                 f"what is seeded cannot be remembered: {off}. Rows that are there already count as the "
                 "merchant's and stay as they are, unless --overwrite"
             )
+        made = {}
         with self._transaction():
+            if self.options.demo:
+                made = self._as_demo()
             if remembers:
                 records.prepare(self.conn)
             self._filling(observed, remembers=remembers).fill()
             if remembers and (self.counts.changed or not self._is_latest()):
                 records.record(self.conn, self._record())
+        self.passwords = {} if self.options.dry_run else made
         done = self.counts.changed or bool(self.report.migrations)
         self._finish("done" if done else "nothing", recorded=remembers)
+
+    def _as_demo(self) -> dict[str, str]:
+        """Make the document one for this shop; return the passwords of its users."""
+        there = shop.read(self.conn, self.report.schema)
+        if not (self.options.agreed or self._is_latest()):
+            demo.refuse_in_use(there)
+        return demo.make_passwords(self.document, there)
 
     def _filling(self, observed: Observed, *, remembers: bool) -> Filling:
         return Filling(
@@ -198,7 +217,7 @@ class _Run:
             policy=self.options.policy,
             writes=not self.options.dry_run,
             remembers=remembers,
-            cuts=self.options.cut,
+            cuts=self.options.demo,
         )
 
     @contextmanager

@@ -35,6 +35,8 @@ def plan_store(work: Work, document: Document) -> frozenset[str]:
         given["default_currency_code"] = given["default_currency_code"].lower()
     if "metadata" in given:
         given["metadata"] = without_empty(work, given["metadata"])
+    if there is not None:
+        _keep_currency(work, given, there)
     currencies = _currencies(work, document, given, there)
     if there is None:
         channel = {"default_sales_channel_id": work.channel} if work.channel else {}
@@ -96,6 +98,19 @@ def _currencies(
             "currencies as well",
         )
     return frozenset(wanted) or present
+
+
+def _keep_currency(work: Work, given: dict[str, Any], there: Row) -> None:
+    """Leave a default currency alone that the shop is using and that no seed of ours has set."""
+    wanted, used = given.get("default_currency_code"), there["default_currency_code"]
+    if wanted in (None, used) or work.policy.overwrite or not work.shop.default_in_use:
+        return
+    if ("store", there["id"]) not in work.memories:
+        del given["default_currency_code"]
+        work.warnings.append(
+            f"the default currency stays {used}, in which the shop has prices, regions or orders; "
+            f"--overwrite makes it {wanted}"
+        )
 
 
 def _merge_store(work: Work, given: dict[str, Any], there: Row, new: list[str]) -> None:

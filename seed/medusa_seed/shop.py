@@ -57,6 +57,9 @@ class Shop:
     types: frozenset[str]
     """Ids of product types."""
     has_products: bool
+    has_orders: bool
+    default_in_use: bool
+    """Whether a price, a region or an order is in the store's default currency."""
     has_images: bool
 
     @property
@@ -90,9 +93,10 @@ def read(conn: Connection[Any], schema: str) -> Shop:
     """Look at the shop in *schema*; read-only."""
     there = columns(conn, schema)
     table = _Tables(conn, schema, there)
+    rows = {name: tuple(table.rows(name)) for name in _SETTINGS}
     return Shop(
         columns=there,
-        rows={name: tuple(table.rows(name)) for name in _SETTINGS},
+        rows=rows,
         currencies=frozenset(table.values("currency", "code")),
         store_currencies=frozenset(table.values("store_currencies", "currency_code")),
         countries=dict(table.pairs("country", "iso_2", "region_id")),
@@ -106,6 +110,12 @@ def read(conn: Connection[Any], schema: str) -> Shop:
         },
         types=frozenset(table.values("product_type", "id")),
         has_products=table.any("product"),
+        has_orders=table.any("order"),
+        default_in_use=any(
+            table.any(name, "currency_code", row["default_currency_code"])
+            for row in rows["store"][:1]
+            for name in ("money_amount", "region", "order")
+        ),
         has_images=table.any("image"),
     )
 
@@ -179,11 +189,15 @@ class _Tables:
         )
         return [(key, value) for key, value in self.conn.execute(query)]
 
-    def any(self, table: str) -> bool:
-        if not self.there.of(table):
+    def any(self, table: str, column: str = "", value: str = "") -> bool:
+        """Return whether *table* has a row; with a *column* one that has *value* there."""
+        if not self.there.of(table) or (column and not self.there.has(table, column)):
             return False
-        query = sql.SQL("select exists (select from {} where true {})").format(
-            self._name(table), _alive(self.there, table)
+        where = (
+            sql.SQL("{} = {}").format(sql.Identifier(column), value) if column else sql.SQL("true")
+        )
+        query = sql.SQL("select exists (select from {} where {} {})").format(
+            self._name(table), where, _alive(self.there, table)
         )
         row = self.conn.execute(query).fetchone()
         return bool(row and row[0])

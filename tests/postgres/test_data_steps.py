@@ -233,7 +233,7 @@ def test_a_step_that_must_wait_says_so_and_a_later_run_does_it(shop, tmp_path):
     url = shop(shops.SMALL, "1.6.5")
     report_file = tmp_path / "report.json"
 
-    first = medusa_db("migrate", "--report-file", str(report_file), url=url)
+    first = medusa_db("migrate", "--to", "1.20.11", "--report-file", str(report_file), url=url)
 
     assert first.returncode == 0, first.stderr
     assert f"Warnings: - {CHANNELS} waits: {WAITS}" in said(first.stdout)
@@ -255,8 +255,8 @@ def test_a_step_that_must_wait_says_so_and_a_later_run_does_it(shop, tmp_path):
     before = shop_rows.take(url)
     left_out = migrate(url, "1.20.11", options=["--no-data-steps"])
     still = status(url)["dataStepsWaiting"]
-    planned = medusa_db("plan", url=url)
-    later = medusa_db("migrate", url=url)
+    planned = medusa_db("plan", "--to", "1.20.11", url=url)
+    later = medusa_db("migrate", "--to", "1.20.11", url=url)
 
     assert (left_out["state"], still) == ("nothing", [CHANNELS])
     assert CHANNELS in planned.stdout
@@ -373,7 +373,7 @@ def test_they_run_behind_the_migrations_of_their_version_in_one_crossing(shop, c
     url = shop(shops.SMALL, "1.2.1")
     before = shop_rows.take(url)
 
-    done = medusa_db("migrate", "--output", "json", url=url)
+    done = medusa_db("migrate", "--to", "1.20.11", "--output", "json", url=url)
 
     report = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
@@ -409,7 +409,7 @@ def test_a_later_migration_that_fails_takes_the_data_steps_back(shop, tmp_path):
     (tmp_path / "1800000000000_broken.sql").write_text("select 1 / 0;")
     before = shop_rows.take(url)
 
-    done = medusa_db("migrate", "--migrations-dir", str(tmp_path), url=url)
+    done = medusa_db("migrate", "--to", "1.20.11", "--migrations-dir", str(tmp_path), url=url)
 
     assert done.returncode == 7
     assert ADJUSTMENTS in applied_in_order("\n".join(done.stderr.splitlines()[:-1]))
@@ -424,7 +424,7 @@ def test_a_step_that_failed_between_committed_migrations_is_not_taken_for_done(s
     )
 
     failed = medusa_db(
-        "migrate", "--transaction", "each", "--migrations-dir", str(tmp_path), url=url
+        "migrate", "--to", "1.20.11", "--transaction", "each", "--migrations-dir", str(tmp_path), url=url
     )  # fmt: skip
 
     assert failed.returncode == 7

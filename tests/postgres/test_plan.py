@@ -18,18 +18,18 @@ LEDGER = "select timestamp, name from migrations order by id"
 def test_the_printed_statements_do_what_migrate_does(server, shop_at, tmp_path, start):
     if start:
         ours, theirs = shop_at(start), shop_at(start)
-        script = medusa_db("plan", "--sql", "--no-data-steps", url=theirs)
+        script = medusa_db("plan", "--to", "1.20.11", "--sql", "--no-data-steps", url=theirs)
         file = tmp_path / "plan.sql"
         file.write_text(script.stdout)
-        assert medusa_db("migrate", "--no-data-steps", url=ours).returncode == 0
+        assert medusa_db("migrate", "--to", "1.20.11", "--no-data-steps", url=ours).returncode == 0
         _psql(theirs, file)
         _same(ours, theirs)
         return
     with server.database() as a, server.database() as b:
         ours, theirs = server.url(a), server.url(b)
         file = tmp_path / "plan.sql"
-        file.write_text(medusa_db("plan", "--sql", url=theirs).stdout)
-        assert medusa_db("migrate", url=ours).returncode == 0
+        file.write_text(medusa_db("plan", "--to", "1.20.11", "--sql", url=theirs).stdout)
+        assert medusa_db("migrate", "--to", "1.20.11", url=ours).returncode == 0
         _psql(theirs, file)
         _same(ours, theirs)
 
@@ -53,7 +53,7 @@ def test_a_plan_changes_nothing(shop_at):
         before = (live.read(conn, "public"), rows(conn, "select xmin::text, * from migrations"))
 
     for output in ("text", "json"):
-        assert medusa_db("plan", "--output", output, url=url).returncode == 0
+        assert medusa_db("plan", "--to", "1.20.11", "--output", output, url=url).returncode == 0
 
     with psycopg.connect(url) as conn:
         after = (live.read(conn, "public"), rows(conn, "select xmin::text, * from migrations"))
@@ -63,7 +63,7 @@ def test_a_plan_changes_nothing(shop_at):
 def test_a_plan_tells_locks_and_sizes_and_what_the_guides_ask(shop_at):
     url = shop_at("1.12.3")
 
-    plan = json.loads(medusa_db("plan", "--output", "json", url=url).stdout)
+    plan = json.loads(medusa_db("plan", "--to", "1.20.11", "--output", "json", url=url).stdout)
 
     assert plan["place"] == "1.12.3"
     assert plan["breaking"] == ["1.13.0", "1.15.2", "1.17.0"]
@@ -82,7 +82,7 @@ def test_rows_in_the_way_are_in_the_plan(shop_at):
             "insert into money_amount (id, currency_code, amount) values ('ma_1', 'usd', 100)"
         )
 
-    done = medusa_db("plan", "--output", "json", url=url)
+    done = medusa_db("plan", "--to", "1.20.11", "--output", "json", url=url)
 
     (finding,) = json.loads(done.stdout)["findings"]
     assert finding["fatal"] is True

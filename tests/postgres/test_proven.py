@@ -30,7 +30,9 @@ insert into loyalty values (1);
 
 
 def report_of(url, *arguments):
-    return json.loads(medusa_db("migrate", "--output", "json", *arguments, url=url).stdout)
+    return json.loads(
+        medusa_db("migrate", "--to", "1.20.11", "--output", "json", *arguments, url=url).stdout
+    )
 
 
 def told(report):

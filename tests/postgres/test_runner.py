@@ -54,7 +54,7 @@ def test_a_second_run_does_nothing_and_says_so(shop_at):
     with psycopg.connect(url) as conn:
         before = rows(conn, "select xmin::text, * from migrations")
 
-    done = medusa_db("migrate", url=url)
+    done = medusa_db("migrate", "--to", "1.20.11", url=url)
 
     assert (done.returncode, done.stdout, done.stderr) == (
         0,
@@ -71,7 +71,7 @@ def test_nothing_to_do_takes_no_lock(shop_at):
     with psycopg.connect(url) as other:
         other.execute("select pg_advisory_lock(%s, %s)", (0x6D65, 0x64757361))
 
-        done = medusa_db("migrate", "--lock-wait", "1s", url=url)
+        done = medusa_db("migrate", "--to", "1.20.11", "--lock-wait", "1s", url=url)
 
     assert done.returncode == 0
 
@@ -79,7 +79,7 @@ def test_nothing_to_do_takes_no_lock(shop_at):
 def test_an_old_database_is_brought_up_in_one_step(shop_at):
     url = shop_at("1.7.15")
 
-    done = medusa_db("migrate", "--output", "json", url=url)
+    done = medusa_db("migrate", "--to", "1.20.11", "--output", "json", url=url)
 
     report = json.loads(done.stdout)
     assert done.returncode == 0
@@ -137,7 +137,7 @@ def test_a_failing_step_leaves_nothing(shop_at, tmp_path):
     with psycopg.connect(url) as conn:
         before = rows(conn, LEDGER)
 
-    done = medusa_db("migrate", "--migrations-dir", str(tmp_path), url=url)
+    done = medusa_db("migrate", "--to", "1.20.11", "--migrations-dir", str(tmp_path), url=url)
 
     assert done.returncode == 7
     assert done.stderr.splitlines()[-1].startswith(
@@ -245,9 +245,9 @@ def test_a_failure_is_in_the_report_file_as_well(tmp_path):
 def test_a_breaking_version_wants_an_acknowledgement_where_asked(shop_at):
     url = shop_at("1.12.3")
 
-    refused = medusa_db("migrate", "--approval", "on-breaking", url=url)
+    refused = medusa_db("migrate", "--to", "1.20.11", "--approval", "on-breaking", url=url)
     done = medusa_db(
-        "migrate", "--approval", "on-breaking", "--acknowledge", "1.13.0", "--acknowledge",
+        "migrate", "--to", "1.20.11", "--approval", "on-breaking", "--acknowledge", "1.13.0", "--acknowledge",
         "1.15.2", "--acknowledge", "1.17.0", url=url,
     )  # fmt: skip
 

@@ -60,7 +60,9 @@ def test_a_limit_that_is_exceeded_rolls_everything_back(
     before = snapshot(url)
 
     started = time.monotonic()
-    done = servers.medusa_db("migrate", "--migrations-dir", slow, limit, "3s", url=url)
+    done = servers.medusa_db(
+        "migrate", "--to", "1.20.11", "--migrations-dir", slow, limit, "3s", url=url
+    )
 
     assert (done.returncode, done.stdout) == (7, "")
     assert done.stderr.splitlines()[-1].startswith(f"medusa-db: {says}")
@@ -75,7 +77,7 @@ def test_the_limit_of_the_run_holds_while_it_waits_for_a_table(shop_at: Callable
     with psycopg.connect(url) as other:
         other.execute("lock table money_amount")
         done = servers.medusa_db(
-            "migrate", "--run-timeout", "2s", "--lock-timeout", "200ms", url=url
+            "migrate", "--to", "1.20.11", "--run-timeout", "2s", "--lock-timeout", "200ms", url=url
         )
 
     assert done.returncode == 7
@@ -87,7 +89,7 @@ def test_a_session_that_is_terminated_ends_the_run_and_the_next_one_finishes(
 ) -> None:
     url = shop_at("1.12.3")
 
-    with gate(url, LAST) as held, running("migrate", url=url) as run:
+    with gate(url, LAST) as held, running("migrate", "--to", "1.20.11", url=url) as run:
         before = snapshot_beside(url)
         pid = eventually(held.reached)
         held.keeper.execute("select pg_terminate_backend(%s)", [pid])
@@ -100,7 +102,7 @@ def test_a_session_that_is_terminated_ends_the_run_and_the_next_one_finishes(
         "not committed. Run the same command again, it goes on from what the ledger says"
     )
     assert after >= before
-    assert servers.medusa_db("migrate", url=url).returncode == 0
+    assert servers.medusa_db("migrate", "--to", "1.20.11", url=url).returncode == 0
 
 
 def snapshot_beside(url: str) -> faults.Snapshot:
@@ -144,7 +146,7 @@ def test_a_signal_rolls_back_and_releases_the_lock_within_two_seconds(
 
     with gate(url, LAST) as held:
         before = snapshot(url)
-        with running("migrate", url=url) as run:
+        with running("migrate", "--to", "1.20.11", url=url) as run:
             eventually(held.reached)
             run.process.send_signal(number)
             started = time.monotonic()
@@ -159,7 +161,7 @@ def test_a_signal_rolls_back_and_releases_the_lock_within_two_seconds(
     )
     assert took < 2
     assert after == before
-    assert servers.medusa_db("migrate", url=url).returncode == 0
+    assert servers.medusa_db("migrate", "--to", "1.20.11", url=url).returncode == 0
 
 
 @pytest.mark.timeout(3600 if ALL else 300)
@@ -173,7 +175,7 @@ def test_a_run_killed_inside_any_migration_leaves_nothing_and_the_next_one_finis
     for name in pending if ALL else (pending[0], pending[len(pending) // 2], pending[-1]):
         with gate(shop, name) as held:
             before = snapshot(shop)
-            with running("migrate", url=shop) as run:
+            with running("migrate", "--to", "1.20.11", url=shop) as run:
                 eventually(held.reached)
                 run.process.kill()
                 run.process.wait()
@@ -182,13 +184,13 @@ def test_a_run_killed_inside_any_migration_leaves_nothing_and_the_next_one_finis
                 eventually(lambda: not is_locked(shop))  # the server noticed by itself
             assert snapshot(shop) == before, name
 
-    done = servers.medusa_db("migrate", url=shop)
+    done = servers.medusa_db("migrate", "--to", "1.20.11", url=shop)
 
     assert done.returncode == 0, done.stderr
     assert servers.medusa_db("verify", "--to", "1.20.11", url=shop).returncode == 0
     with server.database(server.at("1.20.11") if start == "empty" else server.at(start)) as other:
         clean = server.url(other)
-        assert servers.medusa_db("migrate", url=clean).returncode == 0
+        assert servers.medusa_db("migrate", "--to", "1.20.11", url=clean).returncode == 0
         assert snapshot(shop) == snapshot(clean)
 
 
@@ -221,7 +223,7 @@ def test_a_killed_run_that_commits_one_by_one_goes_on_where_it_was(
 def test_a_frozen_run_gives_the_tables_back_to_the_shop(shop_at: Callable[..., str]) -> None:
     url = shop_at("1.12.3")
 
-    with gate(url, LAST) as held, running("migrate", url=url) as run:
+    with gate(url, LAST) as held, running("migrate", "--to", "1.20.11", url=url) as run:
         eventually(held.reached)
         run.process.send_signal(signal.SIGSTOP)
         held.open()
@@ -230,7 +232,7 @@ def test_a_frozen_run_gives_the_tables_back_to_the_shop(shop_at: Callable[..., s
         done = run.finish()
 
     assert done.returncode == 4, done.stderr
-    assert servers.medusa_db("migrate", url=url).returncode == 0
+    assert servers.medusa_db("migrate", "--to", "1.20.11", url=url).returncode == 0
 
 
 @contextmanager

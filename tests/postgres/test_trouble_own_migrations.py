@@ -140,7 +140,9 @@ def test_a_migration_that_fails_leaves_nothing_and_says_where(
     before = snapshot(shop)
     (tmp_path / FILE).write_text(content)
 
-    done = servers.medusa_db("migrate", "--migrations-dir", str(tmp_path), url=shop)
+    done = servers.medusa_db(
+        "migrate", "--to", "1.20.11", "--migrations-dir", str(tmp_path), url=shop
+    )
 
     assert (done.returncode, done.stdout) == (7, "")
     assert says in done.stderr
@@ -166,7 +168,7 @@ def test_a_migration_that_changes_the_session_does_not_disturb_the_run(
     (tmp_path / "1800000000000_after.sql").write_text("alter table product add points int;")
 
     done = servers.medusa_db(
-        "migrate", "--migrations-dir", str(tmp_path), "--stop", "1.15.0", url=url
+        "migrate", "--to", "1.20.11", "--migrations-dir", str(tmp_path), "--stop", "1.15.0", url=url
     )
 
     assert done.returncode == 0, done.stderr

@@ -42,13 +42,18 @@ def seed(args: argparse.Namespace) -> int:
         raise UsageError("--products is for `seed export`; a seed takes the whole document")
     report = Report(command="seed", run_id=args.run_id)
     with reported(args, report):
-        _run(args, catalog_files.read(), report)
+        made = _run(args, catalog_files.read(), report)
     if args.output == "text":
         options.write(text.report(report))
+    for email, password in made.items():
+        sys.stderr.write(
+            f"medusa-db: {email} may log in with {password}, which is not shown again\n"
+        )
     return 0
 
 
-def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> None:
+def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> dict[str, str]:
+    """Seed; return the passwords that were made, by the email of who may log in with them."""
     if args.demo and args.file:
         raise UsageError("--demo names a document, and -f another one; leave one out")
     request = options.request(args, catalog)
@@ -61,7 +66,7 @@ def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> None:
         try:
             with connected(args, "seed", telling.say) as (conn, address):
                 course = Course(conn, address, catalog, request, _limits(args), telling, report)
-                seeding.seed(course, source, found, _how(args, catalog))
+                return seeding.seed(course, source, found, _how(args, catalog))
         finally:
             telling.end()
 
@@ -101,6 +106,8 @@ def _limits(args: argparse.Namespace) -> Options:
             statement_timeout=args.statement_timeout,
         ),
         run_timeout=args.run_timeout,
+        on_breaking=args.approval == "on-breaking" and not args.yes,
+        acknowledged=frozenset(args.acknowledge),
         by_whom=os.environ.get("POD_NAME") or os.environ.get("HOSTNAME", ""),
     )
 
@@ -113,7 +120,8 @@ def _how(args: argparse.Namespace, catalog: Catalog) -> seeding.Options:
         dry_run=args.dry_run,
         once=args.once,
         on_change=args.on_change,
-        cut=args.demo,
+        demo=args.demo,
+        agreed=args.yes,
     )
 
 
