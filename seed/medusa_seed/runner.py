@@ -154,7 +154,8 @@ class _Run:
                     reason="NoVersion",
                 )
             target = self.course.catalog.newest
-        return dataclasses.replace(self.course.request, target=target)
+        unasked = self.options.to is None
+        return dataclasses.replace(self.course.request, target=target, unasked=unasked)
 
     def _migrate(self, observed: Observed) -> None:
         request = self._target(observed)
