@@ -126,9 +126,13 @@ class Cluster:
         )
 
     async def create_job(self, manifest: Body) -> Body:
-        """Create a Job; ExistsError where one of that name is there already."""
+        """Create a Job; ExistsError where one of that name is there already.
+
+        A field that the API server does not know is refused, not left out.
+        """
         path = _path(Kind.JOB, manifest["metadata"]["namespace"])
-        return await self._call("POST", path, manifest, query={"fieldManager": MANAGED_BY})
+        query = {"fieldManager": MANAGED_BY, "fieldValidation": "Strict"}
+        return await self._call("POST", path, manifest, query=query)
 
     async def job(self, namespace: str, name: str) -> Body:
         """Return a Job as it is at this moment."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medusa_operator import notes, path, seeds, steps
+from medusa_operator import notes, path, plain, seeds, steps
 from medusa_operator.decision import Cancel, Ready, Running, Stalled, Start, Suspended, Waiting
 from medusa_operator.parse import InvalidError, spell_time
 from medusa_operator.reasons import Reason
@@ -75,9 +75,33 @@ def _conditions(
         "Suspended": _suspended(decision.outlook),
     }
     for kind, (value, reason, message) in told.items():
-        last = database.status.condition(kind)
-        since = last.since if last is not None and last.status == value else now
-        yield Condition(kind, value, reason, message[:MESSAGE], since, database.generation)
+        since = _since(database, kind, value, now)
+        said = plain.text(message, MESSAGE)
+        yield Condition(kind, value, reason, said, since, database.generation)
+
+
+def minimal(database: Database, why: str, now: datetime) -> Status:
+    """Return the least status, for where the API refuses the whole one and says *why*."""
+    now = now.replace(microsecond=0)
+    message = plain.text(f"the status cannot be stored: {why}", MESSAGE)
+    told = {
+        "Ready": ("False", message),
+        "Reconciling": ("False", ""),
+        "Stalled": ("True", message),
+    }
+    return Status(
+        observed_generation=database.generation,
+        conditions=tuple(
+            Condition(kind, value, Reason.RESULT_INVALID, said, _since(database, kind, value, now),
+                      database.generation)
+            for kind, (value, said) in told.items()
+        ),
+    )  # fmt: skip
+
+
+def _since(database: Database, kind: str, value: str, now: datetime) -> datetime:
+    last = database.status.condition(kind)
+    return last.since if last is not None and last.status == value else now
 
 
 def _ready(decision: Decision) -> Told:

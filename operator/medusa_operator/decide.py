@@ -34,8 +34,13 @@ if TYPE_CHECKING:
     from medusa_operator.path import Step
     from medusa_operator.spec import Spec
 
+FAILED_JOBS = 3
+"""Failed Jobs of a resource that stay for their time to live."""
+
 WHATEVER_THE_SPEC: tuple[Callable[[Case], Found | None], ...] = (
     rules.being_deleted,
+    rules.run_is_over_and_its_pod_goes_on,
+    rules.run_is_suspended,
     rules.run_goes_on,
 )
 """These come first, and hold for a spec that cannot be meant too."""
@@ -65,9 +70,12 @@ def decide(
     path = _path(catalog, database, observed, facts)
     case = Case(catalog, database, observed, settings, now, facts, path, observed.active)
     found = _first(case)
+    outlook = found.outlook
+    if isinstance(outlook, Running):
+        outlook = rules.stalled_meanwhile(facts) or outlook
     act = _tidy(case, found.act)
-    first = _report_first(database, found.outlook, act)
-    return Decision(found.outlook, act, found.wake, facts, path, first)
+    first = _report_first(database, outlook, act)
+    return Decision(outlook, act, found.wake, facts, path, first)
 
 
 def _first(case: Case) -> Found:
@@ -134,9 +142,8 @@ def _tidy(case: Case, act: Act | None) -> Act | None:
     """Let Jobs go whose verdict is stored, before another is made; hold nothing at rest."""
     if isinstance(act, Cancel | Release):
         return act
-    for job in knowledge.recorded(case.database.status, case.observed):
-        if not job.expires and not job.deleting:
-            return Expire(job, _ttl(case.database.spec))
+    if (expire := _expire(case)) is not None:
+        return expire
     if act is None and case.database.held and case.active is None:
         return Release()
     if (
@@ -146,6 +153,25 @@ def _tidy(case: Case, act: Act | None) -> Act | None:
     ):
         return Hold()
     return act
+
+
+def _expire(case: Case) -> Expire | None:
+    """Return how a Job whose verdict is stored gets its time to live.
+
+    Of those that failed only the newest stay so long: what is tried again for ever would fill the cluster.
+    """
+    if case.observed.untidied:
+        return None
+    failed = 0
+    for job in knowledge.recorded(case.database.status, case.observed):
+        if job.deleting:
+            continue
+        failed += job.failed
+        if job.failed and failed > FAILED_JOBS and job.ttl != 0:
+            return Expire(job, 0)
+        if job.ttl is None:
+            return Expire(job, _ttl(case.database.spec))
+    return None
 
 
 def _report_first(database: Database, outlook: Outlook, act: Act | None) -> bool:

@@ -76,7 +76,7 @@ class Release:
 class Start:
     """Create the Job; one of that name that belongs to our uid already is as good.
 
-    Where the API refuses (403, 422, or 409 by somebody else's Job), decide again with
+    Where the API refuses (4xx and 5xx, or 409 by somebody else's Job), decide again with
     `Observed.create_error`.
     """
 
@@ -122,3 +122,8 @@ class Decision:
     def before(self) -> Decision:
         """Return it as it stands before its act."""
         return replace(self, act=None)
+
+    def refused(self, why: str) -> Decision:
+        """Return it as it stands where the API refuses its act."""
+        message = f"{self.outlook.message}; the API server refuses that: {why}"
+        return replace(self, act=None, outlook=replace(self.outlook, message=message))

@@ -5,10 +5,11 @@ Status alone can be lost, Jobs alone are gone after a day; each is enough to go 
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from medusa_operator import backoff, results
+from medusa_operator import backoff, plain, pods, results
 from medusa_operator.fold import Facts, fold
 from medusa_operator.parse import InvalidError
 from medusa_operator.path import SEED
@@ -22,16 +23,23 @@ if TYPE_CHECKING:
     from medusa_operator.model import CreateError, Database, Observed
     from medusa_operator.workload import Job
 
-_CREATE_ERRORS = {409: Reason.JOB_NAME_TAKEN, 422: Reason.JOB_INVALID}
+_CREATE_ERRORS = {
+    400: Reason.JOB_INVALID,
+    409: Reason.JOB_NAME_TAKEN,
+    413: Reason.JOB_INVALID,
+    422: Reason.JOB_INVALID,
+}
+_DENIED = re.compile(r"denied (the )?request")
+"""The words of admission webhooks and policies, whatever code they choose."""
 
 
 def gather(catalog: Catalog, database: Database, observed: Observed, now: datetime) -> Facts:
     """Return what is known of *database*."""
-    facts = _remembered(database)
+    facts = _remembered(database, now)
     fresh = unrecorded(database.status, observed)
     for job in fresh:
         verdict = results.judge(catalog, job, observed.pods)
-        facts = fold(catalog, database, facts, job, verdict)
+        facts = fold(catalog, database, facts, job, verdict, now)
     gone = vanished(database.status, observed)
     if gone:
         facts = _lost(database, facts, gone, now)
@@ -43,21 +51,24 @@ def gather(catalog: Catalog, database: Database, observed: Observed, now: dateti
 
 
 def unrecorded(status: Status, observed: Observed) -> list[Job]:
-    """Return the Jobs that are over and whose verdict is not in the status, oldest first."""
+    """Return the Jobs whose run is over and whose verdict is not in the status, oldest first."""
     full = [run.completed for run in status.history if run.completed]
     since = min(full) if len(status.history) >= HISTORY and full else None
     found = [
         job
         for job in observed.ours
-        if job.over and not _known(status, job) and not _earlier(job, since)
+        if (job.over or pods.outlived(job, observed) is not None)
+        and not known(status, job)
+        and not _earlier(job, since)
     ]
     return sorted(found, key=lambda job: (_end(job), job.name))
 
 
 def recorded(status: Status, observed: Observed) -> list[Job]:
-    """Return the Jobs that are over and whose verdict is in the status as it is stored."""
+    """Return the Jobs that are over and whose verdict is in the status as it is stored, newest first."""
     waiting = {job.name for job in unrecorded(status, observed)}
-    return [job for job in observed.ours if job.over and job.name not in waiting]
+    found = [job for job in observed.ours if job.over and job.name not in waiting]
+    return sorted(found, key=lambda job: (_end(job), job.name), reverse=True)
 
 
 def vanished(status: Status, observed: Observed) -> str:
@@ -79,7 +90,7 @@ def _tried(database: Database, failure: Failure) -> bool:
     return failure.generation == database.generation and failure.token == database.retry
 
 
-def _known(status: Status, job: Job) -> bool:
+def known(status: Status, job: Job) -> bool:
     """Return whether the history has the run of this very Job."""
     return any(run.uid == job.uid if run.uid else run.job == job.name for run in status.history)
 
@@ -98,8 +109,11 @@ def _end(job: Job) -> datetime:
     return job.finished or job.created
 
 
-def _remembered(database: Database) -> Facts:
-    """Return what the status knows; what it knows of another database is left out."""
+def _remembered(database: Database, now: datetime) -> Facts:
+    """Return what the status knows; what it knows of another database is left out.
+
+    A time that was written by a clock far ahead of ours is brought within the longest delay.
+    """
     status = database.status
     if isinstance(database.spec, InvalidError):
         reference, identity = (status.proven.reference if status.proven else ""), ""
@@ -116,7 +130,7 @@ def _remembered(database: Database) -> Facts:
         retry_token=status.retry_token,
         failure=status.failure,
         attempts=status.attempts,
-        next_retry=status.next_retry,
+        next_retry=min(status.next_retry, now + backoff.UTMOST) if status.next_retry else None,
         seed=status.seed,
         done=done if here and not begins else (),
         history=status.history,
@@ -162,14 +176,14 @@ def _lost(database: Database, facts: Facts, name: str, now: datetime) -> Facts:
 
 def _refused(database: Database, facts: Facts, error: CreateError, now: datetime) -> Facts:
     """Count a Job that the API does not let be made as a failed attempt."""
-    reason = _CREATE_ERRORS.get(error.code, Reason.JOB_FORBIDDEN)
-    retry = reason is Reason.JOB_FORBIDDEN
+    reason = _why(error)
+    retry = reason in (Reason.JOB_FORBIDDEN, Reason.API_SERVER_ERROR)
     attempts = facts.attempts + 1
     return replace(
         facts,
         failure=Failure(
             reason=reason,
-            message=error.message[: results.SENTENCE],
+            message=plain.text(error.message, results.SENTENCE),
             step="",
             retry=retry,
             generation=database.generation,
@@ -179,3 +193,12 @@ def _refused(database: Database, facts: Facts, error: CreateError, now: datetime
         next_retry=now + backoff.delay(attempts, database.uid) if retry else None,
         retry_token=database.retry or facts.retry_token,
     )
+
+
+def _why(error: CreateError) -> Reason:
+    """Return what a refusal means: whether time can heal it, or only a change of what is declared."""
+    if _DENIED.search(error.message):
+        return Reason.JOB_FORBIDDEN
+    if error.code >= 500:
+        return Reason.API_SERVER_ERROR
+    return _CREATE_ERRORS.get(error.code, Reason.JOB_FORBIDDEN)

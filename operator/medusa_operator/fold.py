@@ -6,11 +6,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from medusa_migrations import version as versions
-from medusa_operator import backoff, path
+from medusa_operator import backoff, path, plain
 from medusa_operator.parse import InvalidError
 from medusa_operator.path import MIGRATE, SEED
 from medusa_operator.reasons import Reason
-from medusa_operator.status import HISTORY, Failure, Proven, Run, Seeded, StepState, StepStatus
+from medusa_operator.status import (
+    HISTORY,
+    MESSAGE,
+    Failure,
+    Proven,
+    Run,
+    Seeded,
+    StepState,
+    StepStatus,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,15 +61,22 @@ class Facts:
     warnings: tuple[str, ...] = ()
 
 
-def fold(catalog: Catalog, database: Database, before: Facts, job: Job, verdict: Verdict) -> Facts:
-    """Return what is known after the *verdict* on *job*, given what was known *before* it."""
+def fold(
+    catalog: Catalog, database: Database, before: Facts, job: Job, verdict: Verdict, now: datetime
+) -> Facts:
+    """Return what is known after the *verdict* on *job*, given what was known *before* it.
+
+    What follows is counted from *now*: the clock of whoever wrote the end down may be another.
+    """
     learned = _learned(catalog, before, job, verdict)
     facts = _noted(before, job, verdict, learned=learned)
     spec = database.spec
     if isinstance(spec, InvalidError) or job.reference != spec.database.reference:
         return facts  # evidence of another database
     if job.seeds:
-        return _seeded(facts, job, verdict) if verdict.success else _failed(facts, job, verdict)
+        return (
+            _seeded(facts, job, verdict) if verdict.success else _failed(facts, job, verdict, now)
+        )
     facts = _seen(facts, job, verdict)
     if verdict.success:
         return replace(_migrated(facts, job, verdict), warnings=_warnings(before, job, verdict))
@@ -69,7 +85,7 @@ def fold(catalog: Catalog, database: Database, before: Facts, job: Job, verdict:
         return replace(facts, failure=None, attempts=0, next_retry=None)
     if verdict.exit_code == 9 and _moved(before.proven, _told(verdict)):
         verdict = replace(verdict, reason=Reason.DATABASE_MOVED, retry=True)
-    return _failed(facts, job, verdict)
+    return _failed(facts, job, verdict, now)
 
 
 def _learned(catalog: Catalog, facts: Facts, job: Job, verdict: Verdict) -> bool:
@@ -138,10 +154,11 @@ def _seeded(facts: Facts, job: Job, verdict: Verdict) -> Facts:
     )
 
 
-def _failed(facts: Facts, job: Job, verdict: Verdict) -> Facts:
+def _failed(facts: Facts, job: Job, verdict: Verdict, now: datetime) -> Facts:
+    verdict = _once_more(facts, job, verdict)
     failure = Failure(
         reason=verdict.reason or Reason.RESULT_INVALID,
-        message=verdict.message,
+        message=plain.text(verdict.message, MESSAGE),
         step=job.step,
         retry=verdict.retry,
         generation=job.generation,
@@ -152,11 +169,30 @@ def _failed(facts: Facts, job: Job, verdict: Verdict) -> Facts:
         facts,
         failure=failure,
         attempts=job.attempt,
-        next_retry=verdict.finished + backoff.delay(job.attempt, job.name)
+        next_retry=now + backoff.delay(job.attempt, job.name, failure.reason)
         if verdict.retry
         else None,
         retry_token=job.retry or facts.retry_token,
     )
+
+
+def _once_more(facts: Facts, job: Job, verdict: Verdict) -> Verdict:
+    """Return the verdict so that a good end without a report is followed by one more run.
+
+    Other containers of the pod share the room that a report has, and can have cut it. The next run
+    finds that there is nothing to do, and its report is short.
+    """
+    if verdict.reason is not Reason.RESULT_INVALID or verdict.exit_code != 0:
+        return verdict
+    last = facts.failure
+    again = (
+        last is not None
+        and last.reason == Reason.RESULT_INVALID
+        and (last.generation, last.token) == (job.generation, job.retry)
+    )
+    if again:
+        return verdict
+    return replace(verdict, retry=True, message=f"{verdict.message}; one more run is to tell")
 
 
 def _moved(before: Proven | None, told: Proven | None) -> bool:
@@ -215,6 +251,11 @@ def _done(job: Job, verdict: Verdict) -> StepStatus:
 def _warnings(before: Facts, job: Job, verdict: Verdict) -> tuple[str, ...]:
     report = verdict.report
     found = []
+    if verdict.beside:
+        found.append(
+            f"container {', '.join(verdict.beside)[:80]} went on after the run, so the Job was ended; "
+            "make it an init container with restartPolicy Always, or keep it out of the pod"
+        )
     known = bool(before.image_id and verdict.image_id) and job.image == before.image
     if known and verdict.image_id != before.image_id:
         found.append(f"{job.image} names another image than at the run before: {verdict.image_id}")

@@ -121,10 +121,10 @@ class SeedSource:
 
 @dataclass(frozen=True, slots=True)
 class CreateError:
-    """The API's refusal to create the Job of the last decision."""
+    """The API's refusal to create the Job of the last decision, or to hold the resource for it."""
 
     code: int
-    """The HTTP status, 403 or 422; 409 only where the Job of that name belongs to somebody else."""
+    """The HTTP status; 409 only where the Job of that name belongs to somebody else."""
     message: str
 
 
@@ -160,6 +160,8 @@ class Observed:
     """Of the Job that is not over, or its pod; needed only once it has waited for some seconds."""
     create_error: CreateError | None = None
     """Only when deciding again after the API refused the Job."""
+    untidied: bool = False
+    """Only when deciding again after the API refused to let a Job expire: that is left for later."""
 
     @property
     def ours(self) -> tuple[Job, ...]:

@@ -128,7 +128,7 @@ def parse_time(text: str) -> datetime:
 
 def spell_time(time: datetime) -> str:
     """Return *time* as the API spells it, in whole seconds."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def without_nothing(body: Mapping[str, Any]) -> dict[str, Any]:

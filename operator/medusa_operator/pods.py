@@ -22,6 +22,13 @@ def started(job: Job, observed: Observed) -> bool:
     return any(pod.started for pod in observed.pods if pod.job == job.name)
 
 
+def outlived(job: Job, observed: Observed) -> Pod | None:
+    """Return the pod of *job* in which the run has ended, and other containers go on."""
+    if job.over or job.deleting:
+        return None
+    return next((pod for pod in observed.pods if pod.job == job.name and pod.outlived), None)
+
+
 def stuck(job: Job, observed: Observed) -> tuple[Reason, str] | None:
     """Return why *job*, which has not started, does not start; None where it just takes its time."""
     mine = [pod for pod in observed.pods if pod.job == job.name and not pod.over]

@@ -31,6 +31,8 @@ class Reason(StrEnum):
     POD_FORBIDDEN = "PodForbidden"
     POD_NOT_STARTING = "PodNotStarting"
     POD_TERMINATING = "PodTerminating"
+    JOB_SUSPENDED = "JobSuspended"
+    SIDECAR_RUNNING = "SidecarRunning"
     CANCELLING = "Cancelling"
     DELETING = "Deleting"
 
@@ -45,6 +47,8 @@ class Reason(StrEnum):
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     DATABASE_MOVED = "DatabaseMoved"
     JOB_FORBIDDEN = "JobForbidden"
+    API_SERVER_ERROR = "ApiServerError"
+    INIT_CONTAINER_FAILED = "InitContainerFailed"
 
     INVALID_SPEC = "InvalidSpec"
     UNKNOWN_VERSION = "UnknownVersion"
@@ -155,6 +159,17 @@ MEANINGS: dict[Reason, Meaning] = {
         "A pod of an earlier run is not gone; two runs at once are never started.",
         "Where its node is lost: delete the pod by force once the node is surely off.",
     ),
+    Reason.JOB_SUSPENDED: Meaning(
+        Kind.WAITING,
+        "Somebody suspended the Job (its `spec.suspend`): a queue such as Kueue, or a person.",
+        "Resume it where it was suspended; its deadline does not run meanwhile.",
+    ),
+    Reason.SIDECAR_RUNNING: Meaning(
+        Kind.WAITING,
+        "The run is over and its verdict is stored; another container of the pod goes on, so the Job is "
+        "deleted.",
+        "Make it an init container with `restartPolicy: Always`, or keep it out of the pod.",
+    ),
     Reason.CANCELLING: Meaning(
         Kind.WAITING,
         "A Job is taken away before it started, because the resource was changed, or because "
@@ -207,8 +222,20 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.JOB_FORBIDDEN: Meaning(
         Kind.RETRIED,
-        "Quota, a missing right or an admission webhook forbids the Job.",
+        "Quota, a missing right, an admission webhook or a policy forbids the Job, or the finalizer that "
+        "holds the resource while it runs.",
         "See the message.",
+    ),
+    Reason.API_SERVER_ERROR: Meaning(
+        Kind.RETRIED,
+        "The API server answered with an error of its own (5xx), mostly as an admission webhook does not "
+        "answer.",
+        "See the message: mend the webhook, or take its configuration away.",
+    ),
+    Reason.INIT_CONTAINER_FAILED: Meaning(
+        Kind.RETRIED,
+        "An init container of the pod failed, so that the run never began; the message names it.",
+        "Correct it in `spec.job.template`, or where it was injected.",
     ),
     Reason.INVALID_SPEC: Meaning(
         Kind.STALLED, "The spec says something that cannot be meant.", "Correct it."
@@ -225,12 +252,12 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.TEMPLATE_REFUSED: Meaning(
         Kind.STALLED,
-        "`spec.job.template` sets a field that the safety of a run depends on.",
-        "Remove the field that the message names.",
+        "`spec.job.template` is malformed, or sets a field that the safety of a run depends on.",
+        "Correct or remove the field that the message names.",
     ),
     Reason.JOB_INVALID: Meaning(
         Kind.STALLED,
-        "The API server finds the Job invalid.",
+        "The API server finds the Job invalid, too large, or knows no such field.",
         "Correct what the message names, mostly in `spec.job`.",
     ),
     Reason.JOB_NAME_TAKEN: Meaning(
@@ -245,8 +272,8 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.RESULT_INVALID: Meaning(
         Kind.STALLED,
-        "The run left no result that can be believed: none, one of another run, or one that does "
-        "not prove the version.",
+        "The run left no result that can be believed, twice: none, one of another run, or one that does "
+        "not prove the version. Or the definition refuses the status.",
         f"Check `spec.job.image`, {_RETRY}.",
     ),
     Reason.RUNNER_ERROR: Meaning(
@@ -268,8 +295,9 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.ACCESS_DENIED: Meaning(
         Kind.STALLED,
-        "PostgreSQL answered no: password, right or database is missing (exit code 5).",
-        f"Correct it in the Secret or in PostgreSQL, {_RETRY}.",
+        "PostgreSQL answered no: password, right or database is missing (exit code 5). It is looked at "
+        "again every 5 minutes.",
+        f"Correct it in the Secret or in PostgreSQL; to be faster, {_RETRY[5:]}.",
     ),
     Reason.MIGRATION_FAILED: Meaning(
         Kind.STALLED,
@@ -295,7 +323,7 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.RETRIES_EXHAUSTED: Meaning(
         Kind.STALLED,
-        "As many attempts failed as `spec.retry.limit` allows.",
+        "As many attempts failed as `spec.retry.limit` allows, where it is set.",
         f"Mend what the message names, {_RETRY}.",
     ),
 }

@@ -16,7 +16,15 @@ from medusa_operator import conditions, events, facts
 from medusa_operator.cluster import Kind
 from medusa_operator.decide import decide
 from medusa_operator.decision import Cancel, Expire, Hold, Release, Start
-from medusa_operator.errors import ConflictError, ExistsError, MissingError, RefusedError
+from medusa_operator.errors import (
+    AnswerError,
+    ApiError,
+    ConflictError,
+    ExistsError,
+    MissingError,
+    RefusedError,
+    UnreachableError,
+)
 from medusa_operator.model import (
     FINALIZER,
     UID_LABEL,
@@ -36,7 +44,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog import Catalog
     from medusa_operator.cluster import Body, Cluster
-    from medusa_operator.decision import Decision
+    from medusa_operator.decision import Act, Decision
     from medusa_operator.events import Recorder
     from medusa_operator.model import Settings
     from medusa_operator.status import Run, Status
@@ -99,34 +107,81 @@ class Reconciler:
             seed=seed,
             event=event,
         )
+        return await self._act(key, database, observed)
+
+    async def _act(self, key: Key, database: Database, observed: Observed) -> float | None:
+        """Decide, report, do one thing."""
         decision = self._decide(database, observed)
         if decision.report_first and await self._report(database, observed, decision.before):
             return 0.0
+        refused = await self._perform(database, decision.act)
+        if refused is not None:
+            return await self._refused(key, database, observed, decision, refused)
         match decision.act:
             case Hold():
-                finalizers = (*database.finalizers, FINALIZER)
-                self._seen(await self.cluster.write_finalizers(database, finalizers))
                 return await self._pass(key, database)  # at once: the turn is ours
-            case Release():
-                finalizers = tuple(f for f in database.finalizers if f != FINALIZER)
-                self._seen(await self.cluster.write_finalizers(database, finalizers))
+            case Release() | Expire() | Start():
                 return 0.0
-            case Expire(job, seconds):
-                await self._expire(database, job, seconds)
-                return 0.0
-            case Cancel(job):
-                await self._cancel(database, job)
-            case Start() as start:
-                refused = await self._start(database, start)
-                if refused is None:
-                    return 0.0
-                observed = replace(observed, create_error=refused)
-                decision = self._decide(database, observed)
-            case None:
+            case Cancel() | None:
+                return await self._settle(database, observed, decision)
+
+    async def _perform(self, database: Database, act: Act | None) -> CreateError | None:
+        """Do what was decided; return why the API server refuses it."""
+        try:
+            match act:
+                case Hold():
+                    await self._hold(database, (*database.finalizers, FINALIZER))
+                case Release():
+                    left = tuple(f for f in database.finalizers if f != FINALIZER)
+                    await self._hold(database, left)
+                case Expire(job, seconds):
+                    await self._expire(database, job, seconds)
+                case Cancel(job):
+                    await self._cancel(database, job)
+                case Start() as start:
+                    return await self._start(database, start)
+                case None:
+                    pass
+        except ApiError as exc:
+            if not _refused(exc):
+                raise
+            return CreateError(exc.status, str(exc))
+        return None
+
+    async def _refused(
+        self,
+        key: Key,
+        database: Database,
+        observed: Observed,
+        decision: Decision,
+        refused: CreateError,
+    ) -> float | None:
+        """Report what the API server refuses, and do what can be done all the same."""
+        match decision.act:
+            case Expire(job):
+                logger.warning(
+                    "A Job cannot get its time to live", job=job.name, error=refused.message
+                )
+                return await self._act(key, database, replace(observed, untidied=True))
+            case Hold() if observed.active is None:
+                code = refused.code if refused.code >= 500 else 403
+                said = f"the finalizer {FINALIZER} cannot be set: {refused.message}"
+                refused = CreateError(code, said)
+            case Start():
                 pass
-        if await self._report(database, observed, decision):
-            return 0.0
-        return self._wait(decision)
+            case _:
+                told = decision.refused(refused.message)
+                await self._report(database, observed, told)
+                raise ApiError(refused.message, status=refused.code)
+        observed = replace(observed, create_error=refused)
+        return await self._settle(database, observed, self._decide(database, observed))
+
+    async def _settle(
+        self, database: Database, observed: Observed, decision: Decision
+    ) -> float | None:
+        """Report; return when to look again."""
+        changed = await self._report(database, observed, decision)
+        return 0.0 if changed else self._wait(decision)
 
     def _decide(self, database: Database, observed: Observed) -> Decision:
         return decide(self.catalog, database, observed, self.settings, self.clock())
@@ -146,8 +201,6 @@ class Reconciler:
             found = Job.from_body(body)
             if found.owner != database.uid or not found.owned:
                 return CreateError(409, f"Job {start.name} is there and belongs to somebody else")
-        except RefusedError as exc:
-            return CreateError(exc.status, str(exc))
         else:
             logger.info(
                 "Created a Job", job=start.name, step=start.step.name, attempt=start.attempt
@@ -156,6 +209,9 @@ class Reconciler:
             self.view.unclaim(database)
         self.view.put(Kind.JOB, body)
         return None
+
+    async def _hold(self, database: Database, finalizers: tuple[str, ...]) -> None:
+        self._seen(await self.cluster.write_finalizers(database, finalizers))
 
     async def _expire(self, database: Database, job: Job, seconds: int) -> None:
         try:
@@ -179,7 +235,16 @@ class Reconciler:
         status = conditions.status(self.catalog, database, observed, decision, now)
         if status.to_dict() == database.status.to_dict():
             return False
-        self._seen(await self.cluster.write_status(database, status.to_dict()))
+        try:
+            self._seen(await self.cluster.write_status(database, status.to_dict()))
+        except RefusedError as exc:
+            if exc.status not in (400, 413, 422):
+                raise
+            logger.exception("The API server refuses a status: a defect of the operator")
+            status = conditions.minimal(database, str(exc), now)
+            if status.to_dict() == database.status.to_dict():
+                return False
+            self._seen(await self.cluster.write_status(database, status.to_dict()))
         for condition in events.changes(database.status, status):
             logger.info(
                 condition.message or condition.reason,
@@ -212,7 +277,7 @@ class Reconciler:
                 self.view.put(Kind.JOB, await self.cluster.job(database.namespace, unseen))
         pods = self.view.pods(database.uid)
         ended = {pod.job for pod in pods if pod.over and pod.terminated is not None}
-        seen = Observed(jobs=self.view.jobs(database.uid))
+        seen = Observed(jobs=self.view.jobs(database.uid), pods=pods)
         if all(job.name in ended for job in facts.unrecorded(database.status, seen)):
             return
         for body in await self.cluster.pods(database.namespace, UID_LABEL, database.uid):
@@ -244,13 +309,23 @@ class Reconciler:
         kind, waiting = ("Pod", pods[0]) if pods else ("Job", job)
         if isinstance(waiting, Pod) and (waiting.started or waiting.unschedulable):
             return None
-        if (self.clock() - waiting.created).total_seconds() < PATIENCE:
-            return None
+        if 0 <= (self.clock() - waiting.created).total_seconds() < PATIENCE:
+            return None  # a clock behind the API server's has no patience
         found = await self.cluster.warnings(database.namespace, kind, waiting.name)
         newest = max(found, key=_when, default=None)
         if newest is None:
             return None
         return Event(str(newest.get("reason") or ""), str(newest.get("message") or ""))
+
+
+def _refused(exc: ApiError) -> bool:
+    """Return whether the API server refused a request, as far as can be known.
+
+    Who did not answer may have done it all the same.
+    """
+    if isinstance(exc, ConflictError | MissingError | UnreachableError | AnswerError):
+        return False
+    return isinstance(exc, RefusedError) or exc.status >= 500
 
 
 def _ended(before: Status, after: Status) -> list[Run]:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations import version as versions
-from medusa_migrations.address import redact
-from medusa_operator import path
+from medusa_operator import path, plain
 from medusa_operator.parse import Field, InvalidError
 from medusa_operator.reasons import Reason
 from medusa_operator.status import Proven
@@ -34,7 +33,7 @@ EXIT_CODES: Mapping[int, tuple[Reason, bool]] = {
     2: (Reason.RUNNER_USAGE, False),
     3: (Reason.UNSUPPORTED, False),
     4: (Reason.UNREACHABLE, True),
-    5: (Reason.ACCESS_DENIED, False),
+    5: (Reason.ACCESS_DENIED, True),
     6: (Reason.LOCK_HELD, True),
     7: (Reason.MIGRATION_FAILED, False),
     8: (Reason.VERIFICATION_FAILED, False),
@@ -49,6 +48,9 @@ _NOT_STARTED = ("StartError", "ContainerCannotRun")
 _NO_PROGRAM = ("not found", "no such file", "permission denied")
 _REFUSALS = {"Downgrade": Reason.DOWNGRADE, "NotAcknowledged": Reason.AWAITING_ACKNOWLEDGEMENT}
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
+_OF_MEDUSA_1 = re.compile(r"1\.[0-9]{1,4}\.[0-9]{1,4}")
+_MOST = 2**31 - 1
+"""The largest count that is believed, and that the API takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +89,20 @@ class Verdict:
     report: Report | None = None
     """Only one that can be believed."""
     image_id: str = ""
+    beside: tuple[str, ...] = ()
+    """Containers of the pod that went on after the run had ended."""
 
 
 def judge(catalog: Catalog, job: Job, pods: tuple[Pod, ...]) -> Verdict:
-    """Return the verdict on *job*, which is over.
+    """Return the verdict on *job*, which is over, or whose run is.
 
     A pod that proves success counts even where Kubernetes calls the Job failed; a Job that is called
     complete and whose pod does not prove it is no success; failures of pods that were replaced do
     not count. Without a pod that tells, nothing is guessed.
     """
-    ended = job.finished or job.created
     mine = [pod for pod in pods if pod.job == job.name]
     told = sorted(((pod, pod.terminated) for pod in mine if pod.terminated), key=_when)
+    ended = job.finished or (told[-1][1].finished if told else None) or job.created
     succeeded = [(pod, end) for pod, end in told if end.exit_code == 0]
     if succeeded:
         return _succeeded(catalog, job, *succeeded[-1], ended)
@@ -139,7 +143,10 @@ def _succeeded(catalog: Catalog, job: Job, pod: Pod, end: Terminated, ended: dat
             success=False, finished=ended, reason=Reason.RESULT_INVALID, message=f"{said}{exc}",
             exit_code=0, image_id=pod.image_id,
         )  # fmt: skip
-    return Verdict(success=True, finished=ended, exit_code=0, report=report, image_id=pod.image_id)
+    return Verdict(
+        success=True, finished=ended, exit_code=0, report=report, image_id=pod.image_id,
+        beside=pod.beside if pod.outlived else (),
+    )  # fmt: skip
 
 
 def _prove(catalog: Catalog, job: Job, report: Report) -> None:
@@ -162,11 +169,25 @@ def _untold(job: Job, pods: list[Pod], ended: datetime) -> Verdict:
             success=False, finished=ended, reason=Reason.DEADLINE_EXCEEDED, retry=True,
             message=f"Job {job.name} was ended at its deadline, before it had a result",
         )  # fmt: skip
+    if (broken := next((pod for pod in pods if pod.broken), None)) is not None:
+        return _broken(broken, ended)
     lost = next((pod for pod in pods if pod.reason or pod.disrupted), None)
-    why = f" ({lost.reason or lost.disrupted}: {lost.message[:200]})" if lost else ""
+    why = f" ({lost.reason or lost.disrupted}: {_clean(lost.message, 200)})" if lost else ""
     return Verdict(
         success=False, finished=ended, reason=Reason.POD_LOST, retry=True,
         message=f"Job {job.name} is over and no pod tells how it ended{why}",
+    )  # fmt: skip
+
+
+def _broken(pod: Pod, ended: datetime) -> Verdict:
+    """Return the verdict on a run that never began, as an init container failed."""
+    assert pod.broken is not None  # noqa: S101  the caller has looked
+    name, end = pod.broken
+    how = f" ({_clean(end.reason, 64)})" if end.reason not in ("", "Error") else ""
+    said = f": {_clean(end.message, 400)}" if end.message else ""
+    return Verdict(
+        success=False, finished=ended, reason=Reason.INIT_CONTAINER_FAILED, retry=True,
+        message=f"init container {name} of pod {pod.name} ended with exit code {end.exit_code}{how}{said}",
     )  # fmt: skip
 
 
@@ -179,11 +200,11 @@ def _failed(job: Job, pod: Pod, end: Terminated, ended: datetime) -> Verdict:
         doubt = str(exc)
     reason, retry = _cause(job, pod, end, report)
     if report is not None and report.message:
-        message = report.message[:SENTENCE]
+        message = report.message
     elif end.reason in _NOT_STARTED:
-        message = f"the container of Job {job.name} cannot be started: {_clean(end.message)[:300]}"
+        message = f"the container of Job {job.name} cannot be started: {_clean(end.message, 300)}"
     else:
-        how = f" ({end.reason})" if end.reason not in ("", "Error") else ""
+        how = f" ({_clean(end.reason, 64)})" if end.reason not in ("", "Error") else ""
         message = f"Job {job.name} ended with exit code {end.exit_code}{how}" + (
             f"; {doubt}" if doubt else ""
         )
@@ -222,16 +243,16 @@ def _report(report: Field) -> Report:
         command=report["command"].text(),
         state=report["state"].text(),
         exit_code=report["exitCode"].number(),
-        reason=_clean(report["reason"].text()[:64]),
+        reason=_clean(report["reason"].text(), 64),
         message=_clean(report["message"].text()),
         target=report["target"].text(),
         before=_place(report["from"].text()),
         proven=_proven(report["proven"]) if report["proven"] else None,
         verified=report["verified"].truth() if report["verified"] else None,
-        migrations=max(0, report["migrationCount"].number()),
+        migrations=_count(report["migrationCount"]),
         warnings=tuple(map(_clean, report["warnings"].texts())),
         deferred=tuple(map(_clean, report["deferred"].texts())),
-        checksum=_clean(seed["checksum"].text()[:128]),
+        checksum=_clean(seed["checksum"].text(), 128),
         counts=_counts(seed["counts"]),
     )
 
@@ -241,8 +262,8 @@ def _proven(field: Field) -> Proven:
     if state not in ("version", "empty", "partial", "unknown"):
         raise InvalidError("its report names no state of the database that is known")
     named = [field[key].text() for key in ("from", "to", "at")]
-    if any(text and versions.parse(text) is None for text in named):
-        raise InvalidError("its report names something else than a version")
+    if any(text and not _OF_MEDUSA_1.fullmatch(text) for text in named):
+        raise InvalidError("its report names something else than a version of Medusa 1")
     if state == "version" and not (named[0] and named[1]):
         raise InvalidError("its report names no version")
     return Proven(state, *(str(versions.parse(text) or "") for text in named))
@@ -253,24 +274,22 @@ def _counts(field: Field) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for kind, counts in list(field.mapping().items())[:24]:
         pairs = list(Field(counts, f"seed.counts.{kind}").mapping().items())[:8]
-        found[_clean(kind[:32])] = {
-            _clean(word[:16]): max(0, Field(n, word).number()) for word, n in pairs
-        }
+        found[_clean(kind, 32)] = {_clean(word, 16): _count(Field(n, word)) for word, n in pairs}
     return found
 
 
 def _place(text: str) -> str:
     """Return the newest version that `1.3.0 to 1.3.3` names, or the word itself."""
     found = _VERSION.findall(text)
-    return str(found[-1]) if found else _clean(text[:32])
+    return str(found[-1])[:32] if found else _clean(text, 32)
 
 
-def _clean(text: str) -> str:
-    """Return *text* as something that can be passed on.
+def _clean(text: str, most: int = SENTENCE) -> str:
+    return plain.text(text, most)
 
-    JSON can spell halves of characters, and another image than ours may not mask passwords.
-    """
-    return redact(text.encode("utf-8", "replace").decode())
+
+def _count(field: Field) -> int:
+    return min(max(0, field.number()), _MOST)
 
 
 def _when(told: tuple[Pod, Any]) -> tuple[datetime, str]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from medusa_operator import backoff, jobs, pods
 from medusa_operator import facts as knowledge
-from medusa_operator import jobs, pods
 from medusa_operator.decision import (
     Act,
     Cancel,
@@ -22,7 +22,6 @@ from medusa_operator.parse import InvalidError
 from medusa_operator.path import Path, too_old
 from medusa_operator.reasons import Reason
 from medusa_operator.spec import DeletionPolicy
-from medusa_operator.template import TemplateError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,6 +35,10 @@ if TYPE_CHECKING:
 LOOK_AGAIN = timedelta(seconds=30)
 """How long to wait for what normally brings an event by itself."""
 
+SIDECAR_PATIENCE = timedelta(seconds=10)
+"""How long other containers may take to end after the run."""
+
+_LOOKED_AT_AGAIN = "(looked at again every 5 minutes, and when the spec or the annotation medusadb.dev/retry changes)"
 _TRIED_AGAIN = "(tried again when the spec or the annotation medusadb.dev/retry changes)"
 
 
@@ -73,7 +76,8 @@ def being_deleted(case: Case) -> Found | None:
     policy = DeletionPolicy.WAIT if isinstance(spec, InvalidError) else spec.deletion
     if job.deleting:
         return Found(Waiting(Reason.DELETING, f"waiting for Job {job.name} to roll back and go"))
-    if policy is DeletionPolicy.CANCEL or not pods.started(job, case.observed):
+    over = pods.outlived(job, case.observed) is not None
+    if policy is DeletionPolicy.CANCEL or over or not pods.started(job, case.observed):
         return Found(Waiting(Reason.DELETING, f"taking Job {job.name} away"), Cancel(job))
     return Found(
         Waiting(
@@ -81,6 +85,41 @@ def being_deleted(case: Case) -> Found | None:
             f"waiting for Job {job.name} to end; spec.deletionPolicy Cancel ends it at once",
         )
     )
+
+
+def run_is_over_and_its_pod_goes_on(case: Case) -> Found | None:
+    """A run is over once its container has ended; where others go on, its Job is ended.
+
+    That is after the verdict is stored. A container that ends by itself has a moment for it; where a
+    clock is not ours, none.
+    """
+    job = case.active
+    pod = pods.outlived(job, case.observed) if job is not None else None
+    if job is None or pod is None or pod.terminated is None:
+        return None
+    names = ", ".join(pod.beside)[:200]
+    message = (
+        f"the run of Job {job.name} is over, and container {names} of pod {pod.name} goes on; the Job "
+        "is ended"
+    )
+    outlook = Waiting(Reason.SIDECAR_RUNNING, message)
+    if not knowledge.known(case.database.status, job):
+        return Found(outlook, wake=case.now + LOOK_AGAIN)
+    due = (pod.terminated.finished or pod.created) + SIDECAR_PATIENCE
+    if case.now < due <= case.now + SIDECAR_PATIENCE:
+        return Found(outlook, wake=due)
+    return Found(outlook, Cancel(job))
+
+
+def run_is_suspended(case: Case) -> Found | None:
+    """A Job that somebody suspended is left to them, unless it is not wanted any more."""
+    job = case.active
+    if job is None or not job.suspended or job.deleting or job.ending or _outdated(case, job):
+        return None
+    message = (
+        f"somebody suspended Job {job.name} (its spec.suspend); it goes on when they resume it"
+    )
+    return Found(Waiting(Reason.JOB_SUSPENDED, message))
 
 
 def run_goes_on(case: Case) -> Found | None:
@@ -174,12 +213,25 @@ def failed_before(case: Case, spec: Spec) -> Found | None:
         return Found(Waiting(reason, message))
     if not failure.retry:
         return Found(Stalled(reason, f"{message} {_TRIED_AGAIN}"))
-    if facts.attempts >= spec.retry_limit:
+    if spec.retry_limit is not None and facts.attempts >= spec.retry_limit:
         said = f"{facts.attempts} attempts failed, the last with {reason}: {message} {_TRIED_AGAIN}"
         return Found(Stalled(Reason.RETRIES_EXHAUSTED, said))
-    if facts.next_retry is not None and facts.next_retry > case.now:
-        return Found(Waiting(reason, message, retry=True), wake=facts.next_retry)
-    return None
+    if facts.next_retry is None or facts.next_retry <= case.now:
+        return None
+    if (denied := stalled_meanwhile(facts)) is not None:
+        return Found(denied, wake=facts.next_retry)
+    return Found(Waiting(reason, message, retry=True), wake=facts.next_retry)
+
+
+def stalled_meanwhile(facts: Facts) -> Stalled | None:
+    """Return how a failure looks that only a person can help, while it is looked at again.
+
+    It stays the same through all these looks, so that nobody is told the same again and again.
+    """
+    failure = facts.failure
+    if failure is None or not failure.retry or failure.reason not in backoff.LOOKED_AT_AGAIN:
+        return None
+    return Stalled(Reason(failure.reason), f"{failure.message} {_LOOKED_AT_AGAIN}")
 
 
 def as_declared(case: Case, spec: Spec) -> Found | None:
@@ -195,10 +247,10 @@ def pod_template_refused(case: Case, _spec: Spec) -> Found | None:
     assert case.path.next is not None  # noqa: S101  else the rule before would have spoken
     try:
         jobs.shape(case.database, case.path.next, case.settings, known=True)
-    except TemplateError as exc:
-        return Found(Stalled(Reason.TEMPLATE_REFUSED, str(exc)))
     except ValueError as exc:  # an InvalidError, or a duration that is none
-        return Found(Stalled(Reason.INVALID_SPEC, str(exc)))
+        malformed = str(exc).startswith("spec.job.template")
+        reason = Reason.TEMPLATE_REFUSED if malformed else Reason.INVALID_SPEC
+        return Found(Stalled(reason, str(exc)))
     return None
 
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from medusa_migrations.version import Version
 
-RETRY_LIMIT = 20
-
 
 class Approval(StrEnum):
     """When a path waits for a person."""
@@ -166,7 +164,8 @@ class Spec:
     """None where nothing is to be seeded."""
     job: JobOptions = field(default_factory=JobOptions)
     timeouts: Timeouts = field(default_factory=Timeouts)
-    retry_limit: int = RETRY_LIMIT
+    retry_limit: int | None = None
+    """Failed attempts after which only a person helps; None: it is tried for ever."""
     """Failed attempts of one step after which only a person helps."""
     deletion: DeletionPolicy = DeletionPolicy.WAIT
     suspend: bool = False
@@ -201,7 +200,7 @@ def from_body(body: object) -> Spec:
         seed=_seed(spec["seed"]),
         job=_job(spec["job"]),
         timeouts=_timeouts(spec["timeouts"]),
-        retry_limit=spec["retry"]["limit"].number(RETRY_LIMIT),
+        retry_limit=spec["retry"]["limit"].number() or None,
         deletion=spec["deletionPolicy"].member(DeletionPolicy, DeletionPolicy.WAIT),
         suspend=spec["suspend"].truth(),
     )

@@ -102,9 +102,9 @@ def _containers(pod: dict[str, Any], field: Field) -> None:
         _only(item, allowed, "a run depends on the operator's own value; leave it out")
         taken = {env["name"] for env in ours["env"]} | {"MEDUSA_DB_FROM_SECRETS"}
         for env in item["env"].items():
-            if env["name"].value in taken:
+            if env["name"].text() in taken:
                 raise TemplateError(
-                    f"{env.path}: {env['name'].value} is set by the operator from spec.database"
+                    f"{env.path}: {env['name'].text()} is set by the operator from spec.database"
                 )
         ours["env"] = _by_name(ours["env"], item["env"])
         if item["envFrom"]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from medusa_operator import plain
 from medusa_operator.parse import DIGITS, Field, InvalidError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
 CONTAINER = "medusa-db"
 """The container of a run; others are sidecars."""
+
+IMAGE = 512
+"""Characters of the longest name of an image that is kept."""
 
 GROUP = "medusadb.dev"
 API_VERSION = f"{GROUP}/v1alpha1"
@@ -68,6 +72,17 @@ class Pod:
     """Whether the container of the run ever started."""
     terminated: Terminated | None = None
     image_id: str = ""
+    beside: tuple[str, ...] = ()
+    """The containers beside that of the run that have not ended; sidecars of Kubernetes do not count."""
+    broken: tuple[str, Terminated] | None = None
+    """The init container that failed, so that the run never began."""
+
+    @property
+    def outlived(self) -> bool:
+        """Whether the container of the run has ended, and others keep the pod from ending."""
+        return (
+            self.terminated is not None and bool(self.beside) and not (self.over or self.deleting)
+        )
 
     @property
     def over(self) -> bool:
@@ -99,7 +114,9 @@ class Pod:
             waiting_message=waiting["message"].text(),
             started=bool(state["running"]) or bool(ended) or bool(container["started"].value),
             terminated=_terminated(ended) if ended else None,
-            image_id=container["imageID"].text(),
+            image_id=plain.text(container["imageID"].text(), IMAGE),
+            beside=tuple(_beside(pod["spec"], status)),
+            broken=_broken(status),
         )
 
 
@@ -138,10 +155,17 @@ class Job:
     failure_message: str = ""
     started: datetime | None = None
     finished: datetime | None = None
-    expires: bool = False
-    """Whether its time to live is set."""
+    ttl: int | None = None
+    """Seconds after its end for which it stays; None: for ever."""
+    suspended: bool = False
+    """Whether it has no pods as somebody suspended it."""
     deleting: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def expires(self) -> bool:
+        """Whether its time to live is set."""
+        return self.ttl is not None
 
     @property
     def over(self) -> bool:
@@ -174,18 +198,20 @@ class Job:
             uid=meta["uid"].required(),
             owner=owner,
             created=_time(meta["creationTimestamp"]),
-            step=notes[STEP].text(),
+            step=_note(notes[STEP], 32) or "migrate",
             run_id=notes[RUN_ID].text(),
-            attempt=_whole(notes[ATTEMPT].text(), 1),
-            version=notes[VERSION].text(),
-            target=notes[TARGET].text(),
-            configuration=notes[CONFIGURATION].text(),
-            reference=notes[REFERENCE].text(),
-            generation=_whole(notes[GENERATION].text(), 0),
-            retry=notes[RETRY].text(),
-            seed_source=notes[SEED_SOURCE].text(),
+            attempt=min(max(1, _whole(notes[ATTEMPT].text(), 1)), 2**31 - 1),
+            version=_note(notes[VERSION], 14),
+            target=_note(notes[TARGET], 14),
+            configuration=_note(notes[CONFIGURATION], 64),
+            reference=_note(notes[REFERENCE], 64),
+            generation=min(_whole(notes[GENERATION].text(), 0), 2**63 - 1),
+            retry=_note(notes[RETRY], 128),
+            seed_source=_note(notes[SEED_SOURCE], 64),
             template=notes[TEMPLATE].text(),
-            image=next((c["image"].text() for c in containers if c["name"].value == CONTAINER), ""),
+            image=next(
+                (_note(c["image"], IMAGE) for c in containers if c["name"].value == CONTAINER), ""
+            ),
             owned=any(ref["uid"].value == owner for ref in meta["ownerReferences"].items()),
             complete=_is(conditions, "Complete"),
             failed=_is(conditions, "Failed"),
@@ -195,7 +221,10 @@ class Job:
             started=status["startTime"].time(),
             finished=status["completionTime"].time()
             or (conditions[done]["lastTransitionTime"].time() if _is(conditions, done) else None),
-            expires=bool(spec["ttlSecondsAfterFinished"]),
+            ttl=spec["ttlSecondsAfterFinished"].number()
+            if spec["ttlSecondsAfterFinished"]
+            else None,
+            suspended=spec["suspend"].truth(),
             deleting=bool(meta["deletionTimestamp"]),
             labels=dict(labels.mapping()),
         )
@@ -232,6 +261,32 @@ def _init_waiting(status: Field) -> Field:
         if container["state"]["waiting"]:
             return container["state"]["waiting"]
     return Field(None, "")
+
+
+def _beside(spec: Field, status: Field) -> Iterator[str]:
+    """Yield the containers of a pod, that of the run aside, that have not ended."""
+    ended = {
+        container["name"].text()
+        for container in status["containerStatuses"].items()
+        if container["state"]["terminated"]
+    }
+    for container in spec["containers"].items():
+        name = container["name"].text()
+        if name != CONTAINER and name not in ended:
+            yield name[:63]
+
+
+def _broken(status: Field) -> tuple[str, Terminated] | None:
+    for container in status["initContainerStatuses"].items():
+        ended = container["state"]["terminated"]
+        if ended and ended["exitCode"].number() != 0:
+            return container["name"].text()[:63], _terminated(ended)
+    return None
+
+
+def _note(field: Field, most: int) -> str:
+    """Return what stands in a Job, where anybody who may edit it can have written."""
+    return plain.text(field.text(), most)
 
 
 def _terminated(state: Field) -> Terminated:

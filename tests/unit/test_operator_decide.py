@@ -136,7 +136,9 @@ def test_a_held_resource_gets_a_job_for_its_first_step():
         ),
         pytest.param(
             database(job={"template": {"spec": {"volumes": "none"}}}),
-            Stalled(Reason.INVALID_SPEC, "spec.job.template.spec.volumes: 'none' is not a list"),
+            Stalled(
+                Reason.TEMPLATE_REFUSED, "spec.job.template.spec.volumes: 'none' is not a list"
+            ),
             id="malformed-template",
         ),
         pytest.param(
@@ -172,7 +174,7 @@ def test_a_held_resource_gets_a_job_for_its_first_step():
             id="needs-a-person",
         ),
         pytest.param(
-            database(failed("Unreachable", retry=True, attempts=20, due=-1)),
+            database(failed("Unreachable", retry=True, attempts=20, due=-1), retry={"limit": 20}),
             Stalled(
                 Reason.RETRIES_EXHAUSTED,
                 f"20 attempts failed, the last with Unreachable: it broke {AGAIN}",

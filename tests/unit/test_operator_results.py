@@ -92,7 +92,7 @@ def test_a_report_that_proves_the_version_is_success(state):
         ),
         pytest.param(
             report(JOB, proven={"state": "version", "from": "new", "to": "newer"}),
-            "its report names something else than a version",
+            "its report names something else than a version of Medusa 1",
             id="no-versions",
         ),
         pytest.param(
@@ -116,7 +116,7 @@ def test_exit_code_0_without_proof_is_no_success(message, doubt):
         (2, Reason.RUNNER_USAGE, False),
         (3, Reason.UNSUPPORTED, False),
         (4, Reason.UNREACHABLE, True),
-        (5, Reason.ACCESS_DENIED, False),
+        (5, Reason.ACCESS_DENIED, True),
         (6, Reason.LOCK_HELD, True),
         (7, Reason.MIGRATION_FAILED, False),
         (8, Reason.VERIFICATION_FAILED, False),
