@@ -265,7 +265,9 @@ def _limits(group: Any) -> None:
 
 def _report(group: Any) -> None:
     _add(group, "--report-file", metavar="FILE",
-         help="write the report there as JSON of at most 4096 bytes")  # fmt: skip
+         help="write the report there as JSON of at most --report-limit bytes")  # fmt: skip
+    _add(group, "--report-limit", type=report_limit, default="4096", metavar="BYTES",
+         help="bytes of that file, 1024 or more (default 4096, a termination message of Kubernetes)")  # fmt: skip
     _add(group, "--run-id", type=run_id, default="", metavar="ID",
          help="a name of your own for this run, repeated in its report")  # fmt: skip
 
@@ -346,6 +348,16 @@ def duration(text: str) -> float:
 
     try:
         return values.duration(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
+def report_limit(text: str) -> int:
+    """Convert an option's value to a number of bytes."""
+    from medusa_migrations import values  # noqa: PLC0415  see the module's docstring
+
+    try:
+        return values.report_limit(text)
     except ValueError as exc:
         raise argparse.ArgumentTypeError(str(exc)) from exc
 

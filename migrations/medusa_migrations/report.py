@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,8 @@ FORMAT = "medusadb.dev/v1"
 LIMIT = 4096
 """Bytes of a container's termination message
 (https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/)."""
+LEAST = 1024
+"""Bytes that hold what a report always has: all containers of a pod share 12 KiB."""
 
 
 @dataclass(slots=True)
@@ -126,24 +129,69 @@ def _done(done: Done) -> dict[str, Any]:
 
 
 def bounded(body: dict[str, Any], limit: int = LIMIT) -> str:
-    """Return *body* as one line of JSON of at most *limit* bytes.
+    """Return *body* as one line of JSON of at most *limit* bytes, where that is LEAST or more.
 
     What is long and least needed is cut first: the list of migrations, foreign objects, the texts
-    of notes, then notes, drift and warnings from their ends; `truncated` says that something was.
+    of notes, then notes, the versions between the ends of what is proven, drift and warnings from
+    their ends, counts of a seed that are 0; `truncated` says that something was.
     """
     body = dict(body)
     text = _json(body)
-    cuts = ("migrations", "foreign", "notes", "variant", "assumedDone", "drift", "warnings",
-            "dataSteps", "deferred", "message")  # fmt: skip
-    for key in cuts:
-        while len(text.encode()) > limit and body.get(key):
+    for cut in (
+        *map(_halved, ("migrations", "foreign", "notes", "variant", "assumedDone")), _without_versions,
+        *map(_halved, ("drift", "warnings", "dataSteps", "deferred")), _without_zeros,
+        _halved("acknowledge"), _shortened_message, _fewer_counts,
+    ):  # fmt: skip
+        while (excess := len(text.encode()) - limit) > 0 and cut(body, excess):
             body["truncated"] = True
-            value = body[key]
-            body[key] = value[: len(value) // 2]
-            if not body[key]:
-                del body[key]
             text = _json(body)
     return text
+
+
+_Cut = Callable[[dict[str, Any], int], bool]
+"""Takes something off a report that is so many bytes too long; returns whether there was any."""
+
+
+def _halved(key: str) -> _Cut:
+    def cut(body: dict[str, Any], _excess: int) -> bool:
+        value = body.pop(key, None)
+        if value and len(value) > 1:
+            body[key] = value[: len(value) // 2]
+        return bool(value)
+
+    return cut
+
+
+def _without_versions(body: dict[str, Any], _excess: int) -> bool:
+    proven = body.get("proven", {})
+    body["proven"] = {key: value for key, value in proven.items() if key != "versions"}
+    return "versions" in proven
+
+
+def _without_zeros(body: dict[str, Any], _excess: int) -> bool:
+    counts = body.get("seed", {}).get("counts", {})
+    kept = {kind: {word: n for word, n in row.items() if n} for kind, row in counts.items()}
+    kept = {kind: row for kind, row in kept.items() if row}
+    if kept == counts:
+        return False
+    body["seed"] = body["seed"] | {"counts": kept}
+    return True
+
+
+def _shortened_message(body: dict[str, Any], excess: int) -> bool:
+    """Cut the message to what fits: a character is a byte or more."""
+    message = body.pop("message", "")
+    if len(message) > 1:
+        body["message"] = message[: max(1, len(message) - max(1, excess // 6))]
+    return bool(message)
+
+
+def _fewer_counts(body: dict[str, Any], _excess: int) -> bool:
+    counts = body.get("seed", {}).get("counts", {})
+    if counts:
+        kept = dict(list(counts.items())[: len(counts) // 2])
+        body["seed"] = body["seed"] | {"counts": kept}
+    return bool(counts)
 
 
 def _json(body: dict[str, Any]) -> str:

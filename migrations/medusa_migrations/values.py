@@ -26,6 +26,13 @@ def run_id(text: str) -> str:
     return text
 
 
+def report_limit(text: str) -> int:
+    """Return how many bytes a report may have; raise ValueError for what is no such number."""
+    if not text.isascii() or not text.isdigit() or not 1024 <= int(text[:9]) <= 65536:
+        raise ValueError(f"{text!r} is not a number of bytes from 1024 to 65536")
+    return int(text)
+
+
 def truth(text: str) -> bool:
     """Return the boolean that Medusa's own environment variables spell; raise ValueError else."""
     match text.strip().lower():

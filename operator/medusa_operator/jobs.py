@@ -23,6 +23,8 @@ NO_RETRY = (1, 2, 3, 5, 7, 8, 9)
 """Exit codes after which only a person can help."""
 SLACK = 600.0
 """Seconds that scheduling and pulling the image may take, beyond the run's own timeouts."""
+REPORT = 1024
+"""Bytes of a report: all containers of a pod share 12 KiB, whoever put them there."""
 SEED_FOLDER = "/etc/medusa/seed"
 CA_FOLDER = "/etc/medusa/ca"
 FROM_SECRETS = "MEDUSA_DB_FROM_SECRETS"
@@ -303,6 +305,7 @@ def _environment(spec: Spec) -> Iterator[dict[str, Any]]:
         yield _variable("PGSSLMODE", where.ssl_mode)
     if where.ca is not None:
         yield _variable("PGSSLROOTCERT", f"{CA_FOLDER}/{where.ca.key}")
+    yield _variable("MEDUSA_DB_REPORT_LIMIT", REPORT)  # no option: an older runner would refuse it
     for variable, path in (("POD_NAME", "metadata.name"), ("POD_NAMESPACE", "metadata.namespace")):
         yield {"name": variable, "valueFrom": {"fieldRef": {"fieldPath": path}}}
 

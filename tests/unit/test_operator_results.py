@@ -7,6 +7,8 @@ import json
 import pytest
 
 from ledgers import CATALOG
+from medusa_migrations.report import LEAST, Done, Report, bounded
+from medusa_migrations.report import Proven as Shown
 from medusa_operator.model import Job, Pod, SeedSource
 from medusa_operator.reasons import Reason
 from medusa_operator.results import judge
@@ -307,3 +309,19 @@ def test_a_password_in_a_runners_sentence_is_masked(said, masked):
     verdict = judged(ended(JOB, "Failed"), pod_ended(JOB, 4, told))
 
     assert verdict.message == masked
+
+
+def test_the_short_report_of_a_first_install_proves_its_version():
+    notes = JOB["metadata"]["annotations"]
+    whole = Report(
+        "migrate", run_id=notes["medusadb.dev/run-id"], target="1.20.11", before="empty", after="1.20.11",
+        state="done", verified=True, proven=Shown("version", ("1.20.11",), "1.20.11"),
+        migrations=[Done(f"CreateSomething{n}1600000000000", 0.1) for n in range(140)],
+        notes=[{"version": "1.13.0", "summary": "s" * 200}] * 20, foreign=["table of a plugin"] * 50,
+    )  # fmt: skip
+
+    text = bounded(whole.to_dict(), LEAST)
+
+    verdict = judged(ended(JOB), pod_ended(JOB, 0, text))
+    assert verdict.success
+    assert verdict.report.migrations == 140

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa_migrations.report import LIMIT, Done, Proven, Report, bounded
+from medusa_migrations.report import LEAST, LIMIT, Done, Proven, Report, bounded
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROVEN = Proven("version", ("1.12.0", "1.12.1"), "1.12.1")
@@ -81,7 +81,41 @@ def test_a_report_never_exceeds_a_termination_message(migrations, drift, warning
     assert (body["exitCode"], body["reason"]) == (8, "VerificationFailed")
     assert body["migrationCount"] == len(migrations)
     assert (body["report"], body.get("runId", "")) == ("medusadb.dev/v1", run_id)
-    assert body["proven"] == PROVEN.to_dict()
+    assert {key: body["proven"][key] for key in ("state", "from", "to", "at")} == {
+        key: value for key, value in PROVEN.to_dict().items() if key != "versions"
+    }
+
+
+@given(
+    versions=st.lists(st.integers(1000, 9999), max_size=80, unique=True),
+    kinds=st.lists(st.sampled_from([f"kind_of_row_{n}" for n in range(24)]), unique=True),
+    message=st.text(max_size=3000),
+    acknowledge=st.lists(st.just("1.13.0"), max_size=40),
+)
+def test_a_report_fits_in_a_kibibyte_where_that_is_asked_for(versions, kinds, message, acknowledge):
+    proven = Proven("version", tuple(f"1.{n}.{n}" for n in versions) or ("1.1.0",), "1.12.1")
+    counts = {kind: {"created": 10**6, "updated": 0, "unchanged": 0} for kind in kinds}
+    report = Report(
+        "seed", run_id="u" * 128, target="1.20.11", schema="s" * 63, proven=proven, message=message, exit_code=9,
+        reason="NotAcknowledged", acknowledge=acknowledge, before="1.1.0 to 1.20.11", after="1.1.0 to 1.20.11",
+        seed={"checksum": "sha256:" + "0" * 64, "counts": counts},
+    )  # fmt: skip
+
+    text = bounded(report.to_dict(), LEAST)
+
+    body = json.loads(text)
+    assert len(text.encode()) <= LEAST
+    assert (body["runId"], body["exitCode"], body["reason"]) == ("u" * 128, 9, "NotAcknowledged")
+    assert body["proven"]["at"] == "1.12.1"
+    assert body["seed"]["checksum"].endswith("0" * 64)
+
+
+def test_a_message_is_cut_to_what_fits_and_no_shorter():
+    report = Report("migrate", message="m" * 3000, reason="VerificationFailed", exit_code=8)
+
+    text = bounded(report.to_dict(), LEAST)
+
+    assert LEAST - 200 < len(text.encode()) <= LEAST
 
 
 def test_what_is_cut_first_is_the_list_of_migrations():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from medusa_migrations import concealed, values
 from medusa_migrations.commands import options
 from medusa_migrations.errors import Interrupted, RunnerError, UsageError, VerificationError
-from medusa_migrations.report import Report, bounded
+from medusa_migrations.report import LIMIT, Report, bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,7 +44,7 @@ def reported(args: argparse.Namespace, report: Report, *, printed: bool = True) 
     finally:
         report.seconds = time.monotonic() - started
         if args.report_file:
-            _write(args.report_file, report)
+            _write(args.report_file, report, args.report_limit)
         if printed and args.output == "json":
             with suppress(BrokenPipeError):  # nobody listens, and the exit code still counts
                 options.write_json(_told(report))
@@ -55,6 +55,8 @@ def refused(command: str, arguments: Sequence[str], message: str) -> None:
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     parser.add_argument("--report-file", default=os.environ.get("MEDUSA_DB_REPORT_FILE"))
     parser.add_argument("--run-id", default=os.environ.get("MEDUSA_DB_RUN_ID", ""))
+    limit = os.environ.get("MEDUSA_DB_REPORT_LIMIT", "")
+    parser.add_argument("--report-limit", default=limit)
     try:
         given, _ = parser.parse_known_args(arguments)
     except argparse.ArgumentError:  # it is one of these that was refused
@@ -63,8 +65,11 @@ def refused(command: str, arguments: Sequence[str], message: str) -> None:
     _failed(report, UsageError.exit_code, UsageError.default_reason, message)
     with suppress(ValueError):
         report.run_id = values.run_id(given.run_id)
+    size = LIMIT
+    with suppress(ValueError):
+        size = values.report_limit(given.report_limit)
     if given.report_file:
-        _write(given.report_file, report)
+        _write(given.report_file, report, size)
 
 
 def _told(report: Report) -> dict[str, Any]:
@@ -75,8 +80,8 @@ def _failed(report: Report, exit_code: int, reason: str, message: str) -> None:
     report.exit_code, report.reason, report.message = exit_code, reason, message
 
 
-def _write(file: str, report: Report) -> None:
+def _write(file: str, report: Report, limit: int) -> None:
     try:
-        Path(file).write_text(bounded(_told(report)), encoding="utf-8")
+        Path(file).write_text(bounded(_told(report), limit), encoding="utf-8")
     except OSError as exc:  # the run itself counts, not whether it could be told
         sys.stderr.write(f"medusa-db: the report cannot be written to {file}: {exc}\n")
