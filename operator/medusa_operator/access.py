@@ -39,6 +39,10 @@ class Token:
             self._read = time.monotonic()
         return {"Authorization": f"Bearer {self.value}"} if self.value else {}
 
+    def refused(self) -> None:
+        """Take note that the API server does not take it: the next request reads the file again."""
+        self._read = float("-inf")
+
 
 @dataclass(frozen=True, slots=True)
 class Access:

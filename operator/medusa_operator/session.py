@@ -42,6 +42,8 @@ def open_session(access: Access, called: Callable[[Call], None]) -> aiohttp.Clie
         try:
             response = await handler(request)
             code = str(response.status)
+            if response.status == 401:
+                access.token.refused()
         finally:
             verb, resource = _named(request)
             called(Call(verb, resource, code, time.monotonic() - started))

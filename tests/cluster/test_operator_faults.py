@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from contextlib import contextmanager, suppress
 
@@ -174,6 +175,30 @@ def test_a_leader_that_cannot_renew_its_lease_ends(make, proxy, eventually):
 
     assert eventually(lambda: operator.exited, within=30) == 1
     assert operator.lines()[-1]["error"] == "the Lease could not be renewed for 10 s"
+
+
+def test_a_token_that_is_replaced_before_its_time_costs_no_lease(
+    cluster, namespace, make, tmp_path, rights, eventually
+):
+    token, config = tmp_path / "token", tmp_path / "config"
+    token.write_text(cluster.service_account_token(HOME, HOME, secret=f"{namespace}-old"))
+    document = json.loads(rights.read_text())
+    document["users"][0]["user"] = {"tokenFile": str(token)}
+    config.write_text(json.dumps(document))
+    operator = make()
+    operator.kubeconfig = config
+    operator.start()
+    operator.wait()
+
+    token.write_text(cluster.service_account_token(HOME, HOME, secret=f"{namespace}-new"))
+    cluster.api.delete("v1/secrets", f"{namespace}-old", HOME)
+    eventually(lambda: "Unauthorized" in (operator.folder / "operator.log").read_text(), within=60)
+    shop = own(cluster, namespace)
+    shop.declare()
+    shop.wait()
+
+    assert (operator.exited, operator.number) == (None, 1)
+    cluster.api.delete("v1/secrets", f"{namespace}-new", HOME)
 
 
 def test_a_restarted_api_server_is_waited_for(cluster, namespace, make, eventually):

@@ -26,6 +26,8 @@ from cluster_requests import POLICY, RequestLog
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cluster_api import Object
+
 _USERS = {
     "admin": "system:masters",
     "kubelet": "system:masters",
@@ -111,9 +113,12 @@ class ControlPlane:
             if hasattr(self, name):
                 getattr(self, name).stop()
 
-    def stop_api_server(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """End the API server and wait until it is gone: SIGTERM lets it drain its requests."""
-        self._api_server.stop(how)
+    def stop_api_server(self, how: signal.Signals = signal.SIGKILL, within: float = 30.0) -> None:
+        """End the API server and wait until it is gone: SIGTERM lets it drain its requests.
+
+        It is killed where that is not over *within* some seconds.
+        """
+        self._api_server.stop(how, within)
 
     def start_api_server(self) -> None:
         """Start the API server, on the same port as before, and wait until it is ready."""
@@ -124,12 +129,23 @@ class ControlPlane:
         """Return the token of one of the static users: admin, kubelet."""
         return self._tokens[user]
 
-    def service_account_token(self, namespace: str, name: str, seconds: int = 86400) -> str:
-        """Ask for a token of a ServiceAccount."""
+    def service_account_token(
+        self, namespace: str, name: str, seconds: int = 86400, secret: str = ""
+    ) -> str:
+        """Ask for a token of a ServiceAccount; it is worth nothing once the *secret* is deleted.
+
+        A Secret of that name is made for it.
+        """
+        wanted: Object = {"expirationSeconds": seconds}
+        if secret:
+            made = self.api.create("v1/secrets", {"metadata": {"name": secret}}, namespace)
+            wanted["boundObjectRef"] = {
+                "kind": "Secret", "apiVersion": "v1", "name": secret, "uid": made["metadata"]["uid"],
+            }  # fmt: skip
         answer = self.api.request(
             "POST",
             f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token",
-            {"spec": {"expirationSeconds": seconds}},
+            {"spec": wanted},
         )
         return str(answer["status"]["token"])
 

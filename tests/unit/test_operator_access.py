@@ -69,6 +69,17 @@ def test_a_token_file_is_seen_from_the_folder_of_the_kubeconfig_and_read_again(
     assert bearers == ["Bearer old", "Bearer old", "Bearer new"]
 
 
+def test_a_token_file_is_read_again_at_once_where_its_token_is_refused(tmp_path):
+    (tmp_path / "token").write_text("old\n")
+    found = access.find(kubeconfig(tmp_path / "config", user={"tokenFile": "token"}))
+    found.token.header()
+    (tmp_path / "token").write_text("new\n")
+
+    found.token.refused()
+
+    assert found.token.header() == {"Authorization": "Bearer new"}
+
+
 @pytest.mark.parametrize("embedded", [True, False], ids=["embedded", "files"])
 def test_a_client_certificate_is_used_without_a_token(embedded, tmp_path, certificate):
     cert, key = certificate / "cert.pem", certificate / "key.pem"
