@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo demo-cluster cluster-tools test test-all check format bench clean
+.PHONY: help setup lock demo demo-cluster cluster-tools test test-all chaos check format bench clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -48,6 +48,9 @@ test: $(STAMP)  ## Every tier whose parts this machine has
 
 test-all: $(STAMP)  ## The long matrices too
 	@MEDUSA_TEST_ALL=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+chaos: $(STAMP)  ## A time of chaos on the real control plane (tests/cluster/README.md)
+	@$(BIN)/python -m pytest -p no:cacheprovider tests/cluster/test_chaos.py
 
 check: $(STAMP)  ## Lint, format, types, import contracts
 	@$(BIN)/ruff check

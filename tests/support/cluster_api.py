@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import urllib3
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 Object = dict[str, Any]
@@ -44,6 +45,7 @@ class Api:
 
     def __post_init__(self) -> None:
         self._pool = urllib3.PoolManager(
+            maxsize=8,
             ca_certs=str(self.ca),
             retries=urllib3.Retry(total=False),
             timeout=urllib3.Timeout(connect=5, read=60),
@@ -113,6 +115,28 @@ class Api:
             raise ApiError(answer.status, _message(answer.data))
         found = json.loads(answer.data) if answer.data else {}
         return found if isinstance(found, dict) else {"value": found}
+
+    def watch(self, kind: str, version: str, seconds: int = 10) -> Iterator[Object]:
+        """Yield the events of all namespaces after a resource *version*, for some seconds.
+
+        ApiError where the API server refuses; an ERROR among the events where it has forgotten *version*.
+        """
+        query = {"watch": "1", "resourceVersion": version, "timeoutSeconds": str(seconds)}
+        answer = self._pool.request(
+            "GET",
+            f"{self.server}{path(kind)}?{urlencode(query)}",
+            preload_content=False,
+        )
+        try:
+            if answer.status >= 400:
+                raise ApiError(answer.status, _message(answer.read()))
+            buffer = b""
+            for piece in answer.stream(2**16):
+                *lines, buffer = (buffer + piece).split(b"\n")
+                for line in lines:
+                    yield json.loads(line)
+        finally:
+            answer.close()
 
     def close(self) -> None:
         """Close its connections."""

@@ -114,13 +114,18 @@ class Proxy:
             return web.json_response(instead[1], status=instead[0])
         headers = {k: v for k, v in request.headers.items() if k.lower() not in _HOP}
         body = await request.read()
-        async with session.request(
-            request.method, self.server + request.path_qs, headers=headers, data=body or None
-        ) as answer:
-            kept = {k: v for k, v in answer.headers.items() if k.lower() not in _HOP}
-            if call.watch and answer.status == 200:
-                return await self._stream(request, answer, kept)
-            content = await answer.read()
+        try:
+            async with session.request(
+                request.method, self.server + request.path_qs, headers=headers, data=body or None
+            ) as answer:
+                kept = {k: v for k, v in answer.headers.items() if k.lower() not in _HOP}
+                if call.watch and answer.status == 200:
+                    return await self._stream(request, answer, kept)
+                content = await answer.read()
+        except (aiohttp.ClientError, OSError):  # the API server has gone away
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=502)
         if (instead := self.after(call)) is not None:
             return web.json_response(instead[1], status=instead[0])
         return web.Response(status=answer.status, body=content, headers=kept)
