@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from medusa_operator import notes, path, plain, seeds, steps
+from medusa_operator import notes, path, plain, seeds, steps, verification
 from medusa_operator.decision import Cancel, Ready, Running, Stalled, Start, Suspended, Waiting
 from medusa_operator.parse import InvalidError, spell_time
 from medusa_operator.reasons import Reason
-from medusa_operator.status import MESSAGE, Condition, Status
+from medusa_operator.status import MESSAGE, Condition, Result, Status, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +55,7 @@ def status(
         next_retry=facts.next_retry,
         failure=facts.failure,
         seed=facts.seed,
+        verified=_verification(database, observed, decision),
         job=job,
         job_uid=job_uid,
         image=facts.image,
@@ -67,11 +69,12 @@ def _conditions(
     database: Database, observed: Observed, decision: Decision, now: datetime
 ) -> Iterator[Condition]:
     told = {
-        "Ready": _ready(decision),
+        "Ready": _ready(database, decision),
         "Reconciling": _reconciling(decision),
         "Stalled": _stalled(decision.outlook),
         "Migrated": _migrated(database, decision),
         "Seeded": _seeded(database, observed, decision),
+        "Verified": _verified(database, decision),
         "Suspended": _suspended(decision.outlook),
     }
     for kind, (value, reason, message) in told.items():
@@ -104,7 +107,7 @@ def _since(database: Database, kind: str, value: str, now: datetime) -> datetime
     return last.since if last is not None and last.status == value else now
 
 
-def _ready(decision: Decision) -> Told:
+def _ready(database: Database, decision: Decision) -> Told:
     match decision.outlook:
         case Ready(reason, message):
             return "True", reason, message
@@ -113,14 +116,17 @@ def _ready(decision: Decision) -> Told:
         case Suspended(_, message, ready):
             if ready is not None:
                 return "True", ready.reason, ready.message
-            return _while_suspended(decision, message)
+            return _while_suspended(database, decision, message)
 
 
-def _while_suspended(decision: Decision, message: str) -> Told:
-    """Say why it is not ready: a failure that stands, else that nothing was begun."""
-    failure = decision.facts.failure
+def _while_suspended(database: Database, decision: Decision, message: str) -> Told:
+    """Say why it is not ready: a failure that stands, or drift, else that nothing was begun."""
+    failure, spec = decision.facts.failure, database.spec
     if failure is not None:
         return "False", Reason(failure.reason), failure.message
+    drift = None if isinstance(spec, InvalidError) else verification.drifted(spec, decision.facts)
+    if drift is not None:
+        return "False", Reason.DRIFTED, drift.message
     return "False", Reason.NOT_APPLIED, f"what is declared is not applied; {message}"
 
 
@@ -173,6 +179,30 @@ def _seeded(database: Database, observed: Observed, decision: Decision) -> Told:
     return "False", decision.outlook.reason, f"to be seeded from {spec.seed.source}"
 
 
+def _verified(database: Database, decision: Decision) -> Told:
+    known, spec = decision.facts.verification, database.spec
+    if known is None or isinstance(spec, InvalidError):
+        return "Unknown", Reason.NOT_VERIFIED_YET, ""
+    at = spell_time(known.time) if known.time is not None else ""
+    if known.reason:
+        before = f"; last verified at {at}" if known.result is Result.VERIFIED else ""
+        return "Unknown", Reason(known.reason), f"{known.failure}{before}"
+    match known.result:
+        case Result.NOTHING:
+            return (
+                "Unknown",
+                Reason.NOT_VERIFIED_YET,
+                "the schema was not compared since the last run",
+            )
+        case Result.VERIFIED:
+            said = f"the schema is that of {known.version}: Job {known.job}, at {at}"
+            return "True", Reason.VERIFIED, said
+        case Result.DRIFTED:
+            return "False", Reason.DRIFTED, f"{known.message} (Job {known.job}, at {at})"
+        case Result.MOVED:
+            return "False", Reason.DATABASE_MOVED, known.message
+
+
 def _suspended(outlook: Outlook) -> Told:
     match outlook:
         case Suspended(reason, message):
@@ -194,3 +224,16 @@ def _job(database: Database, observed: Observed, decision: Decision) -> tuple[st
     if active.deleting:
         return database.status.job, database.status.job_uid
     return active.name, active.uid
+
+
+def _verification(
+    database: Database, observed: Observed, decision: Decision
+) -> Verification | None:
+    """Return what is known of the schema, and the Job that is to tell more of it."""
+    known, job, spec = decision.facts.verification, observed.verification, database.spec
+    running = ""
+    if job is not None and decision.act != Cancel(job):
+        running = (known.running if known is not None else "") if job.deleting else job.name
+    if known is None and running and not isinstance(spec, InvalidError):
+        return Verification(spec.identity, running=running)
+    return known and replace(known, running=running)

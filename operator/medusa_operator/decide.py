@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medusa_operator import at_rest, jobs, rules, seeds, verification
 from medusa_operator import facts as knowledge
-from medusa_operator import jobs, rules, seeds
 from medusa_operator.decision import (
     Cancel,
     Decision,
@@ -15,6 +15,7 @@ from medusa_operator.decision import (
     Running,
     Stalled,
     Start,
+    Verify,
     Waiting,
 )
 from medusa_operator.parse import InvalidError, spell_time
@@ -54,6 +55,7 @@ RULES: tuple[Callable[[Case, Spec], Found | None], ...] = (
     rules.pod_template_refused,
     rules.gated,
     rules.seed_document_missing,
+    at_rest.makes_way,
     rules.pod_left_over,
     rules.database_busy,
     rules.queued,
@@ -75,7 +77,7 @@ def decide(
         outlook = rules.stalled_meanwhile(facts) or outlook
     act = _tidy(case, found.act)
     first = _report_first(database, outlook, act)
-    return Decision(outlook, act, found.wake, facts, path, first)
+    return Decision(outlook, act, found.wake, found.facts or facts, path, first)
 
 
 def _first(case: Case) -> Found:
@@ -87,7 +89,7 @@ def _first(case: Case) -> Found:
         return Found(Stalled(Reason.INVALID_SPEC, str(spec)))
     for spoken in RULES:
         if (found := spoken(case, spec)) is not None:
-            return found
+            return at_rest.rest(case, spec, found)
     assert case.path.next is not None  # noqa: S101  else the rule `as_declared` would have spoken
     return _start(case, case.path.next)
 
@@ -124,7 +126,7 @@ def _path(catalog: Catalog, database: Database, observed: Observed, facts: Facts
     spec = database.spec
     if isinstance(spec, InvalidError) or spec.version not in catalog.versions:
         return Path()
-    again = knowledge.asked_again(database, facts)
+    again = knowledge.asked_again(database, facts) and not verification.drifted(spec, facts)
     applied = facts.configuration == spec.identity and not again
     return plan(
         catalog, spec, facts.proven, applied=applied, seed_due=seeds.due(spec, facts, observed.seed)
@@ -144,7 +146,7 @@ def _tidy(case: Case, act: Act | None) -> Act | None:
         return act
     if (expire := _expire(case)) is not None:
         return expire
-    if act is None and case.database.held and case.active is None:
+    if (act is None or isinstance(act, Verify)) and case.database.held and case.active is None:
         return Release()
     if (
         act is None
@@ -170,6 +172,9 @@ def _expire(case: Case) -> Expire | None:
         if job.failed and failed > FAILED_JOBS and job.ttl != 0:
             return Expire(job, 0)
         if job.ttl is None:
+            return Expire(job, _ttl(case.database.spec))
+    for job in verification.recorded(case.database, case.observed):
+        if job.ttl is None and not job.deleting:
             return Expire(job, _ttl(case.database.spec))
     return None
 

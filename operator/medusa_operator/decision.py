@@ -87,6 +87,16 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """Create a Job that only looks, in the manner of `Start`; it is no run, and needs no finalizer."""
+
+    step: Step
+    name: str
+    attempt: int
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Delete the Job with its uid as a precondition, in the foreground."""
 
@@ -101,7 +111,7 @@ class Expire:
     seconds: int
 
 
-Act = Hold | Release | Start | Cancel | Expire
+Act = Hold | Release | Start | Verify | Cancel | Expire
 
 
 @dataclass(frozen=True, slots=True)

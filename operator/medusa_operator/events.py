@@ -13,7 +13,7 @@ import structlog
 
 from medusa_operator.errors import ApiError
 from medusa_operator.model import API_VERSION, KIND, MANAGED_BY
-from medusa_operator.reasons import MEANINGS, Kind
+from medusa_operator.reasons import MEANINGS, Kind, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,17 +34,28 @@ logger = structlog.get_logger("events")
 def changes(before: Status, after: Status) -> Iterator[Condition]:
     """Yield the conditions of *after* that say something new.
 
-    `Reconciling`, `Stalled` and `Migrated` repeat what `Ready` says.
+    `Reconciling`, `Stalled` and `Migrated` repeat what `Ready` says, `Verified` does where there is drift.
     """
+    ready = after.condition("Ready")
     for condition in after.conditions:
         old = before.condition(condition.type)
         was = (old.status, old.reason) if old is not None else ("", "")
         if condition.type == "Ready":
             new = was != (condition.status, condition.reason)
+        elif condition.type == "Verified":
+            new = was != (condition.status, condition.reason) and _tells(was[0], condition)
+            new = new and (ready is None or ready.reason != condition.reason)
         else:
             new = condition.type in ("Seeded", "Suspended") and was[0] != condition.status == "True"
         if new:
             yield condition
+
+
+def _tells(before: str, verified: Condition) -> bool:
+    """Return whether the condition Verified says what nobody expects; good news only after bad."""
+    if verified.status == "True":
+        return before == "False"
+    return verified.status == "False" or verified.reason != Reason.NOT_VERIFIED_YET
 
 
 def body(database: Database, condition: Condition, now: datetime) -> dict[str, Any]:

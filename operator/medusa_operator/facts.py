@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from medusa_operator import backoff, plain, pods, results
+from medusa_operator import backoff, plain, pods, results, verification
 from medusa_operator.fold import Facts, fold
 from medusa_operator.parse import InvalidError
 from medusa_operator.path import SEED
@@ -40,11 +40,16 @@ def gather(catalog: Catalog, database: Database, observed: Observed, now: dateti
     for job in fresh:
         verdict = results.judge(catalog, job, observed.pods)
         facts = fold(catalog, database, facts, job, verdict, now)
+        facts = verification.after_run(database, facts, job, verdict, now)
+    facts = verification.gather(catalog, database, facts, observed, now)
     gone = vanished(database.status, observed)
     if gone:
         facts = _lost(database, facts, gone, now)
-    if observed.create_error is not None:
-        facts = _refused(database, facts, observed.create_error, now)
+    error = observed.create_error
+    if error is not None and error.verifies:
+        facts = verification.failed(database, facts, _why(error), error.message, now)
+    elif error is not None:
+        facts = _refused(database, facts, error, now)
     if facts.failure is not None and not _tried(database, facts.failure):
         facts = replace(facts, failure=None, attempts=0, next_retry=None)
     return facts
@@ -137,6 +142,7 @@ def _remembered(database: Database, now: datetime) -> Facts:
         image=status.image,
         image_id=status.image_id,
         warnings=status.warnings if here else (),
+        verification=verification.remembered(database),
     )
 
 

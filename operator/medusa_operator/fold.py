@@ -19,6 +19,7 @@ from medusa_operator.status import (
     Seeded,
     StepState,
     StepStatus,
+    Verification,
 )
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Facts:
     image: str = ""
     image_id: str = ""
     warnings: tuple[str, ...] = ()
+    verification: Verification | None = None
 
 
 def fold(

@@ -25,10 +25,13 @@ SLACK = 600.0
 """Seconds that scheduling and pulling the image may take, beyond the run's own timeouts."""
 REPORT = 1024
 """Bytes of a report: all containers of a pod share 12 KiB, whoever put them there."""
+VERIFY_SECONDS = 300.0
+"""Seconds that a verification may take, its pod's start included; it is tried again."""
 SEED_FOLDER = "/etc/medusa/seed"
 CA_FOLDER = "/etc/medusa/ca"
 FROM_SECRETS = "MEDUSA_DB_FROM_SECRETS"
 """The variable that tells the runner which others come from Secrets."""
+_REPORTING = ("--report-file", "/dev/termination-log", "--output", "json")
 
 
 def name(
@@ -47,18 +50,22 @@ def name(
     None of the names that are *taken* is returned.
     """
     spec = _spec(database)
-    kind = "seed" if step.seeds else "migrate"
-    cut = re.sub(r"[^a-z0-9-]", "-", database.name)[:44].strip("-") or "medusa"
     used = set(taken)
     for serial in range(len(used) + 1):
         parts = (
             database.uid, step.name, image(spec, settings), spec.identity, str(database.generation),
             database.retry, seed_source, after, str(serial),
         )  # fmt: skip
-        found = f"{cut}-{kind}-{digest(*parts, length=10)}"
+        found = called(database, step, *parts)
         if found not in used:
             break
     return found
+
+
+def called(database: Database, step: Step, *parts: str) -> str:
+    """Return a Job's name that people recognise, another one for other *parts*."""
+    cut = re.sub(r"[^a-z0-9-]", "-", database.name)[:44].strip("-") or "medusa"
+    return f"{cut}-{step.type.lower()}-{digest(*parts, length=10)}"
 
 
 def manifest(
@@ -91,6 +98,7 @@ def manifest(
         workload.REFERENCE: spec.database.reference,
         workload.GENERATION: str(database.generation),
         workload.RETRY: database.retry,
+        workload.VERIFY: database.verify,
         workload.SEED_SOURCE: seed_source,
         workload.TEMPLATE: fingerprint,
     }
@@ -134,7 +142,7 @@ def manifest(
                     },
                 ]
             },
-            **_deadline(spec),
+            **_deadline(spec, step),
             "template": pod,
         },
     }
@@ -163,14 +171,17 @@ def _spec(database: Database) -> Spec:
 def _labels(database: Database, step: Step) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": "medusa-db",
-        "app.kubernetes.io/component": "seed" if step.seeds else "migrate",
+        "app.kubernetes.io/component": step.type.lower(),
         "app.kubernetes.io/instance": database.name[:63].strip("-_."),
         "app.kubernetes.io/managed-by": MANAGED_BY,
         UID_LABEL: database.uid,
     }
 
 
-def _deadline(spec: Spec) -> dict[str, int]:
+def _deadline(spec: Spec, step: Step) -> dict[str, int]:
+    if step.verifies:
+        whole = int(values.duration(spec.timeouts.connect) + VERIFY_SECONDS)
+        return {"activeDeadlineSeconds": min(whole, spec.job.deadline or whole)}
     if spec.job.deadline is not None:
         return {"activeDeadlineSeconds": spec.job.deadline}
     run = values.duration(spec.timeouts.run)
@@ -183,13 +194,12 @@ def _deadline(spec: Spec) -> dict[str, int]:
 def _pod_template(
     database: Database, spec: Spec, step: Step, settings: Settings, *, known: bool
 ) -> dict[str, Any]:
-    arguments = _seed_arguments(spec) if step.seeds else _migrate_arguments(spec, step, known=known)
     volumes, mounts = _volumes(spec, step)
     container: dict[str, Any] = {
         "name": CONTAINER,
         "image": image(spec, settings),
         "command": ["medusa-db"],
-        "args": [_literal(word) for word in (*arguments, *_common_arguments(spec))],
+        "args": _arguments(spec, step, known=known),
         "env": list(_environment(spec)),
         "resources": dict(spec.job.resources),
         "securityContext": {
@@ -252,6 +262,27 @@ def _literal(text: str) -> str:
     return text.replace("$", "$$")
 
 
+def _arguments(spec: Spec, step: Step, *, known: bool) -> list[str]:
+    if step.verifies:
+        found = [*_verify_arguments(spec, step), *_connecting(spec), *_REPORTING]
+    else:
+        own = _seed_arguments(spec) if step.seeds else _migrate_arguments(spec, step, known=known)
+        found = [*own, *_common_arguments(spec)]
+    return [_literal(word) for word in found]
+
+
+def _verify_arguments(spec: Spec, step: Step) -> list[str]:
+    found = ["verify", "--to", str(step.version)]
+    if step.version == spec.version:  # one that is newer, and accepted, has the flags that it has
+        found += _flags(spec)
+    return found
+
+
+def _flags(spec: Spec) -> list[str]:
+    named = sorted(spec.flags.items())
+    return [word for flag, on in named for word in ("--flag", f"{flag}={str(on).lower()}")]
+
+
 def _migrate_arguments(spec: Spec, step: Step, *, known: bool) -> list[str]:
     upgrade = spec.upgrade
     asks = upgrade.approval is not Approval.AUTOMATIC
@@ -259,8 +290,7 @@ def _migrate_arguments(spec: Spec, step: Step, *, known: bool) -> list[str]:
     found += ["--approval", "on-breaking" if asks else "automatic"]
     if asks:
         found += [word for v in upgrade.acknowledged for word in ("--acknowledge", str(v))]
-    for flag, on in sorted(spec.flags.items()):
-        found += ["--flag", f"{flag}={str(on).lower()}"]
+    found += _flags(spec)
     if spec.baseline is not None and not known:
         found += ["--baseline", str(spec.baseline)]
     if upgrade.transaction is Transaction.EACH:
@@ -279,13 +309,16 @@ def _seed_arguments(spec: Spec) -> list[str]:
 
 
 def _common_arguments(spec: Spec) -> list[str]:
-    schema = ["--schema", spec.database.schema] if spec.database.schema else []
     times = spec.timeouts
     return [
-        *schema, "--connect-wait", times.connect, "--lock-wait", times.lock,
-        "--lock-timeout", times.lock_timeout, "--statement-timeout", times.statement,
-        "--run-timeout", times.run, "--report-file", "/dev/termination-log", "--output", "json",
+        *_connecting(spec), "--lock-wait", times.lock, "--lock-timeout", times.lock_timeout,
+        "--statement-timeout", times.statement, "--run-timeout", times.run, *_REPORTING,
     ]  # fmt: skip
+
+
+def _connecting(spec: Spec) -> list[str]:
+    schema = ["--schema", spec.database.schema] if spec.database.schema else []
+    return [*schema, "--connect-wait", spec.timeouts.connect]
 
 
 def _environment(spec: Spec) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,9 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from medusa_operator.health import State
+from medusa_operator.parse import InvalidError
+from medusa_operator.reasons import Reason
+from medusa_operator.status import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +85,7 @@ class Metrics:
 
     def ended(self, run: Run) -> None:
         """Count a run that is over."""
-        step = "seed" if run.step.startswith("seed") else "migrate"
+        step = run.step.partition("-")[0] or "migrate"
         self.runs.labels(step, run.outcome, run.reason).inc()
         if run.started is not None and run.completed is not None:
             self.run_seconds.labels(step).observe((run.completed - run.started).total_seconds())
@@ -134,11 +137,12 @@ class Fleet(Collector):
 
     def _resources(self) -> Iterator[Metric]:
         conditions: Tally[tuple[str, str, str]] = Tally()
-        pending, active, now = 0.0, 0, datetime.now(UTC)
+        pending, unverified, active, now = 0.0, 0.0, 0, datetime.now(UTC)
         for database in self.view.databases():
             for condition in database.status.conditions:
                 conditions[condition.type, condition.status, condition.reason] += 1
             pending = max(pending, _pending(database, now))
+            unverified = max(unverified, _unverified(database, now))
             active += bool(self.view.running(database.uid))
         family = GaugeMetricFamily(
             "medusadb_resources",
@@ -155,6 +159,12 @@ class Fleet(Collector):
             "are left out.",
             pending,
         )
+        yield _gauge(
+            "verification_age_seconds",
+            "How long ago the schema was compared, of the resource at rest for which that is longest; those "
+            "that are never verified are left out.",
+            unverified,
+        )
 
 
 def _pending(database: Database, now: datetime) -> float:
@@ -168,6 +178,21 @@ def _pending(database: Database, now: datetime) -> float:
     if ready is not None and ready.status == "True":
         return 0.0
     return (now - (ready.since if ready is not None else database.created)).total_seconds()
+
+
+def _unverified(database: Database, now: datetime) -> float:
+    """Return for how long nobody has compared the schema of a resource that is at rest."""
+    status, spec = database.status, database.spec
+    ready, verified = status.condition("Ready"), status.condition("Verified")
+    if isinstance(spec, InvalidError) or spec.suspend or not spec.verify.interval:
+        return 0.0
+    if ready is None or (ready.status != "True" and ready.reason != Reason.DRIFTED):
+        return 0.0
+    known = status.verified
+    compared = known is not None and known.result in (Result.VERIFIED, Result.DRIFTED)
+    last = known.time if known is not None and compared else None
+    since = last or (verified.since if verified is not None else ready.since)
+    return (now - since).total_seconds()
 
 
 def _gauge(name: str, about: str, value: float) -> Metric:

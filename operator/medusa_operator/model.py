@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "API_VERSION", "FINALIZER", "GROUP", "KIND", "MANAGED_BY", "PLURAL", "RETRY_ANNOTATION", "UID_LABEL",
+    "VERIFY_ANNOTATION",
     "CreateError", "Database", "Event", "InvalidError", "Job", "Observed", "Pod", "Queue", "Rival",
     "SeedSource", "Settings",
 ]  # fmt: skip
@@ -28,6 +29,8 @@ FINALIZER = f"{GROUP}/running-job"
 """On a resource only while a Job of it is not over."""
 RETRY_ANNOTATION = f"{GROUP}/retry"
 """Any new value asks for another attempt, or another look."""
+VERIFY_ANNOTATION = f"{GROUP}/verify"
+"""Any new value asks for a verification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Database:
     finalizers: tuple[str, ...] = ()
     retry: str = ""
     """The retry annotation."""
+    verify: str = ""
+    """The verify annotation."""
     resource_version: str = ""
 
     @property
@@ -84,6 +89,7 @@ class Database:
             deleting=bool(meta["deletionTimestamp"]),
             finalizers=meta["finalizers"].texts(),
             retry=meta["annotations"][RETRY_ANNOTATION].text()[:128],
+            verify=meta["annotations"][VERIFY_ANNOTATION].text()[:128],
             resource_version=meta["resourceVersion"].text(),
         )
 
@@ -126,6 +132,8 @@ class CreateError:
     code: int
     """The HTTP status; 409 only where the Job of that name belongs to somebody else."""
     message: str
+    verifies: bool = False
+    """Whether that Job was to verify, and no run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +164,8 @@ class Observed:
     """None: no limit."""
     seed: SeedSource | None = None
     """None: no ConfigMap is named, or it was not looked at."""
+    verifying: int = 0
+    """Jobs of other resources that verify."""
     event: Event | None = None
     """Of the Job that is not over, or its pod; needed only once it has waited for some seconds."""
     create_error: CreateError | None = None
@@ -165,14 +175,28 @@ class Observed:
 
     @property
     def ours(self) -> tuple[Job, ...]:
-        """The Jobs whose owner reference says so too; a label alone can be copied."""
-        return tuple(job for job in self.jobs if job.owned)
+        """The Jobs of runs whose owner reference says so too; a label alone can be copied."""
+        return tuple(job for job in self.jobs if job.owned and not job.verifies)
+
+    @property
+    def verifications(self) -> tuple[Job, ...]:
+        """The Jobs that verify, of the same kind."""
+        return tuple(job for job in self.jobs if job.owned and job.verifies)
 
     @property
     def active(self) -> Job | None:
         """The Job that is not over; the oldest, should there ever be two."""
-        alive = (job for job in self.ours if not job.over)
-        return min(alive, key=lambda job: (job.created, job.name), default=None)
+        return _oldest(self.ours)
+
+    @property
+    def verification(self) -> Job | None:
+        """The Job that verifies and is not over."""
+        return _oldest(self.verifications)
+
+
+def _oldest(jobs: tuple[Job, ...]) -> Job | None:
+    alive = (job for job in jobs if not job.over)
+    return min(alive, key=lambda job: (job.created, job.name), default=None)
 
 
 def _spec(body: object) -> Spec | InvalidError:

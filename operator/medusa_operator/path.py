@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MIGRATE = "Migrate"
 SEED = "Seed"
+VERIFY = "Verify"
+"""No step of a path: what is done at rest."""
 AVAILABLE = 10
 """Versions that are offered as the next."""
 
@@ -35,7 +37,7 @@ class Step:
     """One hop of the path: one Job, where it succeeds at once."""
 
     type: str
-    """`Migrate` or `Seed`."""
+    """`Migrate`, `Seed` or `Verify`."""
     version: Version
     """Where it goes to; for a seed, the version whose schema it fills."""
     target: Version
@@ -45,12 +47,17 @@ class Step:
     @property
     def name(self) -> str:
         """Its name in status, run id and annotations."""
-        return "seed" if self.seeds else f"migrate-{self.version}"
+        return "seed" if self.seeds else f"{self.type.lower()}-{self.version}"
 
     @property
     def seeds(self) -> bool:
         """Whether it is a seed."""
         return self.type == SEED
+
+    @property
+    def verifies(self) -> bool:
+        """Whether it only looks."""
+        return self.type == VERIFY
 
     @property
     def final(self) -> bool:

@@ -12,6 +12,8 @@ class Reason(StrEnum):
     UP_TO_DATE = "UpToDate"
     NEWER_ACCEPTED = "NewerAccepted"
     SEEDED = "Seeded"
+    VERIFIED = "Verified"
+    NOT_VERIFIED_YET = "NotVerifiedYet"
     NOT_REQUESTED = "NotRequested"
     SUSPENDED = "Suspended"
     NOT_SUSPENDED = "NotSuspended"
@@ -65,6 +67,7 @@ class Reason(StrEnum):
     MIGRATION_FAILED = "MigrationFailed"
     SEED_FAILED = "SeedFailed"
     VERIFICATION_FAILED = "VerificationFailed"
+    DRIFTED = "Drifted"
     REFUSED = "Refused"
     RETRIES_EXHAUSTED = "RetriesExhausted"
 
@@ -102,6 +105,17 @@ MEANINGS: dict[Reason, Meaning] = {
         "The database is newer than `spec.version`, and `spec.upgrade.allowOlder` accepts that.",
     ),
     Reason.SEEDED: Meaning(Kind.READY, "The seed document was loaded (condition Seeded)."),
+    Reason.VERIFIED: Meaning(
+        Kind.READY,
+        "The live schema was compared with the version's and does not differ (condition Verified); "
+        "`status.verified` says when, and by which Job.",
+    ),
+    Reason.NOT_VERIFIED_YET: Meaning(
+        Kind.ASIDE,
+        "What is declared is not applied, or only the ledger says so: the schema was not compared with "
+        "the version's yet (condition Verified).",
+        "To have it compared now, annotate the resource with a new `medusadb.dev/verify`.",
+    ),
     Reason.NOT_REQUESTED: Meaning(Kind.ASIDE, "No seed is asked for (condition Seeded)."),
     Reason.SUSPENDED: Meaning(
         Kind.ASIDE,
@@ -217,8 +231,8 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.DATABASE_MOVED: Meaning(
         Kind.RETRIED,
-        "The run was refused because the database is not where it was seen last; the path is planned "
-        "anew.",
+        "The run was refused, or a verification found, because the database is not where it was seen "
+        "last: another one by that name, or a restored backup; the path is planned anew.",
     ),
     Reason.JOB_FORBIDDEN: Meaning(
         Kind.RETRIED,
@@ -314,6 +328,14 @@ MEANINGS: dict[Reason, Meaning] = {
         Kind.STALLED,
         "Every migration is applied and the schema is not the version's (exit code 8).",
         f"Mend the objects that the message names, {_RETRY}.",
+    ),
+    Reason.DRIFTED: Meaning(
+        Kind.STALLED,
+        "Somebody changed the schema of a database that was as declared; the message names the first "
+        "differences. It is looked at again after each `spec.verify.interval`.",
+        "Undo the change in PostgreSQL, then annotate the resource with a new `medusadb.dev/verify` or "
+        "wait for the next look; `medusa-db verify` lists every difference. Where it is meant to be so, "
+        "set `spec.verify.interval` to 0s.",
     ),
     Reason.REFUSED: Meaning(
         Kind.STALLED,

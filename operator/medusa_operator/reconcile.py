@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from medusa_operator import conditions, events, facts
+from medusa_operator import conditions, events, facts, verification
 from medusa_operator.cluster import Kind
 from medusa_operator.decide import decide
-from medusa_operator.decision import Cancel, Expire, Hold, Release, Start
+from medusa_operator.decision import Cancel, Expire, Hold, Release, Start, Verify
 from medusa_operator.errors import (
     AnswerError,
     ApiError,
@@ -105,6 +105,7 @@ class Reconciler:
             rivals=self.view.rivals(database),
             queue=self.view.queue(database, self.limit),
             seed=seed,
+            verifying=self.view.verifying(database),
             event=event,
         )
         return await self._act(key, database, observed)
@@ -120,7 +121,7 @@ class Reconciler:
         match decision.act:
             case Hold():
                 return await self._pass(key, database)  # at once: the turn is ours
-            case Release() | Expire() | Start():
+            case Release() | Expire() | Start() | Verify():
                 return 0.0
             case Cancel() | None:
                 return await self._settle(database, observed, decision)
@@ -138,7 +139,7 @@ class Reconciler:
                     await self._expire(database, job, seconds)
                 case Cancel(job):
                     await self._cancel(database, job)
-                case Start() as start:
+                case Start() | Verify() as start:
                     return await self._start(database, start)
                 case None:
                     pass
@@ -167,12 +168,13 @@ class Reconciler:
                 code = refused.code if refused.code >= 500 else 403
                 said = f"the finalizer {FINALIZER} cannot be set: {refused.message}"
                 refused = CreateError(code, said)
-            case Start():
+            case Start() | Verify():
                 pass
             case _:
                 told = decision.refused(refused.message)
                 await self._report(database, observed, told)
                 raise ApiError(refused.message, status=refused.code)
+        refused = replace(refused, verifies=isinstance(decision.act, Verify))
         observed = replace(observed, create_error=refused)
         return await self._settle(database, observed, self._decide(database, observed))
 
@@ -191,7 +193,7 @@ class Reconciler:
             return None
         return max(0.0, (decision.wake - self.clock()).total_seconds())
 
-    async def _start(self, database: Database, start: Start) -> CreateError | None:
+    async def _start(self, database: Database, start: Start | Verify) -> CreateError | None:
         """Create the Job; return why the API server refuses it."""
         self.view.claim(database, start.name)
         try:
@@ -271,14 +273,16 @@ class Reconciler:
 
         That is a Job that the status says to run, and the pods of Jobs that are over.
         """
-        unseen = facts.vanished(database.status, Observed(jobs=self.view.jobs(database.uid)))
+        seen = Observed(jobs=self.view.jobs(database.uid))
+        unseen = facts.vanished(database.status, seen) or verification.vanished(database, seen)
         if unseen:
             with contextlib.suppress(MissingError):
                 self.view.put(Kind.JOB, await self.cluster.job(database.namespace, unseen))
         pods = self.view.pods(database.uid)
         ended = {pod.job for pod in pods if pod.over and pod.terminated is not None}
         seen = Observed(jobs=self.view.jobs(database.uid), pods=pods)
-        if all(job.name in ended for job in facts.unrecorded(database.status, seen)):
+        over = [*facts.unrecorded(database.status, seen), *verification.unrecorded(database, seen)]
+        if all(job.name in ended for job in over):
             return
         for body in await self.cluster.pods(database.namespace, UID_LABEL, database.uid):
             self.view.put(Kind.POD, body)
@@ -331,7 +335,9 @@ def _refused(exc: ApiError) -> bool:
 def _ended(before: Status, after: Status) -> list[Run]:
     """Return the runs that *after* has and *before* has not."""
     known = {(run.job, run.completed) for run in before.history}
-    return [run for run in after.history if (run.job, run.completed) not in known]
+    runs = [run for run in after.history if (run.job, run.completed) not in known]
+    verified = verification.ended(before, after)
+    return [*runs, verified] if verified is not None else runs
 
 
 def _content(config_map: Body, key: str) -> bytes | None:

@@ -67,6 +67,8 @@ class Report:
     """Where the database was: a version, `empty`, `partial`; empty: not told."""
     proven: Proven | None = None
     verified: bool | None = None
+    differences: int = 0
+    """Objects of the schema that are not the target's."""
     migrations: int = 0
     warnings: tuple[str, ...] = ()
     deferred: tuple[str, ...] = ()
@@ -126,7 +128,7 @@ def read(message: str, job: Job, exit_code: int) -> Report:
         raise InvalidError(f"its report is not of the format {FORMAT}")
     if report["runId"].text() != job.run_id:
         raise InvalidError("its report is that of another run")
-    if report["command"].text() != ("seed" if job.seeds else "migrate"):
+    if report["command"].text() != job.command:
         raise InvalidError("its report is that of another command")
     if report["exitCode"].number(-1) != exit_code:
         raise InvalidError("its report names another exit code than its container")
@@ -157,7 +159,7 @@ def _prove(catalog: Catalog, job: Job, report: Report) -> None:
     wanted = versions.parse(job.version)
     if report.target != job.version or wanted is None:
         raise InvalidError(f"its report tells of another target than {job.version}")
-    if report.verified is False:
+    if report.verified is False or (job.verifies and not report.verified):
         raise InvalidError("its report says that the schema is not the version's")
     if report.proven is None or not path.fits(catalog, report.proven, wanted):
         raise InvalidError(f"its report does not prove that the database is at {job.version}")
@@ -249,6 +251,7 @@ def _report(report: Field) -> Report:
         before=_place(report["from"].text()),
         proven=_proven(report["proven"]) if report["proven"] else None,
         verified=report["verified"].truth() if report["verified"] else None,
+        differences=_count(report["driftCount"]),
         migrations=_count(report["migrationCount"]),
         warnings=tuple(map(_clean, report["warnings"].texts())),
         deferred=tuple(map(_clean, report["deferred"].texts())),

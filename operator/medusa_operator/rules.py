@@ -64,6 +64,8 @@ class Found:
     outlook: Outlook
     act: Act | None = None
     wake: datetime | None = None
+    facts: Facts | None = None
+    """What is known besides, where the rule itself adds to it."""
 
 
 def being_deleted(case: Case) -> Found | None:
@@ -72,7 +74,9 @@ def being_deleted(case: Case) -> Found | None:
         return None
     job, spec = case.active, case.database.spec
     if job is None:
-        return Found(Waiting(Reason.DELETING, "the resource is being deleted"))
+        looking = case.observed.verification
+        act = Cancel(looking) if looking is not None and not looking.deleting else None
+        return Found(Waiting(Reason.DELETING, "the resource is being deleted"), act)
     policy = DeletionPolicy.WAIT if isinstance(spec, InvalidError) else spec.deletion
     if job.deleting:
         return Found(Waiting(Reason.DELETING, f"waiting for Job {job.name} to roll back and go"))

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from medusa_migrations.version import Version
 
+SHORTEST_INTERVAL = 10.0
+"""Seconds between two verifications, at least."""
+
 
 class Approval(StrEnum):
     """When a path waits for a person."""
@@ -151,6 +154,14 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """How drift is looked for at rest."""
+
+    interval: float = 86400.0
+    """Seconds between two looks at a database that is as declared; 0: none but those asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """Everything the owner declares."""
 
@@ -164,6 +175,7 @@ class Spec:
     """None where nothing is to be seeded."""
     job: JobOptions = field(default_factory=JobOptions)
     timeouts: Timeouts = field(default_factory=Timeouts)
+    verify: Verify = field(default_factory=Verify)
     retry_limit: int | None = None
     """Failed attempts after which only a person helps; None: it is tried for ever."""
     """Failed attempts of one step after which only a person helps."""
@@ -200,6 +212,7 @@ def from_body(body: object) -> Spec:
         seed=_seed(spec["seed"]),
         job=_job(spec["job"]),
         timeouts=_timeouts(spec["timeouts"]),
+        verify=_verify(spec["verify"]),
         retry_limit=spec["retry"]["limit"].number() or None,
         deletion=spec["deletionPolicy"].member(DeletionPolicy, DeletionPolicy.WAIT),
         suspend=spec["suspend"].truth(),
@@ -291,6 +304,16 @@ def _timeouts(body: Field) -> Timeouts:
         statement=_duration(body["statement"], usual.statement),
         run=_duration(body["run"], usual.run),
     )
+
+
+def _verify(body: Field) -> Verify:
+    interval = values.duration(_duration(body["interval"], "24h"))
+    if 0 < interval < SHORTEST_INTERVAL:
+        raise InvalidError(
+            f"{body.path}.interval: {body['interval'].text()} is too short; write "
+            f"{SHORTEST_INTERVAL:g}s or more, or 0s for never"
+        )
+    return Verify(interval)
 
 
 def _duration(field: Field, default: str) -> str:

@@ -229,6 +229,77 @@ class Seeded:
         )
 
 
+class Result(StrEnum):
+    """What a verification came to."""
+
+    NOTHING = ""
+    """Only the ledger was looked at, by a run that had nothing to do."""
+    VERIFIED = "Verified"
+    DRIFTED = "Drifted"
+    MOVED = "DatabaseMoved"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What the last verification came to, and how it stands with the next; of one configuration."""
+
+    configuration: str
+    result: Result = Result.NOTHING
+    time: datetime | None = None
+    """When that was read, on the operator's clock."""
+    job: str = ""
+    """The Job that found it: one that verifies, or a run."""
+    version: str = ""
+    message: str = ""
+    """What differs, in a sentence."""
+    differences: int = 0
+    reason: str = ""
+    """Why the last attempt found nothing out; empty where it did."""
+    failure: str = ""
+    """The same in a sentence."""
+    tried: datetime | None = None
+    """When that attempt was over."""
+    attempts: int = 0
+    """Such attempts in a row."""
+    uid: str = ""
+    """Of the last Job that verified and whose end is in here."""
+    running: str = ""
+    """The one that is not over."""
+    generation: int = 0
+    """The generation of the resource that was verified."""
+    token: str = ""
+    """The verify annotation that was last honoured."""
+    retry_token: str = ""
+    """The retry annotation that was there."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the API has it."""
+        return without_nothing(
+            {
+                "configuration": self.configuration,
+                "result": str(self.result),
+                "time": self.time and spell_time(self.time),
+                "job": self.job,
+                "version": self.version,
+                "message": self.message,
+                "differences": self.differences or None,
+                "failure": without_nothing(
+                    {
+                        "reason": self.reason,
+                        "message": self.failure,
+                        "time": self.tried and spell_time(self.tried),
+                        "attempts": self.attempts or None,
+                    }
+                ),
+                "uid": self.uid,
+                "running": self.running,
+                "generation": self.generation or None,
+                "token": self.token,
+                "retryToken": self.retry_token,
+            }
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """The whole status."""
@@ -254,8 +325,9 @@ class Status:
     next_retry: datetime | None = None
     failure: Failure | None = None
     seed: Seeded | None = None
+    verified: Verification | None = None
     job: str = ""
-    """The Job that is not over."""
+    """The Job of a run that is not over."""
     job_uid: str = ""
     image: str = ""
     """The image of the last run, as the Job named it."""
@@ -294,6 +366,7 @@ class Status:
                 "nextRetryTime": self.next_retry and spell_time(self.next_retry),
                 "failure": self.failure and self.failure.to_dict(),
                 "seed": self.seed and self.seed.to_dict(),
+                "verified": self.verified and self.verified.to_dict(),
                 "job": self.job,
                 "jobUID": self.job_uid,
                 "image": self.image,

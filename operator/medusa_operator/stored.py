@@ -8,12 +8,14 @@ from medusa_operator.status import (
     Condition,
     Failure,
     Proven,
+    Result,
     Run,
     Seeded,
     Status,
     StepState,
     StepStatus,
     UpgradeNote,
+    Verification,
 )
 
 
@@ -52,6 +54,7 @@ def _read(status: Field) -> Status:
         next_retry=status["nextRetryTime"].time(),
         failure=_failure(status["failure"]),
         seed=_seed(status["seed"]),
+        verified=_verified(status["verified"]),
         job=status["job"].text(),
         job_uid=status["jobUID"].text(),
         image=status["image"].text(),
@@ -147,6 +150,32 @@ def _seed(field: Field) -> Seeded | None:
             }
             for kind, counts in field["counts"].mapping().items()
         },
+    )
+
+
+def _verified(field: Field) -> Verification | None:
+    """Return what was verified; a failure whose reason this operator does not know is no failure."""
+    if not field:
+        return None
+    failure = field["failure"]
+    known = failure["reason"].value in set(Reason)
+    return Verification(
+        configuration=field["configuration"].text(),
+        result=field["result"].member(Result, Result.NOTHING),
+        time=field["time"].time(),
+        job=field["job"].text(),
+        version=field["version"].text(),
+        message=field["message"].text(),
+        differences=field["differences"].number(),
+        reason=failure["reason"].text() if known else "",
+        failure=failure["message"].text() if known else "",
+        tried=failure["time"].time() if known else None,
+        attempts=failure["attempts"].number() if known else 0,
+        uid=field["uid"].text(),
+        running=field["running"].text(),
+        generation=field["generation"].number(),
+        token=field["token"].text(),
+        retry_token=field["retryToken"].text(),
     )
 
 

@@ -125,6 +125,13 @@ class View:
         """Return the name of the Job of this resource that is not over; empty where there is none."""
         return self._claims.get(uid) or next(iter(self._active.get(uid, {}).values()), "")
 
+    def verifying(self, database: Database) -> int:
+        """Return how many Jobs of other resources verify, or are about to be created."""
+        found = sum(uid != database.uid for uid in self._claims)
+        for uid in self._active.keys() - {database.uid, *self._claims}:
+            found += any(job.verifies and not job.over for job in self.jobs(uid))
+        return found
+
     def rivals(self, database: Database) -> tuple[Rival, ...]:
         """Return the other resources of the namespace that name the same database."""
         others = self._places.get(_place(database) or ("", ""), {})

@@ -33,6 +33,7 @@ CONFIGURATION = f"{GROUP}/configuration"
 REFERENCE = f"{GROUP}/reference"
 GENERATION = f"{GROUP}/generation"
 RETRY = f"{GROUP}/retry"
+VERIFY = f"{GROUP}/verify"
 SEED_SOURCE = f"{GROUP}/seed-source"
 TEMPLATE = f"{GROUP}/template"
 
@@ -141,6 +142,7 @@ class Job:
     reference: str = ""
     generation: int = 0
     retry: str = ""
+    verify: str = ""
     seed_source: str = ""
     template: str = ""
     image: str = ""
@@ -178,6 +180,16 @@ class Job:
         return self.step.startswith("seed")
 
     @property
+    def verifies(self) -> bool:
+        """Whether it only compares the schema with its version's."""
+        return self.step.startswith("verify")
+
+    @property
+    def command(self) -> str:
+        """The runner's command that it runs."""
+        return "seed" if self.seeds else "verify" if self.verifies else "migrate"
+
+    @property
     def final(self) -> bool:
         """Whether its step was the last of its path."""
         return self.version == self.target
@@ -207,6 +219,7 @@ class Job:
             reference=_note(notes[REFERENCE], 64),
             generation=min(_whole(notes[GENERATION].text(), 0), 2**63 - 1),
             retry=_note(notes[RETRY], 128),
+            verify=_note(notes[VERIFY], 128),
             seed_source=_note(notes[SEED_SOURCE], 64),
             template=notes[TEMPLATE].text(),
             image=next(

@@ -267,5 +267,5 @@ def test_the_columns_tell_where_the_database_is_and_why(cluster, kubectl, namesp
 
     assert usual[0].split() == ["NAME", "TARGET", "APPLIED", "READY", "REASON", "AGE"]
     assert usual[1].split()[:5] == ["shop", "1.20.11", "1.13.0", "False", "Migrating"]
-    assert wide[0].split()[6:] == ["STEP", "JOB", "MESSAGE"]
+    assert wide[0].split()[6:] == ["STEP", "JOB", "VERIFIED", "MESSAGE"]
     assert wide[1].split()[6:] == ["migrate-1.19.0", "shop-migrate-1", "it", "goes", "on"]

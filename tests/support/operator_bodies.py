@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ledgers import CATALOG
 from medusa_operator import conditions
 from medusa_operator.decide import decide
-from medusa_operator.decision import Decision, Start
+from medusa_operator.decision import Decision, Start, Verify
 from medusa_operator.model import FINALIZER, Database, Job, Observed, Pod, Settings
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def told(status: Status, kind: str) -> tuple[str, str]:
 def started(shop: Database, observed: Observed | None = None, now: datetime = START) -> Body:
     """Return the Job that the next pass makes of *shop*, as the API shows it."""
     act = decided(shop, observed, now).act
-    assert isinstance(act, Start), act
+    assert isinstance(act, Start | Verify), act
     body = copy.deepcopy(act.manifest)
     body["metadata"] |= {"uid": f"job-{act.name}", "creationTimestamp": spelt(now)}
     body["status"] = {"active": 1, "startTime": spelt(now)}
@@ -138,11 +138,11 @@ def report(job: Body, **said: Any) -> str:
     """Return the report of a run of *job* that did what it was asked, but for what is *said*."""
     notes = job["metadata"]["annotations"]
     version = notes["medusadb.dev/version"]
-    seeds = notes["medusadb.dev/step"] == "seed"
+    command = notes["medusadb.dev/step"].partition("-")[0]
     body: Body = {
         "report": "medusadb.dev/v1",
         "runId": notes["medusadb.dev/run-id"],
-        "command": "seed" if seeds else "migrate",
+        "command": command,
         "state": "done",
         "exitCode": 0,
         "from": "empty",
@@ -150,7 +150,9 @@ def report(job: Body, **said: Any) -> str:
         "proven": {"state": "version", "from": version, "to": version, "at": version},
         "migrationCount": 3,
     }
-    if seeds:
+    if command == "verify":
+        body |= {"migrationCount": 0, "verified": True}
+    if command == "seed":
         body["seed"] = {"checksum": "sha256:abc", "counts": {"products": {"created": 2}}}
     return json.dumps({key: value for key, value in (body | said).items() if value is not None})
 

@@ -16,7 +16,7 @@ from medusa_migrations import version as versions
 from medusa_migrations.proof import prove
 from medusa_operator import conditions, path
 from medusa_operator.decide import decide
-from medusa_operator.decision import Cancel, Decision, Expire, Hold, Release, Start
+from medusa_operator.decision import Cancel, Decision, Expire, Hold, Release, Start, Verify
 from medusa_operator.model import (
     FINALIZER,
     RETRY_ANNOTATION,
@@ -52,6 +52,10 @@ class Shop:
     seeds: int = 0
     """How often rows were written by a seed."""
     document: str = ""
+    drift: bool = False
+    """Whether somebody has changed the schema by hand."""
+    looks: int = 0
+    """How often it was verified."""
 
     def proven(self) -> Body:
         """Return what a report says of it."""
@@ -143,6 +147,12 @@ class World:
         self._keep(name)
         self.resources[name]["metadata"]["annotations"][RETRY_ANNOTATION] = token
         self.resources[name]["metadata"]["resourceVersion"] = self._next()
+
+    def restore(self, version: str) -> None:
+        """Put another database in its place, which was at *version*; empty: a fresh one."""
+        self.shop.ledger = list(ledger_of(version)) if version else []
+        self.shop.at = version
+        self.shop.document = ""
 
     def lose_status(self, name: str) -> None:
         """Take the status away; no two lives of a status begin in the same second."""
@@ -238,7 +248,7 @@ class World:
             case Cancel(job):
                 self._call()
                 self.jobs[job.name]["metadata"]["deletionTimestamp"] = spelt(self.now)
-            case Start(name=job_name, manifest=manifest):
+            case Start(name=job_name, manifest=manifest) | Verify(name=job_name, manifest=manifest):
                 self._create_job(job_name, manifest)
             case None:
                 pass
@@ -415,6 +425,8 @@ class World:
             return 0, self._report(job, seed={"checksum": self.document, "counts": {}})
         wanted = versions.parse(arguments[arguments.index("--to") + 1])
         assert wanted is not None
+        if arguments[0] == "verify":
+            return self._verify(job, str(wanted))
         at = versions.parse(self.shop.at)
         if at is not None and at > wanted and not self._same(wanted):
             said = {"exitCode": 9, "state": "failed", "reason": "Downgrade", "message": "newer"}
@@ -426,7 +438,23 @@ class World:
                 said = {"exitCode": 9, "state": "failed", "reason": "NotAcknowledged"}
                 return 9, self._report(job, message="read", proven=self.shop.proven(), **said)
         count = self.shop.migrate(str(wanted))
-        return 0, self._report(job, proven=self.shop.proven(), migrationCount=count)
+        if count and self.shop.drift:
+            said = {"exitCode": 8, "verified": False, "driftCount": 1, "message": "it differs"}
+            return 8, self._report(job, proven=self.shop.proven(), migrationCount=count, **said)
+        verified = {"verified": True} if count else {}
+        return 0, self._report(job, proven=self.shop.proven(), migrationCount=count, **verified)
+
+    def _verify(self, job: Body, wanted: str) -> tuple[int, str]:
+        self.shop.looks += 1
+        have, should = set(self.shop.ledger), set(ledger_of(wanted))
+        said: Body = {"proven": self.shop.proven(), "verified": have == should}
+        if have - should:
+            said |= {"exitCode": 9, "reason": "Newer", "state": "failed"}
+        elif should - have:
+            said |= {"exitCode": 10, "reason": "NotYet", "state": "failed"}
+        elif self.shop.drift:
+            said |= {"exitCode": 8, "verified": False, "driftCount": 1, "message": "it differs"}
+        return said.get("exitCode", 0), self._report(job, **said)
 
     def _same(self, wanted: versions.Version) -> bool:
         return set(ledger_of(str(wanted))) == set(self.shop.ledger)
@@ -436,7 +464,7 @@ class World:
         body = {
             "report": "medusadb.dev/v1",
             "runId": notes["medusadb.dev/run-id"],
-            "command": "seed" if notes["medusadb.dev/step"] == "seed" else "migrate",
+            "command": notes["medusadb.dev/step"].partition("-")[0],
             "state": "done",
             "exitCode": 0,
             "target": notes["medusadb.dev/version"],
@@ -458,7 +486,8 @@ class World:
             del self.resources[name]
             for job, found in list(self.jobs.items()):
                 if found["metadata"]["labels"]["medusadb.dev/database-uid"] == uid:
-                    assert Job.from_body(found).over, f"{job} was killed by the deletion of {name}"
+                    gone = Job.from_body(found)
+                    assert gone.over or gone.verifies, f"{job} was killed by the deletion of {name}"
                     self._remove_job(job)
 
     def _keep(self, name: str) -> None:

@@ -154,7 +154,7 @@ def test_every_condition_is_there_from_the_first_visit():
     status = reported(database())
 
     assert [c.type for c in status.conditions] == [
-        "Ready", "Reconciling", "Stalled", "Migrated", "Seeded", "Suspended",
+        "Ready", "Reconciling", "Stalled", "Migrated", "Seeded", "Verified", "Suspended",
     ]  # fmt: skip
     assert all(c.reason for c in status.conditions)
 
@@ -245,6 +245,13 @@ def test_a_run_that_succeeded_is_told_whole():
         ],
         "image": "runner:1",
         "imageID": "runner@sha256:aaa",
+        "verified": {
+            "configuration": MIGRATED,
+            "time": "2026-03-01T12:00:50Z",
+            "job": name,
+            "version": "1.20.11",
+            "generation": 1,
+        },
     }
 
 

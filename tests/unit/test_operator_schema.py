@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from types import UnionType
 from typing import get_args, get_type_hints
@@ -71,8 +72,8 @@ def _filled(hint, name):
         return True
     if kind is int:
         return 7
-    if kind is statuses.StepState:
-        return statuses.StepState.DONE
+    if issubclass(kind, StrEnum):
+        return list(kind)[-1]
     if kind is str:
         return {"type": "Ready", "reason": "LockHeld"}.get(name, "1.20.11")
     return filled(kind)
@@ -157,6 +158,7 @@ def test_the_defaults_of_the_code_are_those_of_the_schema():
     assert default("dataSteps", "skip") == usual.data_steps.skip
     assert "default" not in SPEC["properties"]["retry"]["properties"]["limit"]
     assert usual.retry_limit is None
+    assert default("verify", "interval") == f"{usual.verify.interval / 3600:g}h"
     assert default("deletionPolicy") == usual.deletion
     assert default("suspend") == usual.suspend
     assert default("job", "serviceAccountName") == usual.job.service_account
@@ -219,8 +221,10 @@ CHANGES = {
 LATER = {
     ".upgrade.allowOlder", ".retry", ".retry.limit", ".deletionPolicy", ".job.ttlSecondsAfterFinished",
     ".seed", ".seed.policy", ".seed.from", ".seed.from.configMapKeyRef", ".seed.from.secretKeyRef",
+    ".verify", ".verify.interval",
 }  # fmt: skip
-"""Fields on which only a later decision depends: test_operator_decide has a case for each."""
+"""Fields on which only a later decision depends: test_operator_decide has a case for each, or
+test_operator_verification."""
 
 
 def test_every_field_of_the_spec_is_accounted_for():

@@ -40,7 +40,7 @@ events = st.one_of(
 )
 
 
-def happen(world, event):
+def happen(world, event, check=None):
     match event:
         case ("reconcile", name, crash_after, late):
             world.reconcile(name, crash_after=crash_after, late=late)
@@ -65,10 +65,10 @@ def happen(world, event):
             world.acknowledge(name, *EVERYTHING[:count])
         case ("annotate", name, token):
             world.annotate(name, f"token-{token}")
-    check(world)
+    (check or hold)(world)
 
 
-def check(world):
+def hold(world):
     """Hold the world against what must be true at any time."""
     assert len(world.active()) <= 1
     for body in world.resources.values():
@@ -82,7 +82,14 @@ def check(world):
             assert set(ledger_of(body["spec"]["version"])) <= set(world.shop.ledger)
 
 
-def settle(world):
+def rest(world, days):
+    """Let everybody do their part for *days*, without faults."""
+    for _ in range(days):
+        world.pass_time(90_000)
+        settle(world, check=lambda _: None)
+
+
+def settle(world, check=hold):
     """Let everybody do their part, without faults, until nothing changes any more."""
     world.fault = ""
     quiet = 0
@@ -239,14 +246,70 @@ def test_each_change_is_one_run_and_no_job_name_is_used_twice(ttl, story):
     }
     world.create("a", seed=seed, job={"ttlSecondsAfterFinished": ttl})
     settle(world)
-    assert len(world.made) == 2
+    assert len(runs(world)) == 2
 
     for number, what in enumerate(story):
-        before = len(world.made)
+        before = len(runs(world))
         least, most = change(world, number, what)
         settle(world)
-        assert least <= len(world.made) - before <= most, (what, world.made[before:])
+        assert least <= len(runs(world)) - before <= most, (what, runs(world)[before:])
         assert ready(world) == ["True"]
 
     assert len(set(world.made)) == len(world.made)
     assert not world.active()
+
+
+later = st.one_of(
+    events,
+    st.tuples(st.just("drift"), st.booleans()),
+    st.tuples(st.just("restore"), st.sampled_from(["", "1.8.0", "1.12.3", "1.20.11"])),
+    st.tuples(st.just("time"), st.just(90_000)),
+)
+
+
+@given(story=st.lists(later, max_size=50), drift=st.booleans())
+@settings(max_examples=MANY, deadline=None)
+def test_whatever_becomes_of_a_database_at_rest_is_noticed(story, drift):
+    world = World()
+    world.create("a")
+    world.create("b")
+    for event in story:
+        match event:
+            case ("drift", on):
+                world.shop.drift = on
+            case ("restore", version):
+                world.restore(version)
+            case _:
+                happen(world, event, check=lambda _: None)
+        assert len(world.active()) <= 1
+    heal(world)
+    world.shop.drift = drift
+    rest(world, 3)
+    looks = world.shop.looks
+    rest(world, 2)
+
+    assert ready(world) == (["False", "False"] if drift else ["True", "True"])
+    assert {reason(world, "Verified")} == {"Drifted" if drift else "Verified"}
+    assert set(ledger_of("1.20.11")) == set(world.shop.ledger)
+    assert 2 <= world.shop.looks - looks <= 4
+    assert [len(jobs_of(world, name)) <= 1 for name in ("a", "b")] == [True, True]
+
+
+def runs(world):
+    """Return the Jobs that were made, those aside that only verify."""
+    return [job for job in world.made if "-verify-" not in job]
+
+
+def reason(world, kind):
+    (found,) = {
+        condition["reason"]
+        for body in world.resources.values()
+        for condition in body["status"]["conditions"]
+        if condition["type"] == kind
+    }
+    return found
+
+
+def jobs_of(world, name):
+    """Return the Jobs of a resource that verified."""
+    return [job for job in world.jobs if job.startswith(f"{name}-verify-")]
