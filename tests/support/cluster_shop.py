@@ -63,6 +63,25 @@ class Shop:
         notes = {"metadata": {"annotations": {"medusadb.dev/retry": token}}}
         self.api.patch(RESOURCE, self.name, notes, self.namespace)
 
+    def ask_to_verify(self, token: str) -> None:
+        """Ask for a verification."""
+        notes = {"metadata": {"annotations": {"medusadb.dev/verify": token}}}
+        self.api.patch(RESOURCE, self.name, notes, self.namespace)
+
+    def wait_verified(
+        self, reason: str = "Verified", token: str = "", within: float = 60
+    ) -> Object:
+        """Wait until Verified says *reason*, asked by *token* where one is given; return the condition."""
+        return self.wait_for(
+            lambda body: (
+                cluster_objects.condition(body, "Verified").get("reason") == reason
+                and (not token or body["status"]["verified"].get("token") == token)
+                and cluster_objects.condition(body, "Verified")
+            ),
+            f"Verified {reason}",
+            within,
+        )
+
     def delete(self) -> None:
         """Ask for its deletion."""
         self.api.delete(RESOURCE, self.name, self.namespace)
