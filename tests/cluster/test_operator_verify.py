@@ -82,7 +82,7 @@ def test_a_verification_writes_two_words_and_never_leaves_ready(shop, url, clust
     assert Counter(r.rule[1:] for r in made.writes.all if r.namespace == shop.namespace) == {
         ("jobs", "create"): 1,
         ("jobs", "patch"): 1,
-        ("medusadatabases/status", "patch"): 2,
+        ("medusadatabases/status", "update"): 2,
     }
     kept = [c for c in before["conditions"] if c["type"] != "Verified"]
     assert [c for c in after["conditions"] if c["type"] != "Verified"] == kept
