@@ -92,10 +92,10 @@ def _go_on(case: Case, spec: Spec, found: Found, job: Job) -> Found:
     found = replace(found, wake=case.now + LOOK_AGAIN)
     if job.deleting:
         return found
-    known = case.facts.verification
-    given_up = known is not None and known.uid == job.uid
+    told = case.database.status.verified
+    done = told is not None and told.uid == job.uid
     now = (case.database.generation, spec.identity)
-    if given_up or (job.generation, job.configuration) != now:
+    if done or (job.generation, job.configuration) != now:
         return replace(found, act=Cancel(job))
     stuck = None if pods.started(job, case.observed) else _stuck(case, job)
     if stuck is None:

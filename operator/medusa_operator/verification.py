@@ -185,9 +185,8 @@ def ended(before: Status, after: Status) -> Run | None:
 
 def left_out(facts: Facts, job: Job) -> Facts:
     """Return *facts* such that *job*, which is taken away, teaches nothing more."""
-    if facts.verification is None:
-        return facts
-    return replace(facts, verification=replace(facts.verification, uid=job.uid))
+    known = facts.verification or Verification(job.configuration)
+    return replace(facts, verification=replace(known, uid=job.uid))
 
 
 def job_name(database: Database, step: Step, known: Verification | None) -> str:

@@ -16,6 +16,7 @@ from medusa_operator.model import CreateError, Job, Observed, Pod
 from operator_bodies import (
     START,
     after,
+    at,
     database,
     ended,
     pod_ended,
@@ -76,6 +77,8 @@ KINDS = dict.fromkeys(KEYS, values) | {
     "reason": texts,
     "from": texts,
     "migrationCount": numbers,
+    "driftCount": numbers,
+    "verified": st.booleans(),
 }
 lies = st.lists(
     st.sampled_from(sorted(KINDS)).flatmap(lambda key: KINDS[key].map(lambda found: (key, found))),
@@ -127,6 +130,30 @@ def test_whatever_is_told_of_a_run_the_definition_takes_the_status(
 
     assert list(violations(first.to_dict(), STATUS)) == []
     assert list(violations(second.to_dict(), STATUS)) == []
+
+
+@given(
+    said=lies, noted=notes, code=st.sampled_from([0, 3, 4, 8, 9, 10, 255]),
+    name=st.sampled_from(["", "n" * 253]),
+)  # fmt: skip
+@settings(max_examples=MANY, deadline=None)
+def test_whatever_is_told_of_a_verification_the_definition_takes_the_status(
+    said, noted, code, name
+):
+    run = ended(started(database(verify={"interval": "10s"})))
+    body = resource(meta={"finalizers": []}, verify={"interval": "10s"})
+    shop = after(body, reported(database(), seen((run, pod_ended(run, 0, report(run))))))
+    job = started(shop, now=at(60))
+    truth = json.loads(report(job, exitCode=code))
+    pod = pod_ended(job, code, json.dumps(truth | said))
+    job["metadata"]["annotations"] |= noted
+    if name:
+        job["metadata"]["name"] = pod["metadata"]["labels"]["batch.kubernetes.io/job-name"] = name
+    look = seen((ended(job, "Complete" if code == 0 else "Failed"), pod))
+
+    first = reported(shop, look, at(70))
+
+    assert list(violations(first.to_dict(), STATUS)) == []
 
 
 @given(code=st.sampled_from([400, 403, 409, 413, 422, 500, 503]), message=texts)

@@ -550,6 +550,40 @@ def test_a_verification_that_cannot_start_gives_its_turn_back():
     assert gone == status
 
 
+def test_a_verification_is_over_once_its_container_has_ended():
+    database = shop()
+    job = verifying(database, at(DAY))
+    container = {
+        "terminated": {"exitCode": 0, "message": report(job), "finishedAt": spelt(at(DAY))}
+    }
+    alive = pod(job, container, "Running")
+    alive["spec"] = {"containers": [{"name": "medusa-db"}, {"name": "mesh"}]}
+    alive["status"]["containerStatuses"].append({"name": "mesh", "state": {"running": {}}})
+    observed = seen((job, alive))
+
+    status = reported(database, observed, at(DAY + 5))
+    first = decided(database, observed, at(DAY + 5))
+    then = decided(stored(database, status), observed, at(DAY + 6))
+
+    assert told(status, "Verified") == ("True", "Verified")
+    assert status.verified.time == at(DAY + 5)
+    assert first.act is None
+    assert then.act == Cancel(observed.jobs[0])
+
+
+def test_a_verification_that_somebody_suspends_gives_its_turn_back():
+    database = shop()
+    job = verifying(database, at(DAY))
+    job["spec"]["suspend"] = True
+    observed = seen((job, None))
+
+    assert decided(database, observed, at(DAY + 299)).act is None
+    assert decided(database, observed, at(DAY + 300)).act == Cancel(observed.jobs[0])
+    status = reported(database, observed, at(DAY + 300))
+    assert told(status, "Verified") == ("Unknown", "JobSuspended")
+    assert told(status, "Ready") == ("True", "UpToDate")
+
+
 def test_a_verification_that_vanishes_is_tried_again_and_not_at_once():
     database = annotated(shop(), verify="now")
     job = verifying(database, at(60))
