@@ -49,14 +49,13 @@ PAIRS = (Format.GOLANG_MIGRATE, Format.SQLX)
 """Formats with a file for each half."""
 
 _DOWN = {
-    "down", "downs", "downgrade", "undo", "rollback", "revert", "reverse", "backward", "backwards",
+    "down", "downs", "downgrade", "undo", "rollback", "revert", "backward", "backwards",
 }  # fmt: skip
 _UP = {"up", "ups", "upgrade", "forward", "forwards", "do", "apply"}
 _BESIDE = {
     "begin", "begins", "below", "block", "change", "changes", "code", "commands", "direction", "goose",
     "here", "jet", "micrate", "migrate", "migration", "migrations", "part", "queries", "query",
     "rambler", "script", "scripts", "section", "sql", "start", "starts", "statement", "statements",
-    "step", "steps",
 }  # fmt: skip
 """Words that stand beside the direction in a marker; with any other word a comment is prose."""
 _LINE = re.compile(r"[^\n\r]*")

@@ -209,6 +209,8 @@ def _milliseconds(stamp: str) -> int:
 
 
 def _text(file: Path) -> str:
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{file} cannot be read: it is a pipe, socket or device, not a file")
     try:
         content = file.read_bytes()
     except OSError as exc:

@@ -88,6 +88,24 @@ def test_a_file_that_cannot_be_a_migration_is_refused_before_the_database_is_ope
     assert says in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("plan",), ("status",), ("migrations", "show")],
+    ids="-".join,
+)
+def test_every_command_refuses_such_a_file_before_the_database_is_opened(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / FILE).write_text("select 1;\n-- migrate:down\ndrop table product;\n")
+
+    done = servers.medusa_db(
+        *command, "--migrations-dir", str(tmp_path), url="postgres://nobody@127.0.0.1:1/none"
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "line 2: `-- migrate:down` begins what takes the migration back" in done.stderr
+
+
 def test_a_folder_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     done = servers.medusa_db("migrate", "--migrations-dir", str(tmp_path / "no"), url="postgres://")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from medusa_migrations import cli, own_files
@@ -92,6 +94,9 @@ def test_what_takes_back_and_comes_first_is_refused_too(tmp_path):
         pytest.param(f"{UP}-- scale down the batch\n{UP}", id="prose-down"),
         pytest.param(f"{UP}-- on rollback nothing is left\n{UP}", id="prose-behind"),
         pytest.param(f"{UP}-- rollback drop table loyalty;\n{UP}", id="sql-in-a-comment"),
+        pytest.param(f"{UP}-- Step 2: revert\n{UP}-- in reverse\n{UP}", id="prose-steps"),
+        pytest.param(f"{UP}-- Undo: see the wiki\n{UP}", id="prose-undo"),
+        pytest.param(f"{UP}-- Down Migration\n-- drop table loyalty;\n", id="commented-half"),
         pytest.param(f"{UP}-- Down Migration\n\n-- nothing to do\n", id="empty-half"),
         pytest.param(f"-- migrate:up\n{UP}-- migrate:down\n", id="empty-half-of-dbmate"),
         pytest.param(f"-- Rollback\n{UP}", id="title"),
@@ -281,6 +286,13 @@ def test_what_is_no_migration_is_left_alone(tmp_path):
     })  # fmt: skip
 
     assert [found.name for found in own_files.read(tmp_path)] == ["loyalty1800000000000"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / FILE)
+
+    with pytest.raises(UsageError, match="it is a pipe, socket or device, not a file"):
+        own_files.read(tmp_path)
 
 
 def test_a_mounted_config_map_is_read_through_its_links(tmp_path):

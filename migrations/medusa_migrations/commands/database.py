@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from medusa_migrations import address as addresses
 from medusa_migrations import concealed, connection, observe
+from medusa_migrations.commands import options
 from medusa_migrations.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def connected(
     def complain(line: str) -> None:
         sys.stderr.write(f"medusa-db: {line}\n")
 
+    options.own(args)  # what is wrong with files is told before anything is opened
     with _address(args) as address:
         conn = connection.open_(address, command, patience=args.connect_wait, say=say or complain)
         with conn, connection.translated(address, conn):

@@ -33,8 +33,8 @@ def request(args: argparse.Namespace, catalog: Catalog, *, project: Path | None 
     )
     if target is None and project is not None:
         target = _installed(catalog, project)
-    own = _own(args)
-    for migration in own:
+    found = own(args)
+    for migration in found:
         if catalog.knows(migration.name):
             raise UsageError(
                 f"{migration.origin}: {migration.name} is the name of one of Medusa's own migrations"
@@ -44,7 +44,7 @@ def request(args: argparse.Namespace, catalog: Catalog, *, project: Path | None 
         unasked=target is None,
         flags=flags(catalog, args.flag, os.environ),
         stops=tuple(args.stop),
-        own=tuple(own),
+        own=tuple(found),
         data_steps=not args.no_data_steps,
         asked=tuple(args.data_step),
     )
@@ -122,18 +122,21 @@ def pending(
     have = set(observed.proof.applied)
     names = [m.name for m in catalog.enabled(target, values) if m.name not in have]
     there = set(observed.proof.foreign)
-    names += [m.name for m in _own(args) if m.name not in there]
+    names += [m.name for m in own(args) if m.name not in there]
     return names
 
 
-def _own(args: argparse.Namespace) -> list[Migration]:
-    """Return the shop's own migrations, where a folder is named."""
+def own(args: argparse.Namespace) -> list[Migration]:
+    """Return the shop's own migrations, where a folder is named; it is read once a command."""
     if not getattr(args, "migrations_dir", None):
         return []
-    from medusa_migrations import own_files  # noqa: PLC0415  most runs have none
-    from medusa_migrations.formats import Format  # noqa: PLC0415
+    if "own" not in args:
+        from medusa_migrations import own_files  # noqa: PLC0415  most runs have none
+        from medusa_migrations.formats import Format  # noqa: PLC0415
 
-    return own_files.read(Path(args.migrations_dir), Format(args.migrations_format))
+        args.own = own_files.read(Path(args.migrations_dir), Format(args.migrations_format))
+    found: list[Migration] = args.own
+    return found
 
 
 def write(text: str) -> None:
