@@ -49,6 +49,24 @@ def names(discovery: dict[str, Any]) -> set[str]:
     return {kind["name"].text() for kind in Field(discovery, "")["resources"].items()}
 
 
+def user(review: dict[str, Any]) -> dict[str, Any] | None:
+    """Return whom a TokenReview found, as a SubjectAccessReview takes it; None where nobody."""
+    status = Field(review, "")["status"]
+    if status["authenticated"].value is not True:
+        return None
+    found = status["user"]
+    named: dict[str, Any] = {"user": found["username"].required()}
+    named["groups"] = [group.text() for group in found["groups"].items()]
+    named["uid"] = found["uid"].text()
+    named["extra"] = dict(found["extra"].mapping())
+    return {key: value for key, value in named.items() if value}
+
+
+def allowed(review: dict[str, Any]) -> bool:
+    """Return whether a SubjectAccessReview allows what was asked."""
+    return Field(review, "")["status"]["allowed"].value is True
+
+
 def refusal(text: bytes) -> tuple[str, str]:
     """Return reason and message of a refusal, which need not be a Status, nor JSON."""
     try:

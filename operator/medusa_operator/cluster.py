@@ -184,6 +184,21 @@ class Cluster:
         namespace = event["metadata"]["namespace"]
         await self._call("POST", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", event)
 
+    async def user_of(self, token: str) -> Body | None:
+        """Return whose bearer token it is, as a TokenReview tells it; None where nobody's."""
+        path = "/apis/authentication.k8s.io/v1/tokenreviews"
+        found = await self._call("POST", path, {"spec": {"token": token}})
+        with _understood(path):
+            return answers.user(found)
+
+    async def may_get(self, user: Body, path: str) -> bool:
+        """Return whether *user* may get a path that is no resource, such as /metrics."""
+        asked = {**user, "nonResourceAttributes": {"path": path, "verb": "get"}}
+        where = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        found = await self._call("POST", where, {"spec": asked})
+        with _understood(where):
+            return answers.allowed(found)
+
     async def lease(self, namespace: str, name: str) -> Body | None:
         """Return a Lease, or None."""
         try:

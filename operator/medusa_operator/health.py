@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
 Address = tuple[str, int]
 LAG_SECONDS = 1.0
 """Between two looks at how late the event loop is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why somebody may not read a page."""
+
+    status: int
+    message: str
+
+
+Guard = Callable[[str], Awaitable[Refusal | None]]
+"""Returns why whoever sends this Authorization header may not read the metrics; None: they may."""
 
 
 class State(StrEnum):
@@ -65,9 +78,13 @@ class Health:
 
 @asynccontextmanager
 async def served(
-    health: Health, registry: CollectorRegistry, probes: Address | None, metrics: Address | None
+    health: Health,
+    registry: CollectorRegistry,
+    probes: Address | None,
+    metrics: Address | None,
+    guard: Guard | None = None,
 ) -> AsyncIterator[None]:
-    """Answer on both addresses, which may be one; None: not at all."""
+    """Answer on both addresses, which may be one; None: not at all. *guard* is asked for the metrics."""
 
     async def healthz(_request: web.Request) -> web.Response:
         return _answer(health.ill(), "ok")
@@ -76,7 +93,10 @@ async def served(
         waits = ["starting"] if health.state is State.STARTING else []
         return _answer(waits + health.ill(), health.state)
 
-    async def scrape(_request: web.Request) -> web.Response:
+    async def scrape(request: web.Request) -> web.Response:
+        if guard and (refusal := await guard(request.headers.get("Authorization", ""))):
+            asks = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
+            return web.Response(status=refusal.status, text=refusal.message + "\n", headers=asks)
         return web.Response(
             body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )

@@ -16,6 +16,9 @@ PREFIX = "MEDUSA_DB_"
 IMAGE = "medusa-database-operator"
 """The runner's image where none is named: the one that this process runs from."""
 
+TOKEN = "token"  # noqa: S105  a word of the command line
+"""Says that `/metrics` wants a bearer token."""
+
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _KEY = r"[A-Za-z0-9][-A-Za-z0-9_./]*"
 _VALUE = r"[-A-Za-z0-9_.]*"
@@ -41,6 +44,7 @@ class Options:
     """Empty: our own."""
     health_address: tuple[str, int] | None
     metrics_address: tuple[str, int] | None
+    metrics_authentication: str
     log_format: str
     log_level: str
 
@@ -77,6 +81,11 @@ def parse(arguments: Sequence[str] | None, environ: Mapping[str, str]) -> Option
     flags.add(
         "--metrics-address", address, address(":8080"),
         "where /metrics answers; off: nowhere (default: :8080)", "HOST:PORT",
+    )  # fmt: skip
+    flags.add(
+        "--metrics-authentication", choice("none", TOKEN), "none",
+        "who may read /metrics; none: everybody; token: whose bearer token the API server knows and "
+        "allows to get it (default: none)", "HOW",
     )  # fmt: skip
     flags.add(
         "--log-format", choice("json", "text"), "json", "json or text (default: json)", "FORM"

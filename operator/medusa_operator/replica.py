@@ -15,6 +15,7 @@ import structlog
 
 from medusa_migrations import catalog_files
 from medusa_operator import handlers, health
+from medusa_operator.authentication import Guard
 from medusa_operator.cluster import Cluster
 from medusa_operator.controller import WORKERS, Controller, Queue
 from medusa_operator.errors import ApiError
@@ -24,6 +25,7 @@ from medusa_operator.hear import Hearing
 from medusa_operator.leader import Leader
 from medusa_operator.metrics import Fleet, Metrics
 from medusa_operator.model import Settings
+from medusa_operator.options import TOKEN
 from medusa_operator.reconcile import Reconciler
 from medusa_operator.resync import Resync
 from medusa_operator.session import open_session
@@ -67,13 +69,18 @@ class Replica:
 
     async def _live(self) -> None:
         asked = self.options
-        async with (
-            health.served(
-                self.health, self.metrics.registry, asked.health_address, asked.metrics_address
-            ),
-            open_session(self.access, self.metrics.called) as session,
-        ):
+        async with contextlib.AsyncExitStack() as opened:
+            session = await opened.enter_async_context(
+                open_session(self.access, self.metrics.called)
+            )
             cluster = Cluster(session, self.access.server, asked.namespaces, asked.selector)
+            guard = Guard(cluster).refuse if asked.metrics_authentication == TOKEN else None
+            await opened.enter_async_context(
+                health.served(
+                    self.health, self.metrics.registry, asked.health_address, asked.metrics_address,
+                    guard,
+                )
+            )  # fmt: skip
             await _definition(cluster)
             self.health.state = State.STANDING_BY
             leader = Leader(

@@ -73,6 +73,23 @@ def test_its_rights_are_those_of_the_manifests() -> None:
     }
 
 
+def test_rights_to_ask_who_reads_the_metrics_are_there_only_where_that_is_asked() -> None:
+    usual = [each["metadata"]["name"] for each in render(OPERATOR)]
+    made = render(OPERATOR, {"metrics": {"authentication": "token"}})
+    shipped = list(
+        yaml.safe_load_all((charts.ROOT / "deploy/metrics-authentication/rbac.yaml").read_text())
+    )
+
+    assert not [name for name in usual if "-metrics-" in name]
+    for role in ("-metrics-auth", "-metrics-reader"):
+        assert (
+            only(made, "ClusterRole", role)["rules"] == only(shipped, "ClusterRole", role)["rules"]
+        )
+    assert only(made, "ClusterRoleBinding", "-metrics-auth")["subjects"] == [
+        {"kind": "ServiceAccount", "name": "shop-medusa-db-operator", "namespace": "shops"}
+    ]
+
+
 def test_its_election_is_that_of_the_manifests() -> None:
     made = only(render(OPERATOR), "Role")["rules"]
     shipped = only(manifests("."), "Role")["rules"]
@@ -134,7 +151,7 @@ def test_every_option_reaches_the_operator() -> None:
         "maxConcurrentRuns": 3,
         "resync": "10m",
         "log": {"level": "debug", "format": "text"},
-        "metrics": {"port": 9090},
+        "metrics": {"port": 9090, "authentication": "token"},
         "health": {"port": 9091},
         "fullnameOverride": "medusa",
     }
@@ -151,6 +168,7 @@ def test_every_option_reaches_the_operator() -> None:
         "MEDUSA_DB_RESYNC": "10m",
         "MEDUSA_DB_HEALTH_ADDRESS": ":9091",
         "MEDUSA_DB_METRICS_ADDRESS": ":9090",
+        "MEDUSA_DB_METRICS_AUTHENTICATION": "token",
         "MEDUSA_DB_LOG_LEVEL": "debug",
         "MEDUSA_DB_LOG_FORMAT": "text",
     }

@@ -62,8 +62,8 @@ def only(objects: list[Object], kind: str, name: str = "") -> Object:
     return found
 
 
-def manifests(folder: str) -> list[Object]:
-    """Return what kustomize makes of a folder below `deploy/`."""
+def manifests(folder: str | Path) -> list[Object]:
+    """Return what kustomize makes of a folder below `deploy/`, or of another one."""
     done = subprocess.run(
         [cluster_tools.program("kubectl"), "kustomize", ROOT / "deploy" / folder],
         capture_output=True, text=True, timeout=60, check=True,

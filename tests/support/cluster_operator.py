@@ -127,11 +127,14 @@ class Operator:
         words = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
-    def get(self, path: str) -> tuple[int, str]:
+    def get(self, path: str, token: str = "") -> tuple[int, str]:
         """Return HTTP status and text of one of its pages; 0 where it does not answer."""
         port = self._metrics if path == "/metrics" else self._health
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
+            if token:
+                asked.add_header("Authorization", f"Bearer {token}")
+            with urllib.request.urlopen(asked, timeout=5) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as exc:
             return exc.code, exc.read().decode()

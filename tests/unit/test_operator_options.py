@@ -19,6 +19,7 @@ USUAL = Options(
     lease_namespace="",
     health_address=("", 8081),
     metrics_address=("", 8080),
+    metrics_authentication="none",
     log_format="json",
     log_level="info",
 )
@@ -35,6 +36,12 @@ CASES = [
         "--health-address", "[::1]:9", {"health_address": ("::1", 9)}, id="health-address"
     ),
     pytest.param("--metrics-address", "off", {"metrics_address": None}, id="metrics-address"),
+    pytest.param(
+        "--metrics-authentication",
+        "token",
+        {"metrics_authentication": "token"},
+        id="metrics-authentication",
+    ),
     pytest.param("--log-format", "text", {"log_format": "text"}, id="log-format"),
     pytest.param("--log-level", "debug", {"log_level": "debug"}, id="log-level"),
 ]
