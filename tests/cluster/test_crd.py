@@ -172,6 +172,26 @@ def test_a_version_below_what_is_applied_is_taken_where_that_is_allowed(kubectl)
     assert kubectl.json("get", "mdb", "shop")["spec"]["version"] == "1.12.3"
 
 
+@pytest.mark.usefixtures("_applied")
+@pytest.mark.parametrize(
+    "also", [{"database": PARTS}, {"suspend": True}], ids=["other", "suspended"]
+)
+def test_a_version_below_is_taken_of_another_database_and_while_suspended(also, kubectl):
+    kubectl.apply(resource(version="1.12.3", **also))
+
+    assert kubectl.json("get", "mdb", "shop")["spec"]["version"] == "1.12.3"
+
+
+@pytest.mark.usefixtures("_applied")
+def test_a_suspension_cannot_end_in_the_change_that_takes_the_version_back(kubectl):
+    kubectl.apply(resource(suspend=True))
+
+    refused = kubectl.run("apply", "-f", "-", stdin=resource(version="1.12.3", suspend=False))
+
+    assert refused.returncode == 1
+    assert "a downgrade to 1.12.3 would lose data" in refused.stderr
+
+
 def test_a_version_that_was_never_applied_can_be_taken_back(kubectl):
     kubectl.apply(resource())
 

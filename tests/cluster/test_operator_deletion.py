@@ -9,8 +9,8 @@ import pytest
 
 from cluster_images import RUNNER, Image
 from cluster_kubectl import kstatus
-from cluster_shop import FINALIZER, succeeds
-from servers import rows
+from cluster_shop import FINALIZER, RESOURCE, succeeds
+from servers import medusa_db, rows
 
 pytestmark = pytest.mark.usefixtures("kubelet")
 
@@ -166,3 +166,12 @@ def test_a_namespace_goes_with_a_run_going_on(shop, postgres, cluster, eventuall
         other.rollback()
 
         eventually(lambda: cluster.api.find("v1/namespaces", shop.namespace) is None, within=60)
+
+
+def test_foreground_deletion_does_not_wait_and_the_run_rolls_back(shop, postgres, eventually):
+    with mid_run(shop, postgres) as (url, other):
+        shop.api.delete(RESOURCE, "shop", shop.namespace, propagationPolicy="Foreground")
+        gone(shop, eventually)
+        other.rollback()
+
+        assert medusa_db("wait", "--to", "1.12.3", "--timeout", "0s", url=url).returncode == 0
