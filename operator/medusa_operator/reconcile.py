@@ -296,7 +296,12 @@ class Reconciler:
             return None
         if seed.policy is SeedPolicy.ONCE and database.status.seed is not None:
             return None
-        found = await self.cluster.config_map(database.namespace, seed.source.name)
+        try:
+            found = await self.cluster.config_map(database.namespace, seed.source.name)
+        except ApiError as exc:
+            if not _refused(exc):
+                raise
+            return SeedSource(missing=f"ConfigMap {seed.source.name} cannot be read: {exc}")
         if found is None:
             return SeedSource(missing=f"ConfigMap {seed.source.name} is not there")
         content = _content(found, seed.source.key)
@@ -315,7 +320,13 @@ class Reconciler:
             return None
         if 0 <= (self.clock() - waiting.created).total_seconds() < PATIENCE:
             return None  # a clock behind the API server's has no patience
-        found = await self.cluster.warnings(database.namespace, kind, waiting.name)
+        try:
+            found = await self.cluster.warnings(database.namespace, kind, waiting.name)
+        except ApiError as exc:
+            if not _refused(exc):
+                raise
+            logger.debug("Events cannot be read", error=str(exc))
+            return None  # they only explain
         newest = max(found, key=_when, default=None)
         if newest is None:
             return None

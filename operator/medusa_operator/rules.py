@@ -147,7 +147,9 @@ def run_goes_on(case: Case) -> Found | None:
             ),
             Cancel(job),
         )
-    waited = (case.now - job.created).total_seconds()
+    ready = case.database.status.condition("Ready")
+    since = max(job.created, ready.since) if ready is not None else job.created
+    waited = (case.now - since).total_seconds()  # by our clock, where it was told of the change
     wake = case.now + timedelta(seconds=min(300.0, max(6.0, waited / 4)))
     stuck = pods.stuck(job, case.observed)
     if stuck is not None:

@@ -413,3 +413,18 @@ def test_a_settled_fleet_writes_nothing(cluster, namespace, make, eventually):
     made = cluster.requests.since(mark).of(cluster_operator.USER)
     assert {write.resource for write in made.writes.all} <= {"leases"}
     assert [shop.get()["metadata"]["resourceVersion"] for shop in shops] == versions
+
+
+def test_a_seed_document_that_may_not_be_read_is_told(cluster, namespace, make, proxy):
+    operator = make(proxied=True)
+    operator.start()
+    operator.wait()
+    proxy.before = lambda call: (
+        refusal(403, "Forbidden") if call.path.endswith("/configmaps/rows") else None
+    )
+    shop = own(cluster, namespace)
+
+    shop.declare(seed={"from": {"configMapKeyRef": {"name": "rows", "key": "seed.json"}}})
+    waiting = shop.wait("ReferenceMissing")
+
+    assert waiting["message"] == "the seed waits: ConfigMap rows cannot be read: on purpose"

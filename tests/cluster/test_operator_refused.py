@@ -8,9 +8,9 @@ import pytest
 
 import cluster_objects
 from cluster_api import ApiError
-from cluster_images import RUNNER, SHELL, Image, Outcome
+from cluster_images import RUNNER, SHELL, Image, Outcome, shipped
 from cluster_operator import OWN
-from cluster_shop import JOBS, RESOURCE, fails, report, succeeds
+from cluster_shop import JOBS, RESOURCE, Shop, fails, report, succeeds
 
 ADMISSION = "admissionregistration.k8s.io/v1"
 
@@ -266,8 +266,9 @@ def injects_a_sidecar(namespace):
 
 
 def test_a_run_that_succeeded_is_seen_although_an_injected_sidecar_goes_on(
-    shop, cluster, admission, eventually
+    shop, cluster, admission, eventually, kubelet, url
 ):
+    kubelet.images.update(shipped())
     rule, binding = injects_a_sidecar(shop.namespace)
     admission("mutatingadmissionpolicies", rule)
     admission("mutatingadmissionpolicybindings", binding)
@@ -281,7 +282,7 @@ def test_a_run_that_succeeded_is_seen_although_an_injected_sidecar_goes_on(
         return len(made["spec"]["containers"]) == 2
 
     eventually(injected)
-    shop.database("postgres://nobody")
+    shop.database(url)
 
     shop.declare()
     shop.wait("SidecarRunning")
@@ -290,6 +291,42 @@ def test_a_run_that_succeeded_is_seen_although_an_injected_sidecar_goes_on(
     assert [outcome for _, outcome, _ in shop.history()] == ["Succeeded"]
     assert "container istio-proxy went on after the run" in shop.status()["warnings"][0]
     assert shop.jobs() == []
+
+
+def test_a_status_that_is_refused_is_followed_by_the_least_one(
+    shop, cluster, admission, eventually
+):
+    shop.database("postgres://nobody")
+    rule, binding = policy(
+        "status",
+        shop.namespace,
+        "medusadatabases/status",
+        "UPDATE",
+        "!has(object.status.targetVersion)",
+    )
+    admission("validatingadmissionpolicies", rule)
+    admission("validatingadmissionpolicybindings", binding)
+    probe = Shop(cluster.api, shop.namespace, "probe", ((OWN, "none"),))
+    probe.declare()
+
+    def refused():
+        told = {"status": {"observedGeneration": 1, "targetVersion": "1.20.11"}}
+        try:
+            cluster.api.patch(RESOURCE, "probe", told, shop.namespace, part="status")
+        except ApiError:
+            return True
+        return False
+
+    eventually(refused)
+    shop.declare()
+    least = shop.wait("ResultInvalid")
+    allow = {"spec": {"validations": [{"expression": "true"}]}}
+    cluster.api.patch(f"{ADMISSION}/validatingadmissionpolicies", rule["metadata"]["name"], allow)
+    shop.retry("again")
+    shop.wait(within=60)
+
+    assert "the status cannot be stored: " in least["message"]
+    assert "not in this shop" in least["message"]
 
 
 FORGED = {

@@ -396,8 +396,8 @@ class World:
         """Do what the runner does, and return exit code and termination message."""
         if fault == "killed":
             return 137, ""
-        if fault in ("unreachable", "locked", "interrupted", "failed"):
-            code = {"unreachable": 4, "locked": 6, "interrupted": 143, "failed": 7}[fault]
+        codes = {"unreachable": 4, "denied": 5, "locked": 6, "interrupted": 143, "failed": 7}
+        if (code := codes.get(fault)) is not None:
             return code, self._report(job, exitCode=code, state="failed", message=fault)
         if fault in ("oversized", "other-run", "lie"):
             return 0, self._lie(job, fault)

@@ -12,7 +12,8 @@ from operator_world import World, ledger_of
 
 EVERYTHING = ["1.1.8", "1.1.18", "1.1.65", "1.3.0", "1.8.0", "1.9.0", "1.10.0", "1.11.0", "1.13.0",
               "1.15.2", "1.17.0"]  # fmt: skip
-FAULTS = ("", "killed", "killed-late", "unreachable", "locked", "interrupted", "failed", "oversized",
+FAULTS = ("", "killed", "killed-late", "unreachable", "denied", "locked", "interrupted", "failed",
+          "oversized",
           "other-run", "lie", "silent")  # fmt: skip
 
 pytestmark = pytest.mark.timeout(1800)
