@@ -18,7 +18,7 @@ JITTER = 0.1
 UTMOST = timedelta(seconds=LONGEST * (1 + JITTER))
 """No delay is longer."""
 
-LOOKED_AT_AGAIN = frozenset({Reason.ACCESS_DENIED})
+LOOKED_AT_AGAIN = frozenset({Reason.ACCESS_DENIED, Reason.RUNNER_USAGE, Reason.UNSUPPORTED})
 """What stalls, as only a person can help, and is looked at again all the same: the help is given
 where the operator cannot see it, in a Secret or in PostgreSQL."""
 

@@ -298,14 +298,14 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.RUNNER_USAGE: Meaning(
         Kind.STALLED,
         "The runner was given something it cannot use, mostly the URL in the Secret or the seed "
-        "document's key (exit code 2).",
-        f"Correct it, {_RETRY}.",
+        "document's key (exit code 2). It is looked at again every 5 minutes.",
+        f"Correct it; to be faster, {_RETRY[5:]}.",
     ),
     Reason.UNSUPPORTED: Meaning(
         Kind.STALLED,
         "It is not a database that can be worked with: sqlite, a pooler, too old, Medusa v2 "
-        "(exit code 3).",
-        f"Name another one, {_RETRY}.",
+        "(exit code 3). It is looked at again every 5 minutes.",
+        f"Name another one; to be faster, {_RETRY[5:]}.",
     ),
     Reason.ACCESS_DENIED: Meaning(
         Kind.STALLED,

@@ -30,8 +30,8 @@ BY_SIGNAL = 128
 
 EXIT_CODES: Mapping[int, tuple[Reason, bool]] = {
     1: (Reason.RUNNER_ERROR, False),
-    2: (Reason.RUNNER_USAGE, False),
-    3: (Reason.UNSUPPORTED, False),
+    2: (Reason.RUNNER_USAGE, True),
+    3: (Reason.UNSUPPORTED, True),
     4: (Reason.UNREACHABLE, True),
     5: (Reason.ACCESS_DENIED, True),
     6: (Reason.LOCK_HELD, True),

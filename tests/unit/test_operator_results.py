@@ -115,8 +115,8 @@ def test_exit_code_0_without_proof_is_no_success(message, doubt):
     ("code", "reason", "retry"),
     [
         (1, Reason.RUNNER_ERROR, False),
-        (2, Reason.RUNNER_USAGE, False),
-        (3, Reason.UNSUPPORTED, False),
+        (2, Reason.RUNNER_USAGE, True),
+        (3, Reason.UNSUPPORTED, True),
         (4, Reason.UNREACHABLE, True),
         (5, Reason.ACCESS_DENIED, True),
         (6, Reason.LOCK_HELD, True),
