@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from medusa_migrations.errors import FailedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import psycopg
 
+_FUNCTION = re.compile(r"(?:PL/\w+|SQL)[ -]\w+ ((?:\"[^\"]+\"|[\w$.])+(?:\([^()]*\))?)")
+_LINES, _WIDTH = 8, 160
 _REASONS = {"53100": "DiskFull", "57014": "StatementTimeout"}
 
 
-def explain(exc: psycopg.Error, what: str, text: str, *, alone: bool) -> FailedError:
+def explain(
+    exc: psycopg.Error, what: str, text: str, *, alone: bool, triggers: Sequence[str] = ()
+) -> FailedError:
     """Return the failure of the item *what*, whose SQL is *text*, for what PostgreSQL said.
 
     *alone* tells that each item is a transaction of its own, so that earlier ones are committed.
@@ -22,14 +29,39 @@ def explain(exc: psycopg.Error, what: str, text: str, *, alone: bool) -> FailedE
         caret(text, exc.diag.statement_position),
         exc.diag.message_detail,
         exc.diag.message_hint,
+        context(exc),
     )
+    inside = where(exc, triggers)
     place = "" if alone else " Nothing of this step remains;"
     return FailedError(
-        f"{what}: {said} (SQLSTATE {exc.sqlstate}); rolled back.{place} the database is as it was "
+        f"{what}: {said} (SQLSTATE {exc.sqlstate}){inside}; rolled back.{place} the database is as it was "
         f"before, and the old server keeps working. {advice(exc.sqlstate)}".rstrip(),
         reason=_REASONS.get(exc.sqlstate or "", "MigrationFailed"),
         detail="\n".join(filter(None, lines)),
     )
+
+
+def functions(exc: psycopg.Error) -> tuple[str, ...]:
+    """Return the functions that *exc* was raised in, the innermost first, as PostgreSQL names them."""
+    found = (_FUNCTION.match(line.strip()) for line in (exc.diag.context or "").splitlines())
+    names = dict.fromkeys(match[1].strip('"') for match in found if match)
+    return tuple(name for name in names if name != "inline_code_block")  # a `do` has no name
+
+
+def where(exc: psycopg.Error, triggers: Sequence[str] = ()) -> str:
+    """Say in which functions, and by which of *triggers*, *exc* was raised; empty for a plain statement."""
+    names = functions(exc)
+    if not names:
+        return ""
+    called = f", called by {' and '.join(triggers[:3])}" if triggers else ""
+    return f", in the function {', in '.join(names[:3])}{called}"
+
+
+def context(exc: psycopg.Error) -> str:
+    """Return PostgreSQL's CONTEXT, shortened: it may quote statements with their rows."""
+    lines = (exc.diag.context or "").splitlines()
+    shown = [line if len(line) <= _WIDTH else f"{line[:_WIDTH]}..." for line in lines[:_LINES]]
+    return "\n".join(["CONTEXT: " + shown[0], *shown[1:]]) if shown else ""
 
 
 def advice(sqlstate: str | None) -> str:

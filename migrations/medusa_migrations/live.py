@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
@@ -85,13 +86,13 @@ def read(conn: Connection[Any], schema: str) -> Schema:
         return _read(conn, schema)
 
 
-def seen_from(schema: str) -> sql.Composed:
-    """Return the statements by which, until the transaction ends, names mean those of *schema*.
+def seen_from(*path: str) -> sql.Composed:
+    """Return the statements by which, until the transaction ends, names mean those of the schemas *path*.
 
     Nor does a policy hide rows then: PostgreSQL refuses instead.
     """
     return sql.SQL("set local search_path to {}; {}").format(
-        sql.Identifier(schema), row_security.OFF
+        sql.SQL(", ").join(map(sql.Identifier, path)), row_security.OFF
     )
 
 
@@ -142,6 +143,27 @@ def has(conn: Connection[Any], schema: str, table: str, column: str | None) -> b
         [schema, table, column],
     ).fetchone()
     return row is not None
+
+
+def triggers_of(conn: Connection[Any], functions: Sequence[str]) -> list[str]:
+    """Return, in words, the triggers that call one of *functions*, written `schema.name(arguments)`."""
+    names = [re.sub(r"\(.*", "", one).rpartition(".")[2].strip('"') for one in functions]
+    if not names:
+        return []
+    rows = conn.execute(
+        """
+        select format('the trigger %%I on %%s', t.tgname, t.tgrelid::regclass)
+          from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+         where not t.tgisinternal and p.proname = any(%(names)s)
+        union all
+        select format('the event trigger %%I', e.evtname)
+          from pg_event_trigger e join pg_proc p on p.oid = e.evtfoid
+         where p.proname = any(%(names)s)
+         order by 1
+        """,
+        {"names": names},
+    )
+    return [told for (told,) in rows]
 
 
 def sizes(

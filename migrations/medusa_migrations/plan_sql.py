@@ -6,22 +6,33 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from medusa_migrations import ledger, live, verify
+from medusa_migrations import ledger, live, row_names, search_path, verify
 from medusa_migrations.catalog import DataStep, Migration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from psycopg import Connection
 
     from medusa_migrations.observe import Observed
     from medusa_migrations.plan import Item, Plan
 
 
+_BESIDE = sql.SQL(
+    "select set_config('search_path', current_setting('search_path') || ', ' || quote_ident(nspname), false)"
+    " from pg_extension join pg_namespace n on n.oid = extnamespace where extname = {};"
+)
+
+
 def script(conn: Connection[Any], observed: Observed, path: Plan) -> str:
     """Return the script; it ends with the ledger rows that the run would add."""
     schema = observed.schema
+    role = search_path.of_role(conn, schema)
+    texts = (item.text for item in path.items if item.version is not None)
+    medusas = search_path.unambiguous(conn, role, row_names.of_objects(texts) if role[1:] else ())
     lines = [
         f"-- From {observed.schema} as it is to {path.target}; run it with psql -1 -v ON_ERROR_STOP=1 -f.",
-        sql.SQL("set search_path to {};").format(sql.Identifier(schema)).as_string(conn),
+        _path(conn, medusas),
         "set row_security to off;",
     ]
     if not observed.ledger.exists and path.items:
@@ -31,20 +42,34 @@ def script(conn: Connection[Any], observed: Observed, path: Plan) -> str:
         runs = not isinstance(item, Migration) or verify.applies(there, item)
         if isinstance(item, Migration) and item.version is not None:
             verify.apply(there, item)
-        lines += ["", f"-- {item.name}", *_item(conn, schema, item, runs=runs)]
+        lines += ["", f"-- {item.name}", *_item(conn, schema, item, (medusas, role), runs=runs)]
     return "\n".join(lines)
 
 
-def _item(conn: Connection[Any], schema: str, item: Item, *, runs: bool) -> list[str]:
+def _path(conn: Connection[Any], path: Sequence[str]) -> str:
+    names = sql.SQL(", ").join(map(sql.Identifier, path))
+    return sql.SQL("set search_path to {};").format(names).as_string(conn)
+
+
+def _item(
+    conn: Connection[Any],
+    schema: str,
+    item: Item,
+    paths: tuple[Sequence[str], Sequence[str]],
+    *,
+    runs: bool,
+) -> list[str]:
+    """Return the statements of *item*; *paths* are those for Medusa's own and for the shop's."""
     if isinstance(item, DataStep):
         return [item.text.strip()]
     lines = []
     if item.extension:
         made = sql.SQL("create extension if not exists {};").format(sql.Identifier(item.extension))
-        lines.append(made.as_string(conn))
+        lines += [made.as_string(conn), _BESIDE.format(sql.Literal(item.extension)).as_string(conn)]
     row = ledger.record_statement(schema, item).as_string(conn)
-    lines += [item.text.strip(), f"{row};"] if runs else [f"{row};"]
-    if item.version is None:
-        path = sql.SQL("set search_path to {};").format(sql.Identifier(schema))
-        lines.append(path.as_string(conn))
-    return lines
+    text = [item.text.strip(), f"{row};"] if runs else [f"{row};"]
+    if item.version is None and (paths[0] != paths[1] or "search_path" in item.text):
+        return [*lines, _path(conn, paths[1]), *text, _path(conn, paths[0])]
+    if item.extension:
+        return [*lines, *text, _path(conn, paths[0])]
+    return [*lines, *text]

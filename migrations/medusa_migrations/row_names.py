@@ -1,4 +1,4 @@
-"""Pure: which names stand in SQL that reads or writes rows; a table among them may hide rows from us."""
+"""Pure: which names stand in SQL, and which of them in statements that read or write rows."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 _ROWS = frozenset({
     "insert", "update", "delete", "merge", "with", "select", "values", "table", "copy", "do", "call",
     "execute", "explain", "declare", "(",
+})  # fmt: skip
+_BEFORE_NAMES = frozenset({
+    "table", "exists", "on", "from", "join", "into", "update", "references", "index", "type", "using", "only",
+    "sequence", "view", "::", "delete", "as",
 })  # fmt: skip
 _NAME = re.compile(r'"((?:[^"]|"")+)"|([^\W\d][\w$]*)')
 _OPENING = re.compile(
@@ -32,6 +36,20 @@ def named(texts: Iterable[str]) -> frozenset[str]:
     )
 
 
+def of_objects(texts: Iterable[str]) -> frozenset[str]:
+    """Return the names in *texts* that stand where a table, an index, a sequence or a type is named.
+
+    For SQL of the catalog, which names one table behind a `from`.
+    """
+    return frozenset(
+        _unquoted(token)
+        for text in texts
+        for one in statements.split(text)
+        for before, token in zip(one.tokens, one.tokens[1:], strict=False)
+        if _is_name(token) and (before.lower() in _BEFORE_NAMES or before.startswith('"'))
+    )
+
+
 def _names(tokens: tuple[str, ...]) -> Iterator[str]:
     words = [token.lower() for token in tokens]
     kind = words[0]
@@ -40,11 +58,21 @@ def _names(tokens: tuple[str, ...]) -> Iterator[str]:
             if token.startswith(("$", "'")):
                 yield from _of_block(token)
     elif kind in _ROWS or (kind == "create" and "as" in words and _is_table(words)):
-        for token in tokens:
-            if token.startswith('"'):
-                yield token[1:-1].replace('""', '"')
-            elif token[0].isalpha() or token[0] == "_":
-                yield token.lower()
+        yield from _plain(tokens)
+
+
+def _plain(tokens: tuple[str, ...]) -> Iterator[str]:
+    for token in tokens:
+        if _is_name(token):
+            yield _unquoted(token)
+
+
+def _is_name(token: str) -> bool:
+    return token.startswith('"') or token[0].isalpha() or token[0] == "_"
+
+
+def _unquoted(token: str) -> str:
+    return token[1:-1].replace('""', '"') if token.startswith('"') else token.lower()
 
 
 def _is_table(words: list[str]) -> bool:

@@ -1,4 +1,9 @@
-"""The search path of the role: whether a shop hides behind its first schema."""
+"""The search path of the role: whether a shop hides behind it, and which part of it a run keeps.
+
+A shop's own migrations, its triggers and its event triggers are written for the path that its role has:
+extensions, audit tables. A run puts the shop's schema first and keeps the rest. For statements of Medusa's,
+schemas are left out in which a name of theirs could mean something else than the shop's.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from psycopg import sql
 from medusa_migrations.errors import DeniedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from psycopg import Connection
 
@@ -38,6 +43,48 @@ def entries(setting: str, user: str) -> list[str]:
         if name:
             found.append(user if name == "$user" else name)
     return found
+
+
+_AMBIGUOUS = """
+    with named as (
+      select c.relname::text as name, c.relnamespace as schema from pg_class c
+       where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'i', 'I')
+      union all
+      select t.typname::text, t.typnamespace from pg_type t where t.typtype in ('e', 'd')
+    )
+    select n.nspname from pg_namespace n
+     where n.nspname = any(%(others)s)
+       and (exists (select from named x where x.schema = n.oid and x.name = 'migrations')
+            or exists (select from named x
+                        where x.schema = n.oid and x.name = any(%(names)s)
+                          and not exists (select from named ours join pg_namespace s on s.oid = ours.schema
+                                           where s.nspname = %(schema)s and ours.name = x.name)))
+"""
+
+
+def of_role(conn: Connection[Any], schema: str) -> tuple[str, ...]:
+    """Return *schema* and, behind it, what the session's search path has: what is there and may be used.
+
+    Ask outside of a transaction that has set a path of its own.
+    """
+    row = conn.execute("select current_schemas(false)::text[]").fetchone()
+    return (schema, *(name for name in (row[0] if row else ()) if name != schema))
+
+
+def unambiguous(
+    conn: Connection[Any], path: Sequence[str], names: Iterable[str]
+) -> tuple[str, ...]:
+    """Return *path*, the shop's schema first, without schemas in which one of *names* could be found.
+
+    That is so where another ledger is, so another shop, or something that is called like one of *names*
+    and that the shop's own schema lacks.
+    """
+    schema, *others = path
+    if not others:
+        return (schema,)
+    parameters = {"others": others, "names": list(names), "schema": schema}
+    left_out = {name for (name,) in conn.execute(_AMBIGUOUS, parameters)}
+    return (schema, *(name for name in others if name not in left_out))
 
 
 def refuse_hidden_ledger(conn: Connection[Any], schema: str | None) -> None:

@@ -22,7 +22,9 @@ from medusa_migrations import (
     live,
     lock_modes,
     observe,
+    row_names,
     row_security,
+    search_path,
     table_locks,
     touches,
 )
@@ -48,12 +50,12 @@ _NOT_LOCKED = (pg.QueryCanceled, pg.UndefinedTable)
 """What else a try to lock all tables may end with: out of time, or one of them was just dropped."""
 
 
-def limited(limits: Limits, schema: str) -> sql.Composed:
-    """Return the statements by which a transaction keeps to *limits* and sees names from *schema*."""
+def limited(limits: Limits, path: Sequence[str]) -> sql.Composed:
+    """Return the statements by which a transaction keeps to *limits* and finds names along *path*."""
     return sql.SQL("set local lock_timeout to {}; set local statement_timeout to {}; {}").format(
         sql.Literal(f"{int(limits.lock_timeout * 1000)}ms"),
         sql.Literal(f"{int(limits.statement_timeout * 1000)}ms"),
-        live.seen_from(schema),
+        live.seen_from(*path),
     )
 
 
@@ -72,6 +74,10 @@ class Steps:
     """The version that the history names by now; None: no history was written."""
     committing: bool = False
     """Whether a commit is on its way, and its answer not yet noted."""
+    path: tuple[str, ...] = ()
+    """The search path that the shop has; its own schema is the first."""
+    medusas: tuple[str, ...] = ()
+    """The part of it that statements of Medusa's can have."""
 
     def run(self, step: Step, before: str) -> None:
         """Run *step*; *before* says where the database is, for the history.
@@ -131,6 +137,10 @@ class Steps:
         done: list[Done] = []
         what = items[0].name if self.limits.each else str(step.target)
         schema = self.report.schema
+        self.path = search_path.of_role(self.conn, schema)
+        self.medusas = search_path.unambiguous(
+            self.conn, self.path, _names(items) if self.path[1:] else ()
+        )
         locks = table_locks.there(self.conn, schema, lock_modes.needs(items))
         patience = table_locks.deadlock_timeout(self.conn)
         locked = False
@@ -139,7 +149,7 @@ class Steps:
                 within = table_locks.one_try(self.limits.lock_timeout, patience)
                 table_locks.take(self.conn, schema, locks, within)
                 locked = True
-                self.conn.execute(limited(self.limits, schema))
+                self.conn.execute(limited(self.limits, self.medusas))
                 ledger.ensure(self.conn, schema)
                 self._still_pending(items)
                 sizes = live.sizes(self.conn, schema, [lock.table for lock in locks])
@@ -183,6 +193,8 @@ class Steps:
         """Run one item; return the rows a data step changed, None for a migration or one that waits."""
         if isinstance(item, DataStep):
             return self._data_step(item)
+        if item.version is None:
+            self.conn.execute(live.seen_from(*self.path))
         if item.extension:
             self._extension(item.extension)
         if item.when and not live.has(self.conn, self.report.schema, *item.when):
@@ -202,7 +214,7 @@ class Steps:
             self.conn.execute("reset session authorization; reset all")
             connection.settle_again(self.conn)
         if item.version is None or item.extension:
-            self.conn.execute(limited(self.limits, self.report.schema))
+            self.conn.execute(limited(self.limits, self.medusas))
         return None
 
     def _extension(self, name: str) -> None:
@@ -214,17 +226,14 @@ class Steps:
             " where extname = %s",
             [name],
         ).fetchone()
-        if row and row[0] != self.report.schema:
-            self.conn.execute(
-                sql.SQL("set local search_path to {}, {}").format(
-                    sql.Identifier(self.report.schema), sql.Identifier(row[0])
-                )
-            )
+        if row and row[0] not in self.medusas:
+            self.conn.execute(live.seen_from(*self.medusas, row[0]))
 
     def _data_step(self, step: DataStep) -> int | None:
         if not observe.is_ready(self.conn, self.report.schema, step):
             self._warn(f"{step.name} waits: {step.otherwise}")
             return None
+        self.conn.execute(live.seen_from(*self.medusas))  # that look had one schema only
         for warn in step.warns:
             row = self.conn.execute(sql.SQL(warn.query)).fetchone()
             if row and row[0]:
@@ -299,7 +308,8 @@ class Steps:
         if row_security.refused(exc):
             return row_security.error(exc, row_security.role(self.conn), f"{what}, rolled back")
         text = next((item.text for item in items if item.name == what), "")
-        return failure.explain(exc, what, text, alone=self.limits.each)
+        triggers = live.triggers_of(self.conn, failure.functions(exc))
+        return failure.explain(exc, what, text, alone=self.limits.each, triggers=triggers)
 
 
 class _Busy(Exception):  # noqa: N818  not an error: the step is tried again
@@ -309,6 +319,14 @@ class _Busy(Exception):  # noqa: N818  not an error: the step is tried again
         super().__init__(what)
         self.what = what
         self.who = who
+
+
+def _names(items: Sequence[Item]) -> frozenset[str]:
+    return row_names.of_objects(
+        item.statements if isinstance(item, Migration) else item.text
+        for item in items
+        if item.version is not None
+    )
 
 
 def _locks(item: Item) -> Sequence[Any]:

@@ -12,7 +12,16 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from medusa_migrations import __version__, connection, lock, observe, preflight
+from medusa_migrations import (
+    __version__,
+    connection,
+    failure,
+    live,
+    lock,
+    observe,
+    preflight,
+    search_path,
+)
 from medusa_migrations import runner as migrating
 from medusa_migrations.deadline import Deadline
 from medusa_migrations.errors import (
@@ -224,7 +233,9 @@ class _Run:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Hold everything inside a `with` together, within the limits that were given."""
-        begin = limited(self.course.options.limits, self.report.schema)
+        # every name that a seed uses has its schema; what triggers of the shop use has not
+        path = search_path.of_role(self.conn, self.report.schema)
+        begin = limited(self.course.options.limits, path)
         if self.options.dry_run:
             begin += sql.SQL("; set transaction read only")
         try:
@@ -253,11 +264,14 @@ class _Run:
                 "the same command again",
                 reason="TableLocked",
             )
+        triggers = live.triggers_of(self.conn, failure.functions(exc))
         return FailedError(
             f"the seed failed and was rolled back, no row of it remains: {said} "
-            f"(SQLSTATE {exc.sqlstate})",
+            f"(SQLSTATE {exc.sqlstate}){failure.where(exc, triggers)}",
             reason="SeedFailed",
-            detail="\n".join(filter(None, (exc.diag.message_detail, exc.diag.message_hint))),
+            detail="\n".join(
+                filter(None, (exc.diag.message_detail, exc.diag.message_hint, failure.context(exc)))
+            ),
         )
 
     def _record(self) -> records.Seed:

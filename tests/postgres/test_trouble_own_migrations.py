@@ -137,7 +137,8 @@ def test_a_folder_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
         ),
         pytest.param(
             "create procedure settle() language plpgsql as $$ begin rollback; end $$;\ncall settle();",
-            "loyalty1800000000000: invalid transaction termination (SQLSTATE 2D000); rolled back. ",
+            "loyalty1800000000000: invalid transaction termination (SQLSTATE 2D000), in the function settle(); "
+            "rolled back. ",
             id="a-procedure-that-rolls-back",
         ),
         pytest.param(
