@@ -166,7 +166,7 @@ def resume(
     That is the data steps that earlier runs left waiting and that can be done now; and an upgrade that
     an earlier run has begun, and not finished, is one that was asked for.
     """
-    if request.unasked and observed.proof.partial and observed.named == request.target:
+    if request.unasked and observed.named == request.target:
         request = dataclasses.replace(request, unasked=False)
     if not request.data_steps:
         return request

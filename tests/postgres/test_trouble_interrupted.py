@@ -269,10 +269,10 @@ def test_a_full_disk_rolls_back_and_the_next_run_finishes(server: TestServer) ->
             url = own.url("shop")
             before = snapshot(url)
             filler = fill(disk, leave=8192)
-            done = servers.medusa_db("migrate", url=url)
+            done = servers.medusa_db("migrate", "--to", "1.20.11", url=url)
             after = snapshot(url)
             filler.unlink()
-            again = servers.medusa_db("migrate", url=url)
+            again = servers.medusa_db("migrate", "--to", "1.20.11", url=url)
             own.execute("drop database shop")
             own.execute("drop tablespace small")
 
@@ -299,12 +299,12 @@ def test_a_server_whose_whole_disk_is_full_loses_nothing(server: TestServer) -> 
             own.process.start()
             before = snapshot(url)
             filler = fill(data, leave=200_000)
-            done = servers.medusa_db("migrate", url=url)
+            done = servers.medusa_db("migrate", "--to", "1.20.11", url=url)
             filler.unlink()
             own.process.stop(signal.SIGQUIT)
             own.process.start()
             after = snapshot(url)
-            again = servers.medusa_db("migrate", url=url)
+            again = servers.medusa_db("migrate", "--to", "1.20.11", url=url)
             own.process.stop()
 
     assert done.returncode in (4, 7)  # as the server makes it: it may stop when its log is full

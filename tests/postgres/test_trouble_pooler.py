@@ -89,7 +89,7 @@ def test_a_pool_in_transaction_mode_is_refused_before_the_lock_is_taken(
         crowd = [psycopg.connect(pooled, prepare_threshold=None) for _ in range(4 * crowded)]
         for conn in crowd:
             conn.execute("select 1")  # each keeps one of the pool's sessions in a transaction
-        done = servers.medusa_db("migrate", "--lock-wait", "0s", url=pooled)
+        done = servers.medusa_db("migrate", "--to", "1.20.11", "--lock-wait", "0s", url=pooled)
         for conn in crowd:
             conn.close()
         status = servers.medusa_db("status", url=pooled)
@@ -111,7 +111,7 @@ def test_looking_through_a_pool_leaves_no_setting_of_ours_in_it(
 
     with pgbouncer(server, "transaction", default_pool_size="1") as port:
         pooled = f"postgresql://postgres@127.0.0.1:{port}/{name}"
-        done = servers.medusa_db("plan", url=pooled)
+        done = servers.medusa_db("plan", "--to", "1.20.11", url=pooled)
         with psycopg.connect(pooled, prepare_threshold=None) as conn:
             left = servers.rows(
                 conn, "select name, setting from pg_settings where source='session'"
@@ -128,7 +128,7 @@ def test_a_pool_in_session_mode_works_with_a_warning(
 
     with pgbouncer(server, "session") as port:
         pooled = f"postgresql://postgres@127.0.0.1:{port}/{url.rpartition('/')[2]}"
-        done = servers.medusa_db("migrate", "--output", "json", url=pooled)
+        done = servers.medusa_db("migrate", "--to", "1.20.11", "--output", "json", url=pooled)
 
     assert done.returncode == 0, done.stderr
     assert (
@@ -146,6 +146,6 @@ def test_a_pool_in_session_mode_with_a_single_session_works(
 
     with pgbouncer(server, "session", default_pool_size="1", query_wait_timeout="3") as port:
         pooled = f"postgresql://postgres@127.0.0.1:{port}/{name}"
-        done = servers.medusa_db("migrate", url=pooled)
+        done = servers.medusa_db("migrate", "--to", "1.20.11", url=pooled)
 
     assert done.returncode == 0, done.stderr

@@ -39,7 +39,7 @@ def test_a_role_that_may_only_read_is_refused_with_the_grant_it_needs(
 
     with role(server, name, *READ) as reader:
         before = snapshot(url)
-        done = servers.medusa_db("migrate", url=server.url(name, reader))
+        done = servers.medusa_db("migrate", "--to", "1.20.11", url=server.url(name, reader))
         status = servers.medusa_db("status", url=server.url(name, reader))
 
         assert (done.returncode, done.stdout) == (5, "")
@@ -58,7 +58,7 @@ def test_a_role_that_may_not_even_read_the_ledger_is_refused(
     name = shop_at("1.12.3").rpartition("/")[2]
 
     with role(server, name) as stranger:
-        done = servers.medusa_db("migrate", url=server.url(name, stranger))
+        done = servers.medusa_db("migrate", "--to", "1.20.11", url=server.url(name, stranger))
 
         assert (done.returncode, done.stdout) == (5, "")
         assert done.stderr == (
@@ -74,7 +74,7 @@ def test_sessions_that_are_read_only_by_a_setting_are_refused(
     name, before = url.rpartition("/")[2], snapshot(url)
     server.execute("alter database {} set default_transaction_read_only to on", name)
 
-    done = servers.medusa_db("migrate", url=url)
+    done = servers.medusa_db("migrate", "--to", "1.20.11", url=url)
 
     assert (done.returncode, done.stdout) == (5, "")
     assert done.stderr == (
@@ -111,7 +111,7 @@ def test_pg_trgm_is_asked_for_before_anything_runs_and_used_where_it_is_there(
     ):
         before = snapshot(server.url(name))
 
-        done = servers.medusa_db("migrate", url=server.url(name, owner))
+        done = servers.medusa_db("migrate", "--to", "1.20.11", url=server.url(name, owner))
 
         assert (done.returncode, done.stdout) == (5, "")
         assert done.stderr == (
@@ -122,7 +122,9 @@ def test_pg_trgm_is_asked_for_before_anything_runs_and_used_where_it_is_there(
 
         with psycopg.connect(server.url(name)) as conn:
             conn.execute("create extension pg_trgm")
-        again = servers.medusa_db("migrate", "--output", "json", url=server.url(name, owner))
+        again = servers.medusa_db(
+            "migrate", "--to", "1.20.11", "--output", "json", url=server.url(name, owner)
+        )
 
         assert again.returncode == 0, again.stderr
         assert '"history": "off: the role may not create a schema in this database"' in again.stdout
@@ -152,7 +154,9 @@ def test_history_is_kept_in_a_schema_that_somebody_else_made(
                 text = sql.SQL(f"grant {grant} on schema medusa_db to {{}}")
                 conn.execute(text.format(sql.Identifier(owner)))
 
-        done = servers.medusa_db("migrate", "--output", "json", url=server.url(name, owner))
+        done = servers.medusa_db(
+            "migrate", "--to", "1.20.11", "--output", "json", url=server.url(name, owner)
+        )
 
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["history"] == (f"off: {said}" if said else "on")
@@ -186,7 +190,7 @@ def test_tables_of_another_owner_are_named_with_their_owner(
     name, before = url.rpartition("/")[2], snapshot(url)
 
     with role(server, name, *WRITE) as writer:
-        done = servers.medusa_db("migrate", url=server.url(name, writer))
+        done = servers.medusa_db("migrate", "--to", "1.20.11", url=server.url(name, writer))
 
         assert (done.returncode, done.stdout) == (5, "")
         assert f"the role {writer} does not own " in done.stderr
@@ -204,6 +208,6 @@ def test_a_member_of_the_owner_may_migrate(server: TestServer, shop_at: Callable
     name = url.rpartition("/")[2]
 
     with role(server, name, "grant postgres to {}") as member:
-        done = servers.medusa_db("migrate", url=server.url(name, member))
+        done = servers.medusa_db("migrate", "--to", "1.20.11", url=server.url(name, member))
 
         assert done.returncode == 0, done.stderr

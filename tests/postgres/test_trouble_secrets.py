@@ -61,8 +61,8 @@ def test_the_password_is_in_no_output_no_report_no_session_and_no_history(
         (5, f"postgres://shop:{SECRET}@{host}/no_shop", ("migrate",)),
         (5, f"{good}?sslmode=require&sslpassword={SECRET}", ("migrate",)),
         (10, good, ("wait", "--for", "1.20.11", "--timeout", "1s")),
-        (7, good, ("migrate", "--migrations-dir", str(tmp_path / "own"))),
-        (0, good, ("plan", "--output", "json")),
+        (7, good, ("migrate", "--to", "1.20.11", "--migrations-dir", str(tmp_path / "own"))),
+        (0, good, ("plan", "--to", "1.20.11", "--output", "json")),
         (0, words, ("migrate", "--to", "1.12.3", "--output", "json")),
         (0, good, ("status", "--output", "json")),
         (0, good, ("verify",)),
@@ -76,7 +76,7 @@ def test_the_password_is_in_no_output_no_report_no_session_and_no_history(
     owner = guarded.process.url("shop")
     with gate(owner, LAST) as held:
         held.keeper.execute("grant execute on function gate.wait() to public")
-        with running("migrate", "--database-url-file", str(file), url="") as run:
+        with running("migrate", "--to", "1.20.11", "--database-url-file", str(file), url="") as run:
             eventually(held.reached)
             with psycopg.connect(owner) as conn:
                 told.append(str(servers.rows(conn, "select * from pg_stat_activity")))
