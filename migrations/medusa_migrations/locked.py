@@ -58,9 +58,9 @@ class _Locked:
             )
             return
         approval.require(self.course, path)  # a baseline, or another run, may have moved it
-        self._asks_before(path)
         with deadline.running(self.course.conn):
             self._preflight(path)
+            self._asks_before(path)
             foreseen = self._foresee(observed, path)
             self._steps(steps, observed, path)
         foreseen.join()

@@ -46,7 +46,9 @@ def test_a_table_that_stays_locked_ends_the_run_with_who_has_it(
     before = snapshot(url)
 
     with holding(url, statement) as holder:
-        done = servers.medusa_db("migrate", "--lock-wait", "3s", "--lock-timeout", "300ms", url=url)
+        done = servers.medusa_db(
+            "migrate", "--to", "1.20.11", "--lock-wait", "3s", "--lock-timeout", "300ms", url=url
+        )
 
         assert (done.returncode, done.stdout) == (6, "")
         last = done.stderr.splitlines()[-1]
@@ -66,7 +68,7 @@ def test_a_run_goes_on_by_itself_when_the_table_is_free(shop_at: Callable[..., s
 
     with (
         holding(url, "lock table money_amount in access exclusive mode") as holder,
-        running("migrate", "--lock-timeout", "300ms", url=url) as run,
+        running("migrate", "--to", "1.20.11", "--lock-timeout", "300ms", url=url) as run,
     ):
         eventually(lambda: "trying again in" in run.said)
         holder.rollback()
@@ -102,7 +104,9 @@ def test_the_shop_is_never_kept_waiting_for_longer_than_the_lock_timeout(
 
     with holding(url, "select count(*) from money_amount"), ThreadPoolExecutor(1) as pool:
         asking = pool.submit(ask)
-        done = servers.medusa_db("migrate", "--lock-wait", "6s", "--lock-timeout", "1s", url=url)
+        done = servers.medusa_db(
+            "migrate", "--to", "1.20.11", "--lock-wait", "6s", "--lock-timeout", "1s", url=url
+        )
         over.set()
         asking.result()
 
@@ -118,7 +122,14 @@ def test_a_prepared_transaction_that_nobody_ended_is_named(server: TestServer) -
             conn.execute("begin; lock table money_amount; prepare transaction 'forgotten'")
 
         done = servers.medusa_db(
-            "migrate", "--lock-wait", "1s", "--lock-timeout", "200ms", url=own.url(name)
+            "migrate",
+            "--to",
+            "1.20.11",
+            "--lock-wait",
+            "1s",
+            "--lock-timeout",
+            "200ms",
+            url=own.url(name),
         )
 
     assert done.returncode == 6
@@ -130,10 +141,13 @@ def test_a_second_run_gives_up_after_the_wait_and_names_the_first(
 ) -> None:
     url = shop_at("1.12.3")
 
-    with gate(url, LAST) as held, running("migrate", url=url, POD_NAME="migrate-x7k2p") as first:
+    with (
+        gate(url, LAST) as held,
+        running("migrate", "--to", "1.20.11", url=url, POD_NAME="migrate-x7k2p") as first,
+    ):
         pid = eventually(held.reached)
         started = time.monotonic()
-        second = servers.medusa_db("migrate", "--lock-wait", "1s", url=url)
+        second = servers.medusa_db("migrate", "--to", "1.20.11", "--lock-wait", "1s", url=url)
         took = time.monotonic() - started
         held.open()
         done = first.finish()
@@ -160,7 +174,11 @@ def test_of_runs_that_start_together_one_does_the_work_and_all_succeed(
     before = runs(shop)
 
     with ThreadPoolExecutor(count) as pool:
-        done = list(pool.map(lambda _: servers.medusa_db("migrate", url=shop), range(count)))
+        done = list(
+            pool.map(
+                lambda _: servers.medusa_db("migrate", "--to", "1.20.11", url=shop), range(count)
+            )
+        )
 
     assert [one.returncode for one in done] == [0] * count, [one.stderr[-500:] for one in done]
     assert sum("Nothing to do" in one.stdout for one in done) == count - 1
