@@ -20,7 +20,7 @@ from medusa_operator.errors import (
     RefusedError,
     UnreachableError,
 )
-from medusa_operator.model import API_VERSION, KIND, MANAGED_BY, PLURAL, InvalidError
+from medusa_operator.model import API_VERSION, GROUP, KIND, MANAGED_BY, PLURAL, InvalidError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -80,23 +80,43 @@ class Cluster:
         with _understood(Kind.DATABASE.root):
             return Kind.DATABASE.plural in answers.names(found)
 
-    async def everything(self, kind: Kind, *, accept: str = JSON) -> AsyncIterator[Body]:
-        """Yield every object of *kind* that is ours to look at; with METADATA only that of each."""
-        for namespace in self.namespaces or ("",):
-            query = {"limit": str(CHUNK)}
-            if selector := kind.selector(self.selector):
-                query["labelSelector"] = selector
-            while True:
-                page = await self._call("GET", _path(kind, namespace), query=query, accept=accept)
-                with _understood(_path(kind, namespace)):
-                    bodies, more = list(answers.items(page)), answers.more(page)
-                for body in bodies:
-                    yield body
-                if not more:
-                    break
-                if more == query.get("continue"):
-                    raise AnswerError(f"the list of {kind.plural} names the same page again")
-                query["continue"] = more
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """What is listed and watched by itself: each namespace, or the whole cluster, an empty name."""
+        return self.namespaces or ("",)
+
+    async def everything(self, kind: Kind, space: str) -> AsyncIterator[Body]:
+        """Yield every object of *kind* in *space* that is ours to look at, as it is at this moment."""
+        async for _, bodies in self._pages(kind, space, {}, JSON):
+            for body in bodies:
+                yield body
+
+    async def metadata(self, kind: Kind, space: str) -> tuple[int, list[Body]]:
+        """Return what `everything` does, but without spec and status, and how new that is.
+
+        It comes from the API server's cache, so it may be older than what a watch has told.
+        """
+        cached = {"resourceVersion": "0"}
+        pages = [page async for page in self._pages(kind, space, cached, METADATA)]
+        return pages[-1][0], [body for _, bodies in pages for body in bodies]
+
+    async def _pages(
+        self, kind: Kind, space: str, query: dict[str, str], accept: str
+    ) -> AsyncIterator[tuple[int, list[Body]]]:
+        query = query | {"limit": str(CHUNK)}
+        if selector := kind.selector(self.selector):
+            query["labelSelector"] = selector
+        while True:
+            page = await self._call("GET", _path(kind, space), query=query, accept=accept)
+            with _understood(_path(kind, space)):
+                bodies, more = list(answers.items(page)), answers.more(page)
+            yield answers.version(page), bodies
+            if not more:
+                break
+            if more == query.get("continue"):
+                raise AnswerError(f"the list of {kind.plural} names the same page again")
+            query.pop("resourceVersion", None)  # the token holds it
+            query["continue"] = more
 
     async def database(self, namespace: str, name: str) -> Body:
         """Return a resource as it is at this moment."""
@@ -199,6 +219,32 @@ class Cluster:
         with _understood(where):
             return answers.allowed(found)
 
+    async def terminating(self, namespace: str) -> bool:
+        """Return whether a namespace is being deleted: then nothing new may be made in it.
+
+        It is asked by an Event that is not kept, as we have no right to read namespaces.
+        """
+        event = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"namespace": namespace, "generateName": f"{MANAGED_BY}-"},
+            "eventTime": "2026-01-01T00:00:00.000000Z",
+            "type": "Normal",
+            "reason": "Stopping",
+            "action": "Stop",
+            "regarding": {"kind": "Namespace", "name": namespace, "namespace": namespace},
+            "reportingController": f"{GROUP}/{MANAGED_BY}",
+            "reportingInstance": MANAGED_BY,
+        }
+        path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+        try:
+            await self._call("POST", path, event, query={"dryRun": "All"})
+        except RefusedError as exc:
+            return "NamespaceTerminating" in exc.causes
+        except MissingError:
+            return True
+        return False
+
     async def lease(self, namespace: str, name: str) -> Body | None:
         """Return a Lease, or None."""
         try:
@@ -271,7 +317,7 @@ def _understood(path: str) -> Iterator[None]:
 
 
 def _error(answer: aiohttp.ClientResponse, text: bytes) -> ApiError:
-    reason, message = answers.refusal(text)
+    reason, message, causes = answers.refusal(text)
     kind: type[ApiError] = ApiError
     if answer.status == 404:
         kind = MissingError
@@ -283,5 +329,6 @@ def _error(answer: aiohttp.ClientResponse, text: bytes) -> ApiError:
         message or answer.reason or "",
         status=answer.status,
         reason=reason,
+        causes=causes,
         retry_after=answers.retry_after(answer.headers.get("Retry-After", "")),
     )

@@ -36,12 +36,19 @@ class ApiError(OperatorError):
     """The API server refused; `status` and `reason` are those of its answer."""
 
     def __init__(
-        self, message: str, *, status: int = 0, reason: str = "", retry_after: float = 0.0
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        reason: str = "",
+        causes: tuple[str, ...] = (),
+        retry_after: float = 0.0,
     ) -> None:
         """Take the API server's message; *retry_after* is in seconds, 0 where it did not say."""
         super().__init__(message)
         self.status = status
         self.reason = reason
+        self.causes = causes
         self.retry_after = retry_after
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import kopf
 
+from medusa_operator import answers
 from medusa_operator.cluster import CHUNK, Kind
 from medusa_operator.errors import DeadWatchError
-from medusa_operator.session import AGENT, CONNECT_SECONDS, REQUEST_SECONDS, open_session
+from medusa_operator.parse import InvalidError
+from medusa_operator.session import AGENT, CONNECT_SECONDS, REQUEST_SECONDS
 from medusa_operator.view import name_of
+from medusa_operator.watch_session import open_watch_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +25,8 @@ if TYPE_CHECKING:
     from medusa_operator.options import Options
     from medusa_operator.session import Call
 
-BACKOFFS = (1, 2, 4, 8, 15)
-"""Seconds between attempts to reach an API server that does not answer; then kopf gives up, and so do we."""
+BACKOFFS = (1, 2, 4, 8)
+"""Seconds between attempts to list or watch; after these kopf begins anew, a second later."""
 
 
 def registry(
@@ -36,7 +40,7 @@ def registry(
         return kopf.AiohttpSession(
             server=access.server,
             default_namespace=access.namespace,
-            aiohttp_session=open_session(access, called),
+            aiohttp_session=open_watch_session(access, called, health.watch_refused),
         )
 
     for kind in Kind:
@@ -49,10 +53,10 @@ def registry(
 def _hears(kind: Kind, hearing: Hearing, health: Health) -> Callable[..., Any]:
     async def heard(event: Any, **_: Any) -> None:
         health.deaf.pop(kind.plural, None)
-        body = event["object"]
+        body = answers.opened(event["object"])
         if event["type"] == "DELETED":
-            key, uid = name_of(body)
-            hearing.lose(kind, key, uid)
+            with contextlib.suppress(InvalidError):  # then it was never taken in
+                hearing.lose(kind, *name_of(body))
         else:
             hearing.take(kind, body)
 

@@ -50,8 +50,14 @@ class Health:
     resync: float
     """Seconds between two lists of everything."""
     state: State = State.STARTING
+    namespaces: tuple[str, ...] = ()
+    """Those that are watched; none: all."""
     deaf: dict[str, str] = field(default_factory=dict)
     """Watches that failed to tell of a change, and which one."""
+    unlisted: dict[str, str] = field(default_factory=dict)
+    """Namespaces that could not be listed at the last attempt, and why; the empty one stands for all."""
+    refused: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Watches that the API server refuses for now, by plural and namespace, and why."""
     listed: float = field(default_factory=time.monotonic)
     """When everything was listed last."""
     lag: float = 0.0
@@ -67,6 +73,27 @@ class Health:
         if self.state is State.LEADING and silent > 3 * self.resync + 30:
             said.append(f"nothing could be listed for {silent:.0f} s")
         return said
+
+    def away(self) -> list[str]:
+        """Return which namespaces are not seen to, in sentences; the others are."""
+        return [
+            f"namespace {namespace} cannot be listed: {why}"
+            for namespace, why in sorted(self.unlisted.items())
+            if namespace
+        ]
+
+    def nothing_listed(self) -> str:
+        """Return why nothing at all can be listed; empty where something can."""
+        spaces = self.namespaces or ("",)
+        whys = [self.unlisted[space] for space in spaces if space in self.unlisted]
+        return whys[0] if len(whys) == len(spaces) else ""
+
+    def watch_refused(self, plural: str, namespace: str, why: str) -> None:
+        """Take in that a watch is refused, or, where *why* is empty, that it is not."""
+        if why:
+            self.refused[plural, namespace] = why
+        else:
+            self.refused.pop((plural, namespace), None)
 
     async def watch_lag(self) -> None:
         """Measure for ever how late the event loop is."""
@@ -91,7 +118,9 @@ async def served(
 
     async def readyz(_request: web.Request) -> web.Response:
         waits = ["starting"] if health.state is State.STARTING else []
-        return _answer(waits + health.ill(), health.state)
+        if why := health.nothing_listed():
+            waits.append(f"nothing can be listed: {why}")
+        return _answer(waits + health.ill(), "\n".join([health.state, *health.away()]))
 
     async def scrape(request: web.Request) -> web.Response:
         if guard and (refusal := await guard(request.headers.get("Authorization", ""))):

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from medusa_operator.cluster import Kind
-from medusa_operator.parse import InvalidError
-from medusa_operator.view import Key, called
+from medusa_operator.view import Key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from medusa_operator.controller import Queue
     from medusa_operator.view import View
 
 SETTLE = 0.1
 """Seconds that a Job or a pod may go on changing before its resource is looked at."""
-
-logger = structlog.get_logger("hear")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +28,11 @@ class Hearing:
     queue: Queue
     limit: int
     """Jobs at a time in all; 0: no limit."""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def take(self, kind: Kind, body: Mapping[str, Any]) -> None:
         """An object is there, perhaps changed."""
-        try:
-            concerned = self.view.put(kind, body)
-        except InvalidError as exc:
-            logger.warning("Unreadable", kind=kind.plural, object=called(body), error=str(exc))
-            return
+        concerned = self.view.put(kind, body)
         if concerned is not None:
             self.queue.add(concerned, 0 if kind is Kind.DATABASE else SETTLE)
             if kind is Kind.JOB:
@@ -65,11 +58,15 @@ class Hearing:
             key = Key(database.namespace, database.name)
             self.queue.add(key, random.uniform(0, within))  # noqa: S311 - no secret
 
+    def let_next_in(self) -> None:
+        """A slot, or a place in line, may have become free: look at those that waited the longest."""
+        for other in self.view.next_in_line(self.limit, self.clock()):
+            self.queue.let_in(other)
+
     def _let_others_in(self, key: Key) -> None:
         """A Job may have ended: look at those that waited for it."""
         database = self.view.database(key)
         if database is not None and not self.view.running(database.uid):
             for other in self.view.sharing(database):
                 self.queue.add(other)
-        for other in self.view.next_in_line(self.limit):
-            self.queue.let_in(other)
+        self.let_next_in()

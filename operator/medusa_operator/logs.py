@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 QUIET = ("kopf", "aiohttp", "asyncio")
 """Libraries that tell of their course at levels that we use for changes."""
+SILENT = ("kopf._cogs.clients.watching",)
+"""Tells of each attempt to watch; that a watch is refused we tell ourselves, and once."""
 
 
 def configure(form: str, level: str) -> None:
@@ -45,3 +47,5 @@ def configure(form: str, level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
+from medusa_operator.cluster import Kind
 from medusa_operator.health import State
 from medusa_operator.parse import InvalidError
 from medusa_operator.reasons import Reason
@@ -133,6 +134,22 @@ class Fleet(Collector):
         yield _gauge(
             "dead_watches", "Watches that failed to tell of a change.", len(self.health.deaf)
         )
+        unreadable = GaugeMetricFamily(
+            "medusadb_unreadable_objects",
+            "Objects that are there and cannot be read; the log names them.",
+            labels=("kind",),
+        )
+        for kind in Kind:
+            unreadable.add_metric((kind.plural,), self.view.unreadable(kind))
+        yield unreadable
+        up = GaugeMetricFamily(
+            "medusadb_namespace_up",
+            "Whether a watched namespace could be listed; empty where all are watched.",
+            labels=("namespace",),
+        )
+        for namespace in self.health.namespaces or ("",):
+            up.add_metric((namespace,), namespace not in self.health.unlisted)
+        yield up
         yield _gauge("event_loop_lag_seconds", "How late the event loop was last.", self.health.lag)
 
     def _resources(self) -> Iterator[Metric]:

@@ -204,3 +204,5 @@ def _spec(body: object) -> Spec | InvalidError:
         return specs.from_body(body)
     except InvalidError as exc:
         return exc
+    except Exception as exc:  # noqa: BLE001 - a stranger wrote it; the status says what came of it
+        return InvalidError(f"spec cannot be read: {type(exc).__name__}: {str(exc)[:200]}")

@@ -55,6 +55,17 @@ class Field:
             raise self._wrong("an object")
         return self.value
 
+    def shallow(self, levels: int) -> Mapping[str, Any]:
+        """Return a mapping that is nested no deeper than *levels*; nothing is an empty one."""
+        found = self.mapping()
+        layer: list[Any] = [found]
+        for _ in range(levels):
+            inner = (v for x in layer for v in (x.values() if isinstance(x, Mapping) else x))
+            layer = [value for value in inner if isinstance(value, Mapping | list)]
+        if layer:
+            raise InvalidError(f"{self.path} is nested deeper than {levels} levels")
+        return found
+
     def items(self) -> Iterator[Field]:
         """Yield the items of a list; nothing is an empty one."""
         if self.value is None:

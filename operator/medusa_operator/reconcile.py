@@ -38,6 +38,7 @@ from medusa_operator.model import (
     SeedSource,
 )
 from medusa_operator.spec import SeedPolicy, Source
+from medusa_operator.view import Key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from medusa_operator.events import Recorder
     from medusa_operator.model import Settings
     from medusa_operator.status import Run, Status
-    from medusa_operator.view import Key, View
+    from medusa_operator.view import View
 
 PATIENCE = 5.0
 """Seconds that a Job may be without a pod, or a pod without a container, before we ask why."""
@@ -73,6 +74,10 @@ class Reconciler:
     """Jobs at a time in all; 0: no limit."""
     ended: Callable[[Run], None]
     """Is told of each run whose end was written to a status."""
+    home: str = ""
+    """The namespace that we run in."""
+    freed: Callable[[], None] = lambda: None
+    """Is told when a resource gives up its place in the line of those that wait for a slot."""
     clock: Callable[[], datetime] = _now
 
     async def reconcile(self, key: Key) -> float | None:
@@ -84,6 +89,19 @@ class Reconciler:
         if database is None:
             return None
         try:
+            wake = await self._watched_pass(key, database)
+        except ConflictError:
+            raise
+        except Exception:
+            if self.view.failed(database.uid):
+                self.freed()
+            raise
+        self.view.passed(database.uid)
+        return wake
+
+    async def _watched_pass(self, key: Key, database: Database) -> float | None:
+        """Do one pass, and read the resource anew where it was not as we saw it."""
+        try:
             return await self._pass(key, database)
         except ConflictError:
             await self._look_again(key)
@@ -94,7 +112,36 @@ class Reconciler:
             logger.debug("The resource is gone", error=str(exc))
             return None
 
+    async def let_go(self) -> None:
+        """Take our finalizer off what is held in namespaces that are being deleted, as we end.
+
+        Where the namespace is our own, nobody would be left to do so, and the run ends with it.
+        """
+        held = [database for database in self.view.databases() if database.held]
+        for namespace in {database.namespace for database in held}:
+            if await self.cluster.terminating(namespace):
+                for database in held:
+                    if database.namespace == namespace:
+                        await self._let_go(Key(namespace, database.name))
+
+    async def _let_go(self, key: Key) -> None:
+        """Take our finalizer off a resource, however often it changes meanwhile."""
+        while (database := self.view.database(key)) is not None and database.held:
+            try:
+                await self._release(database)
+            except ConflictError:
+                await self._look_again(key)
+            except MissingError:
+                return
+
+    async def _release(self, database: Database) -> None:
+        await self._hold(database, tuple(f for f in database.finalizers if f != FINALIZER))
+
     async def _pass(self, key: Key, database: Database) -> float | None:
+        ending = database.deleting and database.held and database.namespace == self.home
+        if ending and await self.cluster.terminating(database.namespace):
+            await self._release(database)
+            return None
         seed = await self._seed(database)
         event = await self._event(database)
         await self._catch_up(database)
@@ -103,7 +150,7 @@ class Reconciler:
             jobs=self.view.jobs(database.uid),
             pods=self.view.pods(database.uid),
             rivals=self.view.rivals(database),
-            queue=self.view.queue(database, self.limit),
+            queue=self.view.queue(database, self.limit, self.clock()),
             seed=seed,
             verifying=self.view.verifying(database),
             event=event,
@@ -133,8 +180,7 @@ class Reconciler:
                 case Hold():
                     await self._hold(database, (*database.finalizers, FINALIZER))
                 case Release():
-                    left = tuple(f for f in database.finalizers if f != FINALIZER)
-                    await self._hold(database, left)
+                    await self._release(database)
                 case Expire(job, seconds):
                     await self._expire(database, job, seconds)
                 case Cancel(job):
@@ -186,7 +232,16 @@ class Reconciler:
         return 0.0 if changed else self._wait(decision)
 
     def _decide(self, database: Database, observed: Observed) -> Decision:
-        return decide(self.catalog, database, observed, self.settings, self.clock())
+        """Decide; where a spec makes that fail, as if it could not be read, so that its owner sees it."""
+        try:
+            return decide(self.catalog, database, observed, self.settings, self.clock())
+        except Exception as exc:
+            if isinstance(database.spec, InvalidError):
+                raise
+            logger.exception("A decision failed: a defect of the operator")
+            why = f"the operator fails over this spec ({type(exc).__name__}); please report it"
+            unread = replace(database, spec=InvalidError(why))
+            return decide(self.catalog, unread, observed, self.settings, self.clock())
 
     def _wait(self, decision: Decision) -> float | None:
         if decision.wake is None:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from medusa_operator.access import Access
     from medusa_operator.options import Options
 
+LET_GO_SECONDS = 10.0
+"""How long an end may take because of resources in a namespace that is being deleted."""
 KNOCK = 2.0
 """Seconds between two looks for an API server, or a definition of our resource, that is not there."""
 
@@ -53,10 +55,11 @@ class Replica:
     metrics: Metrics = field(default_factory=Metrics)
     view: View = field(default_factory=View)
     queue: Queue = field(default_factory=Queue)
+    _reconciler: Reconciler | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.health = Health(self.options.resync)
+        self.health = Health(self.options.resync, namespaces=self.options.namespaces)
         self.metrics.registry.register(Fleet(self.view, self.queue, self.health))
 
     async def run(self) -> None:
@@ -93,13 +96,22 @@ class Replica:
             try:
                 await _together(leader.keep(), self._lead(cluster))
             finally:
+                if self._stop.is_set() and leader.held:
+                    await self._let_go()
                 await leader.release()
+
+    async def _let_go(self) -> None:
+        """Leave nothing held where we are being deleted together with what we see to."""
+        if self._reconciler is not None:
+            with contextlib.suppress(ApiError, TimeoutError):  # then a person has to; see the docs
+                async with asyncio.timeout(LET_GO_SECONDS):
+                    await self._reconciler.let_go()
 
     async def _lead(self, cluster: Cluster) -> None:
         asked = self.options
         hearing = Hearing(self.view, self.queue, asked.max_concurrent_runs)
         recorder = Recorder(cluster)
-        reconciler = Reconciler(
+        reconciler = self._reconciler = Reconciler(
             catalog=catalog_files.read(),
             cluster=cluster,
             view=self.view,
@@ -107,6 +119,8 @@ class Replica:
             recorder=recorder,
             limit=asked.max_concurrent_runs,
             ended=self.metrics.ended,
+            freed=hearing.let_next_in,
+            home=os.environ.get("POD_NAMESPACE") or self.access.namespace,
         )
         controller = Controller(self.queue, reconciler.reconcile, self.metrics.passed)
         resync = Resync(cluster, hearing, self.health, asked.resync)
@@ -117,6 +131,7 @@ class Replica:
             recorder.post(),
             *(controller.work() for _ in range(WORKERS)),
             resync.keep(),
+            resync.revisit(),
             # the last, as kopf ends every task that was made after it began
             handlers.watch(
                 handlers.registry(hearing, self.health, self.access, self.metrics.called),
@@ -152,6 +167,7 @@ async def _definition(cluster: Cluster) -> None:
 
 async def _together(*parts: Coroutine[Any, Any, object]) -> None:
     """Run *parts* until the first of them ends, and end the others; raise what it raised."""
+    done: set[asyncio.Task[object]] = set()
     tasks = [asyncio.create_task(part) for part in parts]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -159,7 +175,8 @@ async def _together(*parts: Coroutine[Any, Any, object]) -> None:
         for task in tasks:
             task.cancel()
         for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+            if task not in done:  # asked for its result once, a task forgets where it failed
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
     for task in done:
         task.result()

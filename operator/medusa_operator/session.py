@@ -12,6 +12,8 @@ import aiohttp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from yarl import URL
+
     from medusa_operator.access import Access
 
 AGENT = "medusa-database-operator"
@@ -31,8 +33,14 @@ class Call:
     seconds: float
 
 
-def open_session(access: Access, called: Callable[[Call], None]) -> aiohttp.ClientSession:
-    """Return a session whose requests carry our token and are told to *called*."""
+def open_session(
+    access: Access,
+    called: Callable[[Call], None],
+    *around: aiohttp.ClientMiddlewareType,
+    response_class: type[aiohttp.ClientResponse] = aiohttp.ClientResponse,
+    connections: int = 32,
+) -> aiohttp.ClientSession:
+    """Return a session whose requests carry our token and are told to *called*; 0: any connections."""
 
     async def ours(
         request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -45,35 +53,37 @@ def open_session(access: Access, called: Callable[[Call], None]) -> aiohttp.Clie
             if response.status == 401:
                 access.token.refused()
         finally:
-            verb, resource = _named(request)
+            verb, resource, _ = named(request.method, request.url)
             called(Call(verb, resource, code, time.monotonic() - started))
         return response
 
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=access.tls, limit=32, keepalive_timeout=60),
+        connector=aiohttp.TCPConnector(ssl=access.tls, limit=connections, keepalive_timeout=60),
         headers={"User-Agent": f"{AGENT}/{version(AGENT)}", "Accept": "application/json"},
         timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS),
-        middlewares=(ours,),
+        middlewares=(*around, ours),
+        response_class=response_class,
     )
 
 
-def _named(request: aiohttp.ClientRequest) -> tuple[str, str]:
-    """Return verb and resource of a request, from its method and path.
+def named(method: str, url: URL) -> tuple[str, str, str]:
+    """Return verb, resource and namespace of a request, from its method and path.
 
     `/api/v1/..` and `/apis/GROUP/VERSION/..`, then `namespaces/NAME` where there is one, then
     plural, name, subresource.
     """
-    words = request.url.path.strip("/").split("/")
+    words = url.path.strip("/").split("/")
     words = words[2:] if words[0] == "api" else words[3:]
+    namespace = ""
     if words[:1] == ["namespaces"] and len(words) > 2:
-        words = words[2:]
-    match request.method, len(words):
+        namespace, words = words[1], words[2:]
+    match method, len(words):
         case "GET", 1:
-            verb = "watch" if "watch" in request.url.query else "list"
+            verb = "watch" if "watch" in url.query else "list"
         case "POST", _:
             verb = "create"
         case "PUT", _:
             verb = "update"
-        case method, _:
-            verb = method.lower()
-    return verb, "/".join([*words[:1], *words[2:3]])
+        case other, _:
+            verb = other.lower()
+    return verb, "/".join([*words[:1], *words[2:3]]), namespace

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SHORTEST_INTERVAL = 10.0
 """Seconds between two verifications, at least."""
+DEEPEST = 32
+"""Levels of a patch of the pod template; no pod needs half as many."""
 
 
 class Approval(StrEnum):
@@ -288,10 +290,10 @@ def _job(body: Field) -> JobOptions:
         image=body["image"].text(),
         image_pull_policy=body["imagePullPolicy"].text(),
         service_account=body["serviceAccountName"].text(usual.service_account),
-        resources=body["resources"].mapping(),
+        resources=body["resources"].shallow(DEEPEST),
         ttl=body["ttlSecondsAfterFinished"].number(usual.ttl),
         deadline=body["activeDeadlineSeconds"].number() or None,
-        template=body["template"].mapping(),
+        template=body["template"].shallow(DEEPEST),
     )
 
 

@@ -7,13 +7,18 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import structlog
+
+from medusa_operator import answers, slots
 from medusa_operator.cluster import Kind
 from medusa_operator.model import UID_LABEL, Database, InvalidError, Job, Pod, Queue, Rival
-from medusa_operator.parse import DIGITS, Field
+from medusa_operator.parse import Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
+
+logger = structlog.get_logger("view")
 
 
 class Key(NamedTuple):
@@ -34,11 +39,21 @@ class Copy(NamedTuple):
     """The uid of the resource it belongs to."""
 
 
+class Unreadable(NamedTuple):
+    """An object that cannot be read, and how new it is."""
+
+    uid: str
+    version: int
+
+
 @dataclass(slots=True)
 class View:
     """Resources, their Jobs and their pods."""
 
     _copies: dict[Kind, dict[Key, Copy]] = field(
+        default_factory=lambda: {kind: {} for kind in Kind}
+    )
+    _unreadable: dict[Kind, dict[Key, Unreadable]] = field(
         default_factory=lambda: {kind: {} for kind in Kind}
     )
     _owned: dict[tuple[Kind, str], dict[Key, Copy]] = field(
@@ -55,15 +70,23 @@ class View:
     """Since when resources wait for their turn, by uid; equal times are told apart by it."""
     _active: dict[str, dict[Key, str]] = field(default_factory=lambda: defaultdict(dict))
     """The Jobs that are not over, by the uid of their resource."""
+    _failed: set[str] = field(default_factory=set)
+    """Resources whose last pass failed, by uid."""
     _claims: dict[str, str] = field(default_factory=dict)
     """Jobs that are about to be created, by the uid of their resource."""
 
     def put(self, kind: Kind, body: Mapping[str, Any]) -> Key | None:
         """Take in an object, unless a newer one is known; return the resource that it concerns.
 
-        None: no resource that we know, or nothing new. Raises InvalidError for what cannot be read.
+        None: no resource that we know, or nothing new. One that cannot be read is only noted, and
+        an older copy of it stays.
         """
-        copy = _copy(kind, body)
+        try:
+            copy = _copy(kind, body)
+        except Exception as exc:  # noqa: BLE001 - a stranger wrote it, and it is logged
+            self._note(kind, body, exc)
+            return None
+        self._unreadable[kind].pop(copy.key, None)
         known = self._copies[kind].get(copy.key)
         if known is not None and known.uid == copy.uid and known.version >= copy.version:
             return None
@@ -75,22 +98,38 @@ class View:
 
     def remove(self, kind: Kind, key: Key, uid: str) -> Key | None:
         """Take out an object that is gone; return the resource that it concerned."""
+        unreadable = self._unreadable[kind].get(key)
+        if unreadable is not None and unreadable.uid == uid:
+            del self._unreadable[kind][key]
         known = self._copies[kind].get(key)
         if known is None or known.uid != uid:
             return None
         concerned = self._keys.get(known.owner)
+        self._failed.discard(uid)
         del self._copies[kind][key]
         self._drop(kind, known)
         return concerned
 
     def version(self, kind: Kind, key: Key, uid: str) -> int:
-        """Return how new our copy of an object is; -1 where there is none."""
-        known = self._copies[kind].get(key)
-        return known.version if known is not None and known.uid == uid else -1
+        """Return how new what we were told of an object is; -1 where we were told of none."""
+        told = (self._copies[kind].get(key), self._unreadable[kind].get(key))
+        return max((one.version for one in told if one is not None and one.uid == uid), default=-1)
 
     def known(self, kind: Kind) -> list[tuple[Key, str]]:
-        """Return name and uid of every object of *kind*."""
-        return [(key, copy.uid) for key, copy in self._copies[kind].items()]
+        """Return name and uid of every object of *kind*, readable or not."""
+        told = (self._copies[kind], self._unreadable[kind])
+        return list({(key, one.uid): None for group in told for key, one in group.items()})
+
+    def forget(self, namespace: str) -> None:
+        """Take out everything of a namespace that we may look at no longer."""
+        for kind in Kind:
+            for key, uid in self.known(kind):
+                if key.namespace == namespace:
+                    self.remove(kind, key, uid)
+
+    def unreadable(self, kind: Kind) -> int:
+        """Return how many objects of *kind* are there and cannot be read."""
+        return len(self._unreadable[kind])
 
     def database(self, key: Key) -> Database | None:
         """Return a resource, or None."""
@@ -109,9 +148,16 @@ class View:
         return tuple(copy.value for copy in copies if isinstance(copy.value, Job))
 
     def pods(self, uid: str) -> tuple[Pod, ...]:
-        """Return the pods of the resource with this *uid*."""
+        """Return the pods of the Jobs of the resource with this *uid*; a label alone can be copied.
+
+        One whose Job is not there may have outlived it, so it counts as that of an earlier run.
+        """
+        uids = {job.name: job.uid if job.owned else "" for job in self.jobs(uid)}
         copies = self._owned.get((Kind.POD, uid), {}).values()
-        return tuple(copy.value for copy in copies if isinstance(copy.value, Pod))
+        pods = [copy.value for copy in copies if isinstance(copy.value, Pod)]
+        return tuple(
+            pod for pod in pods if pod.job and uids.get(pod.job, pod.job_uid) == pod.job_uid
+        )
 
     def claim(self, database: Database, job: str) -> None:
         """Count a Job as running before it is created, so that no other resource takes its turn."""
@@ -128,7 +174,7 @@ class View:
     def verifying(self, database: Database) -> int:
         """Return how many Jobs of other resources verify, or are about to be created."""
         found = sum(uid != database.uid for uid in self._claims)
-        for uid in self._active.keys() - {database.uid, *self._claims}:
+        for uid in (self._active.keys() & self._keys.keys()) - {database.uid, *self._claims}:
             found += any(job.verifies and not job.over for job in self.jobs(uid))
         return found
 
@@ -145,24 +191,59 @@ class View:
         """Return the keys of those."""
         return [Key(database.namespace, rival.name) for rival in self.rivals(database)]
 
-    def queue(self, database: Database, limit: int) -> Queue | None:
+    def queue(self, database: Database, limit: int, now: datetime) -> Queue | None:
         """Return the turn of a resource among all that want to run; None where there is no limit."""
         if not limit:
             return None
         since = database.status.waiting_since
         ours = (since, database.uid) if since is not None else None
-        ahead = sum(turn < ours for turn in self._line.values()) if ours else len(self._line)
-        return Queue(limit, len(self._running_uids() - {database.uid}), ahead)
+        line = [turn for turn in self._waiting() if turn[1] != database.uid]
+        ahead = sum(turn < ours for turn in line) if ours else len(line)
+        return Queue(limit, len(self._holding(now) - {database.uid}), ahead)
 
-    def next_in_line(self, limit: int) -> list[Key]:
+    def next_in_line(self, limit: int, now: datetime) -> list[Key]:
         """Return those that have waited the longest, as many as may run now."""
         if not limit:
             return []
-        free = max(0, limit - len(self._running_uids()))
-        return [self._keys[uid] for _, uid in heapq.nsmallest(free, self._line.values())]
+        free = max(0, limit - len(self._holding(now)))
+        return [self._keys[uid] for _, uid in heapq.nsmallest(free, self._waiting())]
 
-    def _running_uids(self) -> set[str]:
-        return {*self._active, *self._claims}
+    def failed(self, uid: str) -> bool:
+        """Let a resource whose pass failed hold no place in line; return whether it held one."""
+        held = uid in self._line and uid not in self._failed
+        self._failed.add(uid)
+        return held
+
+    def passed(self, uid: str) -> None:
+        """Undo `failed`: its last pass went well."""
+        self._failed.discard(uid)
+
+    def _waiting(self) -> list[tuple[datetime, str]]:
+        return [turn for uid, turn in self._line.items() if uid not in self._failed]
+
+    def _holding(self, now: datetime) -> set[str]:
+        """Return the uids of the resources with a run that counts; one that we do not know has none."""
+        running = {
+            uid
+            for uid in self._active
+            if uid in self._keys
+            and any(slots.holds(job, self.pods(uid), now) for job in self.jobs(uid))
+        }
+        return running | set(self._claims)
+
+    def _note(self, kind: Kind, body: Mapping[str, Any], exc: Exception) -> None:
+        """Remember that an object cannot be read; log it once for each version of it."""
+        try:
+            key, uid = name_of(body)
+        except InvalidError:
+            key, uid = Key("", called(body)), ""
+        noted = Unreadable(uid, answers.version(body))
+        if self._unreadable[kind].get(key) != noted:
+            self._unreadable[kind][key] = noted
+            error = str(exc) if isinstance(exc, InvalidError) else f"{type(exc).__name__}: {exc}"
+            logger.warning(
+                "An object cannot be read", kind=kind.plural, object=called(body), error=error[:500]
+            )
 
     def _take(self, kind: Kind, copy: Copy) -> None:
         if isinstance(copy.value, Database):
@@ -173,7 +254,7 @@ class View:
                 self._line[copy.uid] = (copy.value.status.waiting_since, copy.uid)
         else:
             self._owned[kind, copy.owner][copy.key] = copy
-        if isinstance(copy.value, Job) and not copy.value.over:
+        if isinstance(copy.value, Job) and copy.value.owned and not copy.value.over:
             self._active[copy.owner][copy.key] = copy.value.name
 
     def _drop(self, kind: Kind, copy: Copy) -> None:
@@ -184,7 +265,7 @@ class View:
                 self._discard(self._places, place, copy.key)
         else:
             self._discard(self._owned, (kind, copy.owner), copy.key)
-        if isinstance(copy.value, Job) and not copy.value.over:
+        if isinstance(copy.value, Job) and copy.value.owned and not copy.value.over:
             self._discard(self._active, copy.owner, copy.key)
 
     @staticmethod
@@ -203,20 +284,13 @@ def name_of(body: Mapping[str, Any]) -> tuple[Key, str]:
 def called(body: Mapping[str, Any]) -> str:
     """Return what a person calls an object, as far as it says so."""
     meta = body.get("metadata")
-    names = (meta.get("namespace"), meta.get("name")) if isinstance(meta, dict) else ("", "")
-    return "/".join(str(name)[:253] for name in names if isinstance(name, str))
-
-
-def version_of(body: Mapping[str, Any]) -> int:
-    """Return how new an object is; the API server's versions of one object rise."""
-    spelt = Field(body, "")["metadata"]["resourceVersion"].value
-    told = isinstance(spelt, str) and spelt.isascii() and spelt.isdigit() and len(spelt) < DIGITS
-    return int(spelt) if told else 0
+    names = (meta.get("namespace"), meta.get("name")) if isinstance(meta, dict) else ()
+    return "/".join(name[:253] for name in names if isinstance(name, str))
 
 
 def _copy(kind: Kind, body: Mapping[str, Any]) -> Copy:
     key, uid = name_of(body)
-    version = version_of(body)
+    version = answers.version(body)
     match kind:
         case Kind.DATABASE:
             return Copy(Database.from_body(body), uid, version, key, uid)

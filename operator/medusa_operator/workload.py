@@ -55,9 +55,10 @@ class Pod:
 
     name: str
     job: str
-    """The Job it belongs to."""
+    """The Job that controls it; empty where none does."""
     phase: str
     created: datetime
+    job_uid: str = ""
     reason: str = ""
     """Of the pod as a whole: `Evicted`, ..."""
     message: str = ""
@@ -95,6 +96,7 @@ class Pod:
         """Return the pod that *body* shows; raise InvalidError for what is no pod."""
         pod = Field(body, "")
         meta, status = pod["metadata"], pod["status"]
+        controller = _controller(meta)
         conditions = _conditions(status)
         scheduled = conditions.get("PodScheduled")
         container = _container(status)
@@ -103,7 +105,8 @@ class Pod:
         waiting = _init_waiting(status) or state["waiting"]
         return cls(
             name=meta["name"].required(),
-            job=meta["labels"]["batch.kubernetes.io/job-name"].text(),
+            job=controller["name"].text() if controller["kind"].value == "Job" else "",
+            job_uid=controller["uid"].text(),
             phase=status["phase"].text("Pending"),
             created=_time(meta["creationTimestamp"]),
             reason=status["reason"].text(),
@@ -147,7 +150,7 @@ class Job:
     template: str = ""
     image: str = ""
     owned: bool = True
-    """Whether its owner reference names that uid too."""
+    """Whether the owner reference of its controller names that uid too."""
     complete: bool = False
     failed: bool = False
     ending: bool = False
@@ -225,7 +228,7 @@ class Job:
             image=next(
                 (_note(c["image"], IMAGE) for c in containers if c["name"].value == CONTAINER), ""
             ),
-            owned=any(ref["uid"].value == owner for ref in meta["ownerReferences"].items()),
+            owned=bool(owner) and _controller(meta)["uid"].value == owner,
             complete=_is(conditions, "Complete"),
             failed=_is(conditions, "Failed"),
             ending=_is(conditions, "FailureTarget") or _is(conditions, "SuccessCriteriaMet"),
@@ -241,6 +244,12 @@ class Job:
             deleting=bool(meta["deletionTimestamp"]),
             labels=dict(labels.mapping()),
         )
+
+
+def _controller(meta: Field) -> Field:
+    """Return the owner reference of what controls an object; of its owners at most one does."""
+    found = (ref for ref in meta["ownerReferences"].items() if ref["controller"].value is True)
+    return next(found, Field(None, "metadata.ownerReferences"))
 
 
 def _conditions(status: Field) -> dict[str, Field]:

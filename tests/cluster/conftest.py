@@ -145,3 +145,45 @@ def shop(cluster: ControlPlane, namespace: str, operator: Operator) -> Shop:
     """A resource that the operator sees to, once it is declared."""
     operator.revive()
     return Shop(cluster.api, namespace)
+
+
+@pytest.fixture
+def solo(
+    operator: Operator, cluster: ControlPlane, rights: Path, tmp_path: Path
+) -> Iterator[Callable[..., Operator]]:
+    """Return what starts an operator of the test's own, while the worker's one rests."""
+    lease = ("coordination.k8s.io/v1/leases", cluster_operator.HOME, cluster_operator.HOME)
+    operator.stop()
+    cluster.api.delete(*lease)
+    made: list[Operator] = []
+
+    def new(
+        *flags: str, kubeconfig: Path = rights, wait: str | None = "leading", **environment: str
+    ) -> Operator:
+        folder = tmp_path / f"operator-{len(made)}"
+        folder.mkdir()
+        made.append(cluster_operator.Operator(kubeconfig, folder, flags, environment))
+        made[-1].start()
+        if wait is not None:
+            made[-1].wait(wait)
+        return made[-1]
+
+    yield new
+    for one in made:
+        one.stop()
+    cluster.api.delete(*lease)
+    operator.start()
+    operator.wait()
+
+
+@pytest.fixture
+def permissive(cluster: ControlPlane, rights: Path) -> Iterator[None]:
+    """A definition that lets everything pass, as an older one may have; then the real one again."""
+    del rights  # it is only to be there first
+    kind, name = "apiextensions.k8s.io/v1/customresourcedefinitions", "medusadatabases.medusadb.dev"
+    real = cluster.api.get(kind, name)
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = real["spec"]["versions"][0] | {"schema": {"openAPIV3Schema": anything}}
+    cluster.api.patch(kind, name, {"spec": {"versions": [version]}})
+    yield
+    cluster.api.patch(kind, name, {"spec": {"versions": real["spec"]["versions"]}})

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from cluster_images import RUNNER
 from cluster_processes import Daemon, as_user, free_port
 from faults import eventually
@@ -40,6 +42,18 @@ def install(cluster: ControlPlane, kubectl: Kubectl) -> None:
     for what in (("-f", DEPLOY / "crd"), ("-k", DEPLOY / "rbac")):
         at_home("apply", "--server-side", "--force-conflicts", *what)
     kubectl("wait", "--for=condition=Established", "crd/medusadatabases.medusadb.dev")
+
+
+def permit(kubectl: Kubectl, home: str, account: str) -> None:
+    """Give ServiceAccount *account* of namespace *home* the rights of `deploy/rbac/namespaced`."""
+    rights = DEPLOY / "rbac"
+    for file in (rights / "namespaced" / "operator.yaml", rights / "leader-election.yaml"):
+        for document in yaml.safe_load_all(file.read_text()):
+            document["metadata"].pop("namespace", None)
+            if document["kind"] == "RoleBinding":
+                subject = {"kind": "ServiceAccount", "name": account, "namespace": home}
+                document["subjects"] = [subject]
+            kubectl.apply(document)
 
 
 @dataclass(slots=True)

@@ -112,6 +112,15 @@ def pod(job: Body, state: Body | None = None, phase: str = "Pending", **status: 
             "labels": job["spec"]["template"]["metadata"]["labels"]
             | {"batch.kubernetes.io/job-name": job["metadata"]["name"]},
             "creationTimestamp": job["metadata"]["creationTimestamp"],
+            "ownerReferences": [
+                {
+                    "apiVersion": "batch/v1",
+                    "kind": "Job",
+                    "name": job["metadata"]["name"],
+                    "uid": job["metadata"]["uid"],
+                    "controller": True,
+                }
+            ],
         },
         "status": {
             "phase": phase,

@@ -361,6 +361,14 @@ class World:
                     "name": name,
                     "labels": labels,
                     "creationTimestamp": spelt(self.now),
+                    "ownerReferences": [
+                        {
+                            "kind": "Job",
+                            "name": body["metadata"]["name"],
+                            "uid": body["metadata"]["uid"],
+                            "controller": True,
+                        }
+                    ],
                 },
                 "status": {"phase": "Pending", "containerStatuses": []},
             }

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medusa_operator import answers
-from medusa_operator.cluster import METADATA, Cluster, Kind
+from medusa_operator.cluster import Cluster, Kind
 from medusa_operator.controller import Queue
 from medusa_operator.errors import AnswerError, ApiError, MissingError
 from medusa_operator.health import Health
@@ -34,7 +34,6 @@ from operator_mutations import (
     RESOURCE,
     junk,
     mutated,
-    nothings,
     page,
 )
 
@@ -84,8 +83,8 @@ def api() -> Iterator[Api]:
         runner.run(made.app.cleanup())
 
 
-async def listed(cluster: Cluster, kind: Kind = Kind.JOB, accept: str = METADATA) -> list[Any]:
-    return [body async for body in cluster.everything(kind, accept=accept)]
+async def listed(cluster: Cluster) -> list[Any]:
+    return (await cluster.metadata(Kind.JOB, ""))[1]
 
 
 def test_a_list_of_nothing_is_empty_however_it_is_spelt(api):
@@ -100,7 +99,7 @@ def test_a_resync_of_nothing_keeps_what_it_knows_to_be_nothing(api):
         resync = Resync(cluster, Hearing(view, Queue(), 0), health, 0.01)
         await resync.first()
         for _ in range(3):
-            await resync._compare()
+            await resync._compare("")
         return view.known(Kind.JOB), health.deaf
 
     assert api.ask(resynced, NOTHING) == ([], {})
@@ -146,9 +145,8 @@ def test_what_an_answer_asks_us_to_wait_is_bounded(header, seconds):
 def test_a_list_is_read_or_refused_whatever_is_in_it(api, answer):
     async def resynced(cluster: Cluster) -> None:
         resync = Resync(cluster, Hearing(View(), Queue(), 0), Health(resync=1), 0.001)
-        for work in (resync._take_all, resync._compare):
-            with contextlib.suppress(AnswerError):
-                await work()
+        await resync._take_all("")
+        await resync._compare("")
 
     api.ask(resynced, answer)
 
@@ -194,11 +192,13 @@ def test_a_lease_that_says_nothing_is_free_or_held(api, lease):
 
 @often
 @given(kind=st.sampled_from(Kind), data=st.data())
-def test_an_object_in_which_nothing_is_said_is_taken_in_or_named(kind, data):
-    body = data.draw(mutated(BODIES[kind], nothings))
+def test_an_object_is_taken_in_or_noted_whatever_is_in_it(kind, data):
+    body = data.draw(mutated(BODIES[kind], junk))
 
-    with contextlib.suppress(InvalidError):
-        View().put(kind, body)
+    view = View()
+    view.put(kind, body)
+
+    assert len(view.known(kind)) == 1
 
 
 @given(config_map=mutated(CONFIG_MAP), event=mutated(EVENT))
@@ -214,3 +214,68 @@ def test_metadata_may_leave_out_labels_and_annotations():
 
     assert view.put(Kind.POD, bare) is None
     assert view.known(Kind.POD) == [(Key("default", POD["metadata"]["name"]), "pod-1")]
+
+
+def nested(levels: int, kind: str = "object") -> str:
+    """Return JSON of that depth."""
+    begin, end = ("[", "]") if kind == "list" else ('{"a":', "}")
+    return begin * levels + "1" + end * levels
+
+
+@pytest.mark.parametrize("kind", ["list", "object"])
+@pytest.mark.parametrize("levels", [10, 98, 99, 200, 900, 1500, 9000, 100_000])
+def test_json_of_any_depth_is_read(levels, kind):
+    body = {"metadata": {"name": 'a"}{['}, "deep": "DEEP", "after": [1]}
+    text = json.dumps(body).replace('"DEEP"', nested(levels, kind))
+
+    found = answers.read(text.encode())
+
+    assert (found["metadata"], found["after"]) == ({"name": 'a"}{['}, [1])
+    depth, at = 0, found["deep"]
+    while isinstance(at, list | dict):
+        depth, at = depth + 1, at[0] if isinstance(at, list) else at["a"]
+    assert depth == levels if levels < 100 else depth >= 99
+
+
+@pytest.mark.parametrize("levels", [31, 40, 900, 1500, 9000, 100_000])
+def test_a_template_that_is_nested_too_deep_is_an_invalid_spec(levels):
+    body = {**RESOURCE, "spec": {**RESOURCE["spec"], "job": {"template": "DEEP"}}}
+    text = json.dumps(body).replace('"DEEP"', nested(levels))
+    view = View()
+
+    view.put(Kind.DATABASE, answers.read(text.encode()))
+
+    spec = view.database(Key("default", "shop")).spec
+    if levels <= 32:
+        assert not isinstance(spec, InvalidError)
+    else:
+        assert str(spec) == "spec.job.template is nested deeper than 32 levels"
+
+
+def test_an_event_shows_on_its_way_only_whose_it_is():
+    line = json.dumps({"type": "MODIFIED", "object": POD}).encode()
+
+    seen = json.loads(answers.event(line))
+
+    assert seen["type"] == "MODIFIED"
+    assert seen["object"]["metadata"] == {
+        "namespace": "default", "name": POD["metadata"]["name"], "uid": "pod-1", "resourceVersion": "8",
+    }  # fmt: skip
+    assert answers.opened(seen["object"]) == POD
+
+
+def test_every_error_of_a_watch_asks_for_a_new_list():
+    error = {"type": "ERROR", "object": {"kind": "Status", "code": 500, "message": "etcd"}}
+
+    assert answers.event(json.dumps(error).encode()) == answers.GONE
+
+
+@given(body=mutated(POD, junk))
+def test_whatever_an_object_holds_it_passes_as_it_is(body):
+    line = json.dumps({"type": "ADDED", "object": body}).encode()
+
+    seen = json.loads(answers.event(line))["object"]
+
+    assert all(isinstance(value, str) for value in seen["metadata"].values())
+    assert answers.opened(seen) == body
+    assert answers.opened(answers.enveloped(body)) == body

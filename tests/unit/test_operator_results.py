@@ -241,7 +241,7 @@ def test_a_job_ended_at_its_deadline_says_so(pods):
 
 def test_pods_of_other_jobs_tell_nothing():
     other = pod_ended(JOB, 0, report(JOB))
-    other["metadata"]["labels"]["batch.kubernetes.io/job-name"] = "another"
+    other["metadata"]["ownerReferences"][0] |= {"name": "another", "uid": "job-another"}
 
     verdict = judged(ended(JOB), other)
 

@@ -7,8 +7,9 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from medusa_operator.cluster import METADATA, Kind
+from medusa_operator.cluster import Kind
 from medusa_operator.controller import Queue
+from medusa_operator.errors import MissingError, RefusedError, UnreachableError
 from medusa_operator.health import Health
 from medusa_operator.hear import Hearing
 from medusa_operator.resync import Resync
@@ -18,6 +19,8 @@ from operator_bodies import resource
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from medusa_operator.errors import ApiError
+
 SHOP = Key("default", "shop")
 
 
@@ -26,21 +29,44 @@ class Lists:
     """An API server that only lists: resources, in turn as they were when each list was made."""
 
     resources: list[list[dict[str, Any]]]
+    version: int = 10
+    """How new each list of metadata is."""
+    spaces: tuple[str, ...] = ("",)
+    closed: dict[str, ApiError] = field(default_factory=dict)
+    """Namespaces that are refused."""
     asked: list[str] = field(default_factory=list)
 
-    async def everything(self, kind: Kind, *, accept: str = "") -> AsyncIterator[dict[str, Any]]:
+    def _next(self, kind: Kind, space: str, what: str) -> list[dict[str, Any]]:
+        if space in self.closed:
+            raise self.closed[space]
         if kind is not Kind.DATABASE:
-            return
-        self.asked.append(accept)
+            return []
+        self.asked.append(what)
         found = self.resources.pop(0) if len(self.resources) > 1 else self.resources[0]
-        for body in found:
-            yield {"metadata": body["metadata"]} if accept == METADATA else body
+        return [body for body in found if space in ("", body["metadata"]["namespace"])]
+
+    async def everything(self, kind: Kind, space: str) -> AsyncIterator[dict[str, Any]]:
+        for body in self._next(kind, space, "whole"):
+            yield body
+
+    async def metadata(self, kind: Kind, space: str) -> tuple[int, list[dict[str, Any]]]:
+        bodies = self._next(kind, space, "metadata")
+        return self.version, [{"metadata": body["metadata"]} for body in bodies]
+
+    async def serves_databases(self) -> bool:
+        return True
+
+
+def made(api: Lists, view: View | None = None) -> Resync:
+    """Return a resync that works on *api*, with nothing known but what is in *view*."""
+    health = Health(resync=1, namespaces=tuple(s for s in api.spaces if s))
+    return Resync(api, Hearing(view or View(), Queue(), 0), health, 0.01)  # type: ignore[arg-type]
 
 
 def resynced(*lists: list[dict[str, Any]]) -> tuple[View, Health, list[str]]:
     """Let a resync work on *lists*, of which the last one is repeated."""
-    view, health, api = View(), Health(resync=1), Lists(list(lists))
-    resync = Resync(api, Hearing(view, Queue(), 0), health, 0.01)  # type: ignore[arg-type]
+    api = Lists(list(lists))
+    resync = made(api)
 
     async def keep() -> None:
         with contextlib.suppress(TimeoutError):
@@ -48,7 +74,7 @@ def resynced(*lists: list[dict[str, Any]]) -> tuple[View, Health, list[str]]:
                 await resync.keep()
 
     asyncio.run(keep())
-    return view, health, api.asked
+    return resync.hearing.view, resync.health, api.asked
 
 
 def test_what_a_watch_never_tells_of_is_read_whole_and_the_watch_is_dead():
@@ -56,11 +82,101 @@ def test_what_a_watch_never_tells_of_is_read_whole_and_the_watch_is_dead():
 
     assert view.database(SHOP) is not None
     assert health.deaf == {"medusadatabases": "default/shop"}
-    assert asked[:3] == [METADATA, "", METADATA]
-    assert asked.count("") == 1
+    assert asked[:3] == ["metadata", "whole", "metadata"]
+    assert asked.count("whole") == 1
 
 
 def test_what_came_and_went_before_a_watch_could_tell_was_not_missed():
     view, health, _ = resynced([resource()], [])
 
     assert (view.database(SHOP), health.deaf) == (None, {})
+
+
+def named(name: str, namespace: str = "default", version: int = 1) -> dict[str, Any]:
+    uid = f"uid-{namespace}-{name}"
+    return resource(
+        meta={"name": name, "namespace": namespace, "uid": uid, "resourceVersion": str(version)}
+    )
+
+
+def test_a_list_that_is_older_than_what_a_watch_has_told_takes_nothing_away():
+    view = View()
+    for body in (named("new", version=20), named("gone", version=9)):
+        view.put(Kind.DATABASE, body)
+
+    asyncio.run(made(Lists([[]], version=10), view)._compare(""))
+
+    assert [key.name for key, _ in view.known(Kind.DATABASE)] == ["new"]
+
+
+FORBIDDEN = RefusedError("medusadatabases is forbidden", status=403, reason="Forbidden")
+SPACES = ("team-a", "team-b")
+BOTH = [named("a", "team-a"), named("b", "team-b")]
+
+
+def test_a_namespace_that_is_forbidden_at_the_start_leaves_the_others_alone():
+    resync = made(Lists([BOTH], spaces=SPACES, closed={"team-b": FORBIDDEN}))
+
+    asyncio.run(resync.first())
+
+    assert list(resync.hearing.view.known(Kind.DATABASE)) == [(Key("team-a", "a"), "uid-team-a-a")]
+    assert resync.health.away() == [
+        "namespace team-b cannot be listed: medusadatabases is forbidden"
+    ]
+    assert resync.health.ill() == []
+
+
+def test_a_namespace_that_goes_is_forgotten_and_taken_in_when_it_is_back():
+    api = Lists([BOTH], spaces=SPACES)
+    resync = made(api)
+
+    async def comes_and_goes() -> list[list[str]]:
+        await resync.first()
+        seen = [[key.name for key, _ in resync.hearing.view.known(Kind.DATABASE)]]
+        api.closed["team-b"] = FORBIDDEN
+        for space in SPACES:
+            await resync._compare(space)
+        seen.append([key.name for key, _ in resync.hearing.view.known(Kind.DATABASE)])
+        api.closed.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await resync.revisit()
+        seen.append([key.name for key, _ in resync.hearing.view.known(Kind.DATABASE)])
+        return seen
+
+    assert asyncio.run(comes_and_goes()) == [["a", "b"], ["a"], ["a", "b"]]
+    assert (resync.health.unlisted, resync.health.deaf) == ({}, {})
+
+
+def test_what_an_api_server_that_does_not_answer_had_told_is_kept():
+    api = Lists([BOTH], spaces=SPACES)
+    resync = made(api)
+
+    async def cut_off() -> None:
+        await resync.first()
+        api.closed = dict.fromkeys(SPACES, UnreachableError("it did not answer"))
+        for space in SPACES:
+            await resync._compare(space)
+
+    asyncio.run(cut_off())
+
+    assert len(resync.hearing.view.known(Kind.DATABASE)) == 2
+    assert resync.health.nothing_listed() == "it did not answer"
+
+
+def test_a_list_that_a_proxy_calls_missing_does_not_end_the_process():
+    resync = made(Lists([[]], closed={"": MissingError("404 page not found", status=404)}))
+
+    asyncio.run(resync._compare(""))
+
+    assert resync.health.nothing_listed() == "404 page not found"
+
+
+def test_a_watch_that_is_refused_is_not_dead():
+    resync = made(Lists([[named("a")]]))
+    resync.health.watch_refused("medusadatabases", "", "forbidden")
+
+    asyncio.run(resync._compare(""))
+
+    assert resync.health.deaf == {}
+    assert resync.hearing.view.database(Key("default", "a")) is not None

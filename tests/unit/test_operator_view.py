@@ -5,14 +5,15 @@ from __future__ import annotations
 import random
 
 import pytest
+import structlog
 
 from medusa_operator.cluster import Kind
 from medusa_operator.controller import Queue
 from medusa_operator.hear import Hearing
-from medusa_operator.model import InvalidError, Rival
 from medusa_operator.model import Queue as Turn
+from medusa_operator.model import Rival
 from medusa_operator.view import Key, View
-from operator_bodies import database, ended, pod, resource, started
+from operator_bodies import at, database, ended, pod, resource, started
 
 SHOP = Key("default", "shop")
 
@@ -104,13 +105,39 @@ def test_the_order_in_which_it_is_told_does_not_matter(seed):
     assert [one.over for one in found.jobs("uid-shop")] == [True]
 
 
-def test_what_cannot_be_read_is_refused_and_changes_nothing():
+def test_what_cannot_be_read_is_noted_and_an_older_copy_stays():
     found = view((Kind.DATABASE, shop()))
+    broken = numbered(shop(), 2, creationTimestamp=None)
 
-    with pytest.raises(InvalidError):
-        found.put(Kind.DATABASE, numbered(shop(), 2, creationTimestamp=None))
+    concerned = [found.put(Kind.DATABASE, broken) for _ in range(2)]
 
-    assert found.version(Kind.DATABASE, SHOP, "uid-shop") == 1
+    assert (concerned, found.unreadable(Kind.DATABASE)) == ([None, None], 1)
+    assert found.database(SHOP).resource_version == "1"
+    assert found.version(Kind.DATABASE, SHOP, "uid-shop") == 2
+    assert found.known(Kind.DATABASE) == [(SHOP, "uid-shop")]
+
+    found.put(Kind.DATABASE, shop(version=3))
+
+    assert (found.unreadable(Kind.DATABASE), found.database(SHOP).resource_version) == (0, "3")
+
+
+def test_what_cannot_be_read_is_forgotten_when_it_is_gone():
+    found = view((Kind.DATABASE, numbered(shop(), 2, creationTimestamp=None)))
+
+    found.remove(Kind.DATABASE, SHOP, "uid-shop")
+
+    assert (found.unreadable(Kind.DATABASE), found.known(Kind.DATABASE)) == (0, [])
+
+
+def test_each_version_of_what_cannot_be_read_is_logged_once():
+    with structlog.testing.capture_logs() as lines:
+        found = View()
+        for version in (2, 2, 3, 3):
+            found.put(Kind.DATABASE, numbered(shop(), version, creationTimestamp=None))
+
+    assert [(line["object"], line["error"]) for line in lines] == [
+        ("default/shop", "metadata.creationTimestamp is missing")
+    ] * 2
 
 
 def test_rivals_are_those_of_the_namespace_that_name_the_same_database():
@@ -132,7 +159,7 @@ def test_a_job_that_is_about_to_be_made_counts_as_running():
     second = found.database(Key("default", "second"))
 
     found.claim(second, "second-migrate")
-    during = found.rivals(found.database(SHOP)), found.queue(found.database(SHOP), 1)
+    during = found.rivals(found.database(SHOP)), found.queue(found.database(SHOP), 1, at())
     found.unclaim(second)
 
     assert during == ((Rival("second", "second-migrate"),), Turn(limit=1, running=1, ahead=0))
@@ -148,12 +175,12 @@ def test_who_has_waited_longest_is_next_in_line():
     )
     late, early = (found.database(Key("default", name)) for name in ("late", "early"))
 
-    turns = [found.queue(one, 2) for one in (early, late)]
+    turns = [found.queue(one, 2, at()) for one in (early, late)]
 
     assert turns == [Turn(limit=2, running=1, ahead=0), Turn(limit=2, running=1, ahead=1)]
-    assert found.next_in_line(2) == [Key("default", "early")]
-    assert found.next_in_line(1) == []
-    assert found.queue(late, 0) is None
+    assert found.next_in_line(2, at()) == [Key("default", "early")]
+    assert found.next_in_line(1, at()) == []
+    assert found.queue(late, 0, at()) is None
 
 
 def test_the_end_of_a_run_lets_those_who_waited_for_it_be_looked_at():
@@ -167,3 +194,88 @@ def test_the_end_of_a_run_lets_those_who_waited_for_it_be_looked_at():
     hearing.take(Kind.JOB, job(version=2, over=True))
 
     assert set(queue._due) == {SHOP, Key("default", "second")}
+
+
+def waiting(*bodies):
+    """Return a view in which `shop` waits for its turn, and *bodies* are there too."""
+    return view((Kind.DATABASE, shop(waiting="2026-03-01T12:00:09Z")), *bodies)
+
+
+def turn(found, now=None):
+    return found.queue(found.database(SHOP), 1, now or at())
+
+
+def unowned(body):
+    """Return a Job that only says to be ours: its controller is somebody else, or nobody."""
+    references = [
+        reference | {"controller": False} for reference in body["metadata"]["ownerReferences"]
+    ]
+    return body | {"metadata": body["metadata"] | {"ownerReferences": references}}
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        pytest.param(unowned(job("second")), id="not owned"),
+        pytest.param(job("elsewhere"), id="of a resource that is not ours"),
+    ],
+)
+def test_only_runs_of_resources_that_are_known_take_a_slot(stranger):
+    found = waiting((Kind.DATABASE, shop("second")), (Kind.JOB, stranger))
+
+    assert turn(found) == Turn(limit=1, running=0, ahead=0)
+    assert found.next_in_line(1, at()) == [SHOP]
+
+
+def test_a_run_that_does_not_start_gives_its_slot_back_until_it_starts():
+    found = waiting((Kind.DATABASE, shop("second")), (Kind.JOB, job("second")))
+    running = numbered(pod(job("second"), {"running": {}}), 5, uid="pod-1")
+
+    seen = [turn(found, at(seconds)).running for seconds in (299, 301)]
+    found.put(Kind.POD, running)
+
+    assert (seen, turn(found, at(301)).running) == ([1, 0], 1)
+
+
+def test_who_fails_holds_no_place_in_line_and_has_it_back_when_that_is_over():
+    early = shop("early", waiting="2026-03-01T12:00:01Z")
+    found = waiting((Kind.DATABASE, early))
+
+    given_up = [found.failed("uid-early"), found.failed("uid-early")]
+    meanwhile = turn(found).ahead, found.next_in_line(1, at())
+    found.passed("uid-early")
+
+    assert given_up == [True, False]
+    assert meanwhile == (0, [SHOP])
+    assert (turn(found).ahead, found.next_in_line(1, at())) == (1, [Key("default", "early")])
+
+
+def controlled(body, **reference):
+    references = [body["metadata"]["ownerReferences"][0] | reference]
+    return numbered(body, 5, uid="pod-1", ownerReferences=references)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        pytest.param({"uid": "other"}, id="another Job of that name"),
+        pytest.param({"controller": False}, id="not its controller"),
+        pytest.param({"kind": "ReplicaSet"}, id="no Job"),
+    ],
+)
+def test_a_pod_counts_only_where_the_job_controls_it(reference):
+    found = view((Kind.DATABASE, shop()), (Kind.JOB, job()))
+
+    found.put(Kind.POD, controlled(pod(job()), **reference))
+    forged = found.pods("uid-shop")
+    found.put(Kind.POD, numbered(pod(job()), 6, uid="pod-1"))
+
+    assert (forged, len(found.pods("uid-shop"))) == ((), 1)
+
+
+def test_a_pod_that_outlived_its_job_is_still_seen():
+    found = view((Kind.DATABASE, shop()))
+
+    found.put(Kind.POD, numbered(pod(job()), 5, uid="pod-1"))
+
+    assert len(found.pods("uid-shop")) == 1

@@ -1,0 +1,196 @@
+"""What strangers put into the cluster neither ends the operator nor keeps it from others' resources."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import cluster_proxy
+from cluster_api import ApiError
+from cluster_images import RUNNER, Image
+from cluster_operator import OWN
+from cluster_proxy import refusal
+from cluster_shop import JOBS, PODS, RESOURCE, Shop, succeeds
+from operator_mutations import JOB, POD, junk, mutated
+from operator_mutations import RESOURCE as DATABASE
+
+MANY = 400 if os.environ.get("MEDUSA_TEST_ALL") else 40
+LABELS = {"app.kubernetes.io/managed-by": "medusa-database-operator"}
+
+
+@pytest.fixture(autouse=True)
+def _quick(kubelet):
+    kubelet.images[RUNNER] = Image(outcome=succeeds)
+
+
+@pytest.fixture
+def good(cluster, namespace):
+    """A resource of somebody else, in a namespace of its own."""
+    other = f"{namespace}-good"
+    cluster.api.create("v1/namespaces", {"metadata": {"name": other}})
+    shop = Shop(cluster.api, other, "good", ((OWN, "own"),))
+    shop.database("postgres://nobody")
+    yield shop
+    cluster.api.delete("v1/namespaces", other)
+
+
+def job(name, **annotations):
+    """Return a Job that says to be ours, and never runs."""
+    container = {"name": "medusa-db", "image": "x"}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    return {
+        "metadata": {"name": name, "labels": LABELS, "annotations": annotations},
+        "spec": {"suspend": True, "template": template},
+    }
+
+
+def test_a_job_that_says_to_be_ours_ends_nothing_and_takes_no_slot(
+    solo, cluster, namespace, good, eventually
+):
+    digits = {f"medusadb.dev/{key}": "9" * 5000 for key in ("attempt", "generation")}
+    cluster.api.create(JOBS, job("digits", **digits), namespace)
+
+    operator = solo("--selector", OWN, "--resync", "300ms", "--max-concurrent-runs", "1")
+    good.declare()
+    good.wait()
+
+    eventually(lambda: operator.metric("medusadb_api_requests_total") > 60)
+    assert (operator.exited, operator.get("/healthz")) == (None, (200, "ok\n"))
+
+
+@pytest.mark.usefixtures("permissive")
+@pytest.mark.parametrize("levels", [1500, 9000])
+def test_a_template_nested_however_deep_is_an_invalid_spec_of_its_owner_only(
+    levels, solo, cluster, namespace, kubectl, good, tmp_path
+):
+    operator = solo("--selector", OWN, "--resync", "300ms")
+    shop = Shop(cluster.api, namespace, "deep", ((OWN, "own"),))
+    shop.database("postgres://nobody")
+    body = {
+        "apiVersion": "medusadb.dev/v1alpha1",
+        "kind": "MedusaDatabase",
+        "metadata": {"name": "deep", "labels": {OWN: "own"}},
+        "spec": {
+            "version": "1.20.11",
+            "database": {"urlSecretRef": {"name": "deep-db", "key": "url"}},
+            "job": {"template": "DEEP"},
+        },
+    }
+    file = tmp_path / "deep.json"
+    file.write_text(json.dumps(body).replace('"DEEP"', '{"a":' * levels + "1" + "}" * levels))
+
+    kubectl("create", "--validate=false", "-f", file)
+    said = kubectl("wait", "mdb/deep", "--for=condition=Stalled", "--timeout=60s")
+    good.declare()
+    good.wait()
+
+    assert said == "medusadatabase.medusadb.dev/deep condition met\n"
+    message = kubectl(
+        "get", "mdb", "deep", "-o", 'jsonpath={.status.conditions[?(@.type=="Stalled")].message}'
+    )
+    assert message == "spec.job.template is nested deeper than 32 levels"
+    assert (operator.exited, operator.get("/healthz")) == (None, (200, "ok\n"))
+    operator.stop()
+    operator.start()
+    operator.wait()
+    kubectl("delete", "mdb", "deep", "--timeout=30s")
+
+
+@pytest.mark.usefixtures("permissive")
+def test_objects_mutated_at_random_neither_end_the_operator_nor_keep_it_from_others(
+    solo, cluster, namespace, good, eventually
+):
+    operator = solo("--selector", OWN, "--resync", "500ms")
+    numbers = itertools.count()
+
+    def put(kind, body, status):
+        name = f"stranger-{next(numbers)}"
+        meta = body.get("metadata") if isinstance(body.get("metadata"), dict) else {}
+        labels = LABELS | {OWN: "own", "medusadb.dev/database-uid": "uid-1"}
+        kept = {key: meta.get(key) for key in ("annotations", "finalizers") if meta.get(key)}
+        kept.pop("finalizers", None)
+        said = {key: value for key, value in body.items() if key not in ("metadata", "status")}
+        with suppress(ApiError):  # the API server refuses much of it
+            cluster.api.create(
+                kind, said | {"metadata": kept | {"name": name, "labels": labels}}, namespace
+            )
+            cluster.api.patch(kind, name, {"status": status}, namespace, part="status")
+
+    @settings(
+        max_examples=MANY, deadline=None, phases=[Phase.generate], database=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(
+        what=st.one_of(
+            st.tuples(st.just(RESOURCE), mutated(DATABASE, junk)),
+            st.tuples(st.just(RESOURCE), mutated(DATABASE, junk)),
+            st.tuples(st.just(JOBS), mutated(JOB, junk)),
+            st.tuples(st.just(PODS), mutated(POD, junk)),
+        )
+    )
+    def strangers(what):
+        kind, body = what
+        put(kind, body, body.get("status"))
+        assert operator.exited is None
+
+    strangers()
+    good.declare()
+    good.wait(within=60)
+
+    lists = operator.metric("medusadb_api_requests_total")
+    eventually(lambda: operator.metric("medusadb_api_requests_total") > lists + 20)
+    assert operator.exited is None
+    assert operator.get("/healthz") == (200, "ok\n")
+    assert [line for line in operator.lines() if "defect" in line["event"]] == []
+
+
+@pytest.fixture
+def proxied(cluster, rights, solo, tmp_path):
+    """Return what starts an operator behind a proxy, and the proxy."""
+    with cluster_proxy.between(cluster) as proxy:
+        yield (
+            lambda: solo(
+                "--selector", OWN, kubeconfig=proxy.kubeconfig(rights, tmp_path / "proxied")
+            ),
+            proxy,
+        )
+
+
+ANSWERS = {
+    "410": refusal(410, "Expired"),
+    "an error event": (200, {"type": "ERROR", "object": {"code": 500}}),
+    "403": refusal(403, "Forbidden"),
+    "404": refusal(404, "NotFound"),
+    "400": refusal(400, "BadRequest"),
+    "503": refusal(503, "Unavailable"),
+    "an event of nothing": (200, {"type": "ADDED", "object": None}),
+    "no event": (200, {"items": None}),
+}
+SOME = list(ANSWERS)[: None if os.environ.get("MEDUSA_TEST_ALL") else 3]
+
+
+@pytest.mark.parametrize("answer", [pytest.param(ANSWERS[name], id=name) for name in SOME])
+def test_no_answer_to_a_watch_ends_the_process(answer, proxied, good, eventually):
+    start, proxy = proxied
+    refused = []
+
+    def refuse(call):
+        if call.watch:
+            refused.append(call.path)
+            return answer
+        return None
+
+    proxy.before = refuse
+    operator = start()
+    eventually(lambda: len(refused) >= 6)
+    proxy.before = lambda _call: None
+    good.declare()
+
+    good.wait(within=60)
+    assert operator.exited is None

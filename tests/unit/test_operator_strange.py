@@ -1,0 +1,45 @@
+"""Whatever a resource, its Jobs and its pods say, there is a decision on it and a status."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledgers import CATALOG
+from medusa_operator import conditions, events
+from medusa_operator.cluster import Kind
+from medusa_operator.decide import decide
+from medusa_operator.model import Observed
+from medusa_operator.view import Key, View
+from operator_bodies import SETTINGS, at
+from operator_mutations import JOB, POD, RESOURCE, junk, mutated
+
+SHOP = Key("default", "shop")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    resource=mutated(RESOURCE, junk),
+    job=st.just(JOB) | mutated(JOB, junk),
+    pod=st.just(POD) | mutated(POD, junk),
+    seconds=st.sampled_from([0, 10, 10_000]),
+)
+def test_there_is_a_decision_and_a_status_whatever_is_said(resource, job, pod, seconds):
+    view = View()
+    for kind, body in ((Kind.DATABASE, resource), (Kind.JOB, job), (Kind.POD, pod)):
+        view.put(kind, body)
+    for database in view.databases():
+        observed = Observed(
+            jobs=view.jobs(database.uid),
+            pods=view.pods(database.uid),
+            rivals=view.rivals(database),
+            queue=view.queue(database, 1, at(seconds)),
+        )
+
+        decision = decide(CATALOG, database, observed, SETTINGS, at(seconds))
+        status = conditions.status(CATALOG, database, observed, decision, at(seconds))
+
+        assert status.condition("Ready") is not None
+        assert status.to_dict()
+        for condition in events.changes(database.status, status):
+            assert events.body(database, condition, at(seconds))

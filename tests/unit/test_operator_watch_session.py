@@ -1,0 +1,121 @@
+"""What kopf sees of a list and of a watch, whatever the API server, or a proxy, answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from medusa_operator import answers
+from medusa_operator.access import Access, Token
+from medusa_operator.watch_session import WatchRefusedError, open_watch_session
+from operator_mutations import POD, page
+
+ADDED = json.dumps({"type": "ADDED", "object": POD}).encode()
+PODS = "/api/v1/namespaces/default/pods"
+
+
+class Asked:
+    """One request of kopf, to a real HTTP server that answers with *chunks*."""
+
+    def __init__(self, status: int, *chunks: bytes) -> None:
+        self.status, self.chunks = status, chunks
+        self.refused: dict[tuple[str, str], str] = {("pods", "default"): "before"}
+
+    def watch(self) -> list[dict[str, Any]]:
+        """Return the events that kopf would read, as it reads them."""
+        return asyncio.run(self._asked("?watch=true"))
+
+    def list(self) -> dict[str, Any]:
+        """Return the list that kopf would read."""
+        return asyncio.run(self._asked(""))
+
+    async def _asked(self, query: str) -> Any:
+        runner = web.ServerRunner(web.Server(self._answer))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        server = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        access = Access(server, "default", Token(), tls=False)
+        session = open_watch_session(access, lambda _call: None, self._refused)
+        try:
+            response = await session.request("get", f"{server}{PODS}{query}")
+            async with response:
+                if not query:
+                    return await response.json()
+                text = b"".join([chunk async for chunk in response.content.iter_chunked(1024)])
+            return [json.loads(line) for line in text.splitlines()]
+        finally:
+            await session.close()
+            await runner.cleanup()
+
+    def _refused(self, plural: str, namespace: str, why: str) -> None:
+        self.refused[plural, namespace] = why
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse(status=self.status)
+        await response.prepare(request)
+        for chunk in self.chunks:
+            await response.write(chunk)
+        return response
+
+
+def test_events_arrive_whole_however_they_are_cut_into_chunks():
+    text = ADDED + b"\n" + ADDED + b"\n"
+    asked = Asked(200, *(text[at : at + 100] for at in range(0, len(text), 100)))
+
+    events = asked.watch()
+
+    assert [answers.opened(event["object"]) for event in events] == [POD, POD]
+    assert asked.refused == {("pods", "default"): ""}
+
+
+def test_the_last_event_needs_no_end_of_line():
+    assert len(Asked(200, ADDED + b"\n" + ADDED).watch()) == 2
+
+
+def test_what_is_no_event_is_left_out():
+    lines = [b"{", b"[]", b"null", b'{"type": 5}', b"\xff", ADDED, b'{"type": "ADDED", "obj']
+
+    assert len(Asked(200, b"\n".join(lines)).watch()) == 1
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(Asked(410, b"{}"), id="410"),
+        pytest.param(Asked(200, b'{"type": "ERROR", "object": {"code": 500}}\n'), id="an ERROR"),
+    ],
+)
+def test_where_a_watch_cannot_go_on_it_begins_anew_with_a_list(asked):
+    assert asked.watch() == [{"type": "ERROR", "object": {"code": 410}}]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410, 422, 500, 503])
+def test_a_list_that_is_refused_looks_like_a_broken_connection(status):
+    asked = Asked(status, b'{"message": "no"}')
+
+    with pytest.raises(WatchRefusedError, match=r"^no$"):
+        asked.list()
+
+    assert asked.refused == {("pods", "default"): "no"}
+
+
+@pytest.mark.parametrize("status", [401, 429])
+def test_kopf_logs_in_again_and_is_patient_by_itself(status):
+    assert Asked(status, b'{"kind": "Status"}').watch() == [{"kind": "Status"}]
+
+
+def test_a_list_shows_only_whose_the_objects_are():
+    found = Asked(200, json.dumps(page(POD)).encode()).list()
+
+    assert set(found["items"][0]) == {"metadata", "enveloped"}
+    assert answers.opened(found["items"][0]) == POD
+
+
+@pytest.mark.parametrize("text", [b"<html>", b"", b'{"items": 5}', b"[]"])
+def test_a_list_that_cannot_be_read_looks_like_a_broken_connection(text):
+    with pytest.raises(WatchRefusedError, match=r"^the list cannot be read: "):
+        Asked(200, text).list()
