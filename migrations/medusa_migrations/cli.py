@@ -256,7 +256,7 @@ def _limits(group: Any) -> None:
     _add(group, "--lock-wait", type=duration, default="10m", metavar="TIME",
          help="wait for another run, and for locked tables, this long (default 10m)")  # fmt: skip
     _add(group, "--lock-timeout", type=duration, default="5s", metavar="TIME",
-         help="one try for a table lock; the shop waits behind us for that long (default 5s)")  # fmt: skip
+         help="a statement waits this long for a lock; a try for all tables less (default 5s)")  # fmt: skip
     _add(group, "--statement-timeout", type=duration, default="0s", metavar="TIME",
          help="limit of one statement (default 0s, none)")  # fmt: skip
     _add(group, "--run-timeout", type=duration, default="1h", metavar="TIME",

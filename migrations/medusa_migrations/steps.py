@@ -115,7 +115,7 @@ class Steps:
             else:
                 return
             self.deadline.sleep(pause)
-            pause = min(pause * 2, 10.0) * random.uniform(0.8, 1.2)  # noqa: S311  jitter, no secret
+            pause = min(pause * 2, 5.0) * random.uniform(0.8, 1.2)  # noqa: S311  jitter, no secret
 
     def _keep(self, part: Sequence[Item], done: Sequence[Done]) -> None:
         for item, entry in zip(part, done, strict=True):

@@ -211,3 +211,26 @@ def test_a_member_of_the_owner_may_migrate(server: TestServer, shop_at: Callable
         done = servers.medusa_db("migrate", "--to", "1.20.11", url=server.url(name, member))
 
         assert done.returncode == 0, done.stderr
+
+
+def test_a_table_that_is_read_and_may_not_be_locked_is_found_beforehand(
+    server: TestServer, shop_at: Callable[..., str]
+) -> None:
+    url = shop_at("1.7.0")
+    name = url.rpartition("/")[2]
+    grants = (
+        "grant usage, create on schema public to {}",
+        "grant select on all tables in schema public to {}",
+        "grant insert on migrations to {}",
+        "grant select, update on gift_card to {}",
+    )
+
+    with role(server, name, *grants) as clerk:
+        done = servers.medusa_db("migrate", "--to", "1.7.1", url=server.url(name, clerk))
+
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr.splitlines()[-1] == (
+        f"- the role {clerk} may not lock region, whose rows 1.7.1/gift_card_tax_rate reads: "
+        "rows written meanwhile would be passed over. As its owner: grant update on "
+        f'"public"."region" to "{clerk}"'
+    )
