@@ -8,6 +8,7 @@ it what `verify` expects, so that nothing has to be kept twice. It knows the sta
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medusa_migrations import statements
@@ -26,11 +27,28 @@ class DialectError(ValueError):
     """A statement is not in the dialect of the catalog, or names what is not there."""
 
 
-def apply(schema: Schema, sql: str) -> None:
-    """Change *schema* as the statements of *sql* would; raise DialectError where they could not."""
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Something that a statement with `if exists` or `if not exists` passes over."""
+
+    what: str
+    """`column gift_card.tax_rate`, `index idx_gin_product_title`."""
+    table: str
+    there: Column | Index | Table | None = None
+    """What is there in its stead; None where something that would be dropped is missing."""
+    made: Column | Index | Table | None = None
+    """What would be made if nothing were there."""
+
+
+def apply(schema: Schema, sql: str, passed: list[Passed] | None = None) -> None:
+    """Change *schema* as the statements of *sql* would; raise DialectError where they could not.
+
+    What `if exists` and `if not exists` pass over is added to *passed*.
+    """
+    noted: list[Passed] = [] if passed is None else passed
     for statement in statements.split(sql):
         try:
-            _statement(schema, _Reader(statement.tokens))
+            _statement(schema, _Reader(statement.tokens, noted))
         except (KeyError, IndexError) as exc:
             raise DialectError(f"{exc} in: {statement.text}") from exc
 
@@ -38,7 +56,7 @@ def apply(schema: Schema, sql: str) -> None:
 def makes(sql: str) -> Iterator[tuple[str, str, str]]:
     """Yield kind, table and name of each object that *sql* makes, whether it drops it later or not."""
     for statement in statements.split(sql):
-        tokens = statement.tokens
+        tokens = _strict(statement.tokens)
         words = tuple(token.lower() for token in tokens)
         table = _unquoted(tokens[2])
         match words[:2]:
@@ -54,6 +72,18 @@ def makes(sql: str) -> Iterator[tuple[str, str, str]]:
                 yield "type", "", table
             case _:
                 pass
+
+
+def _strict(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """Return *tokens* without `if exists` and `if not exists`."""
+    found: list[str] = []
+    for at, token in enumerate(tokens):
+        rest = tuple(word.lower() for word in tokens[at : at + 3])
+        before = tuple(word.lower() for word in tokens[max(at - 2, 0) : at])
+        inside = rest[:2] in (("if", "exists"), ("if", "not")) or before[-1:] == ("if",)
+        if not inside and not (rest[:1] == ("exists",) and before == ("if", "not")):
+            found.append(token)
+    return tuple(found)
 
 
 def _parts(table: str, tokens: tuple[str, ...], opener: str) -> Iterator[tuple[str, str, str]]:
@@ -77,9 +107,10 @@ def _unquoted(token: str) -> str:
 class _Reader:
     """Walks over tokens; `take` answers what is next and goes on."""
 
-    def __init__(self, tokens: tuple[str, ...]) -> None:
+    def __init__(self, tokens: tuple[str, ...], passed: list[Passed]) -> None:
         self.tokens = tokens
         self.at = 0
+        self.passed = passed
 
     @property
     def next(self) -> str:
@@ -160,7 +191,11 @@ def _statement(schema: Schema, reader: _Reader) -> None:
 
 
 def _create_table(schema: Schema, reader: _Reader) -> None:
+    lenient = reader.skip("if", "not", "exists")
     table = Table(reader.name())
+    if lenient and table.name in schema.tables:  # its sequences are there as well, or it is another
+        schema = dataclasses.replace(schema, sequences=set(schema.sequences))
+    there = schema.tables.get(table.name)
     reader.expect("(")
     while True:
         if reader.next == "constraint":
@@ -170,10 +205,14 @@ def _create_table(schema: Schema, reader: _Reader) -> None:
         if not reader.skip(","):
             break
     reader.expect(")")
-    schema.tables[table.name] = table
+    if lenient and there is not None:
+        reader.passed.append(Passed(f"table {table.name}", table.name, there, table))
+    else:
+        schema.tables[table.name] = table
 
 
 def _add_column(schema: Schema, table: Table, reader: _Reader) -> None:
+    lenient = reader.skip("if", "not", "exists")
     name = reader.name()
     type_ = type_name(_type(reader))
     not_null, default = False, None
@@ -184,11 +223,15 @@ def _add_column(schema: Schema, table: Table, reader: _Reader) -> None:
             default = normal(reader.until(_COLUMN_ENDS))
         else:
             reader.expect("null")
+    if lenient and name in table.columns:
+        there, made = table.columns[name], Column(name, type_, not_null, default)
+        reader.passed.append(Passed(f"column {table.name}.{name}", table.name, there, made))
+        return
     if type_ in _SERIALS:
         sequence = f"{table.name}_{name}_seq"
         schema.sequences.add(sequence)
         type_, not_null, default = _SERIALS[type_], True, normal(f"nextval('{sequence}')")
-    table.columns[name] = Column(name, type_, not_null, default)
+    table.columns[name] = Column(name, type_, not_null, default, anywhere=lenient)
 
 
 def _type(reader: _Reader) -> str:
@@ -237,17 +280,22 @@ def _create_unique_index(schema: Schema, reader: _Reader) -> None:
 
 
 def _create_index(schema: Schema, reader: _Reader, *, unique: bool = False) -> None:
+    lenient = reader.skip("if", "not", "exists")
     name = reader.name()
     reader.expect("on")
     table = reader.name()
     method = reader.name() if reader.skip("using") else "btree"
     keys = tuple(key.strip() for key in _keys(reader))
     where = normal(reader.until(frozenset())) if reader.skip("where") else ""
-    if name in schema.indexes:
-        raise DialectError(f"index {name} is there already")
     if table not in schema.tables:
         raise DialectError(f"there is no table {table}")
-    schema.indexes[name] = Index(name, table, unique, method, keys, where)
+    made = Index(name, table, unique, method, keys, where)
+    if name not in schema.indexes:
+        schema.indexes[name] = made
+    elif lenient:
+        reader.passed.append(Passed(f"index {name}", table, schema.indexes[name], made))
+    else:
+        raise DialectError(f"index {name} is there already")
 
 
 def _keys(reader: _Reader) -> list[str]:
@@ -304,6 +352,8 @@ def _drop_index(schema: Schema, reader: _Reader) -> None:
     name = reader.name()
     if name in schema.indexes or not lenient:
         del schema.indexes[name]
+    else:
+        reader.passed.append(Passed(f"index {name}", ""))
 
 
 def _drop_type(schema: Schema, reader: _Reader) -> None:
@@ -314,7 +364,12 @@ def _drop_type(schema: Schema, reader: _Reader) -> None:
 
 
 def _alter_table(schema: Schema, reader: _Reader) -> None:
-    table = schema.tables[reader.name()]
+    lenient = reader.skip("if", "exists")
+    name = reader.name()
+    if lenient and name not in schema.tables:
+        reader.passed.append(Passed(f"table {name}", name))
+        return
+    table = schema.tables[name]
     while True:
         _action(schema, table, reader)
         if not reader.skip(","):
@@ -328,16 +383,8 @@ def _action(schema: Schema, table: Table, reader: _Reader) -> None:
         _add_column(schema, table, reader)
     elif reader.skip("add"):
         _add_constraint(table, reader)
-    elif reader.skip("drop", "column"):
-        lenient = reader.skip("if", "exists")
-        name = reader.name()
-        if name in table.columns or not lenient:
-            _drop_column(schema, table, name)
-    elif reader.skip("drop", "constraint"):
-        lenient = reader.skip("if", "exists")
-        name = reader.name()
-        if name in table.constraints or not lenient:
-            del table.constraints[name]
+    elif reader.skip("drop"):
+        _drop_part(schema, table, reader)
     elif reader.skip("alter", "column"):
         _alter_column(table, reader)
     elif reader.skip("rename", "column"):
@@ -351,6 +398,22 @@ def _action(schema: Schema, table: Table, reader: _Reader) -> None:
         _rename_table(schema, table, reader.name())
     else:
         raise DialectError(f"`alter table .. {reader.next}` is not in the dialect")
+
+
+def _drop_part(schema: Schema, table: Table, reader: _Reader) -> None:
+    kind = reader.take().lower()
+    lenient = reader.skip("if", "exists")
+    name = reader.name()
+    if kind == "column" and (name in table.columns or not lenient):
+        _drop_column(schema, table, name)
+    elif kind == "constraint" and (name in table.constraints or not lenient):
+        del table.constraints[name]
+    elif kind == "column":
+        reader.passed.append(Passed(f"column {table.name}.{name}", table.name))
+    elif kind == "constraint":
+        reader.passed.append(Passed(f"constraint {name} on {table.name}", table.name))
+    else:
+        raise DialectError(f"`drop {kind}` is not in the dialect")
 
 
 def _alter_column(table: Table, reader: _Reader) -> None:

@@ -10,12 +10,14 @@ from psycopg import sql
 
 from medusa_migrations import (
     connection,
+    ddl,
     live,
     lock_modes,
     row_names,
     row_security,
     table_locks,
     touches,
+    verify,
 )
 from medusa_migrations.catalog import Migration
 from medusa_migrations.errors import (
@@ -72,6 +74,7 @@ def look(
         *_not_lockable(conn, schema, needs, locks),
         *_hidden(conn, schema, items),
         *_extensions(conn, migrations),
+        *_passed_over(conn, schema, migrations),
         *_blockers(conn, schema, locks),
         *rows(conn, schema, _checks(items)),
     ]
@@ -304,6 +307,56 @@ def _not_lockable(
                 DeniedError,
                 "MayNotLock",
             )
+
+
+def _passed_over(
+    conn: Connection[Any], schema: str, migrations: Sequence[Migration]
+) -> Iterator[Finding]:
+    """Find what Medusa's migrations make only where it is missing, or drop only where it is there.
+
+    What is there and is something else would be taken for Medusa's own, so that is refused.
+    """
+    there, changed = live.read(conn, schema), set[str]()
+    for migration in migrations:
+        if migration.version is None:  # what it does to its tables is not known
+            changed |= touches.touched([migration.statements]).altered
+            continue
+        passed: list[ddl.Passed] = []
+        failed = False
+        try:
+            verify.apply(there, migration, passed)
+        except ddl.DialectError:  # drift from before, and what follows is not known
+            failed = True
+        for one in passed:
+            if one.table not in changed:
+                yield _passed(migration, one)
+        if failed:
+            return
+
+
+def _passed(migration: Migration, one: ddl.Passed) -> Finding:
+    if one.made is None:
+        return Finding(
+            f"{one.what} is not there, and {migration.name} would drop or change it",
+            "It is passed over, as Medusa's own migration does",
+        )
+    different = verify.differences(one)
+    if not different:
+        return Finding(
+            f"{one.what} is there already, as {migration.name} would make it", "It stays as it is"
+        )
+    return Finding(
+        f"{one.what} is there already, and is not what {migration.name} makes: {_joined(different)}",
+        "Make it the same, or rename or drop it",
+        RefusedError,
+        "OtherDefinition",
+    )
+
+
+def _joined(lines: Sequence[str], most: int = 3) -> str:
+    return "; ".join(lines[:most]) + (
+        f"; and {len(lines) - most} more" if len(lines) > most else ""
+    )
 
 
 def _blockers(conn: Connection[Any], schema: str, locks: Sequence[TableLock]) -> Iterator[Finding]:

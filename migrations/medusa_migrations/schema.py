@@ -34,6 +34,8 @@ class Column:
     not_null: bool = False
     default: str | None = None
     """In the normal form of `expression`."""
+    anywhere: bool = field(default=False, compare=False)
+    """Whether it may have been there before its migration, and so at another place in the table."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medusa_migrations import ddl
-from medusa_migrations.schema import Schema
+from medusa_migrations.schema import Column, Index, Schema, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from medusa_migrations.catalog import Catalog, Migration
-    from medusa_migrations.schema import Column, Table
     from medusa_migrations.version import Version
 
 TOOL_TABLES = frozenset({"migrations", "typeorm_metadata", "mikro_orm_migrations"})
@@ -51,13 +50,27 @@ def _expected(migrations: tuple[Migration, ...]) -> Schema:
     return schema
 
 
-def apply(schema: Schema, migration: Migration) -> None:
-    """Change *schema* as *migration* would."""
+def apply(schema: Schema, migration: Migration, passed: list[ddl.Passed] | None = None) -> None:
+    """Change *schema* as *migration* would; add what it would pass over to *passed*."""
     if not applies(schema, migration):
         return
-    ddl.apply(schema, migration.statements)
+    ddl.apply(schema, migration.statements, passed)
     if migration.extension:
         schema.extensions.add(migration.extension)
+
+
+def differences(passed: ddl.Passed) -> list[str]:
+    """Return in a sentence each how what is there differs from what would be made in its place."""
+    match passed.made, passed.there:
+        case Column() as made, Column() as there:
+            return _column_drift(passed.what, made, there)
+        case Table() as made, Table() as there:
+            return _table_drift(made, there)
+        case Index() as made, Index() as there if made != there:
+            on = "" if made.table == there.table else f" on {there.table}"
+            return [f"{passed.what} is {there}{on} instead of {made}"]
+        case _:
+            return []
 
 
 def applies(schema: Schema, migration: Migration) -> bool:
@@ -212,8 +225,9 @@ def _table_drift(wanted: Table, live: Table) -> list[str]:
             drift.append(f"column {wanted.name}.{column.name} is missing")
         else:
             drift += _column_drift(f"column {wanted.name}.{column.name}", column, there)
-    shared = [name for name in wanted.columns if name in live.columns]
-    order = [name for name in live.columns if name in wanted.columns]
+    fixed = {name for name, column in wanted.columns.items() if not column.anywhere}
+    shared = [name for name in wanted.columns if name in live.columns and name in fixed]
+    order = [name for name in live.columns if name in fixed]
     if shared != order:
         first = next(a for a, b in zip(shared, order, strict=True) if a != b)
         drift.append(f"table {wanted.name} has its columns in another order from {first} on")

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from medusa_migrations import catalog_source, live
+from medusa_migrations import catalog_source, live, lock_modes
 from medusa_migrations.catalog import Lock
 
 MODES = [
@@ -40,8 +40,11 @@ def files(conn):
     return {oid: (name, node) for oid, name, node in conn.execute(query)}
 
 
-def run(conn, migration) -> tuple[Lock, ...] | None:
-    """Run one migration in a transaction of its own; return what it locked; None: it did not run."""
+def run(conn, migration, read) -> tuple[Lock, ...] | None:
+    """Run one migration in a transaction of its own; return what it locked; None: it did not run.
+
+    Tables that were there before and whose rows it read are added to *read*.
+    """
     if migration.when and not live.has(conn, "public", *migration.when):
         return None
     if migration.extension:
@@ -57,6 +60,8 @@ def run(conn, migration) -> tuple[Lock, ...] | None:
             "select relation::bigint, mode from pg_locks"
             " where pid = pg_backend_pid() and locktype = 'relation' and granted"
         ):
+            if oid in before and mode == "AccessShareLock":
+                read.add((migration.origin, before[oid][0]))
             if oid in before and mode in MODES:
                 held[oid] = max(held.get(oid, 0), MODES.index(mode))
         after = files(conn)
@@ -94,14 +99,20 @@ def sequences(catalog):
 
 
 @pytest.fixture(scope="session")
-def measured(server, catalog):
+def read():
+    """Origins and the tables they read, as PostgreSQL has them once `measured` is there."""
+    return set()
+
+
+@pytest.fixture(scope="session")
+def measured(server, catalog, read):
     found: dict[str, tuple[Lock, ...]] = {}
     for migrations in sequences(catalog):
         if all(m.origin in found for m in migrations):
             continue
         with server.database() as name, psycopg.connect(server.url(name), autocommit=True) as conn:
             for migration in migrations:
-                locks = run(conn, migration)
+                locks = run(conn, migration, read)
                 if locks is not None:
                     found.setdefault(migration.origin, locks)
     return found
@@ -111,6 +122,38 @@ def test_every_text_is_measured(measured, catalog):
     origins = {text.origin for texts in catalog.texts.values() for text in texts}
 
     assert origins - set(measured) == set()
+
+
+def test_what_a_migration_reads_is_locked_before_it_does(measured, read, catalog):
+    texts = {text.origin: text for found in catalog.texts.values() for text in found}
+
+    assert measured
+    assert ("1.13.0/1680857773273_addTableProductShippingProfile.sql", "product") in read
+    for origin, table in read:
+        modes = lock_modes.needs([texts[origin]]).modes
+        assert lock_modes.strength(modes[table]) >= lock_modes.strength(lock_modes.SOURCE), origin
+
+
+def test_what_a_data_step_reads_is_locked_before_it_does(server, catalog):
+    with (
+        server.database(server.at("1.20.11")) as name,
+        psycopg.connect(server.url(name)) as conn,
+    ):
+        before = files(conn)
+        for step in catalog.data_steps:
+            with conn.transaction(force_rollback=True):
+                conn.execute(step.text.encode())
+                held = conn.execute(
+                    "select distinct relation::bigint from pg_locks"
+                    " where pid = pg_backend_pid() and locktype = 'relation'"
+                ).fetchall()
+            tables = {before[oid][0] for (oid,) in held if oid in before}
+
+            modes = lock_modes.needs([step]).modes
+
+            assert "product" in tables or "line_item" in tables or "gift_card" in tables
+            for table in tables:
+                assert lock_modes.strength(modes[table]) >= lock_modes.strength(lock_modes.SOURCE)
 
 
 def test_the_files_say_what_is_measured(measured, catalog):

@@ -3,4 +3,4 @@
 -- locks: product: access exclusive
 -- locks: product_sales_channel: access exclusive
 
-alter table "product_sales_channel" drop constraint "FK_5a4d5e1e60f97633547821ec8d6";
+alter table if exists "product_sales_channel" drop constraint if exists "FK_5a4d5e1e60f97633547821ec8d6";

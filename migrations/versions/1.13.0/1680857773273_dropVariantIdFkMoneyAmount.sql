@@ -2,4 +2,4 @@
 -- locks: money_amount: access exclusive
 -- locks: product_variant: access exclusive
 
-alter table "money_amount" drop constraint "FK_17a06d728e4cfbc5bd2ddb70af0";
+alter table if exists "money_amount" drop constraint if exists "FK_17a06d728e4cfbc5bd2ddb70af0";

@@ -4,8 +4,8 @@
 -- locks: product_variant: access exclusive
 
 alter table "line_item"
-  drop constraint "FK_5371cbaa3be5200f373d24e3d5b",
-  add column "product_id" text;
+  drop constraint if exists "FK_5371cbaa3be5200f373d24e3d5b",
+  add column if not exists "product_id" text;
 
 update "line_item"
    set "product_id" = "product_variant"."product_id"

@@ -3,6 +3,6 @@
 -- locks: product_shipping_profile: access exclusive
 
 alter table "product_shipping_profile"
-  add column "created_at" timestamp with time zone not null default now(),
-  add column "updated_at" timestamp with time zone not null default now(),
-  add column "deleted_at" timestamp with time zone;
+  add column if not exists "created_at" timestamp with time zone not null default now(),
+  add column if not exists "updated_at" timestamp with time zone not null default now(),
+  add column if not exists "deleted_at" timestamp with time zone;

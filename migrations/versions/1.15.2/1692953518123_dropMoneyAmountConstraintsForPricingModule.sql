@@ -1,7 +1,7 @@
 -- Which variant a price belongs to moves from the price to a table of its own.
 -- locks: money_amount: access exclusive
 
-create table "product_variant_money_amount" (
+create table if not exists "product_variant_money_amount" (
   "id" character varying not null,
   "money_amount_id" text not null,
   "variant_id" text not null,
@@ -14,7 +14,7 @@ create table "product_variant_money_amount" (
 insert into "product_variant_money_amount" ("id", "money_amount_id", "variant_id")
 select 'pvma_' || "id", "id", "variant_id" from "money_amount";
 
-create unique index "idx_product_variant_money_amount_money_amount_id_unique" on "product_variant_money_amount" ("money_amount_id");
-create index "idx_product_variant_money_amount_variant_id" on "product_variant_money_amount" ("variant_id");
+create unique index if not exists "idx_product_variant_money_amount_money_amount_id_unique" on "product_variant_money_amount" ("money_amount_id");
+create index if not exists "idx_product_variant_money_amount_variant_id" on "product_variant_money_amount" ("variant_id");
 
 alter table "money_amount" drop column "variant_id";

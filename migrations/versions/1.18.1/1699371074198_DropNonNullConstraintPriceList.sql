@@ -2,4 +2,4 @@
 -- flag: medusa_v2
 -- locks: price_list: access exclusive
 
-alter table "price_list" alter column "name" drop not null;
+alter table if exists "price_list" alter column "name" drop not null;

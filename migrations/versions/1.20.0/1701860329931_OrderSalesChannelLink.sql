@@ -3,7 +3,7 @@
 -- locks: order: access exclusive
 -- locks: sales_channel: access exclusive
 
-create table "order_sales_channel" (
+create table if not exists "order_sales_channel" (
   "id" character varying not null,
   "order_id" character varying not null,
   "sales_channel_id" character varying not null,
@@ -13,11 +13,11 @@ create table "order_sales_channel" (
   constraint "order_sales_channel_pk" primary key ("order_id", "sales_channel_id"),
   constraint "order_sales_channel_order_id_unique" unique ("order_id")
 );
-create index "IDX_id_order_sales_channel" on "order_sales_channel" ("id");
+create index if not exists "IDX_id_order_sales_channel" on "order_sales_channel" ("id");
 
 insert into "order_sales_channel" ("id", "order_id", "sales_channel_id")
 select 'ordersc_' || left(md5(random()::text), 26), "id", "sales_channel_id"
   from "order"
  where "sales_channel_id" is not null;
 
-alter table "order" drop constraint "FK_6ff7e874f01b478c115fdd462eb";
+alter table "order" drop constraint if exists "FK_6ff7e874f01b478c115fdd462eb";

@@ -4,8 +4,8 @@
 -- locks: order_edit: share row exclusive
 
 alter table "line_item"
-  add column "original_item_id" character varying,
-  add column "order_edit_id" character varying,
+  add column if not exists "original_item_id" character varying,
+  add column if not exists "order_edit_id" character varying,
   add constraint "line_item_order_edit_fk" foreign key ("order_edit_id") references "order_edit" ("id"),
   add constraint "line_item_original_item_fk" foreign key ("original_item_id") references "line_item" ("id");
 

@@ -1,4 +1,4 @@
 -- A gift card keeps the tax rate it was bought with.
 -- locks: gift_card: access exclusive
 
-alter table "gift_card" add column "tax_rate" real;
+alter table "gift_card" add column if not exists "tax_rate" real;

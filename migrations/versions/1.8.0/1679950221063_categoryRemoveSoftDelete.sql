@@ -3,6 +3,7 @@
 
 delete from "product_category" where "deleted_at" is not null;
 
+drop index if exists "IDX_product_category_handle";
 alter table "product_category" drop column "deleted_at";
 
 create unique index "IDX_product_category_handle" on "product_category" ("handle");
