@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,14 @@ from medusa_migrations.errors import RefusedError, UsageError
 from medusa_migrations.proof import Proof, newer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from medusa_migrations.catalog import Catalog, Note
     from medusa_migrations.version import Version
 
 Item = Migration | DataStep
+Held = Sequence[tuple[str, Sequence[str]]]
+"""Modes, strongest first, each with the tables that are locked in it."""
 
 
 @dataclass(frozen=True, slots=True)

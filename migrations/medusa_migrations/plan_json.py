@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from medusa_migrations import durations, touches
 from medusa_migrations.catalog import DataStep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from medusa_migrations.catalog import Note
-    from medusa_migrations.plan import Item, Plan
+    from medusa_migrations.plan import Held, Item, Plan
     from medusa_migrations.preflight import Finding
 
 
@@ -19,9 +20,13 @@ def to_dict(
     place: str,
     path: Plan,
     sizes: Mapping[str, tuple[int, int]],
+    held: Sequence[Held],
     findings: Sequence[Finding],
 ) -> dict[str, Any]:
-    """Return everything a plan says; *place* is where the database is."""
+    """Return everything a plan says; *place* is where the database is.
+
+    *held* gives the tables that each step locks together.
+    """
     return {
         "from": [str(version) for version in path.proof.versions],
         "place": place,
@@ -30,8 +35,16 @@ def to_dict(
         "flags": dict(path.flags),
         "foreign": list(path.proof.foreign),
         "steps": [
-            {"target": str(step.target), "items": [_item(item, sizes) for item in step.items]}
-            for step in path.steps
+            {
+                "target": str(step.target),
+                "items": [_item(item, sizes) for item in step.items],
+                "locks": [
+                    {"mode": mode, "tables": [_table(name, sizes) for name in tables]}
+                    for mode, tables in locks
+                ],
+                "work": _work(step.items, sizes),
+            }
+            for step, locks in zip(path.steps, held, strict=True)
         ],
         "assumedDone": [step.name for step in path.assumed_done],
         "notes": [note(one) for one in path.notes],
@@ -46,6 +59,24 @@ def to_dict(
                 "keys": list(finding.keys),
             }
             for finding in findings
+        ],
+    }
+
+
+def _table(name: str, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    rows, bytes_ = sizes.get(name, (0, 0))
+    return {"table": name, "rows": rows, "bytes": bytes_}
+
+
+def _work(items: Sequence[Item], sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    """Return what takes time while the tables are locked, and about how long in all."""
+    found = durations.work(items, sizes)
+    return {
+        "aboutSeconds": round(sum(one.seconds for one in found), 1),
+        "parts": [
+            {"does": one.kind, "table": one.table, "rows": one.rows, "times": one.times}
+            for one in found
+            if one.rows
         ],
     }
 
@@ -65,7 +96,10 @@ def _item(item: Item, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
         for lock in item.locks
         if lock.table in sizes
     ]
-    return {"kind": "migration", **body, "of": str(item.version or "shop"), "locks": locks}
+    body |= {"of": str(item.version or "shop"), "locks": locks}
+    if item.version is None:
+        body["unseen"] = touches.touched([item.statements]).unseen
+    return {"kind": "migration", **body}
 
 
 def note(found: Note) -> dict[str, Any]:

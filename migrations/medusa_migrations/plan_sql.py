@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from medusa_migrations import ledger, live, row_names, search_path, verify
+from medusa_migrations import ledger, live, lock, row_names, search_path, table_locks, verify
 from medusa_migrations.catalog import DataStep, Migration
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from medusa_migrations.observe import Observed
     from medusa_migrations.plan import Item, Plan
 
+
+LOCK_TIMEOUT = 5.0
+"""Seconds that a statement behind the first ones waits for a lock: the default of `--lock-timeout`."""
 
 _BESIDE = sql.SQL(
     "select set_config('search_path', current_setting('search_path') || ', ' || quote_ident(nspname), false)"
@@ -34,6 +37,7 @@ def script(conn: Connection[Any], observed: Observed, path: Plan) -> str:
         f"-- From {observed.schema} as it is to {path.target}; run it with psql -1 -v ON_ERROR_STOP=1 -f.",
         _path(conn, medusas),
         "set row_security to off;",
+        *_alone(conn, schema, path),
     ]
     if not observed.ledger.exists and path.items:
         lines.append(ledger.create_statement(schema).as_string(conn) + ";")
@@ -49,6 +53,30 @@ def script(conn: Connection[Any], observed: Observed, path: Plan) -> str:
 def _path(conn: Connection[Any], path: Sequence[str]) -> str:
     names = sql.SQL(", ").join(map(sql.Identifier, path))
     return sql.SQL("set search_path to {};").format(names).as_string(conn)
+
+
+def _alone(conn: Connection[Any], schema: str, path: Plan) -> list[str]:
+    """Return what a run begins with: its lock against other runs, and those of all tables."""
+    if not path.items:
+        return []
+    within = table_locks.one_try(LOCK_TIMEOUT, table_locks.deadlock_timeout(conn))
+    names = [
+        table_locks.statement(schema, mode, tables).as_string(conn) + ";"
+        for mode, tables in table_locks.held(conn, schema, path.items)
+    ]
+    each = max(1, int(within * 1000 / max(1, len(names))))
+    return [
+        "",
+        "-- The tables are locked at once or not at all: where this fails, nothing was changed. Run it again.",
+        f"set local lock_timeout to '{each}ms';",
+        f"set local statement_timeout to '{each}ms';",
+        "select pg_advisory_xact_lock({}, {}); -- no `medusa-db migrate` meanwhile".format(
+            *lock.KEY
+        ),
+        *names,
+        f"set local lock_timeout to '{int(LOCK_TIMEOUT * 1000)}ms';",
+        "set local statement_timeout to 0;",
+    ]
 
 
 def _item(

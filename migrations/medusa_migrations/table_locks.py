@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
+    from medusa_migrations.catalog import DataStep, Migration
     from medusa_migrations.lock_modes import Needs
 
 _THERE = """
@@ -79,6 +80,13 @@ def there(conn: Connection[Any], schema: str, needs: Needs) -> list[TableLock]:
         before = found[table].mode if table in found else "access share"
         found[table] = TableLock(table, lock_modes.joined(before, mode), may, owns)
     return [found[table] for table in sorted(found)]
+
+
+def held(
+    conn: Connection[Any], schema: str, items: Sequence[Migration | DataStep]
+) -> list[tuple[str, list[str]]]:
+    """Return the modes and tables that a transaction of *items* begins with locking."""
+    return groups(there(conn, schema, lock_modes.needs(items)))
 
 
 def groups(locks: Sequence[TableLock]) -> list[tuple[str, list[str]]]:

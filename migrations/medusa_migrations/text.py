@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from medusa_migrations import durations, touches
 from medusa_migrations.catalog import DataStep, Migration, Severity
 from medusa_migrations.progress import size
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog import Catalog, Note
     from medusa_migrations.observe import Observed
-    from medusa_migrations.plan import Plan
+    from medusa_migrations.plan import Held, Plan, Step
     from medusa_migrations.report import Done, Report
     from medusa_migrations.verify import Verdict
 
@@ -52,8 +53,14 @@ def bullets(lines: Sequence[str], mark: str = "-", indent: str = "  ") -> str:
     )  # fmt: skip
 
 
-def plan(catalog: Catalog, path: Plan, sizes: Mapping[str, tuple[int, int]], place: str) -> str:
-    """Tell what would happen."""
+def plan(
+    catalog: Catalog,
+    path: Plan,
+    sizes: Mapping[str, tuple[int, int]],
+    held: Sequence[Held],
+    place: str,
+) -> str:
+    """Tell what would happen; *held* gives the tables that each step locks together."""
     parts = [f"The database is at {place}; wanted is {path.target}."]
     if path.proof.foreign:
         parts.append(f"{len(path.proof.foreign)} migrations of plugins or the shop are left alone.")
@@ -61,7 +68,7 @@ def plan(catalog: Catalog, path: Plan, sizes: Mapping[str, tuple[int, int]], pla
         parts.append("Nothing to do.")
     if path.moves and not path.steps:
         parts.append(f"No migration is needed; the history will name {path.target}.")
-    for step in path.steps:
+    for step, locks in zip(path.steps, held, strict=True):
         parts.append(
             f"\nStep to {step.target}: {count(len(step.migrations), 'migration')}, "
             f"{count(len(step.data_steps), 'data step')}\n"
@@ -80,6 +87,7 @@ def plan(catalog: Catalog, path: Plan, sizes: Mapping[str, tuple[int, int]], pla
                 ],
             )
         )
+        parts.append(_held(step, locks, sizes))
     rewritten = _rewritten(path, sizes)
     if rewritten:
         parts.append(
@@ -133,6 +141,40 @@ def _locks(item: Migration | DataStep, sizes: Mapping[str, tuple[int, int]]) -> 
             rewrite = ", rewrites it" if lock.rewrite else ""
             shown.append(f"{lock.table}: {lock.mode}{rewrite} ({rows} rows, {size(bytes_)})")
     return "; ".join(shown)
+
+
+def _held(step: Step, held: Held, sizes: Mapping[str, tuple[int, int]]) -> str:
+    """Tell which tables the step locks together, and for about how long."""
+    if not held:
+        return ""
+    lines = []
+    for mode, tables in held:
+        who = "nobody reads or writes" if mode == "access exclusive" else "nobody writes"
+        lines.append(f"{mode} ({who}): {', '.join(tables)}")
+    own = [item for item in step.items if isinstance(item, Migration) and item.version is None]
+    for item in own:
+        unseen = touches.touched([item.statements]).unseen
+        if unseen:
+            what = ", ".join(f"`{words}`" for words in dict.fromkeys(unseen))
+            lines.append(f"not known: what {what} of {item.name} locks, when it comes to it")
+    work = [one for one in durations.work(step.items, sizes) if one.rows]
+    about = sum(one.seconds for one in work)
+    shown = ", ".join(f"{one.kind} {one.table} ({one.rows} rows)" for one in work[:5])
+    more = f" and {len(work) - 5} more" if len(work) > 5 else ""
+    lasts = f"about {duration(about)}" if about >= 1 else "about a second, or less"
+    why = f", because it {shown}{more}" if about >= 1 else ""
+    return (
+        "\nLocked together when the step begins, until it is committed:\n"
+        + bullets(lines)
+        + "\n"
+        + textwrap.fill(
+            f"That is {lasts}, by what was measured on two cores{why}. With --transaction each "
+            "every migration locks its own tables only, and commits by itself.",
+            WIDTH,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
 
 
 def _rewritten(path: Plan, sizes: Mapping[str, tuple[int, int]]) -> dict[str, int]:

@@ -17,6 +17,7 @@ from medusa_migrations import (
     plan_sql,
     preflight,
     proof,
+    table_locks,
     text,
 )
 from medusa_migrations.address import redact
@@ -49,11 +50,12 @@ def plan(args: argparse.Namespace) -> int:
             options.write(plan_sql.script(conn, observed, path))
             return 0
         sizes = live.sizes(conn, observed.schema)
+        held = [table_locks.held(conn, observed.schema, step.items) for step in path.steps]
         findings = _findings(conn, address, observed, path) if path.steps else []
     if args.output == "json":
-        options.write_json(plan_json.to_dict(observed.place(catalog), path, sizes, findings))
+        options.write_json(plan_json.to_dict(observed.place(catalog), path, sizes, held, findings))
     else:
-        options.write(text.plan(catalog, path, sizes, observed.place(catalog)))
+        options.write(text.plan(catalog, path, sizes, held, observed.place(catalog)))
         grave = [str(finding) for finding in findings]
         if grave:
             options.write("\nFound beforehand:\n" + text.bullets(grave))
