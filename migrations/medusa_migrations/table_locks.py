@@ -118,10 +118,11 @@ def deadlock_timeout(conn: Connection[Any]) -> float:
 def one_try(lock_timeout: float, deadlock_timeout: float) -> float:
     """Return how many seconds one try may take: *lock_timeout*, and half of *deadlock_timeout* at most.
 
+    A *lock_timeout* of 0 is none.
     A session that waits for us meanwhile looks for a deadlock after its deadlock_timeout; by then
     we have got everything, or have let go of everything, so it never finds one with us in it.
     """
-    return max(0.001, min(lock_timeout, deadlock_timeout / 2))
+    return max(0.001, min(lock_timeout or deadlock_timeout, deadlock_timeout / 2))
 
 
 def take(conn: Connection[Any], schema: str, locks: Sequence[TableLock], within: float) -> None:

@@ -21,6 +21,7 @@ from medusa_migrations import touches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from medusa_migrations.catalog import Catalog, DataStep, Migration
     from servers import TestServer
@@ -263,6 +264,44 @@ def test_what_an_old_server_commits_meanwhile_is_not_lost(
         assert lost == [], (writer.moved.item, len(lost), len(writer.committed))
 
 
+OWN = Moved(
+    "pointsToTheirOwnTable1700000000000",
+    (("loyalty", {"id": "l_{n}", "points": 7}),),
+    "select unnest(%(keys)s::text[]) except select id from loyalty_points where points = 7",
+)
+
+
+@pytest.mark.parametrize("transaction", ["step", "each"])
+def test_what_a_shops_own_migration_moves_is_not_lost_either(
+    shop_at: Callable[..., str], tmp_path: Path, transaction: str
+) -> None:
+    url = shop_at("1.20.11")
+    (tmp_path / "1700000000000_pointsToTheirOwnTable.sql").write_text(
+        "create table loyalty_points as select id, points from public.loyalty;\n"
+        "create index on loyalty_points (id);\n"
+        "alter table loyalty drop column points;\n"
+    )
+    with psycopg.connect(url) as conn:
+        conn.execute("create table loyalty (id text primary key, points integer not null)")
+
+    with slowly(url, 0.1), writing(url, [OWN]) as (writer,):
+        eventually(lambda: len(writer.committed) > 3)
+        done = servers.medusa_db(
+            "migrate",
+            "--to",
+            "1.20.11",
+            "--migrations-dir",
+            str(tmp_path),
+            "--transaction",
+            transaction,
+            url=url,
+        )
+
+    assert done.returncode == 0, done.stderr
+    assert writer.refused is not None
+    assert (writer.refused.sqlstate, writer.lost()) == ("42703", [])
+
+
 BUSY = ("line_item", "product", "money_amount", "customer", "product_variant")
 
 
@@ -289,7 +328,7 @@ def test_a_busy_shop_and_a_run_never_deadlock(shop_at: Callable[..., str]) -> No
     with slowly(url, 0.1), ThreadPoolExecutor(4) as pool:
         shops = [pool.submit(sell, number) for number in range(4)]
         eventually(lambda: len(ends) > 20)
-        done = servers.medusa_db("migrate", "--lock-wait", "60s", url=url)
+        done = servers.medusa_db("migrate", "--to", "1.20.11", "--lock-wait", "60s", url=url)
         over.set()
         for shop in shops:
             shop.result()
@@ -311,7 +350,7 @@ def test_a_run_that_is_killed_while_it_waits_for_its_tables_leaves_nothing(
     with (
         psycopg.connect(url) as holder,
         psycopg.connect(url, autocommit=True) as looker,
-        running("migrate", url=url) as run,
+        running("migrate", "--to", "1.20.11", url=url) as run,
     ):
         holder.execute("lock table customer in row share mode")
 
@@ -350,7 +389,7 @@ def test_a_vacuum_that_the_server_started_gives_way(server: TestServer) -> None:
             conn.execute("delete from money_amount")
             eventually(lambda: conn.execute(vacuums).fetchone() != (0,))
             started = time.monotonic()
-            done = servers.medusa_db("migrate", "--lock-wait", "30s", url=url)
+            done = servers.medusa_db("migrate", "--to", "1.20.11", "--lock-wait", "30s", url=url)
             took = time.monotonic() - started
 
     assert done.returncode == 0, done.stderr
@@ -363,7 +402,7 @@ def test_a_migration_that_another_tool_ran_meanwhile_is_not_run_again(
     url = shop_at("1.12.3")
     name = "addTableProductShippingProfile1680857773273"
 
-    with psycopg.connect(url) as other, running("migrate", url=url) as run:
+    with psycopg.connect(url) as other, running("migrate", "--to", "1.20.11", url=url) as run:
         other.execute("lock table product in access exclusive mode")
         eventually(lambda: "trying again in" in run.said)
         other.execute("insert into migrations (timestamp, name) values (1680857773273, %s)", [name])
