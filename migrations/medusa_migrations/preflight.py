@@ -317,6 +317,8 @@ def _passed_over(
     What is there and is something else would be taken for Medusa's own, so that is refused.
     """
     there, changed = live.read(conn, schema), set[str]()
+    if not there.tables.keys() - verify.TOOL_TABLES:
+        return
     for migration in migrations:
         if migration.version is None:  # what it does to its tables is not known
             changed |= touches.touched([migration.statements]).altered
