@@ -71,7 +71,7 @@ SHOPS = {
         "alter table line_item add order_edit_id character varying, add original_item_id character varying",
     ),
     "a-gift-cards-tax-rate": (
-        "1.6.5", "1.9.0", {},
+        "1.6.5", "1.20.11", {},
         """
         alter table gift_card add tax_rate real;
         drop index "UniqPaymentSessionCartIdProviderId";
