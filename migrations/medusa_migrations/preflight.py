@@ -316,7 +316,14 @@ def _passed_over(
 
     What is there and is something else would be taken for Medusa's own, so that is refused.
     """
-    there, changed = live.read(conn, schema), set[str]()
+    try:
+        there, changed = live.read(conn, schema), set[str]()
+    except psycopg.errors.LockNotAvailable:  # printing a default opens its table
+        yield Finding(
+            "a table is locked by another session, so it was not looked for what was made by hand",
+            "What differs is found by the verification at the end",
+        )
+        return
     if not there.tables.keys() - verify.TOOL_TABLES:
         return
     for migration in migrations:

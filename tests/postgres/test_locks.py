@@ -151,7 +151,7 @@ def test_what_a_data_step_reads_is_locked_before_it_does(server, catalog):
 
             modes = lock_modes.needs([step]).modes
 
-            assert "product" in tables or "line_item" in tables or "gift_card" in tables
+            assert tables
             for table in tables:
                 assert lock_modes.strength(modes[table]) >= lock_modes.strength(lock_modes.SOURCE)
 
