@@ -70,8 +70,10 @@ def world(programs, folder):
     ):
         kubelet = Kubelet(cluster.server, cluster.ca, cluster.token("kubelet"), folder / "pods")
         kubelet.start()
-        yield cluster, server, kubelet
-        kubelet.stop()
+        try:
+            yield cluster, server, kubelet
+        finally:
+            kubelet.stop()
     sys.setrecursionlimit(limit)
 
 
@@ -110,11 +112,13 @@ def arena(world, folder):
     with cluster_proxy.between(cluster) as proxy:
         replicas.add("direct")
         replicas.add("proxied", proxy)
-        replicas.start()
-        recorder.start()
-        yield Arena(cluster, kubelet, fleet, replicas, recorder, proxy, NAMESPACES, prepare)
-        replicas.stop()
-        recorder.stop()
+        try:
+            replicas.start()
+            recorder.start()
+            yield Arena(cluster, kubelet, fleet, replicas, recorder, proxy, NAMESPACES, prepare)
+        finally:
+            replicas.stop()
+            recorder.stop()
 
 
 def written(cluster, mark):

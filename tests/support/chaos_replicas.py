@@ -95,15 +95,16 @@ class Replicas:
 
     def start(self) -> None:
         """Start them, one after another, and wait until the first one leads."""
-        for replica in self.all:
+        self._start(self.all[0])
+        self.all[0].operator.wait("leading", within=120)
+        for replica in self.all[1:]:
             self._start(replica)
-        self.all[0].operator.wait("leading")
 
     def stop(self) -> None:
         """End them."""
         for replica in self.all:
             self.resume(replica)
-            if replica.due is None:
+            if replica.due is None and replica.started:
                 replica.operator.stop()
 
     def mind(self) -> None:

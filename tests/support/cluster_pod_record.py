@@ -100,9 +100,10 @@ class Record:
             try:
                 await self.node.api.request(method, target, body, how)
             except ApiError as exc:
-                if exc.status == 404 or "being terminated" in exc.message:
+                if exc.status == 404:
                     raise Gone from exc
-                if exc.status != 409:
+                # in a namespace that goes away nothing is bound any more; the pod's deletion comes
+                if exc.status != 409 and "being terminated" not in exc.message:
                     raise
                 if await self._is_bound() and part == "binding":
                     return  # an answer was lost
