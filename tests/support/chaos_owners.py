@@ -146,6 +146,26 @@ def another_attempt_is_asked_for(arena: Arena, dice: random.Random) -> Strike | 
     return Strike(f"{tenant.name}: {token}")
 
 
+@disturbance(3)
+def a_verification_is_asked_for(arena: Arena, dice: random.Random) -> Strike | None:
+    """Write the verify annotation, and let drift be looked for often for a while."""
+    token, after = f"look-{dice.randrange(10**6)}", dice.uniform(10, 40)
+    tenant = pick(arena, dice)
+    if tenant is None:
+        return None
+    arena.fleet.change(tenant, "verified often", verify={"interval": "10s"})
+    arena.fleet.annotate(tenant, "verify", medusadb_dev__verify=token)
+
+    def seldom() -> bool:
+        if tenant.away:
+            tenant.spec.pop("verify", None)
+        elif "verify" in tenant.spec:
+            arena.fleet.change(tenant, "verified seldom", verify=None)
+        return True
+
+    return Strike(f"{tenant.name}, and every 10 s for {after:.0f} s", after, seldom)
+
+
 @disturbance(4)
 def a_resource_is_suspended(arena: Arena, dice: random.Random) -> Strike | None:
     """Suspend it for a while."""
