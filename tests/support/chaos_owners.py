@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cluster_objects
 from chaos_disturbances import Strike, disturbance, pick
 from chaos_shops import WAY, seed_document
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from chaos_disturbances import Arena
 
 _FLAGS = ("sales_channels", "order_editing", "publishable_api_keys", "tax_inclusive_pricing")
-_SEED = "seed-document"
 
 
 @disturbance(22)
@@ -120,16 +118,12 @@ def a_seed_is_changed(arena: Arena, dice: random.Random) -> Strike | None:
     tenant = pick(arena, dice)
     if tenant is None:
         return None
-    name = f"{tenant.name}-{_SEED}"
-    body = cluster_objects.config_map(name, {"seed.json": seed_document(number)})
     arena.recorder.touched(tenant.key, "document changed")
-    if arena.api.find("v1/configmaps", name, tenant.namespace):
-        arena.api.patch("v1/configmaps", name, {"data": body["data"]}, tenant.namespace)
-    else:
-        arena.api.create("v1/configmaps", body, tenant.namespace)
+    tenant.document = seed_document(number)
+    arena.fleet.provide(tenant)
     seed = {
         "policy": "Once" if once else "OnChange",
-        "from": {"configMapKeyRef": {"name": name, "key": "seed.json"}},
+        "from": {"configMapKeyRef": {"name": tenant.config_map, "key": "seed.json"}},
     }
     arena.fleet.change(tenant, "seed declared", seed=seed)
     return Strike(f"{tenant.name}: document {number}")

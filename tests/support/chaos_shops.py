@@ -48,6 +48,8 @@ class Tenant:
     spec: Object = field(default_factory=dict)
     database: str = ""
     began_at: str = "empty"
+    document: str = ""
+    """The seed document in its ConfigMap; empty: it has none."""
     away: bool = False
     """Whether it is deleted at the moment, and going to be made again."""
     since: float | None = None
@@ -62,6 +64,11 @@ class Tenant:
     def secret(self) -> str:
         """The name of the Secret with its URL."""
         return f"{self.name}-db"
+
+    @property
+    def config_map(self) -> str:
+        """The name of the ConfigMap with its seed document."""
+        return f"{self.name}-seed"
 
     @property
     def stage(self) -> int:
@@ -102,8 +109,15 @@ class Fleet:
             template = "template0" if empty else self.server.at(BEGINNING)
             self.server.execute("create database {} template {}", tenant.database, template)
 
+    def provide(self, tenant: Tenant) -> None:
+        """Put its seed document, where it has one, into its ConfigMap."""
+        if tenant.document:
+            body = cluster_objects.config_map(tenant.config_map, {"seed.json": tenant.document})
+            _create_or_replace(self.api, "v1/configmaps", body, tenant.namespace)
+
     def create(self, tenant: Tenant) -> None:
-        """Make its Secret and its resource, whatever is there already."""
+        """Make its Secret, its ConfigMap and its resource, whatever is there already."""
+        self.provide(tenant)
         url = self.server.url(tenant.database) if tenant.database else "postgres://nobody"
         _create_or_replace(
             self.api, "v1/secrets", cluster_objects.secret(tenant.secret, url=url), tenant.namespace
