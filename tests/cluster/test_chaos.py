@@ -7,6 +7,8 @@ MEDUSA_CHAOS_SECONDS, MEDUSA_CHAOS_SEED and MEDUSA_CHAOS_FOLDER say it otherwise
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import random
 import sys
@@ -162,6 +164,8 @@ def test_whatever_happens_each_run_is_made_once_and_everything_is_ready_in_the_e
         "violations": len(found),
     }
     told = "\n".join(f"{key}: {value}" for key, value in figures.items())
+    seen = json.dumps(dataclasses.asdict(history), default=list, indent=1)
+    (folder / "history.json").write_text(seen)
     (folder / "figures.txt").write_text("\n".join([told, *found, ""]))
     record_property("chaos", told)
     assert arena.kubelet.defects == []

@@ -116,8 +116,9 @@ def verdicts_without_a_run(history: History) -> Iterator[str]:
 
 
 def names_used_twice(history: History) -> Iterator[str]:
-    """No two Jobs of a resource have the same name."""
-    names = Counter((job.owner, job.namespace, job.name) for job in history.jobs)
+    """No Job of a resource has the name of one that has run."""
+    ran = {pod.job for pod in history.pods if pod.began or pod.exit_code is not None}
+    names = Counter((job.owner, job.namespace, job.name) for job in history.jobs if job.uid in ran)
     for (_, namespace, name), times in names.items():
         if times > 1:
             yield f"Job {namespace}/{name} was made {times} times"

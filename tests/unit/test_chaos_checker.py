@@ -126,7 +126,10 @@ WRONG = [
         "shops/pine: Job pine-2 is said to have succeeded, none of its pods did", id="forged",
     ),
     pytest.param(
-        replace(RIGHT, jobs=(*RIGHT.jobs, replace(FIRST, uid="job-3", purpose=("seed",)))),
+        replace(
+            RIGHT, jobs=(*RIGHT.jobs, replace(FIRST, uid="job-3", purpose=("seed",))),
+            pods=(*RIGHT.pods, PodSeen("pod-3", "shops", "x", "job-3", exit_code=0)),
+        ),
         "a Job's name used twice", "Job shops/pine-1 was made 2 times", id="name-twice",
     ),
     pytest.param(
