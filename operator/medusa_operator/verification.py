@@ -135,15 +135,21 @@ def due(database: Database, spec: Spec, facts: Facts, now: datetime) -> datetime
     """Return when the database, which is as declared, is to be verified; None: never."""
     if asked(database, facts):
         return now
-    known = facts.verification
     if not spec.verify.interval:
         return None
+    found = _next(database, spec, facts) or now
+    ahead = found > now + timedelta(seconds=spec.verify.interval)
+    return now if ahead else found  # ahead: a clock that was wrong has written down the last time
+
+
+def _next(database: Database, spec: Spec, facts: Facts) -> datetime | None:
+    known, interval = facts.verification, spec.verify.interval
     if known is not None and known.reason and known.tried is not None:
-        return known.tried + _delay(known.attempts, spec.verify.interval)
+        return known.tried + _delay(known.attempts, interval)
     last = known.time if known is not None and known.time is not None else _last_run(facts)
     if last is None:
-        return now
-    return last + timedelta(seconds=int(spec.verify.interval * (1 - SPREAD * share(database))))
+        return None
+    return last + timedelta(seconds=int(interval * (1 - SPREAD * share(database))))
 
 
 def asked(database: Database, facts: Facts) -> bool:

@@ -156,6 +156,12 @@ def test_the_interval_is_the_owners(spec, due):
         assert START + 0.9 * (due - START) <= wake <= due
 
 
+def test_a_time_that_a_wrong_clock_wrote_down_puts_nothing_off():
+    database = shop(now=at(400 * DAY))
+
+    assert isinstance(decided(database, now=at(DAY)).act, Verify)
+
+
 @pytest.mark.parametrize("interval", ["1s", "9999ms"])
 def test_an_interval_that_is_too_short_is_refused(interval):
     database = Database.from_body(resource(verify={"interval": interval}))
