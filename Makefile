@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo demo-cluster cluster-tools test test-all chaos check format bench clean
+.PHONY: help setup lock demo demo-cluster cluster-tools test test-all test-pythons chaos check format bench clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -48,6 +48,10 @@ test: $(STAMP)  ## Every tier whose parts this machine has
 
 test-all: $(STAMP)  ## The long matrices too
 	@MEDUSA_TEST_ALL=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	@MEDUSA_TEST_ALL=1 $(BIN)/python tests/support/pythons.py
+
+test-pythons: $(STAMP)  ## The unit tests on the newest other Python here; on each with MEDUSA_TEST_ALL=1
+	@$(BIN)/python tests/support/pythons.py
 
 chaos: $(STAMP)  ## A time of chaos on the real control plane (tests/cluster/README.md)
 	@$(BIN)/python -m pytest -p no:cacheprovider tests/cluster/test_chaos.py
@@ -66,4 +70,4 @@ bench: $(STAMP)  ## Side by side with the alternatives
 	@$(BIN)/python bench/run.py
 
 clean:  ## Remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .pythons .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

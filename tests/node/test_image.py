@@ -11,7 +11,7 @@ import pytest
 
 import docker_engine
 import servers
-from docker_engine import IMAGE, Engine
+from docker_engine import IMAGE, ROOT, Engine
 from faults import eventually
 from medusa_migrations import embedded
 from tiers import need
@@ -160,6 +160,27 @@ def test_it_says_what_it_is(docker: Engine) -> None:
         "version": "0.1.0",
         "revision": "",
     }
+
+
+def test_the_unit_tests_pass_on_its_python(docker: Engine) -> None:
+    script = f"""
+        set -e
+        mkdir /there && cd {ROOT}
+        kept="LICENSE Makefile README.md pyproject.toml bench deploy docs helm migrations operator requirements seed tests"
+        cp -r $kept /there && cd /there
+        python3 -m venv /venv
+        /venv/bin/pip install -q --require-hashes --no-deps -r requirements/dev.txt
+        /venv/bin/pip install -q --no-deps --no-build-isolation --editable .
+        /venv/bin/python -m pytest tests/unit -q -n 2 -p no:cacheprovider
+    """
+    done = docker.run(
+        "run", "--rm", "--network", "host", "--volume", f"{ROOT}:{ROOT}:ro",
+        "--volume", f"{docker_engine.AUTHORITIES}:{docker_engine.AUTHORITIES}:ro",
+        "--env", f"PIP_CERT={docker_engine.AUTHORITIES}", docker_engine.BASE, "sh", "-c", script,
+        timeout=800,
+    )  # fmt: skip
+
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
 
 
 def test_nothing_of_the_build_stays_in_it(docker: Engine) -> None:

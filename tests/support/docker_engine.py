@@ -26,10 +26,11 @@ IMAGE = "medusa-database-operator:test"
 DOCKER = "/usr/bin/docker"
 """Debian's own client, which builds by itself; a newer one earlier on the path would want a plugin."""
 
-_SUITE = "bookworm"
+_SUITE = "trixie"
+"""Debian 13, as the Dockerfile's own base: Python 3.13."""
 _PACKAGES = "ca-certificates,python3,python3-venv"
 _LEFT_OUT = ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man")
-_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def unobtainable() -> str:
@@ -75,7 +76,7 @@ class Engine:
     def build(self) -> str:
         """Build the image from the Dockerfile; return its name."""
         self("import", _base(), BASE)
-        secret = ["--secret", f"id=ca,src={_AUTHORITIES}"] if _AUTHORITIES.exists() else []
+        secret = ["--secret", f"id=ca,src={AUTHORITIES}"] if AUTHORITIES.exists() else []
         self(
             "build",
             "--network",
