@@ -21,7 +21,7 @@ _FLYWAY = re.compile(r"(V|U|B)[0-9][0-9._]*__.*|R__.*", re.IGNORECASE)
 _PROGRAMS = {
     ".js": "JavaScript", ".mjs": "JavaScript", ".cjs": "JavaScript", ".ts": "TypeScript",
     ".mts": "TypeScript", ".cts": "TypeScript", ".py": "Python", ".go": "Go", ".rb": "Ruby",
-    ".php": "PHP", ".java": "Java", ".kt": "Kotlin", ".cs": "C#", ".ex": "Elixir", ".exs": "Elixir",
+    ".php": "PHP", ".java": "Java", ".kt": "Kotlin", ".cs": "C#", ".ex": "Elixir", ".exs": "Elixir", ".rs": "Rust",
 }  # fmt: skip
 _CHANGELOGS = (".xml", ".yaml", ".yml", ".json")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -71,13 +71,13 @@ def _is_migration(entry: Path, format_: Format) -> bool:
 
 
 def _refuse_folder(folder: Path) -> None:
-    """Refuse a folder in the folder that holds SQL."""
+    """Refuse a folder in the folder that holds migrations."""
     if folder.name.startswith("."):
         return
     for place, below, files in os.walk(folder):
         below.sort()
         for name in sorted(files):
-            if name.lower().endswith(".sql"):
+            if name.lower().endswith(".sql") or _is_program(name):
                 hint = (
                     " (a folder for each migration is Prisma's or Diesel's way; copy each one's SQL "
                     "that goes forward)"
@@ -86,8 +86,13 @@ def _refuse_folder(folder: Path) -> None:
                 )
                 raise UsageError(
                     f"{Path(place, name)}: folders in the folder of --migrations-dir are not read; "
-                    f"move its SQL files up, or out{hint}"
+                    f"move its files up, or out{hint}"
                 )
+
+
+def _is_program(name: str) -> bool:
+    """Return whether a file is named as a migration in a programming language."""
+    return name[:1].isdigit() and Path(name.lower()).suffix in _PROGRAMS
 
 
 def _other(name: str) -> str:

@@ -268,6 +268,8 @@ def test_what_cannot_run_here_is_refused_with_its_line(tmp_path, content, says):
         pytest.param("sqitch.plan", "Sqitch's plan is not read", id="sqitch"),
         pytest.param("20230101_init/migration.sql", "folders in the folder of --migrations-dir are not read", id="prisma"),
         pytest.param("deploy/appschema.sql", "folders in the folder of --migrations-dir", id="sqitch-folder"),
+        pytest.param("more/1800000000000-a.js", "folders in the folder of", id="programs-folder"),
+        pytest.param("V1__init.rs", "Rust does not run here", id="rust"),
         pytest.param("old/1800000000000_a.SQL", "folders in the folder of", id="folder"),
     ],
 )  # fmt: skip
