@@ -244,7 +244,7 @@ MEANINGS: dict[Reason, Meaning] = {
         Kind.RETRIED,
         "The API server answered with an error of its own (5xx), mostly as an admission webhook does not "
         "answer.",
-        "See the message: mend the webhook, or take its configuration away.",
+        "See the message: fix the webhook, or take its configuration away.",
     ),
     Reason.INIT_CONTAINER_FAILED: Meaning(
         Kind.RETRIED,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cluster_kubectl import Kubectl
+from cluster_operator import OWN
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RESOURCE = "medusadb.dev/v1alpha1/medusadatabases"
@@ -32,7 +33,7 @@ def resource(**spec):
     return {
         "apiVersion": "medusadb.dev/v1alpha1",
         "kind": "MedusaDatabase",
-        "metadata": {"name": "shop"},
+        "metadata": {"name": "shop", "labels": {OWN: "none"}},  # no operator writes its status
         "spec": {key: value for key, value in body.items() if value is not None},
     }
 

@@ -174,4 +174,4 @@ def test_foreground_deletion_does_not_wait_and_the_run_rolls_back(shop, postgres
         gone(shop, eventually)
         other.rollback()
 
-        assert medusa_db("wait", "--to", "1.12.3", "--timeout", "0s", url=url).returncode == 0
+        assert medusa_db("wait", "--for", "1.12.3", "--timeout", "0s", url=url).returncode == 0
