@@ -102,13 +102,15 @@ def _start(case: Case, step: Step) -> Found:
     attempt = case.facts.attempts + 1
     source = _seed_source(case) if step.seeds else ""
     taken = {job.name for job in case.observed.jobs} | {run.job for run in case.facts.history}
+    before = _before(case)
     name = jobs.name(
-        case.database, step, case.settings, after=_before(case), seed_source=source, taken=taken
+        case.database, step, case.settings, after=before, seed_source=source, taken=taken
     )
     manifest = jobs.manifest(
         case.database, step, attempt, case.settings, name,
         known=case.facts.proven is not None,
         seed_source=source,
+        after=before,
     )  # fmt: skip
     return Found(outlook, Start(step, name, attempt, manifest))
 
@@ -116,8 +118,7 @@ def _start(case: Case, step: Step) -> Found:
 def _before(case: Case) -> str:
     """Return what names the run before the next one, or the moment since when none is known of."""
     if case.facts.history:
-        last = case.facts.history[0]
-        return last.uid or last.job
+        return case.facts.history[0].identity
     ready = case.database.status.condition("Ready")
     return spell_time(ready.since) if ready is not None else ""
 

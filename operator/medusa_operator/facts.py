@@ -57,16 +57,12 @@ def gather(catalog: Catalog, database: Database, observed: Observed, now: dateti
 
 def unrecorded(status: Status, observed: Observed) -> list[Job]:
     """Return the Jobs whose run is over and whose verdict is not in the status, oldest first."""
-    full = [run.completed for run in status.history if run.completed]
-    since = min(full) if len(status.history) >= HISTORY and full else None
     found = [
         job
         for job in observed.ours
-        if (job.over or pods.outlived(job, observed) is not None)
-        and not known(status, job)
-        and not _earlier(job, since)
+        if (job.over or pods.outlived(job, observed) is not None) and not known(status, job)
     ]
-    return sorted(found, key=lambda job: (_end(job), job.name))
+    return _in_order(found if len(status.history) < HISTORY else _newer(status, found))
 
 
 def recorded(status: Status, observed: Observed) -> list[Job]:
@@ -100,14 +96,37 @@ def known(status: Status, job: Job) -> bool:
     return any(run.uid == job.uid if run.uid else run.job == job.name for run in status.history)
 
 
-def _earlier(job: Job, since: datetime | None) -> bool:
-    """Return whether the verdict on *job* was in a full history that began *since*, and left it.
+def _newer(status: Status, found: list[Job]) -> list[Job]:
+    """Return those of *found* that are newer than the history, which is full.
 
-    Of those that ended at that very second, the ones that may go away already were in it.
+    The verdicts on the others were in it, and left it. A run follows the one before it; clocks are
+    only asked of Jobs of an earlier operator, which do not say which one that is.
     """
-    if since is None:
-        return False
-    return _end(job) < since or (_end(job) == since and job.expires)
+    since = min((run.completed for run in status.history if run.completed), default=None)
+    runs = {run.identity for run in status.history}
+    newer: list[Job] = []
+    while more := [job for job in found if job not in newer and _follows(job, runs, since)]:
+        newer += more
+        runs |= {job.uid for job in more}
+    return newer
+
+
+def _follows(job: Job, runs: set[str], since: datetime | None) -> bool:
+    if job.after:
+        return job.after in runs
+    return since is None or _end(job) > since or (_end(job) == since and not job.expires)
+
+
+def _in_order(found: list[Job]) -> list[Job]:
+    """Return Jobs such that each comes after the one that it followed, else by their ends."""
+    ordered: list[Job] = []
+    left = sorted(found, key=lambda job: (_end(job), job.name))
+    while left:
+        waiting = {job.uid for job in left}
+        first = next((job for job in left if job.after not in waiting), left[0])
+        ordered.append(first)
+        left.remove(first)
+    return ordered
 
 
 def _end(job: Job) -> datetime:

@@ -77,6 +77,7 @@ def manifest(
     *,
     known: bool,
     seed_source: str = "",
+    after: str = "",
 ) -> dict[str, Any]:
     """Return the Job of one attempt at *step*.
 
@@ -100,6 +101,7 @@ def manifest(
         workload.RETRY: database.retry,
         workload.VERIFY: database.verify,
         workload.SEED_SOURCE: seed_source,
+        workload.AFTER: after,
         workload.TEMPLATE: fingerprint,
     }
     return {

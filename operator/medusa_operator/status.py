@@ -154,6 +154,11 @@ class Run:
     uid: str = ""
     """Of its Job; empty where an earlier operator did not write it down."""
 
+    @property
+    def identity(self) -> str:
+        """What no other run has; of an earlier operator's the name of the Job."""
+        return self.uid or self.job
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as the API has it."""
         return without_nothing(

@@ -33,6 +33,8 @@ CONFIGURATION = f"{GROUP}/configuration"
 REFERENCE = f"{GROUP}/reference"
 GENERATION = f"{GROUP}/generation"
 RETRY = f"{GROUP}/retry"
+AFTER = f"{GROUP}/after"
+"""The uid of the run before, where one was known."""
 VERIFY = f"{GROUP}/verify"
 SEED_SOURCE = f"{GROUP}/seed-source"
 TEMPLATE = f"{GROUP}/template"
@@ -147,6 +149,8 @@ class Job:
     retry: str = ""
     verify: str = ""
     seed_source: str = ""
+    after: str = ""
+    """The uid of the run that was the last one when it was made."""
     template: str = ""
     image: str = ""
     owned: bool = True
@@ -224,6 +228,7 @@ class Job:
             retry=_note(notes[RETRY], 128),
             verify=_note(notes[VERIFY], 128),
             seed_source=_note(notes[SEED_SOURCE], 64),
+            after=_note(notes[AFTER], 253),
             template=notes[TEMPLATE].text(),
             image=next(
                 (_note(c["image"], IMAGE) for c in containers if c["name"].value == CONTAINER), ""

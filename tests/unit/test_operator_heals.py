@@ -175,3 +175,33 @@ def test_a_refusal_of_the_api_server_has_its_reason(code, message, reason, stall
     assert message in found.outlook.message
     assert isinstance(found.outlook, Stalled) is stalled
     assert (found.facts.next_retry is None) is stalled
+
+
+def test_a_clock_that_was_set_back_hides_no_verdict():
+    """The history is full of runs that ended in what is the future now."""
+    runs = [
+        {"job": f"shop-{n}", "uid": f"uid-of-{n}", "outcome": "Succeeded", "completionTime": "2026-03-01T18:00:00Z"}
+        for n in range(10)
+    ]  # fmt: skip
+    body = {"observedGeneration": 1, "history": runs}
+    job = started(Database.from_body(resource(body)), now=at(1))
+    observed = seen((ended(job, now=at(2)), pod_ended(job, 0, report(job))))
+
+    status = reported(Database.from_body(resource(body)), observed, at(3))
+
+    assert status.history[0].uid == job["metadata"]["uid"]
+    assert told(status, "Ready") == ("True", "UpToDate")
+
+
+def test_a_verdict_that_left_a_full_history_is_not_told_again():
+    shop, pairs = database(), []
+    for generation in range(1, 14):
+        job = started(shop, now=at(generation))
+        said = report(job, exitCode=7, state="failed", message="it broke")
+        pairs.append((ended(job, "Failed", now=at(generation)), pod_ended(job, 7, said)))
+        status = reported(shop, seen(*pairs), at(generation))
+        shop = Database.from_body(resource(status.to_dict(), {"generation": generation + 1}))
+
+    assert status.history[0].uid == pairs[-1][0]["metadata"]["uid"]
+    assert len({run.uid for run in status.history}) == 10
+    assert reported(shop, seen(*pairs), at(99)).history == status.history

@@ -201,7 +201,7 @@ changes = st.one_of(
     st.tuples(st.just("flag"), st.sampled_from([None, True, False])),
     st.tuples(st.just("delete_jobs")),
     st.tuples(st.just("restart"), st.integers(0, 3)),
-    st.tuples(st.just("time"), st.sampled_from([1, 700, 90_000])),
+    st.tuples(st.just("time"), st.sampled_from([1, 700, 90_000, -7211, 7211])),
     st.tuples(st.just("lose_status")),
     st.tuples(st.just("ask_again")),
 )
