@@ -78,6 +78,9 @@ class Resync:
         """Take in for ever what could not be listed, as soon as it can."""
         while True:
             await asyncio.sleep(min(AGAIN, self.interval))
+            watches = {plural for plural, _ in self.health.refused}
+            if Kind.DATABASE.plural in watches and not await self._defined():
+                raise DeadWatchError("MedusaDatabase is no longer defined in the cluster")
             for space in list(self.health.unlisted):
                 await self._take_all(space)
 

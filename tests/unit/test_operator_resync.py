@@ -7,9 +7,11 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from medusa_operator.cluster import Kind
 from medusa_operator.controller import Queue
-from medusa_operator.errors import MissingError, RefusedError, UnreachableError
+from medusa_operator.errors import DeadWatchError, MissingError, RefusedError, UnreachableError
 from medusa_operator.health import Health
 from medusa_operator.hear import Hearing
 from medusa_operator.resync import Resync
@@ -35,6 +37,7 @@ class Lists:
     closed: dict[str, ApiError] = field(default_factory=dict)
     """Namespaces that are refused."""
     asked: list[str] = field(default_factory=list)
+    defined: bool = True
 
     def _next(self, kind: Kind, space: str, what: str) -> list[dict[str, Any]]:
         if space in self.closed:
@@ -54,7 +57,7 @@ class Lists:
         return self.version, [{"metadata": body["metadata"]} for body in bodies]
 
     async def serves_databases(self) -> bool:
-        return True
+        return self.defined
 
 
 def made(api: Lists, view: View | None = None) -> Resync:
@@ -180,3 +183,11 @@ def test_a_watch_that_is_refused_is_not_dead():
 
     assert resync.health.deaf == {}
     assert resync.hearing.view.database(Key("default", "a")) is not None
+
+
+def test_where_the_definition_is_gone_the_process_ends_soon():
+    resync = made(Lists([[]], defined=False))
+    resync.health.watch_refused("medusadatabases", "", "404 page not found")
+
+    with pytest.raises(DeadWatchError, match="no longer defined"):
+        asyncio.run(resync.revisit())
