@@ -120,18 +120,20 @@ def test_where_no_namespace_can_be_listed_it_says_so_and_goes_on_trying(
 
 
 def test_an_operator_that_is_deleted_with_its_namespace_leaves_nothing_behind(
-    kept, cluster, kubelet, namespace, other, kubectl, eventually
+    solo, cluster, kubelet, other, kubectl, eventually
 ):
     kubelet.images[RUNNER] = Image(("sleep", "600"))
-    permit(kubectl.within(other), namespace, "kept")
-    operator = kept()
+    cluster.api.create("v1/serviceaccounts", {"metadata": {"name": "kept"}}, other)
+    permit(kubectl.within(other), other, "kept")
+    operator = solo(
+        "--namespace", other, kubeconfig=cluster.service_account(other, "kept"), POD_NAMESPACE=other
+    )
     shop = declared(cluster, other)
     shop.wait_for(lambda body: FINALIZER in body["metadata"].get("finalizers", ()), "the finalizer")
     shop.running_pod()
 
     cluster.api.delete(SPACES, other)
-    eventually(lambda: cluster.api.get(SPACES, other)["status"]["phase"] == "Terminating")
-    status = operator.stop()  # as the kubelet does, which takes the pods of a namespace first
+    status = operator.stop()  # as the kubelet does: the pods of a namespace are deleted first
 
     assert status == 0
     eventually(lambda: cluster.api.find(SPACES, other) is None, within=60)
