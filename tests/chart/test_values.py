@@ -116,6 +116,8 @@ def test_a_user_may_be_fixed_by_value() -> None:
 def _fixed(made: Any) -> list[tuple[str, Any]]:
     """Return the users and groups that a manifest names, the container's first."""
     match made:
+        case {"kind": "CustomResourceDefinition"}:  # which says what a resource may name
+            return []
         case dict():
             named = [
                 (key, made[key]) for key in ("runAsUser", "runAsGroup", "fsGroup") if key in made

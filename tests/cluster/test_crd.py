@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+import pod_schema
 from cluster_kubectl import Kubectl
 from cluster_operator import OWN
+from faults import eventually
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RESOURCE = "medusadb.dev/v1alpha1/medusadatabases"
@@ -25,7 +28,8 @@ SEED = {"configMapKeyRef": {"name": "shop-seed", "key": "seed.json"}}
 def _installed(cluster, tmp_path_factory):
     kubectl = Kubectl(cluster.kubeconfig, tmp_path_factory.mktemp("kubectl"), "default")
     kubectl.apply(DEPLOY / "crd" / "medusadatabases.yaml")
-    kubectl("wait", "--for=condition=Established", "crd/medusadatabases.medusadb.dev")
+    established = ("wait", "--for=condition=Established", "crd/medusadatabases.medusadb.dev")
+    eventually(lambda: kubectl.run(*established).returncode == 0)  # it fails without a status
 
 
 def resource(**spec):
@@ -36,6 +40,10 @@ def resource(**spec):
         "metadata": {"name": "shop", "labels": {OWN: "none"}},  # no operator writes its status
         "spec": {key: value for key, value in body.items() if value is not None},
     }
+
+
+def patch(**spec):
+    return {"job": {"template": {"spec": spec}}}
 
 
 @pytest.mark.parametrize(
@@ -98,6 +106,35 @@ def resource(**spec):
         pytest.param({"verify": {"interval": "9s"}}, "10s or more, or 0s for never", id="often"),
         pytest.param({"retry": {"limit": 0}}, "greater than or equal to 1", id="no-attempts"),
         pytest.param({"verson": "1.20.11"}, 'unknown field "spec.verson"', id="misspelt"),
+        pytest.param(
+            patch(tolerations=[{"operater": "Exists"}]),
+            'unknown field "spec.job.template.spec.tolerations[0].operater"',
+            id="misspelt-in-the-template",
+        ),
+        pytest.param(
+            patch(containers=[{"name": "medusa-db", "env": [{"name": {}}]}]),
+            "spec.containers[0].env[0].name: Invalid value",
+            id="type-of-a-name",
+        ),
+        pytest.param(
+            patch(tolerations=[{"tolerationSeconds": "300"}]),
+            "spec.tolerations[0].tolerationSeconds: Invalid value",
+            id="type-of-a-number",
+        ),
+        pytest.param(
+            patch(nodeName=5), "template.spec.nodeName: Invalid value", id="type-of-a-text"
+        ),
+        pytest.param(
+            patch(volumes={}), "template.spec.volumes: Invalid value", id="type-of-a-list"
+        ),
+        pytest.param(
+            patch(containers=[{"env": []}]), "containers[0].name: Required value", id="no-name"
+        ),
+        pytest.param(
+            {"job": {"resources": {"limits": {"memory": "512 Mi"}}}},
+            "spec.job.resources.limits.memory in body should match",
+            id="quantity",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_a_sentence(kubectl, spec, said):
@@ -105,6 +142,58 @@ def test_what_cannot_be_meant_is_refused_with_a_sentence(kubectl, spec, said):
 
     assert refused.returncode == 1
     assert said in refused.stderr
+
+
+def test_a_template_that_is_nested_deeply_is_refused_or_cut(kubectl):
+    def nested(**spec):
+        return json.dumps(resource(**patch(**spec))).replace(
+            '"DEEP"', '{"a":' * 1500 + "1" + "}" * 1500
+        )
+
+    refused = kubectl.run("create", "-f", "-", stdin=nested(affinity="DEEP"))
+    wrong = kubectl.run(
+        "create", "--validate=false", "-f", "-", stdin=nested(nodeSelector={"a": "DEEP"})
+    )
+    kubectl("create", "--validate=false", "-f", "-", stdin=nested(affinity="DEEP"))
+
+    assert refused.returncode == wrong.returncode == 1
+    assert 'unknown field "spec.job.template.spec.affinity.a"' in refused.stderr
+    assert "spec.nodeSelector.a: Invalid value" in wrong.stderr
+    taken = kubectl.json("get", "mdb", "shop")
+    assert taken["spec"]["job"]["template"]["spec"]["affinity"] == {}
+
+
+def test_the_template_has_the_types_of_a_pod(kubectl):
+    served = json.loads(kubectl("get", "--raw", "/openapi/v3/api/v1"))
+    crd = kubectl.json("get", "crd", "medusadatabases.medusadb.dev")
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    job = schema["properties"]["spec"]["properties"]["job"]["properties"]
+
+    made = pod_schema.made(served)
+
+    assert {name: job[name] for name in made} == made
+
+
+def test_a_template_is_kept_as_it_is_declared(kubectl):
+    template = {
+        "metadata": {"labels": {"team": "shop"}, "annotations": {"a": "b"}},
+        "spec": {
+            "nodeSelector": {"disk": "fast"},
+            "securityContext": {"runAsUser": None, "fsGroup": 7},
+            "tolerations": [{"key": "a", "operator": "Exists", "tolerationSeconds": 3}],
+            "volumes": [{"name": "x", "emptyDir": {"sizeLimit": "1Gi"}},
+                        {"name": "y", "secret": {"secretName": "s", "defaultMode": 288}}],
+            "initContainers": [{"name": "proxy", "image": "p", "restartPolicy": "Always",
+                                "readinessProbe": {"httpGet": {"path": "/", "port": "http"}},
+                                "livenessProbe": {"tcpSocket": {"port": 80}},
+                                "resources": {"requests": {"cpu": 1, "memory": "1Gi"}}}],
+            "containers": [{"name": "medusa-db", "env": [{"name": "A", "value": "b"}]}],
+        },
+    }  # fmt: skip
+
+    kubectl("create", "-f", "-", stdin=resource(job={"template": template}))
+
+    assert kubectl.json("get", "mdb", "shop")["spec"]["job"]["template"] == template
 
 
 def test_defaults_appear(kubectl):
@@ -134,7 +223,6 @@ def test_defaults_appear(kubectl):
             "run": "1h",
         },
         "verify": {"interval": "24h"},
-        "retry": {"limit": 20},
         "deletionPolicy": "Wait",
         "suspend": False,
     }

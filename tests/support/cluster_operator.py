@@ -41,7 +41,8 @@ def install(cluster: ControlPlane, kubectl: Kubectl) -> None:
     at_home = kubectl.within(HOME)
     for what in (("-f", DEPLOY / "crd"), ("-k", DEPLOY / "rbac")):
         at_home("apply", "--server-side", "--force-conflicts", *what)
-    kubectl("wait", "--for=condition=Established", "crd/medusadatabases.medusadb.dev")
+    established = ("wait", "--for=condition=Established", "crd/medusadatabases.medusadb.dev")
+    eventually(lambda: kubectl.run(*established).returncode == 0)  # it fails without a status
 
 
 def permit(kubectl: Kubectl, home: str, account: str) -> None:

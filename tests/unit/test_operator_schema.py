@@ -28,6 +28,10 @@ SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 SPEC, STATUS = SCHEMA["properties"]["spec"], SCHEMA["properties"]["status"]
 
 
+KUBERNETES = (".spec.job.template.", ".spec.job.resources.")
+"""Below these the fields are those of Kubernetes, which describes them."""
+
+
 def fields_of(schema, path=""):
     """Yield every field below *schema* with its path."""
     for name, found in schema.get("properties", {}).items():
@@ -83,7 +87,10 @@ def test_every_field_is_described():
     undescribed = [
         path
         for path, field in fields_of(SCHEMA)
-        if "description" not in field and not path.endswith("[]") and path != ".metadata"
+        if "description" not in field
+        and not path.endswith("[]")
+        and path != ".metadata"
+        and not path.startswith(KUBERNETES)
     ]
 
     assert undescribed == []
@@ -110,7 +117,8 @@ def test_every_text_list_and_map_is_bounded():
 
 
 def test_the_crd_is_small_enough_for_a_client_side_apply():
-    assert len(json.dumps(CRD)) < 60 * 1024
+    annotations = 256 * 1024
+    assert len(json.dumps(CRD)) < annotations / 2
 
 
 def test_the_status_is_declared_as_it_is_written():
@@ -228,7 +236,11 @@ test_operator_verification."""
 
 
 def test_every_field_of_the_spec_is_accounted_for():
-    declared = {path for path, field in fields_of(SPEC) if not path.endswith("[]")}
+    declared = {
+        path
+        for path, field in fields_of(SPEC)
+        if not path.endswith("[]") and not f".spec{path}".startswith(KUBERNETES)
+    }
     keys = {path for path in declared if path.endswith(("Ref.name", "Ref.key"))}
 
     assert declared - keys == (CHANGES.keys() | LATER) - keys
