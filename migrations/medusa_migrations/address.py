@@ -128,7 +128,9 @@ def resolve(
     unquoted = [
         name
         for name in environment
-        if name.startswith("PG") and name != "PGPASSWORD" and concealed.hides(name)
+        if name.startswith("PG")
+        and name != "PGPASSWORD"
+        and (concealed.hides(name) or concealed.hides(environment[name]))
     ]
     if concealed.hides(source):
         return replace(found, place=f"the database of {concealed.spell(source)}", quotable=False)

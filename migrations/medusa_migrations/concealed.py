@@ -1,13 +1,15 @@
 """Pure: which values come from a Secret, and texts without them.
 
 Whoever makes the pod says in MEDUSA_DB_FROM_SECRETS what it takes from Secrets, separated by commas:
-`PGPORT=shop-db/port` is a variable and the key it comes from, `/etc/seed.json=seeds/seed.json` a file,
+`PGPORT=shop-db/port` is a variable and the key it comes from, `/etc/seed.json=seeds/seed.json` a file
+(percent-encoded), `/etc/proxy/=volume proxy` a folder,
 and `*=payment` says that every variable may come from there but those named as `PGHOST=`.
 """
 
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -38,6 +40,9 @@ class Concealed:
         """Return whether the variable or file *name* comes from a Secret."""
         if name in self.sources:
             return bool(self.sources[name])
+        if name.startswith("/"):
+            path = posixpath.normpath(name) + "/"
+            return any(path.startswith(one) for one in self.sources if one.endswith("/"))
         return "*" in self.sources and _READ.match(name) is not None
 
     def spell(self, name: str) -> str:
@@ -68,7 +73,7 @@ def from_environment(environment: Mapping[str, str]) -> Concealed:
     if not said:
         return Concealed()
     pairs = (entry.strip().partition("=") for entry in said.split(","))
-    sources = {name: source for name, _, source in pairs if name}
+    sources = {unquote(name): source for name, _, source in pairs if name}
     known = Concealed(sources)
     secrets: set[str] = set()
     names: set[str] = set()

@@ -79,6 +79,7 @@ def _pod(pod: dict[str, Any], patch: Field) -> None:
 
 def _sidecars(field: Field) -> None:
     for item in field.items():
+        _paths(item)
         if item["name"].value == CONTAINER:
             raise TemplateError(f"{item.path}: {CONTAINER} is the name of the run's own container")
 
@@ -100,6 +101,7 @@ def _containers(pod: dict[str, Any], field: Field) -> None:
             *_CONTAINER_REPLACED,
         )
         _only(item, allowed, "a run depends on the operator's own value; leave it out")
+        _paths(item)
         taken = {env["name"] for env in ours["env"]} | {"MEDUSA_DB_FROM_SECRETS"}
         for env in item["env"].items():
             if env["name"].text() in taken:
@@ -115,6 +117,15 @@ def _containers(pod: dict[str, Any], field: Field) -> None:
                 ours[key] = dict(item[key].mapping())
         for key in _CONTAINER_MERGED:
             ours[key] = _laid_over(ours[key], item[key])
+
+
+def _paths(container: Field) -> None:
+    for mount in container["volumeMounts"].items():
+        if mount["subPathExpr"]:
+            raise TemplateError(
+                f"{mount.path}.subPathExpr cannot be set: messages of the kubelet would repeat the value of a "
+                "variable, which may come from a Secret; use subPath"
+            )
 
 
 def _laid_over(ours: Mapping[str, Any], field: Field) -> dict[str, Any]:

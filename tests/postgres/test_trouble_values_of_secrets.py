@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
@@ -125,6 +126,30 @@ def test_no_other_variable_is_quoted(tcp: TestServer, name: str) -> None:
 
     assert done.returncode != 0 or name == "PGAPPNAME"
     assert SECRET not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["MEDUSA_DB_DATABASE_URL_FILE", "MEDUSA_DB_MIGRATIONS_DIR", "PGSERVICEFILE"]
+)
+def test_no_file_of_a_folder_that_comes_from_a_secret_is_quoted(
+    tcp: TestServer, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "a, b=c"
+    folder.mkdir()
+    file = folder / "1800000000000_x.sql"
+    file.write_text(
+        {"PGSERVICEFILE": f"[x]\nhost={SECRET}\n"}.get(name, f"postgres://{SECRET}:1/x")
+    )
+    url = "postgresql://" if name == "PGSERVICEFILE" else tcp.url("postgres")
+    where = str(folder) if name.endswith("DIR") else str(file)
+
+    done = servers.medusa_db(
+        "migrate", "--to", "1.1.41", "--connect-wait", "0s", url=url, PGSERVICE="x",
+        MEDUSA_DB_FROM_SECRETS=f"{quote(str(folder))}/=volume x", **{name: where},
+    )  # fmt: skip
+
+    assert done.returncode in (2, 4), done.stderr
+    assert "sk_live" not in done.stdout + done.stderr
 
 
 def test_what_is_declared_is_named(tcp: TestServer) -> None:

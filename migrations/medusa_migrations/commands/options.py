@@ -134,7 +134,13 @@ def own(args: argparse.Namespace) -> list[Migration]:
         from medusa_migrations import own_files  # noqa: PLC0415  most runs have none
         from medusa_migrations.formats import Format  # noqa: PLC0415
 
-        args.own = own_files.read(Path(args.migrations_dir), Format(args.migrations_format))
+        folder = Path(args.migrations_dir)
+        if concealed.from_environment(os.environ).hides(str(folder.absolute())):
+            raise UsageError(
+                f"--migrations-dir {folder} comes from a Secret, and messages about its statements would "
+                "repeat them; put them into a ConfigMap"
+            )
+        args.own = own_files.read(folder, Format(args.migrations_format))
     found: list[Migration] = args.own
     return found
 
