@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -34,6 +35,8 @@ JSON = "application/json"
 MERGE = "application/merge-patch+json"
 METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """Asks for a list of objects without spec and status (API concepts, alternate representations)."""
+ONE_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""Asks for the metadata of one object, without its content."""
 CHUNK = 250
 """Objects a page of a list: keeps the memory of a large cluster's list small."""
 
@@ -190,6 +193,15 @@ class Cluster:
             return await self._call("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
         except MissingError:
             return None
+
+    async def metadata_of(self, namespace: str, plural: str, name: str) -> Body | None:
+        """Return the metadata of a Secret or a ServiceAccount, or None; never what it holds."""
+        path = f"/api/v1/namespaces/{namespace}/{plural}/{quote(name, safe='')}"
+        try:
+            found = await self._call("GET", path, accept=ONE_METADATA)
+        except MissingError:
+            return None
+        return dict(found.get("metadata") or {})
 
     async def warnings(self, namespace: str, kind: str, name: str) -> list[Body]:
         """Return the Warning Events of a Job or a pod."""

@@ -55,6 +55,7 @@ RULES: tuple[Callable[[Case, Spec], Found | None], ...] = (
     rules.pod_template_refused,
     rules.gated,
     rules.seed_document_missing,
+    rules.reference_refused,
     at_rest.makes_way,
     rules.pod_left_over,
     rules.database_busy,

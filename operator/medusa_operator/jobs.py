@@ -6,9 +6,11 @@ import hashlib
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from medusa_migrations import values
-from medusa_operator import template, workload
+from medusa_operator import restricted, template, workload
+from medusa_operator.model import TemplatePolicy
 from medusa_operator.parse import InvalidError
 from medusa_operator.spec import Approval, KeyRef, SeedPolicy, Source, Spec, Transaction, digest
 from medusa_operator.workload import API_VERSION, CONTAINER, KIND, MANAGED_BY, UID_LABEL
@@ -29,6 +31,7 @@ VERIFY_SECONDS = 300.0
 """Seconds that a verification may take, its pod's start included; it is tried again."""
 SEED_FOLDER = "/etc/medusa/seed"
 CA_FOLDER = "/etc/medusa/ca"
+OWN_VOLUMES = {"tmp", "ca", "seed"}
 FROM_SECRETS = "MEDUSA_DB_FROM_SECRETS"
 """The variable that tells the runner which others come from Secrets."""
 _REPORTING = ("--report-file", "/dev/termination-log", "--output", "json")
@@ -231,23 +234,35 @@ def _pod_template(
         },
     }
     merged = template.merge(pod, spec.job.template)
-    _tell_of_secrets(merged["spec"]["containers"][0], spec)
+    if settings.template_policy is TemplatePolicy.RESTRICTED:
+        merged = restricted.hold(merged)
+    _tell_of_secrets(merged["spec"], spec)
     return merged
 
 
-def _tell_of_secrets(container: dict[str, Any], spec: Spec) -> None:
+def _tell_of_secrets(pod: dict[str, Any], spec: Spec) -> None:
     """Say to the runner what comes from Secrets, so that it quotes nothing of that."""
+    container = pod["containers"][0]
     found = {variable["name"]: _source(variable) for variable in container["env"]}
     read = [from_["secretRef"] for from_ in container.get("envFrom", ()) if "secretRef" in from_]
     if read:  # it may hold any variable that is not set beside it
         found["*"] = str(read[0].get("name") or "one")
     else:
         found = {name: source for name, source in found.items() if source}
+    held = {volume["name"] for volume in pod["volumes"] if _holds_secrets(volume)} - OWN_VOLUMES
+    for mount in container["volumeMounts"]:
+        if mount["name"] in held:
+            found[quote(mount["mountPath"].rstrip("/") + "/")] = f"volume {mount['name']}"
     if spec.seed is not None and spec.seed.source.source is Source.SECRET:
         seed = spec.seed.source
         found[f"{SEED_FOLDER}/{seed.key}"] = f"{seed.name}/{seed.key}"
     said = ",".join(f"{name}={source}" for name, source in sorted(found.items()))
     container["env"].insert(0, {"name": FROM_SECRETS, "value": said})
+
+
+def _holds_secrets(volume: Mapping[str, Any]) -> bool:
+    """Return whether files of *volume* are, or may be, values of Secrets."""
+    return not {"emptyDir", "configMap", "downwardAPI"} & volume.keys()
 
 
 def _source(variable: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from medusa_operator import spec as specs
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from medusa_operator.reasons import Reason
     from medusa_operator.spec import Spec
 
 __all__ = [
     "API_VERSION", "FINALIZER", "GROUP", "KIND", "MANAGED_BY", "PLURAL", "RETRY_ANNOTATION", "UID_LABEL",
     "VERIFY_ANNOTATION",
-    "CreateError", "Database", "Event", "InvalidError", "Job", "Observed", "Pod", "Queue", "Rival",
-    "SeedSource", "Settings",
+    "CreateError", "Database", "Event", "InvalidError", "Job", "Observed", "Pod", "Queue", "Refusal",
+    "Rival", "SeedSource", "Settings", "TemplatePolicy",
 ]  # fmt: skip
 
 PLURAL = "medusadatabases"
@@ -33,12 +35,22 @@ VERIFY_ANNOTATION = f"{GROUP}/verify"
 """Any new value asks for a verification."""
 
 
+class TemplatePolicy(StrEnum):
+    """What a resource may change of the pods of its Jobs."""
+
+    RESTRICTED = "restricted"
+    UNRESTRICTED = "unrestricted"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the operator's own command line says that a decision depends on."""
 
     image: str
     """The runner's image where the resource names none."""
+    template_policy: TemplatePolicy = TemplatePolicy.RESTRICTED
+    require_secret_annotation: bool = False
+    """Whether a Secret that a resource refers to must say that it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +149,14 @@ class CreateError:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the Job of the last decision must not be made: what its pod refers to is not free for that."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """What a Warning event says of a Job that gets no pod, or of a pod that does not start."""
 
@@ -168,6 +188,8 @@ class Observed:
     """Jobs of other resources that verify."""
     event: Event | None = None
     """Of the Job that is not over, or its pod; needed only once it has waited for some seconds."""
+    refusal: Refusal | None = None
+    """Only when deciding again after a reference was refused."""
     create_error: CreateError | None = None
     """Only when deciding again after the API refused the Job."""
     untidied: bool = False

@@ -37,6 +37,10 @@ class Options:
     selector: str
     max_concurrent_runs: int
     """0: as many as there are resources."""
+    pod_template_policy: str
+    """`restricted` or `unrestricted`: what a resource may change of the pods of its Jobs."""
+    require_secret_annotation: bool
+    """Whether a Secret that a resource refers to must carry the annotation that allows it."""
     resync: float
     """Seconds between two lists of everything."""
     lease: str
@@ -68,6 +72,17 @@ def parse(arguments: Sequence[str] | None, environ: Mapping[str, str]) -> Option
     flags.add("--selector", selector, "", "look at resources with these labels only", "LABELS")
     flags.add(
         "--max-concurrent-runs", count, 0, "Jobs at a time in all; 0: no limit (default: %(default)s)", "N"
+    )  # fmt: skip
+    flags.add(
+        "--pod-template-policy", choice("restricted", "unrestricted"), "restricted",
+        "what spec.job.template may set: restricted holds it to the Pod Security Standard of that name, "
+        "without a token and with the ServiceAccount default or one that allows it (default: restricted)",
+        "POLICY",
+    )  # fmt: skip
+    flags.add(
+        "--require-secret-annotation", truth, truth("false"),
+        "true: a Secret that a resource refers to must carry the annotation medusadb.dev/allow; needs the "
+        "right to get Secrets (default: false)", "BOOL",
     )  # fmt: skip
     flags.add(
         "--resync", duration, 300.0, "time between two lists of everything (default: 5m)", "TIME"
@@ -172,6 +187,14 @@ def count(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
+
+
+def truth(text: str) -> bool:
+    """Return a boolean."""
+    try:
+        return values.truth(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
 
 
 def duration(text: str) -> float:

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     AWAITING_ACKNOWLEDGEMENT = "AwaitingAcknowledgement"
     AWAITING_APPROVAL = "AwaitingApproval"
     REFERENCE_MISSING = "ReferenceMissing"
+    REFERENCE_FORBIDDEN = "ReferenceForbidden"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     UNSCHEDULABLE = "Unschedulable"
     POD_FORBIDDEN = "PodForbidden"
@@ -152,6 +153,13 @@ MEANINGS: dict[Reason, Meaning] = {
         "A Secret, a ConfigMap or a key of one that the run needs is not there.",
         "Create it; the run goes on by itself. Or correct the reference.",
     ),
+    Reason.REFERENCE_FORBIDDEN: Meaning(
+        Kind.WAITING,
+        "A Secret that the run needs does not carry the annotation `medusadb.dev/allow`, and the operator "
+        "asks for it (`--require-secret-annotation`).",
+        "`kubectl annotate secret SECRET medusadb.dev/allow=NAME`, by somebody who may change the Secret; "
+        "the run goes on by itself.",
+    ),
     Reason.IMAGE_PULL_FAILED: Meaning(
         Kind.WAITING,
         "The runner's image cannot be pulled; the kubelet keeps trying.",
@@ -266,8 +274,11 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.TEMPLATE_REFUSED: Meaning(
         Kind.STALLED,
-        "`spec.job.template` is malformed, or sets a field that the safety of a run depends on.",
-        "Correct or remove the field that the message names.",
+        "`spec.job.template` is malformed, sets a field that the safety of a run depends on, or one that "
+        "`--pod-template-policy` does not allow; or `spec.job.serviceAccountName` names a ServiceAccount that "
+        "is not free for it.",
+        "Correct or remove the field that the message names, or `kubectl label serviceaccount ACCOUNT "
+        "medusadb.dev/allow=true`.",
     ),
     Reason.JOB_INVALID: Meaning(
         Kind.STALLED,

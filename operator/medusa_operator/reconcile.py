@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from medusa_operator import conditions, events, facts, verification
+from medusa_operator import conditions, events, facts, references, verification
 from medusa_operator.cluster import Kind
 from medusa_operator.decide import decide
 from medusa_operator.decision import Cancel, Expire, Hold, Release, Start, Verify
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from medusa_operator.cluster import Body, Cluster
     from medusa_operator.decision import Act, Decision
     from medusa_operator.events import Recorder
-    from medusa_operator.model import Settings
+    from medusa_operator.model import Refusal, Settings
     from medusa_operator.status import Run, Status
     from medusa_operator.view import View
 
@@ -162,6 +162,13 @@ class Reconciler:
         decision = self._decide(database, observed)
         if decision.report_first and await self._report(database, observed, decision.before):
             return 0.0
+        match decision.act:
+            case Start() | Verify() as start if refusal := await self._refusal(database, start):
+                if isinstance(start, Verify):
+                    error = CreateError(403, refusal.message)
+                    return await self._refused(key, database, observed, decision, error)
+                observed = replace(observed, refusal=refusal)
+                return await self._settle(database, observed, self._decide(database, observed))
         refused = await self._perform(database, decision.act)
         if refused is not None:
             return await self._refused(key, database, observed, decision, refused)
@@ -247,6 +254,19 @@ class Reconciler:
         if decision.wake is None:
             return None
         return max(0.0, (decision.wake - self.clock()).total_seconds())
+
+    async def _refusal(self, database: Database, start: Start | Verify) -> Refusal | None:
+        """Return why the Job must not be made: something that its pod refers to is not free for that."""
+        for reference in references.asked_for(start.manifest, self.settings):
+            try:
+                found = await self.cluster.metadata_of(
+                    database.namespace, reference.plural, reference.name
+                )
+            except RefusedError as exc:
+                return references.unseen(reference, str(exc))
+            if refused := references.refused(reference, found, database.name):
+                return refused
+        return None
 
     async def _start(self, database: Database, start: Start | Verify) -> CreateError | None:
         """Create the Job; return why the API server refuses it."""

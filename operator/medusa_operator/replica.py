@@ -24,7 +24,7 @@ from medusa_operator.health import Health, State
 from medusa_operator.hear import Hearing
 from medusa_operator.leader import Leader
 from medusa_operator.metrics import Fleet, Metrics
-from medusa_operator.model import Settings
+from medusa_operator.model import Settings, TemplatePolicy
 from medusa_operator.options import TOKEN
 from medusa_operator.reconcile import Reconciler
 from medusa_operator.resync import Resync
@@ -115,7 +115,11 @@ class Replica:
             catalog=catalog_files.read(),
             cluster=cluster,
             view=self.view,
-            settings=Settings(asked.image),
+            settings=Settings(
+                asked.image,
+                TemplatePolicy(asked.pod_template_policy),
+                asked.require_secret_annotation,
+            ),
             recorder=recorder,
             limit=asked.max_concurrent_runs,
             ended=self.metrics.ended,

@@ -277,6 +277,16 @@ def seed_document_missing(case: Case, _spec: Spec) -> Found | None:
     )
 
 
+def reference_refused(case: Case, _spec: Spec) -> Found | None:
+    """What a pod refers to must be free for that; its owner can make it so."""
+    refusal = case.observed.refusal
+    if refusal is None:
+        return None
+    if refusal.reason is Reason.TEMPLATE_REFUSED:
+        return Found(Stalled(refusal.reason, refusal.message), wake=case.now + LOOK_AGAIN)
+    return Found(Waiting(refusal.reason, refusal.message), wake=case.now + LOOK_AGAIN)
+
+
 def pod_left_over(case: Case, _spec: Spec) -> Found | None:
     """A pod of an earlier run must be gone first: never two runs at once."""
     left = next((pod for pod in case.observed.pods if not pod.over), None)

@@ -90,6 +90,23 @@ def test_rights_to_ask_who_reads_the_metrics_are_there_only_where_that_is_asked(
     ]
 
 
+def test_it_may_get_secrets_only_where_it_asks_for_their_annotation() -> None:
+    asking = render(OPERATOR, {"requireSecretAnnotation": True})
+    shipped = manifests(".", "options/require-secret-annotation")
+
+    for made, role in ((asking, "-medusa-db-operator"), (shipped, "medusa-database-operator")):
+        rules = only(made, "ClusterRole", role)["rules"]
+        assert [rule for rule in rules if "secrets" in rule["resources"]] == [
+            {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
+        ]
+        assert environment(made)["MEDUSA_DB_REQUIRE_SECRET_ANNOTATION"] == "true"
+    assert not any(
+        "secrets" in rule["resources"]
+        for each in (*render(OPERATOR), *manifests("."))
+        for rule in each.get("rules", ())
+    )
+
+
 def test_its_election_is_that_of_the_manifests() -> None:
     made = only(render(OPERATOR), "Role")["rules"]
     shipped = only(manifests("."), "Role")["rules"]
@@ -149,6 +166,8 @@ def test_every_option_reaches_the_operator() -> None:
     values = {
         "watch": {"namespaces": ["shop", "test"], "selector": "team=shop"},
         "maxConcurrentRuns": 3,
+        "podTemplatePolicy": "unrestricted",
+        "requireSecretAnnotation": True,
         "resync": "10m",
         "log": {"level": "debug", "format": "text"},
         "metrics": {"port": 9090, "authentication": "token"},
@@ -165,6 +184,8 @@ def test_every_option_reaches_the_operator() -> None:
         "MEDUSA_DB_NAMESPACE": "shop,test",
         "MEDUSA_DB_SELECTOR": "team=shop",
         "MEDUSA_DB_MAX_CONCURRENT_RUNS": "3",
+        "MEDUSA_DB_POD_TEMPLATE_POLICY": "unrestricted",
+        "MEDUSA_DB_REQUIRE_SECRET_ANNOTATION": "true",
         "MEDUSA_DB_RESYNC": "10m",
         "MEDUSA_DB_HEALTH_ADDRESS": ":9091",
         "MEDUSA_DB_METRICS_ADDRESS": ":9090",

@@ -121,17 +121,6 @@ def test_a_quota_on_jobs_is_told_and_the_job_made_when_there_is_room(shop, clust
     assert "exceeded quota: small" in waiting["message"]
 
 
-def test_admission_that_refuses_the_pod_is_named(shop, cluster):
-    labels = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
-    cluster.api.patch("v1/namespaces", shop.namespace, labels)
-    shop.database("postgres://nobody")
-
-    shop.declare(job={"template": {"spec": {"hostNetwork": True}}})
-    waiting = shop.wait("PodForbidden")
-
-    assert "violates PodSecurity" in waiting["message"]
-
-
 def test_a_run_is_admitted_where_pods_are_restricted(shop, cluster):
     labels = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
     cluster.api.patch("v1/namespaces", shop.namespace, labels)

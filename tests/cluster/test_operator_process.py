@@ -232,7 +232,14 @@ def test_it_uses_all_the_rights_it_is_given_and_asks_for_no_others(
     document = cluster_objects.config_map("seed", {"seed.json": "{}"})
     cluster.api.create("v1/configmaps", document, namespace)
     seed = {"policy": "Once", "from": {"configMapKeyRef": {"name": "seed", "key": "seed.json"}}}
-    shop.change(suspend=False, seed=seed)  # gets the ConfigMap
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "runner", "labels": {"medusadb.dev/allow": "true"}},
+    }
+    cluster.api.create("v1/serviceaccounts", account, namespace)
+    job = {"serviceAccountName": "runner"}
+    shop.change(suspend=False, seed=seed, job=job)  # gets the ConfigMap and the ServiceAccount
     shop.wait_for(lambda body: body["status"].get("appliedVersion"))
     eventually(lambda: shop.jobs()[0]["spec"].get("ttlSecondsAfterFinished"))  # patches the Job
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,8 +64,17 @@ def only(objects: list[Object], kind: str, name: str = "") -> Object:
     return found
 
 
-def manifests(folder: str | Path) -> list[Object]:
-    """Return what kustomize makes of a folder below `deploy/`, or of another one."""
+def manifests(folder: str | Path, *components: str) -> list[Object]:
+    """Return what kustomize makes of a folder below `deploy/`, or of another one, with *components*."""
+    if components:
+        with tempfile.TemporaryDirectory() as own:
+            above = os.path.relpath(ROOT / "deploy", Path(own).resolve())
+            body = {
+                "resources": [f"{above}/{folder}"],
+                "components": [f"{above}/{component}" for component in components],
+            }
+            (Path(own) / "kustomization.yaml").write_text(yaml.safe_dump(body))
+            return manifests(own)
     done = subprocess.run(
         [cluster_tools.program("kubectl"), "kustomize", ROOT / "deploy" / folder],
         capture_output=True, text=True, timeout=60, check=True,

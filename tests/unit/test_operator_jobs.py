@@ -441,6 +441,33 @@ def test_where_a_whole_secret_is_read_only_what_is_set_beside_it_is_known():
     )
 
 
+def test_the_runner_is_told_of_folders_that_come_from_secrets():
+    volumes = [{"name": "a", "secret": {"secretName": "x"}}, {"name": "b", "configMap": {"name": "x"}},
+               {"name": "c", "projected": {"sources": []}}]  # fmt: skip
+    mounts = [{"name": "a", "mountPath": "/a, b"}, {"name": "b", "mountPath": "/b"},
+              {"name": "c", "mountPath": "/c/"}]  # fmt: skip
+    containers = [{"name": "medusa-db", "volumeMounts": mounts}]
+
+    body = started(
+        database(job={"template": {"spec": {"volumes": volumes, "containers": containers}}})
+    )
+
+    assert environment(body)["MEDUSA_DB_FROM_SECRETS"] == (
+        "/a%2C%20b/=volume a,/c/=volume c,DATABASE_URL=shop-db/DATABASE_URL"
+    )
+
+
+def test_no_variable_becomes_a_part_of_a_path():
+    mounts = [{"name": "tmp", "mountPath": "/x", "subPathExpr": "$(PGPASSWORD)"}]
+
+    with pytest.raises(TemplateError, match="subPathExpr"):
+        jobs.shape(
+            database(job={"template": {"spec": {"containers": [
+                {"name": "medusa-db", "volumeMounts": mounts}]}}}),
+            STEP, SETTINGS, known=True,
+        )  # fmt: skip
+
+
 def test_a_dollar_is_a_dollar():
     body = started(
         database(database={**PARTS, "host": "$(PGPASSWORD)", "schema": "$(PGPASSWORD) $x $$y"})

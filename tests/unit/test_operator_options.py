@@ -14,6 +14,8 @@ USUAL = Options(
     namespaces=(),
     selector="",
     max_concurrent_runs=0,
+    pod_template_policy="restricted",
+    require_secret_annotation=False,
     resync=300.0,
     lease="medusa-database-operator",
     lease_namespace="",
@@ -29,6 +31,15 @@ CASES = [
     pytest.param("--namespace", "a,b", {"namespaces": ("a", "b")}, id="namespaces"),
     pytest.param("--selector", "tier=gold", {"selector": "tier=gold"}, id="selector"),
     pytest.param("--max-concurrent-runs", "3", {"max_concurrent_runs": 3}, id="concurrent"),
+    pytest.param(
+        "--pod-template-policy",
+        "unrestricted",
+        {"pod_template_policy": "unrestricted"},
+        id="policy",
+    ),
+    pytest.param(
+        "--require-secret-annotation", "true", {"require_secret_annotation": True}, id="secrets"
+    ),
     pytest.param("--resync", "10m", {"resync": 600.0}, id="resync"),
     pytest.param("--lease", "second", {"lease": "second"}, id="lease"),
     pytest.param("--lease-namespace", "ops", {"lease_namespace": "ops"}, id="lease-namespace"),
@@ -87,6 +98,10 @@ def test_a_flag_wins_over_its_twin_and_may_be_repeated():
         pytest.param("--health-address", "8081", "'8081' is not HOST:PORT", id="address"),
         pytest.param("--metrics-address", ":99999", "':99999' is not HOST:PORT", id="port"),
         pytest.param("--selector", "tier=(gold", "'tier=(gold' selects no labels", id="selector"),
+        pytest.param("--pod-template-policy", "lax", "'lax' is not one of restricted", id="policy"),
+        pytest.param(
+            "--require-secret-annotation", "maybe", "neither true nor false", id="secrets"
+        ),
         pytest.param("--log-format", "xml", "'xml' is not one of json, text", id="log-format"),
     ],
 )

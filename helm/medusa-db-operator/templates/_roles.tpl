@@ -1,4 +1,4 @@
-{{/* What the operator may do where it looks. It has no right on Secrets. */}}
+{{/* What the operator may do where it looks. No right on Secrets, unless their annotation is asked for. */}}
 {{- define "medusa-db-operator.rules" -}}
 # the resources: followed; a finalizer is put on and taken off
 - apiGroups: [medusadb.dev]
@@ -26,6 +26,16 @@
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get]
+# whether the owner of a namespace lets a resource use another ServiceAccount than default
+- apiGroups: [""]
+  resources: [serviceaccounts]
+  verbs: [get]
+{{- if .Values.requireSecretAnnotation }}
+# whether a Secret carries the annotation medusadb.dev/allow; RBAC cannot limit this to metadata
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
+{{- end }}
 # what `kubectl describe` shows
 - apiGroups: [events.k8s.io]
   resources: [events]
