@@ -201,10 +201,10 @@ class Recorder:
     def _job(self, event: str, body: Object, version: int) -> None:
         metadata = body["metadata"]
         owner = _controller(body, "MedusaDatabase")
-        if not owner:
-            return
         seen = self.jobs.get(metadata["uid"])
         if seen is None:
+            if not owner:
+                return
             notes = metadata.get("annotations", {})
             seen = JobSeen(
                 metadata["uid"],
@@ -228,10 +228,10 @@ class Recorder:
     def _pod(self, event: str, body: Object, version: int) -> None:
         metadata = body["metadata"]
         job = _controller(body, "Job")
-        if not job:
-            return
         seen = self.pods.get(metadata["uid"])
         if seen is None:
+            if not job:
+                return
             seen = PodSeen(metadata["uid"], metadata["namespace"], metadata["name"], job)
             if "each" in body["spec"]["containers"][0].get("args", ()):
                 self._in_parts.add(metadata["name"])

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from cluster_control_plane import ControlPlane
     from cluster_proxy import Proxy
 
+_FAREWELLS = (
+    "Exception in callback stream.<locals>.request_cancel_callback",
+    "an error occurred during closing of asynchronous generator <async_generator object infinite_watch",
+)
+"""What asyncio logs of kopf's streams while a process ends; they are closed all the same."""
 _PAUSE = 1.0
 """Seconds before a replica that ended by itself is started again."""
 _SAMPLE = 3.0
@@ -177,7 +182,8 @@ class Replicas:
                 except ValueError:
                     found.setdefault(line[:60], f"{replica.name} printed: {line[:500]}")
                     continue
-                if "defect" in told.get("event", "") or "exception" in told:
+                event = told.get("event", "")
+                if ("defect" in event or "exception" in told) and not event.startswith(_FAREWELLS):
                     about = str(told.get("exception", ""))[-1500:]
                     found.setdefault(
                         about[-200:], f"{replica.name} logged: {told['event']}: {about}"
