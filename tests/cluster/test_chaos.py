@@ -117,7 +117,17 @@ def arena(world, folder):
         try:
             replicas.start()
             recorder.start()
-            yield Arena(cluster, kubelet, fleet, replicas, recorder, proxy, NAMESPACES, prepare)
+            yield Arena(
+                cluster,
+                kubelet,
+                fleet,
+                replicas,
+                recorder,
+                proxy,
+                NAMESPACES,
+                prepare,
+                is_named=named,
+            )
         finally:
             replicas.stop()
             recorder.stop()

@@ -31,6 +31,8 @@ class Arena:
     """Those of the shops."""
     prepare: Callable[[str], None]
     """Makes a namespace with the rights that the operator needs in it."""
+    is_named: bool = False
+    """Whether the operator watches these namespaces by name, with a Role in each."""
     is_without_api_server: bool = False
     loosened: bool = False
     """Whether the definition of MedusaDatabase takes anything."""
