@@ -68,7 +68,7 @@ PLACED = Moved(
     " (select product_id from product_sales_channel)",
 )
 WAYS = {
-    "taxes": Way("1.1.62", "1.1.64", RETURNS),
+    "taxes": Way("1.1.62", "1.1.63", RETURNS),
     "taxes-again": Way("1.1.62", "1.1.65", RETURNS),
     "discounts": Way(
         "1.2.1",
@@ -105,9 +105,9 @@ WAYS = {
             ("order_discounts", {"order_id": "order_0", "discount_id": "disc_0"}),
         ),
     ),
-    "categories": Way(
+    "cards": Way(
         "1.7.0",
-        "1.8.0",
+        "1.7.5",
         (
             Moved(
                 "1.7.1/gift_card_tax_rate",
@@ -129,6 +129,14 @@ WAYS = {
                 ),
                 "select id from payment_session where id = any(%(keys)s) and not is_initiated",
             ),
+            PLACED,
+        ),
+        (*BASE, *CHANNEL, *STORE),
+    ),
+    "categories": Way(
+        "1.7.11",
+        "1.8.0",
+        (
             Moved(
                 "productCategoryRank1677234878504",
                 (
@@ -150,9 +158,8 @@ WAYS = {
                 ),
                 "select id from product_category where id = any(%(keys)s)",
             ),
-            PLACED,
         ),
-        (*BASE, *CHANNEL, *STORE, ("product_category", {"id": "pcat_0", "handle": "h-0"})),
+        (*BASE, ("product_category", {"id": "pcat_0", "handle": "h-0"})),
     ),
     "links": Way(
         "1.12.3",
