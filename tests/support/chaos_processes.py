@@ -14,6 +14,7 @@ from cluster_proxy import refusal
 if TYPE_CHECKING:
     from chaos_disturbances import Arena
     from chaos_replicas import Replica
+    from cluster_proxy import Answer, Call
 
 _LEASES = "coordination.k8s.io/v1/leases"
 
@@ -105,8 +106,9 @@ def requests_are_refused(arena: Arena, dice: random.Random) -> Strike | None:
     lots = random.Random(dice.random())
     since = time.time()
 
-    def answer(call: object) -> tuple[int, dict[str, object]] | None:
-        del call
+    def answer(call: Call) -> Answer | None:
+        if status == 410 and not call.watch:
+            return None  # nobody says so of anything else
         return refusal(status, reason) if lots.random() < share else None
 
     setattr(arena.proxy, "after" if late else "before", answer)

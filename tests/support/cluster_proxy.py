@@ -27,7 +27,6 @@ _HOP = {
     "host",
     "keep-alive",
     "transfer-encoding",
-    "content-encoding",
 }
 
 
