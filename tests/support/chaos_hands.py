@@ -102,6 +102,8 @@ def a_job_is_deleted(arena: Arena, dice: random.Random) -> Strike | None:
         return None
     tenant, job = found
     arena.recorder.touched(tenant.key, "Job deleted")
+    if how == "Orphan":
+        arena.recorder.disown(job["metadata"]["uid"])
     arena.api.delete(JOBS, job["metadata"]["name"], tenant.namespace, propagationPolicy=how)
     return Strike(f"{job['metadata']['name']}, {how}")
 
@@ -131,8 +133,7 @@ def a_job_is_edited(arena: Arena, dice: random.Random) -> Strike | None:
     arena.recorder.touched(tenant.key, "Job edited")
     if "labels" in change.get("metadata", {}):
         arena.recorder.tampered.add(metadata["uid"])
-        pods = arena.api.list(PODS, tenant.namespace, labelSelector=f"job-name={metadata['name']}")
-        arena.recorder.tampered.update(pod["metadata"]["uid"] for pod in pods)
+        arena.recorder.disown(metadata["uid"])
     arena.api.patch(JOBS, metadata["name"], change, tenant.namespace)
     about = f"{metadata['name']}: {str(change)[:100]}"
     if "suspend" not in change.get("spec", {}):

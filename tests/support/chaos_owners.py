@@ -73,6 +73,8 @@ def a_resource_is_deleted_and_made_again(arena: Arena, dice: random.Random) -> S
         return None
     arena.recorder.touched(tenant.key, "deleted")
     tenant.away = True
+    if how == "Orphan":
+        arena.recorder.disown_all(tenant.key)
     arena.api.delete(
         "medusadb.dev/v1alpha1/medusadatabases",
         tenant.name,

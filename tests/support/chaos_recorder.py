@@ -101,6 +101,20 @@ class Recorder:
         """Note that something is done to a resource, its Jobs or its pods."""
         self.touches.append(Touch(key, time.time(), what))
 
+    def disown(self, job: str) -> None:
+        """Note that the pods of the Job with this uid lose what tells that they are ours.
+
+        A pod without an owner is one that anybody may have made; the lock of the database is what is
+        left to keep its run from another.
+        """
+        self.tampered.update(pod.uid for pod in self.pods.copy().values() if pod.job == job)
+
+    def disown_all(self, key: Key) -> None:
+        """Note that all Jobs of a resource lose their owner."""
+        for job in self.jobs.copy().values():
+            if self.owners.get(job.owner, (None, ""))[0] == key:
+                self.disown(job.uid)
+
     def trouble(self, what: str, since: float, replica: str = "") -> None:
         """Note that a trouble which began at *since* is over now."""
         self.troubles.append(Trouble(replica, since, time.time(), what))
