@@ -31,7 +31,13 @@ FORMATS = (
 )  # fmt: skip
 """Whose files of migrations are read; `formats` knows how."""
 
-_REPORTING = {"migrate": "migrate", "migrations run": "migrate", "seed": "seed", "verify": "verify"}
+_REPORTING = {
+    "migrate": "migrate",
+    "migrations run": "migrate",
+    "seed": "seed",
+    "verify": "verify",
+    "repair": "repair",
+}
 """The commands that take `--report-file`, and what their report calls them."""
 
 
@@ -88,6 +94,11 @@ def parser() -> argparse.ArgumentParser:
     _status(commands.add_parser("status", help="show the version the database is at"))
     _verify(
         commands.add_parser("verify", help="compare the live schema with a version's; read-only")
+    )
+    _repair(
+        commands.add_parser(
+            "repair", help="show which ledger rows the schema proves; --apply writes them"
+        )
     )
     _wait(commands.add_parser("wait", help="wait until the database is at a version; read-only"))
     _seed(
@@ -173,6 +184,17 @@ def _verify(command: argparse.ArgumentParser) -> None:
     _flags(command)
     _add(command, "--to", type=version, metavar="V",
          help="the version to compare it with (default: the one its ledger proves)")  # fmt: skip
+    _report(command)
+    _output(command)
+
+
+def _repair(command: argparse.ArgumentParser) -> None:
+    _database(command)
+    _flags(command)
+    _add(command, "--apply", action="store_true",
+         help="write what is shown: the rows of the ledger that the live schema proves")  # fmt: skip
+    _add(command, "--lock-wait", type=duration, default="10m", metavar="TIME",
+         help="wait for another run this long (default 10m)")  # fmt: skip
     _report(command)
     _output(command)
 

@@ -40,6 +40,12 @@ class RunnerError(Exception):
         self.detail = detail
         self.headline = headline or message
 
+    def add(self, sentence: str) -> None:
+        """Say *sentence* as well, behind the message."""
+        text = f"{str(self).rstrip('.')}. {sentence}"
+        self.headline = text if self.headline == str(self) else f"{self.headline} {sentence}"
+        self.args = (text,)
+
 
 class UsageError(RunnerError):
     """The command was called with something it cannot use."""
@@ -114,3 +120,8 @@ class Interrupted(KeyboardInterrupt):
         """Take the number of the signal."""
         super().__init__(f"interrupted by signal {signum}")
         self.exit_code = 128 + signum
+        self.said = "interrupted; rolled back, the lock is released"
+
+    def add(self, sentence: str) -> None:
+        """Say *sentence* as well."""
+        self.said = f"{self.said}. {sentence}"

@@ -13,16 +13,29 @@ if TYPE_CHECKING:
     import psycopg
 
 _FUNCTION = re.compile(r"(?:PL/\w+|SQL)[ -]\w+ ((?:\"[^\"]+\"|[\w$.])+(?:\([^()]*\))?)")
+_TAKEN = "Something of that name is there already: give what the file makes another name, or write `if not exists`"
+_THERE = (
+    "What this migration of Medusa's makes is there already: its row is missing in the ledger, or somebody "
+    "made it by hand. Drop nothing, it may hold rows: `medusa-db repair` shows which rows of the ledger the "
+    "schema proves, and `medusa-db repair --apply` writes them"
+)
+_UNCHANGED = " Nothing of this step remains; the database is as it was before, and the old server keeps working."
 _LINES, _WIDTH = 8, 160
 _REASONS = {"53100": "DiskFull", "57014": "StatementTimeout"}
 
 
 def explain(
-    exc: psycopg.Error, what: str, text: str, *, alone: bool, triggers: Sequence[str] = ()
+    exc: psycopg.Error,
+    what: str,
+    text: str,
+    *,
+    own: bool,
+    committed: bool,
+    triggers: Sequence[str] = (),
 ) -> FailedError:
     """Return the failure of the item *what*, whose SQL is *text*, for what PostgreSQL said.
 
-    *alone* tells that each item is a transaction of its own, so that earlier ones are committed.
+    *own* tells that the item is the shop's own, *committed* that something of this run stays.
     """
     said = exc.diag.message_primary or str(exc)
     lines = (
@@ -32,10 +45,10 @@ def explain(
         context(exc),
     )
     inside = where(exc, triggers)
-    place = "" if alone else " Nothing of this step remains;"
+    rest = "" if committed else _UNCHANGED
     return FailedError(
-        f"{what}: {said} (SQLSTATE {exc.sqlstate}){inside}; rolled back.{place} the database is as it was "
-        f"before, and the old server keeps working. {advice(exc.sqlstate)}".rstrip(),
+        f"{what}: {said} (SQLSTATE {exc.sqlstate}){inside}; rolled back.{rest} "
+        f"{advice(exc.sqlstate, own=own)}".rstrip(),
         reason=_REASONS.get(exc.sqlstate or "", "MigrationFailed"),
         detail="\n".join(filter(None, lines)),
     )
@@ -64,7 +77,26 @@ def context(exc: psycopg.Error) -> str:
     return "\n".join(["CONTEXT: " + shown[0], *shown[1:]]) if shown else ""
 
 
-def advice(sqlstate: str | None) -> str:
+def stays(committed: int, place: str, *, unknown: bool) -> str:
+    """Say what stays of a run that failed: so many items, by which the database is at *place* now.
+
+    *unknown* tells that the connection was lost while a commit's answer was awaited.
+    """
+    if unknown:
+        return (
+            "Whether its last transaction was committed is not known, for the answer was lost: `medusa-db "
+            "status` tells where the database is"
+        )
+    items = (
+        "1 migration or data step" if committed == 1 else f"{committed} migrations and data steps"
+    )
+    return (
+        f"What came before it in this run stays: {items} committed, and the database is at {place} now. "
+        "An older server may not work with it; the same command goes on from here"
+    )
+
+
+def advice(sqlstate: str | None, *, own: bool) -> str:
     """Return what to do about an error, where its SQLSTATE tells."""
     match sqlstate:
         case "53100":
@@ -74,7 +106,7 @@ def advice(sqlstate: str | None) -> str:
                 "The statement was cancelled, by --statement-timeout or by hand; allow it more time"
             )
         case "42P07" | "42710" | "42701":
-            return "Something of that name is there already and is not Medusa's; rename or drop it"
+            return _TAKEN if own else _THERE
         case _:
             return ""
 

@@ -104,6 +104,48 @@ def recorded(conn: Connection[Any], schema: str, names: Sequence[str]) -> list[s
     return [name for (name,) in conn.execute(query, [list(names)])]
 
 
+def rows(conn: Connection[Any], schema: str) -> tuple[tuple[int, str], ...]:
+    """Return id and name of each row, by id."""
+    query = sql.SQL("select id, name from {} order by id").format(_table(schema))
+    return tuple((int(id_), str(name)) for id_, name in conn.execute(query))
+
+
+def guard(conn: Connection[Any], schema: str) -> None:
+    """Let nobody else write to the ledger until the transaction ends."""
+    conn.execute(sql.SQL("lock table {} in share row exclusive mode").format(_table(schema)))
+
+
+def record_at(conn: Connection[Any], schema: str, migration: Migration, place: int | None) -> None:
+    """Add the row of *migration* with the free id *place*; None: behind all others."""
+    conn.execute(
+        sql.SQL(
+            'insert into {0} ("id", "timestamp", "name")'
+            " values (coalesce(%s, (select coalesce(max(id), 0) + 1 from {0})), %s, %s)"
+        ).format(_table(schema)),
+        [place, migration.timestamp, migration.name],
+    )
+
+
+def forget(conn: Connection[Any], schema: str, name: str) -> None:
+    """Take the rows of *name* away."""
+    conn.execute(sql.SQL("delete from {} where name = %s").format(_table(schema)), [name])
+
+
+def advance(conn: Connection[Any], schema: str) -> None:
+    """Bring the sequence of the ids, where there is one, past the last of them."""
+    row = conn.execute("select pg_get_serial_sequence(%s, 'id')", [_table(schema).as_string(conn)])
+    (sequence,) = row.fetchone() or (None,)
+    if sequence is not None:
+        conn.execute(
+            sql.SQL(
+                "select setval(%s, m.last) from (select max(id) as last from {}) m"
+                " where m.last > coalesce((select last_value from pg_sequences"
+                " where format('%%I.%%I', schemaname, sequencename) = %s), 0)"
+            ).format(_table(schema)),
+            [sequence, sequence],
+        )
+
+
 def record(conn: Connection[Any], schema: str, migration: Migration) -> None:
     """Add the row of *migration*, in the transaction that applied it."""
     conn.execute(record_statement(schema, migration))

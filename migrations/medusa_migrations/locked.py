@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations import (
     approval,
+    evidence,
+    failure,
     history,
     ledger,
     live,
@@ -20,7 +22,7 @@ from medusa_migrations import (
     verify,
 )
 from medusa_migrations.deadline import Deadline
-from medusa_migrations.errors import RefusedError, VerificationError
+from medusa_migrations.errors import Interrupted, RefusedError, RunnerError, VerificationError
 from medusa_migrations.steps import Steps
 
 if TYPE_CHECKING:
@@ -58,11 +60,21 @@ class _Locked:
             )
             return
         approval.require(self.course, path)  # a baseline, or another run, may have moved it
-        with deadline.running(self.course.conn):
-            self._preflight(path)
-            self._asks_before(path)
-            foreseen = self._foresee(observed, path)
-            self._steps(steps, observed, path)
+        try:
+            with deadline.running(self.course.conn):
+                self._preflight(observed, path)
+                self._asks_before(path)
+                foreseen = self._foresee(observed, path)
+                self._steps(steps, observed, path)
+        except (RunnerError, Interrupted) as exc:
+            if steps.committed or steps.committing:
+                place = self.course.report.after
+                exc.add(failure.stays(steps.committed, place, unknown=steps.committing))
+            elif steps.adopted:
+                exc.add(
+                    f"The ledger of --baseline {self.course.options.baseline} stays; leave that out"
+                )
+            raise
         foreseen.join()
         observed = observe.observe(self.course.conn, self.course.catalog, self.course.report.schema)
         self.course.finish(observed, path, state="done")
@@ -104,9 +116,15 @@ class _Locked:
             for line in note.before:
                 self.course.progress.say(f"{note.version} asks beforehand: {line}")
 
-    def _preflight(self, path: Plan) -> None:
+    def _preflight(self, observed: Observed, path: Plan) -> None:
         schema = self.course.report.schema
         findings = preflight.look(self.course.conn, self.course.address, schema, path.items)
+        hint = evidence.hint(
+            self.course.catalog, observed.ledger.names, live.read(self.course.conn, schema)
+        )
+        if hint:
+            self.course.report.warnings.append(hint)
+            self.course.progress.say(hint)
         for finding in findings:
             if finding.error is None:
                 self.course.report.warnings.append(str(finding))
@@ -145,6 +163,7 @@ class _Locked:
             for migration in names:
                 ledger.record(self.course.conn, schema, migration)
             steps.record(f"tables without a ledger (--baseline {version})", str(version), [], [])
+        steps.adopted = True
         self.course.progress.say(f"adopted the tables as {version}", ledger_rows=len(names))
 
     def _verify(self, observed: Observed) -> None:

@@ -84,6 +84,9 @@ class Report:
     seed: dict[str, Any] = field(default_factory=dict)
     """What became of the seed document: its checksum, counts by kind, whether it was recorded."""
 
+    repair: list[str] = field(default_factory=list)
+    """Rows of the ledger that the schema proves to be missing (`+`) or groundless (`-`), with the reason."""
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything; keys that say nothing are left out."""
         body = {
@@ -107,6 +110,7 @@ class Report:
             "history": self.history,
             "migrationCount": len(self.migrations),
             "seed": self.seed,
+            "repair": self.repair,
             "dataSteps": [_done(done) for done in self.data_steps],
             "deferred": self.deferred,
             "assumedDone": self.assumed_done,
@@ -139,7 +143,7 @@ def bounded(body: dict[str, Any], limit: int = LIMIT) -> str:
     text = _json(body)
     for cut in (
         *map(_halved, ("migrations", "foreign", "notes", "variant", "assumedDone")), _without_versions,
-        *map(_halved, ("drift", "warnings", "dataSteps", "deferred")), _without_zeros,
+        *map(_halved, ("repair", "drift", "warnings", "dataSteps", "deferred")), _without_zeros,
         _halved("acknowledge"), _shortened_message, _fewer_counts,
     ):  # fmt: skip
         while (excess := len(text.encode()) - limit) > 0 and cut(body, excess):

@@ -74,10 +74,18 @@ class Steps:
     """The version that the history names by now; None: no history was written."""
     committing: bool = False
     """Whether a commit is on its way, and its answer not yet noted."""
+    adopted: bool = False
+    """Whether a ledger was written for tables that had none."""
     path: tuple[str, ...] = ()
     """The search path that the shop has; its own schema is the first."""
     medusas: tuple[str, ...] = ()
     """The part of it that statements of Medusa's can have."""
+
+    @property
+    def committed(self) -> int:
+        """How many items this run has committed."""
+        told = self.report
+        return len(told.migrations) + len(told.data_steps) + len(told.deferred)
 
     def run(self, step: Step, before: str) -> None:
         """Run *step*; *before* says where the database is, for the history.
@@ -300,16 +308,19 @@ class Steps:
         self, exc: psycopg.Error, what: str, items: Sequence[Item]
     ) -> FailedError | UnreachableError | DeniedError:
         if self.conn.broken or self.conn.closed or connection.is_lost(exc):
+            fate = "" if self.committing else "; the server rolls back what was not committed"
             return UnreachableError(
-                f"{what}: the connection to the database was lost; the server rolls back what was not "
-                "committed. Run the same command again, it goes on from what the ledger says",
+                f"{what}: the connection to the database was lost{fate}. Run the same command again, it "
+                "goes on from what the ledger says",
                 reason="ConnectionLost",
             )
         if row_security.refused(exc):
             return row_security.error(exc, row_security.role(self.conn), f"{what}, rolled back")
         text = next((item.text for item in items if item.name == what), "")
         triggers = live.triggers_of(self.conn, failure.functions(exc))
-        return failure.explain(exc, what, text, alone=self.limits.each, triggers=triggers)
+        own = any(item.version is None for item in items if item.name == what)
+        committed = self.adopted or bool(self.committed)
+        return failure.explain(exc, what, text, own=own, committed=committed, triggers=triggers)
 
 
 class _Busy(Exception):  # noqa: N818  not an error: the step is tried again

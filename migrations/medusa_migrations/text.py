@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from medusa_migrations.catalog import Catalog, Note
+    from medusa_migrations.evidence import Evidence
     from medusa_migrations.observe import Observed
     from medusa_migrations.plan import Held, Plan, Step
     from medusa_migrations.report import Done, Report
@@ -305,6 +306,10 @@ def status(catalog: Catalog, observed: Observed, waits: Sequence[str], seeded: s
     rows.append(("flags", flags or "none shown"))
     if proof.doubled:
         rows.append(("doubled rows", ", ".join(proof.doubled)))
+    if proof.partial:
+        rows.append(
+            ("repair", "`medusa-db repair` shows which rows of the ledger the schema proves")
+        )
     if waits:
         rows.append(("data steps waiting", ", ".join(waits)))
     if seeded:
@@ -326,6 +331,32 @@ def status(catalog: Catalog, observed: Observed, waits: Sequence[str], seeded: s
         head = ("STARTED", "FROM", "TO", "MIGRATIONS", "TOOK", "BY")
         parts.append("\n" + table(head, history))
     return "\n".join(parts)
+
+
+def repair(found: Evidence, told: Report, *, written: bool) -> str:
+    """Tell what the schema proves of the ledger."""
+    if found.nothing:
+        return f"Nothing to repair: the ledger says {told.after}, and the schema does not contradict it."
+    parts = []
+    added = [f"{one.migration.name}: {one.reason}" for one in found.missing]
+    removed = [f"{one.name}: {one.reason}" for one in found.groundless]
+    verb = "Added to" if written else "Missing in"
+    if added:
+        parts.append(f"{verb} the ledger, as the schema proves:\n{bullets(added, '+')}")
+    verb = "Taken from" if written else "Groundless in"
+    if removed:
+        parts.append(f"{verb} the ledger, as the schema proves:\n{bullets(removed)}")
+    if found.unproven:
+        parts.append(
+            "Not in the ledger, and not to be proven; they stay pending:\n"
+            + bullets(found.unproven)
+        )
+    end = (
+        f"The database is at {told.after} now."
+        if written
+        else "Nothing was written; --apply writes it."
+    )
+    return "\n\n".join([*parts, end])
 
 
 def verdict(found: Verdict, target: str) -> str:

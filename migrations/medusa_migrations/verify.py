@@ -89,7 +89,11 @@ def verify(catalog: Catalog, version: Version, applied: Sequence[str], live: Sch
     Medusa's own tool leaves it so. The combination with the least drift is the one that counts.
     """
     chosen = _chosen(catalog, version, applied)
-    best = _verdict(catalog, chosen, live, variant=())
+    try:
+        best = _verdict(catalog, chosen, live, variant=())
+    except ddl.DialectError:  # a row was added to the ledger later, behind those that stand on it
+        chosen = dict(sorted(chosen.items(), key=lambda one: one[1].order))
+        best = _verdict(catalog, chosen, live, variant=())
     for name in list(chosen):
         if best.ok:
             break
@@ -105,6 +109,16 @@ def verify(catalog: Catalog, version: Version, applied: Sequence[str], live: Sch
             if len(verdict.drift) < len(best.drift):
                 best, chosen = verdict, trial
     return best
+
+
+def drift_of(
+    catalog: Catalog, version: Version, applied: Sequence[str], live: Schema
+) -> tuple[str, ...]:
+    """Return how *live* differs from what *applied* make, each in its text of *version*.
+
+    Raises DialectError where they cannot be run in this order.
+    """
+    return _verdict(catalog, _chosen(catalog, version, applied), live, variant=()).drift
 
 
 def some(lines: Sequence[str], most: int = 3) -> str:

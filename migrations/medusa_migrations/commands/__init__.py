@@ -25,6 +25,7 @@ _COMMANDS = {
     "create-migration": "offline.create_migration",
     "seed": "seed.seed",
     "demo": "offline.demo",
+    "repair": "repair.repair",
     "migrations run": "migrate.migrate",
     "migrations show": "readonly.show",
 }
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         _complain(exc)
         return exc.exit_code
     except Interrupted as exc:
-        sys.stderr.write("medusa-db: interrupted; rolled back, the lock is released\n")
+        sys.stderr.write(f"medusa-db: {exc.said}\n")
         return exc.exit_code
     except BrokenPipeError:  # `medusa-db versions | head`
         return 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from medusa_migrations import (
     catalog_files,
+    evidence,
     history,
     live,
     observe,
@@ -24,6 +25,7 @@ from medusa_migrations.address import redact
 from medusa_migrations.commands import options
 from medusa_migrations.commands.database import connected, look
 from medusa_migrations.errors import NotYetError, RefusedError, UnreachableError
+from medusa_migrations.preflight import Finding
 from medusa_seed import records
 from medusa_seed import text as seed_text
 
@@ -51,7 +53,7 @@ def plan(args: argparse.Namespace) -> int:
             return 0
         sizes = live.sizes(conn, observed.schema)
         held = [table_locks.held(conn, observed.schema, step.items) for step in path.steps]
-        findings = _findings(conn, address, observed, path) if path.steps else []
+        findings = _findings(conn, address, catalog, observed, path) if path.steps else []
     if args.output == "json":
         options.write_json(plan_json.to_dict(observed.place(catalog), path, sizes, held, findings))
     else:
@@ -62,8 +64,12 @@ def plan(args: argparse.Namespace) -> int:
     return 0
 
 
-def _findings(conn: Connection[Any], address: Address, observed: Observed, path: Plan) -> list[Any]:
-    return preflight.look(conn, address, observed.schema, path.items)
+def _findings(
+    conn: Connection[Any], address: Address, catalog: Catalog, observed: Observed, path: Plan
+) -> list[Finding]:
+    found = preflight.look(conn, address, observed.schema, path.items)
+    hint = evidence.hint(catalog, observed.ledger.names, live.read(conn, observed.schema))
+    return [*found, Finding(hint, "")] if hint else found
 
 
 def show(args: argparse.Namespace) -> int:

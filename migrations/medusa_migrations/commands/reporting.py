@@ -34,8 +34,7 @@ def reported(args: argparse.Namespace, report: Report, *, printed: bool = True) 
         _failed(report, exc.exit_code, exc.reason, str(exc))
         raise
     except Interrupted as exc:
-        said = "interrupted; rolled back, the lock is released"
-        _failed(report, exc.exit_code, "Interrupted", said)
+        _failed(report, exc.exit_code, "Interrupted", exc.said)
         raise
     except Exception as exc:
         report.state = "failed"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medusa_migrations import catalog_files, connection, live, observe, text
+from medusa_migrations import catalog_files, connection, evidence, live, observe, text
 from medusa_migrations import verify as verifying
 from medusa_migrations.commands import options
 from medusa_migrations.commands.database import connected, look
 from medusa_migrations.commands.readonly import require
 from medusa_migrations.commands.reporting import reported
+from medusa_migrations.ddl import DialectError
 from medusa_migrations.errors import RefusedError, VerificationError
 from medusa_migrations.report import Report
 
@@ -53,15 +54,24 @@ def _compare(
     if target is None:
         raise RefusedError(
             f"the database is {observed.place(catalog)}: its ledger proves no version to verify. "
-            "Name one with --to",
+            f"Name one with --to. {evidence.hint(catalog, observed.ledger.names, schema)}".rstrip(
+                ". "
+            ),
             reason="NoVersion",
         )
     pending = options.pending(args, catalog, observed, target)
-    verdict = verifying.verify(catalog, target, observed.proof.applied, schema)
+    try:
+        verdict = verifying.verify(catalog, target, observed.proof.applied, schema)
+    except DialectError as exc:
+        raise VerificationError(
+            f"the names in the ledger cannot all have run: {exc}. `medusa-db repair` shows which rows the schema "
+            "proves"
+        ) from exc
     report.target = str(target)
     report.drift, report.foreign = list(verdict.drift), list(verdict.foreign)
     report.variant = list(verdict.variant)
     report.verified = verdict.ok and not pending
+    hint = "" if report.verified else evidence.hint(catalog, observed.ledger.names, schema)
     if args.output == "json":
         options.write_json(
             {
@@ -77,6 +87,8 @@ def _compare(
         options.write(text.verdict(verdict, str(target)))
         if pending:
             options.write(f"The ledger lacks, for {target}:\n" + text.bullets(pending))
+        if hint:
+            options.write(hint + ".")
     require(catalog, observed, target, pending, allow_newer=False)
     report.state = "done"
     if not verdict.ok:

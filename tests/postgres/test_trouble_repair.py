@@ -1,0 +1,120 @@
+"""A ledger that does not say what the schema has, and the way out."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+import servers
+from faults import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+METADATA = "AddMetadataToProductCategory1699564794649"
+
+
+def ledger(url: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url) as conn:
+        return servers.rows(conn, "select id, timestamp, name from migrations order by id")
+
+
+def run(url: str, *statements: str) -> None:
+    with psycopg.connect(url) as conn:
+        for one in statements:
+            conn.execute(one.encode())
+
+
+def test_a_row_that_is_missing_is_shown_written_and_recorded(shop_at: Callable[..., str]) -> None:
+    url = shop_at("1.20.11")
+    whole = ledger(url)
+    run(url, f"delete from migrations where name = '{METADATA}'")
+    before = snapshot(url)
+
+    shown = servers.medusa_db("repair", url=url)
+    verified = servers.medusa_db("verify", url=url)
+
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("Missing in the ledger, as the schema proves:\n  + " + METADATA)
+    assert "column product_category.metadata is left over" in " ".join(shown.stdout.split())
+    assert "Nothing was written; --apply writes it." in shown.stdout
+    assert verified.returncode != 0
+    assert "`medusa-db repair` shows why" in verified.stdout + verified.stderr
+    assert snapshot(url) == before
+
+    applied = servers.medusa_db("repair", "--apply", "--output", "json", url=url)
+
+    assert applied.returncode == 0, applied.stderr
+    body = json.loads(applied.stdout)
+    assert (body["state"], body["version"], body["command"]) == ("done", "1.20.11", "repair")
+    assert [line.split(":")[0] for line in body["repair"]] == [f"+ {METADATA}"]
+    assert ledger(url) == whole
+    with psycopg.connect(url) as conn:
+        kept = servers.rows(
+            conn, "select command, migrations from medusa_db.history order by id desc limit 1"
+        )
+    assert kept == [("repair", [METADATA])]
+    again = servers.medusa_db("repair", "--apply", url=url)
+    assert again.stdout.startswith("Nothing to repair: the ledger says 1.20.11")
+    migrated = servers.medusa_db("migrate", "--to", "1.20.11", url=url)
+    assert migrated.stdout.startswith("Nothing to do")
+
+
+def test_a_row_without_what_it_made_is_taken_away_and_the_migration_runs(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.20.11")
+    run(url, "alter table product_category drop column metadata")
+
+    shown = servers.medusa_db("repair", url=url)
+    applied = servers.medusa_db("repair", "--apply", url=url)
+    migrated = servers.medusa_db("migrate", "--to", "1.20.11", url=url)
+
+    assert f"Groundless in the ledger, as the schema proves:\n  - {METADATA}" in shown.stdout
+    assert applied.returncode == 0, applied.stderr
+    assert migrated.returncode == 0, migrated.stderr
+    assert servers.medusa_db("verify", url=url).returncode == 0
+
+
+def test_the_ledger_of_an_older_dump_is_brought_to_the_schema(shop_at: Callable[..., str]) -> None:
+    url = shop_at("1.20.11")
+    names = [name for _, _, name in ledger(url)]
+    run(url, "delete from migrations where id > 50", "select setval('migrations_id_seq', 1)")
+
+    applied = servers.medusa_db("repair", "--apply", url=url)
+    migrated = servers.medusa_db("migrate", "--to", "1.20.11", url=url)
+
+    assert applied.returncode == 0, applied.stderr
+    assert migrated.returncode == 0, migrated.stderr  # it runs what leaves no trace once more
+    assert {name for _, _, name in ledger(url)} == set(names)
+    assert servers.medusa_db("verify", url=url).returncode == 0
+    run(url, "insert into migrations (timestamp, name) values (1, 'own1')")  # as Medusa goes on
+
+
+def test_what_medusa_itself_makes_is_never_to_be_dropped(shop_at: Callable[..., str]) -> None:
+    url = shop_at("1.12.3")
+    run(url, "create table product_shipping_profile (note text)")
+    before = snapshot(url)
+
+    done = servers.medusa_db("migrate", "--to", "1.20.11", url=url)
+
+    assert done.returncode != 0
+    assert "is not Medusa's; rename or drop it" not in done.stderr
+    assert snapshot(url) == before
+
+
+@pytest.mark.parametrize("options", [(), ("--apply",)], ids=["show", "apply"])
+def test_an_empty_database_and_tables_without_a_ledger_are_not_repaired(
+    url: str, shop_at: Callable[..., str], options: tuple[str, ...]
+) -> None:
+    full = shop_at("1.12.3")
+    run(full, "drop table migrations")
+
+    assert servers.medusa_db("repair", *options, url=url).returncode == 9
+    done = servers.medusa_db("repair", *options, url=full)
+
+    assert (done.returncode, done.stdout) == (9, "")
+    assert "--baseline" in done.stderr

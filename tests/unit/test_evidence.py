@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import pytest
+
+from medusa_migrations import catalog_files, evidence, verify
+from medusa_migrations import version as versions
+
+if TYPE_CHECKING:
+    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.evidence import Evidence
+    from medusa_migrations.schema import Schema
+    from medusa_migrations.version import Version
+
+
+@functools.cache
+def shipped() -> Catalog:
+    return catalog_files.read()
+
+
+def parsed(text: str) -> Version:
+    found = versions.parse(text)
+    assert found is not None
+    return found
+
+
+def names(version: str) -> list[str]:
+    return [m.name for m in shipped().enabled(parsed(version), {})]
+
+
+def schema(version: str) -> Schema:
+    return verify.expected(shipped().enabled(parsed(version), {}))
+
+
+def weighed(version: str, ledger: list[tuple[int, str]]) -> Evidence:
+    return evidence.weigh(shipped(), tuple(ledger), schema(version))
+
+
+def rows(version: str) -> list[tuple[int, str]]:
+    return list(enumerate(names(version), 1))
+
+
+def added(found: Evidence) -> list[str]:
+    return [one.migration.name for one in found.missing]
+
+
+ROWS_ONLY = "countriesCurrencies1611063174563"
+UNTOLD = {ROWS_ONLY, "extendedBatchJob1657267320181", "dropVariantIdFkMoneyAmount1680857773273"}
+"""Migrations that change rows only, or whose work is dropped later and may be done again."""
+
+
+@pytest.mark.parametrize("version", ["1.1.0", "1.3.0", "1.12.3", "1.20.11"])
+def test_a_ledger_that_is_right_is_left_alone(version: str) -> None:
+    assert weighed(version, rows(version)).nothing
+
+
+@pytest.mark.parametrize("name", [*names("1.20.11")[::4], "productCategory1672906846559"])
+def test_one_row_that_is_missing_is_found_with_its_place(name: str) -> None:
+    whole = rows("1.20.11")
+
+    found = weighed("1.20.11", [row for row in whole if row[1] != name])
+
+    assert added(found) == ([] if name in UNTOLD else [name])
+    assert found.groundless == ()
+    last = whole[-1][1]
+    assert [one.id for one in found.missing if name != last] == [
+        id_ for id_, other in whole if other == name and name not in {*UNTOLD, last}
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 10, 35, 70])
+def test_a_ledger_of_an_older_dump_gets_the_rows_that_the_schema_proves(count: int) -> None:
+    whole = rows("1.20.11")
+
+    found = weighed("1.20.11", whole[:-count])
+
+    missing = [name for _, name in whole[-count:]]
+    untold = UNTOLD
+    assert added(found) == [name for name in missing if name not in untold]
+    assert found.unproven == tuple(name for name in missing if name in untold)
+
+
+@pytest.mark.parametrize(("version", "next_one"), [("1.3.0", 0), ("1.12.3", 0), ("1.12.3", 3)])
+def test_a_row_whose_migration_left_nothing_is_found(version: str, next_one: int) -> None:
+    pending = [name for name in names("1.20.11") if name not in names(version)]
+    groundless = pending[next_one]
+
+    found = weighed(version, [*rows(version), (999, groundless)])
+
+    assert [one.name for one in found.groundless] == [groundless]
+    assert found.missing == ()
+
+
+def test_what_is_there_in_part_proves_nothing() -> None:
+    live = schema("1.12.3")
+    pending = [name for name in names("1.20.11") if name not in names("1.12.3")]
+    early = verify.expected(shipped().enabled(parsed("1.20.11"), {}))
+    live.tables["product_shipping_profile"] = early.tables["product_shipping_profile"]
+
+    found = evidence.weigh(shipped(), tuple(rows("1.12.3")), live)
+
+    assert "addTableProductShippingProfile1680857773273" in pending
+    assert found.nothing
+
+
+def test_names_of_others_and_doubled_rows_are_left_alone() -> None:
+    ledger = [*rows("1.12.3"), (500, names("1.12.3")[3]), (501, "loyalty1690000000000")]
+
+    assert weighed("1.12.3", ledger).nothing
+
+
+def test_an_empty_ledger_proves_nothing() -> None:
+    assert weighed("1.12.3", []).nothing
