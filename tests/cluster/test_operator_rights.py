@@ -89,24 +89,40 @@ def test_another_service_account_is_taken_where_its_owner_allows_it(shop, cluste
     assert job["spec"]["template"]["spec"]["serviceAccountName"] == "cleaner"
 
 
+LAX = "system:serviceaccount:default:lax"
+
+
 @pytest.fixture(scope="module")
 def lax(cluster, rights, tmp_path_factory):
-    """An operator that takes every template, and asks for the annotation of Secrets."""
+    """An operator that takes every template, and asks for the annotation of Secrets.
+
+    It has a ServiceAccount of its own, so that nobody finds its requests among those of the shipped one.
+    """
+    del rights  # the definition and the ClusterRole are to be there
+    subjects = [{"kind": "ServiceAccount", "name": "lax", "namespace": "default"}]
+    leases = {
+        "metadata": {"name": "lax"},
+        "rules": [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"],
+                   "verbs": ["create", "get", "update"]}],
+    }  # fmt: skip
+
+    def bound(kind, name):
+        group = "rbac.authorization.k8s.io"
+        return {
+            "metadata": {"name": "lax"},
+            "roleRef": {"apiGroup": group, "kind": kind, "name": name},
+            "subjects": subjects,
+        }
+
+    rbac = "rbac.authorization.k8s.io/v1"
+    cluster.api.create(f"{rbac}/roles", leases, "default")
+    cluster.api.create(f"{rbac}/rolebindings", bound("Role", "lax"), "default")
+    cluster.api.create(f"{rbac}/clusterrolebindings", bound("ClusterRole", HOME))
     flags = ("--pod-template-policy", "unrestricted", "--require-secret-annotation", "true",
              "--selector", f"{OWN}=lax", "--lease-namespace", "default")  # fmt: skip
-    for verbs, name in ((["create", "get", "update"], "leases"),):
-        role = {
-            "metadata": {"name": "lax"},
-            "rules": [{"apiGroups": ["coordination.k8s.io"], "resources": [name], "verbs": verbs}],
-        }
-        binding = {
-            "metadata": {"name": "lax"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "lax"},
-            "subjects": [{"kind": "ServiceAccount", "name": HOME, "namespace": HOME}],
-        }
-        cluster.api.create("rbac.authorization.k8s.io/v1/roles", role, "default")
-        cluster.api.create("rbac.authorization.k8s.io/v1/rolebindings", binding, "default")
-    with cluster_operator.running(rights, tmp_path_factory.mktemp("lax"), *flags) as it:
+    cluster.api.create("v1/serviceaccounts", {"metadata": {"name": "lax"}}, "default")
+    account = cluster.service_account("default", "lax")
+    with cluster_operator.running(account, tmp_path_factory.mktemp("lax"), *flags) as it:
         yield it
 
 
@@ -123,7 +139,7 @@ def test_a_secret_must_say_that_it_may_be_used(lax_shop, lax, cluster, kubectl):
     shop.declare()
     blind = shop.wait("ReferenceForbidden")
     kubectl("create", "role", "secrets", "--verb=get", "--resource=secrets")
-    kubectl("create", "rolebinding", "secrets", "--role=secrets", f"--serviceaccount={HOME}:{HOME}")
+    kubectl("create", "rolebinding", "secrets", "--role=secrets", "--serviceaccount=default:lax")
     waiting = shop.wait_for(
         lambda body: "does not carry" in cluster_objects.condition(body, "Ready")["message"]
         and cluster_objects.condition(body, "Ready"), within=60,
@@ -136,13 +152,13 @@ def test_a_secret_must_say_that_it_may_be_used(lax_shop, lax, cluster, kubectl):
     assert waiting["message"].startswith(
         "the run waits: Secret shop-db does not carry the annotation medusadb.dev/allow"
     )
-    assert cluster.requests.since(mark).of(USER).on("secrets").count().keys() == {"get secrets"}
+    assert cluster.requests.since(mark).of(LAX).on("secrets").count().keys() == {"get secrets"}
     assert SECRET not in json.dumps(lax.lines())
 
 
 def test_unrestricted_leaves_it_to_the_admission_of_the_cluster(lax_shop, cluster, kubectl):
     kubectl("create", "role", "secrets", "--verb=get", "--resource=secrets")
-    kubectl("create", "rolebinding", "secrets", "--role=secrets", f"--serviceaccount={HOME}:{HOME}")
+    kubectl("create", "rolebinding", "secrets", "--role=secrets", "--serviceaccount=default:lax")
     labels = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
     cluster.api.patch("v1/namespaces", lax_shop.namespace, labels)
     lax_shop.database("postgres://nobody")
