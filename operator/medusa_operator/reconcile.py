@@ -6,7 +6,7 @@ import base64
 import binascii
 import contextlib
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,8 @@ class Reconciler:
     freed: Callable[[], None] = lambda: None
     """Is told when a resource gives up its place in the line of those that wait for a slot."""
     clock: Callable[[], datetime] = _now
+    _complaints: set[str] = field(default_factory=set)
+    """What was logged once and holds for every resource."""
 
     async def reconcile(self, key: Key) -> float | None:
         """Do one pass; return the seconds until the next look, None: when something happens.
@@ -313,7 +315,7 @@ class Reconciler:
         if status.to_dict() == database.status.to_dict():
             return False
         try:
-            self._seen(await self.cluster.write_status(database, status.to_dict()))
+            body = await self.cluster.write_status(database, status.to_dict())
         except RefusedError as exc:
             if exc.status not in (400, 413, 422):
                 raise
@@ -321,7 +323,11 @@ class Reconciler:
             status = conditions.minimal(database, str(exc), now)
             if status.to_dict() == database.status.to_dict():
                 return False
-            self._seen(await self.cluster.write_status(database, status.to_dict()))
+            body = await self.cluster.write_status(database, status.to_dict())
+        self._seen(body)
+        if body["metadata"].get("resourceVersion") == database.resource_version:
+            self._complain_of_definition()
+            return False  # what was new in it was dropped: written again, it would be again
         for condition in events.changes(database.status, status):
             logger.info(
                 condition.message or condition.reason,
@@ -331,6 +337,14 @@ class Reconciler:
         for run in _ended(database.status, status):
             self.ended(run)
         return True
+
+    def _complain_of_definition(self) -> None:
+        if not self._complaints:
+            logger.warning(
+                "The definition of MedusaDatabase in the cluster is older than the operator, and drops "
+                "a part of the status: apply the one that belongs to it"
+            )
+        self._complaints.add("definition")
 
     def _seen(self, body: Body) -> None:
         self.view.put(Kind.DATABASE, body)
