@@ -271,7 +271,16 @@ class Reconciler:
         return None
 
     async def _start(self, database: Database, start: Start | Verify) -> CreateError | None:
-        """Create the Job; return why the API server refuses it."""
+        """Create the Job; return why the API server refuses it.
+
+        Nothing holds a resource that is only verified, so it may be gone without our being told;
+        its Jobs would be taken away one after the other. Raises MissingError then.
+        """
+        if isinstance(start, Verify):
+            body = await self.cluster.database(database.namespace, database.name)
+            self._seen(body)
+            if self.view.database(Key(database.namespace, database.name)) != database:
+                raise ConflictError(f"{database.name} has changed meanwhile")
         self.view.claim(database, start.name)
         try:
             body = await self.cluster.create_job(start.manifest)
