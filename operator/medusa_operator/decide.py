@@ -103,6 +103,7 @@ def _start(case: Case, step: Step) -> Found:
     attempt = case.facts.attempts + 1
     source = _seed_source(case) if step.seeds else ""
     taken = {job.name for job in case.observed.jobs} | {run.job for run in case.facts.history}
+    taken |= set(case.observed.gone)
     before = _before(case)
     name = jobs.name(
         case.database, step, case.settings, after=before, seed_source=source, taken=taken

@@ -179,6 +179,8 @@ class Observed:
     """Every Job labelled with the uid of the resource."""
     pods: tuple[Pod, ...] = ()
     """Every pod labelled with it, whether its Job is still there or not."""
+    gone: tuple[str, ...] = ()
+    """Names of the last Jobs of the resource that were seen to go, in the status or not."""
     rivals: tuple[Rival, ...] = ()
     queue: Queue | None = None
     """None: no limit."""

@@ -151,6 +151,7 @@ class Reconciler:
         observed = Observed(
             jobs=self.view.jobs(database.uid),
             pods=self.view.pods(database.uid),
+            gone=self.view.gone(database.uid),
             rivals=self.view.rivals(database),
             queue=self.view.queue(database, self.limit, self.clock()),
             seed=seed,

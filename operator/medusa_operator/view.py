@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +17,9 @@ from medusa_operator.parse import Field
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
+
+REMEMBERED = 20
+"""Names of Jobs that went, for each resource: what the status could not be told of in time."""
 
 logger = structlog.get_logger("view")
 
@@ -72,6 +75,10 @@ class View:
     """The Jobs that are not over, by the uid of their resource."""
     _failed: set[str] = field(default_factory=set)
     """Resources whose last pass failed, by uid."""
+    _gone: dict[str, deque[str]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=REMEMBERED))
+    )
+    """The names of Jobs that we saw go, by the uid of their resource."""
     _claims: dict[str, str] = field(default_factory=dict)
     """Jobs that are about to be created, by the uid of their resource."""
 
@@ -108,6 +115,9 @@ class View:
         self._failed.discard(uid)
         del self._copies[kind][key]
         self._drop(kind, known)
+        if isinstance(known.value, Job) and known.owner in self._keys:
+            self._gone[known.owner].append(known.value.name)
+        self._gone.pop(uid, None)
         return concerned
 
     def version(self, kind: Kind, key: Key, uid: str) -> int:
@@ -147,16 +157,23 @@ class View:
         copies = self._owned.get((Kind.JOB, uid), {}).values()
         return tuple(copy.value for copy in copies if isinstance(copy.value, Job))
 
+    def gone(self, uid: str) -> tuple[str, ...]:
+        """Return the names of the last Jobs of the resource with this *uid* that we saw go."""
+        return tuple(self._gone.get(uid, ()))
+
     def pods(self, uid: str) -> tuple[Pod, ...]:
         """Return the pods of the Jobs of the resource with this *uid*; a label alone can be copied.
 
-        One whose Job is not there may have outlived it, so it counts as that of an earlier run.
+        One whose Job is not there may have outlived it, so it counts as that of an earlier run; so
+        does one that was orphaned, which has no controller any more. Neither proves anything.
         """
         uids = {job.name: job.uid if job.owned else "" for job in self.jobs(uid)}
         copies = self._owned.get((Kind.POD, uid), {}).values()
         pods = [copy.value for copy in copies if isinstance(copy.value, Pod)]
         return tuple(
-            pod for pod in pods if pod.job and uids.get(pod.job, pod.job_uid) == pod.job_uid
+            pod
+            for pod in pods
+            if pod.orphaned or (pod.job and uids.get(pod.job, pod.job_uid) == pod.job_uid)
         )
 
     def claim(self, database: Database, job: str) -> None:

@@ -61,6 +61,8 @@ class Pod:
     phase: str
     created: datetime
     job_uid: str = ""
+    orphaned: bool = False
+    """Whether nothing owns it: its Job was deleted, and it was left."""
     reason: str = ""
     """Of the pod as a whole: `Evicted`, ..."""
     message: str = ""
@@ -109,6 +111,7 @@ class Pod:
             name=meta["name"].required(),
             job=controller["name"].text() if controller["kind"].value == "Job" else "",
             job_uid=controller["uid"].text(),
+            orphaned=not any(meta["ownerReferences"].items()),
             phase=status["phase"].text("Pending"),
             created=_time(meta["creationTimestamp"]),
             reason=status["reason"].text(),

@@ -19,7 +19,7 @@ from medusa_operator.decision import (
     Waiting,
 )
 from medusa_operator.decision import Suspended as IsSuspended
-from medusa_operator.model import CreateError, Event, Job, Queue, Rival, SeedSource
+from medusa_operator.model import CreateError, Event, Job, Observed, Queue, Rival, SeedSource
 from medusa_operator.reasons import Reason
 from operator_bodies import (
     SEED,
@@ -77,6 +77,15 @@ def test_a_held_resource_gets_a_job_for_its_first_step():
 
     assert isinstance(found.act, Start)
     assert (found.act.step.name, found.act.attempt) == ("migrate-1.20.11", 1)
+
+
+def test_a_job_that_was_seen_to_go_gives_its_name_to_no_other():
+    first = decided(database()).act
+
+    second = decided(database(), Observed(gone=(first.name,))).act
+
+    assert isinstance(second, Start)
+    assert second.name != first.name
 
 
 @pytest.mark.parametrize(

@@ -279,3 +279,26 @@ def test_a_pod_that_outlived_its_job_is_still_seen():
     found.put(Kind.POD, numbered(pod(job()), 5, uid="pod-1"))
 
     assert len(found.pods("uid-shop")) == 1
+
+
+def test_names_of_jobs_that_went_are_remembered_as_long_as_their_resource():
+    found = view((Kind.DATABASE, shop()), (Kind.JOB, job()))
+    body = job()["metadata"]
+
+    found.remove(Kind.JOB, Key("default", body["name"]), body["uid"])
+
+    assert found.gone("uid-shop") == (body["name"],)
+    found.remove(Kind.DATABASE, SHOP, "uid-shop")
+    assert found.gone("uid-shop") == ()
+
+
+def test_a_pod_that_was_orphaned_is_still_one_of_the_resource():
+    orphan = numbered(pod(job()), 5, uid="pod-1", ownerReferences=[])
+    stranger = numbered(
+        pod(job()), 6, uid="pod-2", name="other",
+        ownerReferences=[{"kind": "ReplicaSet", "name": "x", "uid": "y", "controller": True}],
+    )  # fmt: skip
+
+    found = view((Kind.DATABASE, shop()), (Kind.POD, orphan), (Kind.POD, stranger))
+
+    assert [one.name for one in found.pods("uid-shop")] == [orphan["metadata"]["name"]]
