@@ -131,19 +131,57 @@ def forget(conn: Connection[Any], schema: str, name: str) -> None:
     conn.execute(sql.SQL("delete from {} where name = %s").format(_table(schema)), [name])
 
 
-def advance(conn: Connection[Any], schema: str) -> None:
-    """Bring the sequence of the ids, where there is one, past the last of them."""
-    row = conn.execute("select pg_get_serial_sequence(%s, 'id')", [_table(schema).as_string(conn)])
-    (sequence,) = row.fetchone() or (None,)
-    if sequence is not None:
-        conn.execute(
-            sql.SQL(
-                "select setval(%s, m.last) from (select max(id) as last from {}) m"
-                " where m.last > coalesce((select last_value from pg_sequences"
-                " where format('%%I.%%I', schemaname, sequencename) = %s), 0)"
-            ).format(_table(schema)),
-            [sequence, sequence],
-        )
+def advance(conn: Connection[Any], schema: str) -> str:
+    """Let the next id come after the last; return in words what that took, empty: nothing.
+
+    A copy of a database may have come without the positions of its sequences, or without the default
+    that uses one.
+    """
+    table = _table(schema)
+    row = conn.execute(
+        """
+        select a.atthasdef or a.attidentity <> '',
+               coalesce(pg_get_serial_sequence(%(table)s, 'id'), s.oid::regclass::text)
+          from pg_attribute a
+          left join pg_attrdef e on (e.adrelid, e.adnum) = (a.attrelid, a.attnum)
+          left join pg_depend d on (d.classid, d.objid) = ('pg_attrdef'::regclass, e.oid)
+                and d.refclassid = 'pg_class'::regclass
+          left join pg_class s on s.oid = d.refobjid and s.relkind = 'S'
+         where a.attrelid = %(table)s::regclass and a.attname = 'id'
+         order by s.oid nulls last limit 1
+        """,
+        {"table": table.as_string(conn)},
+    ).fetchone()
+    by_default, sequence = row or (True, None)
+    said = ""
+    if not by_default:
+        sequence = _give_default(conn, schema)
+        said = f"the ids of {schema}.migrations had no default, and come from a sequence again"
+    if sequence is None:
+        return said
+    moved = conn.execute(
+        sql.SQL(
+            "select setval(%s, m.last) from (select max(id) as last from {}) m"
+            " where m.last > coalesce((select last_value from pg_sequences"
+            " where to_regclass(format('%%I.%%I', schemaname, sequencename)) = %s::regclass), 0)"
+        ).format(table),
+        [sequence, sequence],
+    ).fetchone()
+    if moved and not said:
+        said = f"the sequence {sequence} was behind the ids of {schema}.migrations, and is set"
+    return said
+
+
+def _give_default(conn: Connection[Any], schema: str) -> str:
+    """Let the ids come from a sequence again, as TypeORM makes it; return how regclass spells it."""
+    sequence = sql.Identifier(schema, "migrations_id_seq")
+    conn.execute(
+        sql.SQL(
+            'create sequence if not exists {0} as integer owned by {1}."id";'
+            ' alter table {1} alter "id" set default nextval({2})'
+        ).format(sequence, _table(schema), sequence.as_string(conn))
+    )
+    return sequence.as_string(conn)
 
 
 def record(conn: Connection[Any], schema: str, migration: Migration) -> None:

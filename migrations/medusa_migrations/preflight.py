@@ -221,6 +221,17 @@ def _rights(conn: Connection[Any], schema: str, changed: Touched) -> Iterator[Fi
     for table, owner, *needs in rows:
         if any(needs):
             foreign.setdefault(owner, []).append(table)
+    types = conn.execute(
+        """
+        select t.typname, pg_get_userbyid(t.typowner)
+          from pg_type t join pg_namespace n on n.oid = t.typnamespace
+         where n.nspname = %s and t.typname = any(%s) and not pg_has_role(t.typowner, 'usage')
+         order by 1
+        """,
+        [schema, list(changed.types)],
+    )
+    for name, owner in types:
+        foreign.setdefault(owner, []).append(f"the type {name}")
     for owner, tables in foreign.items():
         yield Finding(
             f"the role {user} does not own {_some(tables)}, which the migrations change",

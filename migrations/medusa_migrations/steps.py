@@ -158,7 +158,12 @@ class Steps:
                 table_locks.take(self.conn, schema, locks, within)
                 locked = True
                 self.conn.execute(limited(self.limits, self.medusas))
+                if any(item.version is not None for item in items):
+                    # a table cannot be altered while a deferred trigger waits for its rows
+                    self.conn.execute("set constraints all immediate")
                 ledger.ensure(self.conn, schema)
+                if repaired := ledger.advance(self.conn, schema):
+                    self._warn(repaired)
                 self._still_pending(items)
                 sizes = live.sizes(self.conn, schema, [lock.table for lock in locks])
                 self.progress.begin(len(items))

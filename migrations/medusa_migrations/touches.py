@@ -37,6 +37,8 @@ class Touched:
     """Tables that get a trigger."""
     indexes: set[str] = field(default_factory=set)
     """Indexes that are dropped or altered: their table counts as altered."""
+    types: set[str] = field(default_factory=set)
+    """Types whose owner alone may do that."""
     unseen: list[str] = field(default_factory=list)
     """The first words of statements that may change whatever they like: `do`, a call of a function."""
 
@@ -73,6 +75,9 @@ def _look(found: Touched, tokens: list[str]) -> None:
             found.triggered.update(_names(tokens, words.index("on") + 1)[:1])
         case ["create" | "alter" | "drop", *kind] if {"trigger", "policy", "rule"} & set(kind[:3]):
             found.altered.update(_names(tokens, _place_of_table(words))[:1])
+        case ["alter" | "drop", "type", *_]:
+            found.types.update(_names(tokens, 2)[:1])
+            _look_further(found, tokens, words)
         case ["truncate", *_]:
             found.written.update(_names(tokens, 1))
         case [first, *_] if first in _ROWS:

@@ -12,7 +12,7 @@ from psycopg import sql
 import servers
 from faults import runs, snapshot
 from medusa_migrations import history
-from roles import role
+from roles import owned_shop, role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -234,3 +234,19 @@ def test_a_table_that_is_read_and_may_not_be_locked_is_found_beforehand(
         "rows written meanwhile would be passed over. As its owner: grant update on "
         f'"public"."region" to "{clerk}"'
     )
+
+
+@pytest.mark.parametrize("command", ["migrate", "plan"])
+def test_types_of_another_owner_are_named_before_anything_is_written(
+    server: TestServer, command: str
+) -> None:
+    with owned_shop(server, "1.3.5") as shop:
+        shop.run('alter type "swap_fulfillment_status_enum" owner to current_user')
+        before = snapshot(shop.admin)
+
+        done = servers.medusa_db(command, "--to", "1.20.11", url=shop.url)
+
+        assert done.returncode == (5 if command == "migrate" else 0)
+        said = f"the role {shop.owner} does not own the type swap_fulfillment_status_enum"
+        assert said in done.stderr + done.stdout
+        assert snapshot(shop.admin) == before
