@@ -48,6 +48,7 @@ def test_version_and_secret_are_enough() -> None:
         "--connect-wait=2m",
     ]  # fmt: skip
     assert environment(container(made, "migrate")) == {
+        "MEDUSA_DB_FROM_SECRETS": "DATABASE_URL=shop-db/DATABASE_URL",
         "DATABASE_URL": {"secretKeyRef": {"name": "shop-db", "key": "DATABASE_URL"}},
         "POD_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},
         "POD_NAMESPACE": {"fieldRef": {"fieldPath": "metadata.namespace"}},
@@ -166,6 +167,7 @@ def test_the_database_may_be_given_in_parts() -> None:
 
     found = environment(container(made, "migrate"))
     assert found | {"POD_NAME": 0, "POD_NAMESPACE": 0} == {
+        "MEDUSA_DB_FROM_SECRETS": "PGPASSWORD=shop-db/password",
         "DATABASE_URL": "postgresql://",
         "PGHOST": "db",
         "PGPORT": "6432",

@@ -28,7 +28,29 @@
 {{- end }}
 {{- end }}
 
+{{/* Which of its variables and files come from Secrets, so that the runner repeats none of them. */}}
+{{- define "medusa-db-hook.fromSecrets" -}}
+{{- $found := list }}
+{{- with .Values.database }}
+{{- if .urlSecret.name }}
+{{- $found = append $found (printf "DATABASE_URL=%s/%s" .urlSecret.name .urlSecret.key) }}
+{{- else if .passwordSecret.name }}
+{{- $found = append $found (printf "PGPASSWORD=%s/%s" .passwordSecret.name .passwordSecret.key) }}
+{{- end }}
+{{- end }}
+{{- with .Values.seed }}
+{{- if and .enabled .secret.name }}
+{{- $found = append $found (printf "/etc/medusa/seed/%s=%s/%s" .secret.key .secret.name .secret.key) }}
+{{- end }}
+{{- end }}
+{{- join "," $found }}
+{{- end }}
+
 {{- define "medusa-db-hook.env" -}}
+{{- with include "medusa-db-hook.fromSecrets" . }}
+- name: MEDUSA_DB_FROM_SECRETS
+  value: {{ . | quote }}
+{{- end }}
 {{- with .Values.database }}
 {{- if .urlSecret.name }}
 - name: DATABASE_URL
