@@ -175,6 +175,9 @@ def _seeded(database: Database, observed: Observed, decision: Decision) -> Told:
     if isinstance(spec, InvalidError) or spec.seed is None:
         return "False", Reason.NOT_REQUESTED, "no seed is asked for"
     if not seeds.due(spec, facts, observed.seed):
+        if facts.seed is not None and facts.seed.skipped:
+            said = f"{spec.seed.source} was not loaded: {facts.seed.skipped}"
+            return "False", Reason.SEED_SKIPPED, said
         return "True", Reason.SEEDED, f"seeded from {spec.seed.source}"
     return "False", decision.outlook.reason, f"to be seeded from {spec.seed.source}"
 

@@ -45,6 +45,8 @@ def changes(before: Status, after: Status) -> Iterator[Condition]:
         elif condition.type == "Verified":
             new = was != (condition.status, condition.reason) and _tells(was[0], condition)
             new = new and (ready is None or ready.reason != condition.reason)
+        elif condition.type == "Seeded" and condition.reason == Reason.SEED_SKIPPED:
+            new = was[1] != condition.reason
         else:
             new = condition.type in ("Seeded", "Suspended") and was[0] != condition.status == "True"
         if new:

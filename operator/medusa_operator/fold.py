@@ -148,6 +148,7 @@ def _seeded(facts: Facts, job: Job, verdict: Verdict) -> Facts:
             checksum=report.checksum if report else "",
             time=verdict.finished,
             counts=report.counts if report else {},
+            skipped=report.skipped if report else "",
         ),
         failure=None,
         attempts=0,

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     VERIFIED = "Verified"
     NOT_VERIFIED_YET = "NotVerifiedYet"
     NOT_REQUESTED = "NotRequested"
+    SEED_SKIPPED = "SeedSkipped"
     SUSPENDED = "Suspended"
     NOT_SUSPENDED = "NotSuspended"
     NOT_APPLIED = "NotApplied"
@@ -118,6 +119,12 @@ MEANINGS: dict[Reason, Meaning] = {
         "To have it compared now, annotate the resource with a new `medusadb.dev/verify`.",
     ),
     Reason.NOT_REQUESTED: Meaning(Kind.ASIDE, "No seed is asked for (condition Seeded)."),
+    Reason.SEED_SKIPPED: Meaning(
+        Kind.ASIDE,
+        "The seed document was not loaded: with the policy Once, as the shop was seeded before or has "
+        "products (condition Seeded).",
+        "To load it all the same, set `spec.seed.policy` to OnChange.",
+    ),
     Reason.SUSPENDED: Meaning(
         Kind.ASIDE,
         "`spec.suspend` is true: nothing new is started; a run that goes on is finished.",

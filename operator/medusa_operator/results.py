@@ -75,6 +75,8 @@ class Report:
     checksum: str = ""
     """Of a seed document."""
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    skipped: str = ""
+    """Why a seed loaded nothing, and what it asks for is not in the shop; empty: it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +259,7 @@ def _report(report: Field) -> Report:
         deferred=tuple(map(_clean, report["deferred"].texts())),
         checksum=_clean(seed["checksum"].text(), 128),
         counts=_counts(seed["counts"]),
+        skipped=_clean(seed["skipped"].text(), 256) if seed["loaded"].value is False else "",
     )
 
 

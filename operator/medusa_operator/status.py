@@ -220,6 +220,8 @@ class Seeded:
     """The runner's checksum of the document."""
     time: datetime | None = None
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    skipped: str = ""
+    """Why it loaded nothing; empty: it did, or the document was in the shop already."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as the API has it."""
@@ -230,6 +232,7 @@ class Seeded:
                 "checksum": self.checksum,
                 "time": self.time and spell_time(self.time),
                 "counts": {kind: dict(counts) for kind, counts in self.counts.items()},
+                "skipped": self.skipped,
             }
         )
 

@@ -143,6 +143,7 @@ def _seed(field: Field) -> Seeded | None:
         source=field["source"].text(),
         reference=field["reference"].text(),
         checksum=field["checksum"].text(),
+        skipped=field["skipped"].text(),
         time=field["time"].time(),
         counts={
             kind: {

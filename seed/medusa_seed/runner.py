@@ -134,18 +134,18 @@ class _Run:
 
     def _skips(self) -> bool:
         """Return whether there is nothing to do, whatever the document says; tell so."""
-        why = ""
+        why, loaded = "", False
         if self.document.empty:
             why = "the document is empty"
         elif self.options.once or self.options.on_change:
-            if self.options.on_change and self._is_latest():
-                why = "this very document was the last one seeded"
+            if self._is_latest():
+                why, loaded = "this very document was the last one seeded", True
             elif self.options.once and records.latest(self.conn, self.report.schema) is not None:
                 why = "the shop was seeded before"
             elif self.options.once and shop.read(self.conn, self.report.schema).has_products:
                 why = "the shop has products"
         if why:
-            self._finish("nothing", recorded=False, why=why)
+            self._finish("nothing", recorded=False, why=why, loaded=loaded)
         return bool(why)
 
     def _is_latest(self) -> bool:
@@ -286,10 +286,11 @@ class _Run:
             by_whom=f"@{self.course.options.by_whom}" if self.course.options.by_whom else "",
         )
 
-    def _finish(self, state: str, *, recorded: bool, why: str = "") -> None:
+    def _finish(self, state: str, *, recorded: bool, why: str = "", loaded: bool = True) -> None:
         self.report.state = state
         self.report.seed = {
             "checksum": self.source.checksum,
+            "loaded": loaded and not self.options.dry_run,
             "counts": self.counts.to_dict(),
             "recorded": recorded,
         }

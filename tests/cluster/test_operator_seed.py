@@ -67,6 +67,28 @@ def test_an_empty_database_is_migrated_and_seeded_once(shop, url):
     assert shop.status()["seed"]["counts"]["products"]["created"] == 1
 
 
+def test_a_document_that_was_not_loaded_is_not_called_seeded(shop, url):
+    put(shop, "mug")
+    shop.database(url)
+    shop.declare()
+    shop.wait()
+    with psycopg.connect(url) as conn:
+        conn.execute("insert into product (id, title, handle) values ('prod_own', 'Tea', 'tea')")
+
+    shop.change(seed=seed("Once"))
+    shop.wait_for(
+        lambda body: cluster_objects.condition(body, "Seeded")["reason"] == "SeedSkipped",
+        "the seed to be skipped",
+    )
+
+    found = shop.condition("Seeded")
+    assert (found["status"], found["message"]) == (
+        "False", "ConfigMap shop-seed, key seed.json was not loaded: the shop has products",
+    )  # fmt: skip
+    assert shop.condition()["status"] == "True"
+    assert products(url) == ["tea"]
+
+
 def test_a_document_that_changes_is_seeded_again(shop, url):
     put(shop, "mug")
     shop.database(url)

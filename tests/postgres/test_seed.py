@@ -301,8 +301,10 @@ def test_once_does_nothing_where_a_seed_was_recorded(shop_at):
     before = contents(url)
 
     second = seed(url, {"products": [product("bowl")]}, once=True)
+    same = seed(url, shop(), once=True)
 
-    assert (first["state"], second["state"]) == ("done", "nothing")
+    assert (first["state"], second["state"], same["state"]) == ("done", "nothing", "nothing")
+    assert [found["loaded"] for found in (first, second, same)] == [True, False, True]
     assert second["skipped"] == "the shop was seeded before"
     assert contents(url) == before
 
