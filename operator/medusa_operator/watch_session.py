@@ -100,7 +100,7 @@ async def _gone() -> AsyncIterator[bytes]:
 
 async def _events(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
     rest, told = b"", False
-    async for chunk in content.iter_chunked(1 << 20):
+    async for chunk in _chunks(content):
         *lines, rest = (rest + chunk).split(b"\n")
         for line in filter(None, lines):
             try:
@@ -115,3 +115,16 @@ async def _events(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
             yield answers.event(rest)
     if not told:
         await asyncio.sleep(PAUSE)
+
+
+async def _chunks(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Yield what comes; a connection found closed is one that broke, by whatever name."""
+    chunks = content.iter_chunked(1 << 20)
+    while True:
+        try:
+            chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except RuntimeError as exc:  # so aiohttp says where it was closed between two reads
+            raise aiohttp.ClientPayloadError(f"the watch was cut: {exc}") from exc
+        yield chunk

@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
 
-from medusa_operator import answers
+from medusa_operator import answers, watch_session
 from medusa_operator.access import Access, Token
 from medusa_operator.watch_session import WatchRefusedError, open_watch_session
 from operator_mutations import POD, page
@@ -119,3 +119,20 @@ def test_a_list_shows_only_whose_the_objects_are():
 def test_a_list_that_cannot_be_read_looks_like_a_broken_connection(text):
     with pytest.raises(WatchRefusedError, match=r"^the list cannot be read: "):
         Asked(200, text).list()
+
+
+def test_a_connection_found_closed_between_two_reads_is_one_that_broke():
+    class Content:
+        """Content of an answer, as aiohttp has it when the connection went while nobody read."""
+
+        async def iter_chunked(self, _size):
+            yield ADDED + b"\n"
+            raise RuntimeError("Connection closed.")  # StreamReader._wait
+
+    async def watched():
+        lines = watch_session._events(Content())
+        assert json.loads(await anext(lines))["type"] == "ADDED"
+        await anext(lines)
+
+    with pytest.raises(ClientPayloadError, match="the watch was cut: Connection closed"):
+        asyncio.run(watched())
