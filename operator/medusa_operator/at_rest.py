@@ -64,7 +64,7 @@ def _begin(case: Case, spec: Spec, found: Found) -> Found:
     step = Step(VERIFY, version, version)
     known = case.facts.verification
     attempt = known.attempts + 1 if known is not None else 1
-    name = verification.job_name(case.database, step, known)
+    name = verification.job_name(case.database, step, known, set(case.observed.gone))
     try:
         manifest = jobs.manifest(case.database, step, attempt, case.settings, name, known=True)
     except InvalidError as exc:

@@ -14,7 +14,7 @@ from medusa_operator.reasons import Reason
 from medusa_operator.status import Proven, Result, Run, Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from medusa_migrations.catalog import Catalog
@@ -195,8 +195,10 @@ def left_out(facts: Facts, job: Job) -> Facts:
     return replace(facts, verification=replace(known, uid=job.uid))
 
 
-def job_name(database: Database, step: Step, known: Verification | None) -> str:
-    """Return the name of the Job that verifies next: no earlier one has it."""
+def job_name(
+    database: Database, step: Step, known: Verification | None, taken: Collection[str]
+) -> str:
+    """Return the name of the Job that verifies next: no earlier one has it, and none that is *taken*."""
     last = known or Verification("")
     parts = (
         last.uid,
@@ -205,7 +207,11 @@ def job_name(database: Database, step: Step, known: Verification | None) -> str:
         str(database.generation),
         database.verify,
     )
-    return jobs.called(database, step, database.uid, *parts)
+    names = (
+        jobs.called(database, step, database.uid, *parts, *serial)
+        for serial in ((), *((str(number),) for number in range(1, len(taken) + 1)))
+    )
+    return next(name for name in names if name not in taken)
 
 
 def share(database: Database) -> float:

@@ -10,7 +10,7 @@ import pytest
 
 from medusa_operator import events
 from medusa_operator.decision import Cancel, Expire, Ready, Release, Running, Stalled, Start, Verify
-from medusa_operator.model import CreateError, Database, Event, Queue, Rival
+from medusa_operator.model import CreateError, Database, Event, Observed, Queue, Rival
 from medusa_operator.reasons import Reason
 from operator_bodies import (
     START,
@@ -103,6 +103,15 @@ def test_a_database_is_verified_a_day_after_its_last_proof_at_the_latest():
     assert (early.act, early.wake) == (None, wake)
     assert isinstance(late.act, Verify)
     assert late.outlook == Ready(Reason.UP_TO_DATE, "the database is at 1.20.11")
+
+
+def test_a_verification_that_was_seen_to_go_gives_its_name_to_no_other():
+    first = decided(shop(), now=at(DAY)).act
+
+    second = decided(shop(), Observed(gone=(first.name,)), now=at(DAY)).act
+
+    assert isinstance(second, Verify)
+    assert second.name != first.name
 
 
 def test_a_fleet_is_not_verified_at_once():
