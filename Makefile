@@ -44,10 +44,10 @@ cluster-tools: $(STAMP)  ## Build the programs of the test cluster, once; needs 
 	@$(BIN)/python tests/support/cluster_tools.py
 
 test: $(STAMP)  ## Every tier whose parts this machine has
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: $(STAMP)  ## The long matrices too
-	@MEDUSA_TEST_ALL=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	@MEDUSA_TEST_ALL=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 	@MEDUSA_TEST_ALL=1 $(BIN)/python tests/support/pythons.py
 
 test-pythons: $(STAMP)  ## The unit tests on the newest other Python here; on each with MEDUSA_TEST_ALL=1
