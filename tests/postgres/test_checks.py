@@ -254,6 +254,20 @@ CASES = {
         'delete from "line_item_tax_line" as "line" where not exists'
         ' (select from "line_item" where "id" = "line"."item_id")',
     ),
+    ("line_item_adjustment", "with a line item that does not exist"): Case(
+        "1.12.3",
+        {
+            "line_item": [{"id": "adjusted"}],
+            "line_item_adjustment": [
+                {"id": "orphan", "item_id": "gone"},
+                {"id": "fine", "item_id": "adjusted"},
+            ],
+        },
+        ("orphan",),
+        pg.ForeignKeyViolation,
+        'delete from "line_item_adjustment" as "line" where not exists'
+        ' (select from "line_item" where "id" = "line"."item_id")',
+    ),
     ("money_amount", "without a variant"): Case(
         "1.12.3",
         {
