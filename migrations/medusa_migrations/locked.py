@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations import (
     approval,
-    evidence,
     failure,
     history,
     ledger,
@@ -117,14 +116,9 @@ class _Locked:
                 self.course.progress.say(f"{note.version} asks beforehand: {line}")
 
     def _preflight(self, observed: Observed, path: Plan) -> None:
-        schema = self.course.report.schema
-        findings = preflight.look(self.course.conn, self.course.address, schema, path.items)
-        hint = evidence.hint(
-            self.course.catalog, observed.ledger.names, live.read(self.course.conn, schema)
+        findings = preflight.look(
+            self.course.conn, self.course.address, self.course.catalog, observed, path.items
         )
-        if hint:
-            self.course.report.warnings.append(hint)
-            self.course.progress.say(hint)
         for finding in findings:
             if finding.error is None:
                 self.course.report.warnings.append(str(finding))

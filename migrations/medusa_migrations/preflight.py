@@ -11,6 +11,7 @@ from psycopg import sql
 from medusa_migrations import (
     connection,
     ddl,
+    evidence,
     live,
     lock_modes,
     row_names,
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from medusa_migrations.address import Address
-    from medusa_migrations.catalog import Check, DataStep
+    from medusa_migrations.catalog import Catalog, Check, DataStep
     from medusa_migrations.lock_modes import Needs
+    from medusa_migrations.observe import Observed
+    from medusa_migrations.schema import Schema
     from medusa_migrations.table_locks import TableLock
     from medusa_migrations.touches import Touched
 
@@ -59,9 +62,14 @@ class Finding:
 
 
 def look(
-    conn: Connection[Any], address: Address, schema: str, items: Sequence[Migration | DataStep]
+    conn: Connection[Any],
+    address: Address,
+    catalog: Catalog,
+    observed: Observed,
+    items: Sequence[Migration | DataStep],
 ) -> list[Finding]:
-    """Return what stands in the way of running *items* in *schema*; writes nothing."""
+    """Return what stands in the way of running *items* on what was *observed*; writes nothing."""
+    schema = observed.schema
     migrations = [item for item in items if isinstance(item, Migration)]
     changed = touches.touched(migration.statements for migration in migrations)
     changed.written.update(table for migration in migrations for table in migration.rows)
@@ -74,7 +82,7 @@ def look(
         *_not_lockable(conn, schema, needs, locks),
         *_hidden(conn, schema, items),
         *_extensions(conn, migrations),
-        *_passed_over(conn, schema, migrations),
+        *_definitions(conn, catalog, observed, migrations),
         *_blockers(conn, schema, locks),
         *rows(conn, schema, _checks(items)),
     ]
@@ -320,21 +328,39 @@ def _not_lockable(
             )
 
 
-def _passed_over(
-    conn: Connection[Any], schema: str, migrations: Sequence[Migration]
+def _definitions(
+    conn: Connection[Any], catalog: Catalog, observed: Observed, migrations: Sequence[Migration]
 ) -> Iterator[Finding]:
-    """Find what Medusa's migrations make only where it is missing, or drop only where it is there.
+    """Find what the tables' definitions say, of the ledger and of what *migrations* make.
 
-    What is there and is something else would be taken for Medusa's own, so that is refused.
+    Printing a default opens its table. A table that others have locked is not waited for here: the
+    steps do that, in a way that names who has it.
     """
     try:
-        there, changed = live.read(conn, schema), set[str]()
-    except psycopg.errors.LockNotAvailable:  # printing a default opens its table
+        with conn.transaction():
+            conn.execute("set local lock_timeout to '100ms'")
+            there = live.read(conn, observed.schema)
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as exc:
+        locked = isinstance(exc, psycopg.errors.LockNotAvailable)
         yield Finding(
-            "a table is locked by another session, so it was not looked for what was made by hand",
+            ("a table is locked by another session" if locked else "the query was cancelled")
+            + ", so it was not looked for what was made by hand",
             "What differs is found by the verification at the end",
         )
         return
+    hint = evidence.hint(catalog, observed.ledger.names, there)
+    if hint:
+        yield Finding(hint, "")
+    yield from _passed_over(there, migrations)
+
+
+def _passed_over(there: Schema, migrations: Sequence[Migration]) -> Iterator[Finding]:
+    """Find what Medusa's migrations make only where it is missing, or drop only where it is there.
+
+    What is there and is something else would be taken for Medusa's own, so that is refused. Makes
+    *there* what it will be.
+    """
+    changed = set[str]()
     if not there.tables.keys() - verify.TOOL_TABLES:
         return
     for migration in migrations:

@@ -6,11 +6,10 @@ import itertools
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from medusa_migrations import (
     catalog_files,
-    evidence,
     history,
     live,
     observe,
@@ -25,19 +24,14 @@ from medusa_migrations.address import redact
 from medusa_migrations.commands import options
 from medusa_migrations.commands.database import connected, look
 from medusa_migrations.errors import NotYetError, RefusedError, UnreachableError
-from medusa_migrations.preflight import Finding
 from medusa_seed import records
 from medusa_seed import text as seed_text
 
 if TYPE_CHECKING:
     import argparse
 
-    from psycopg import Connection
-
-    from medusa_migrations.address import Address
     from medusa_migrations.catalog import Catalog
     from medusa_migrations.observe import Observed
-    from medusa_migrations.plan import Plan
     from medusa_migrations.version import Version
 
 
@@ -53,7 +47,9 @@ def plan(args: argparse.Namespace) -> int:
             return 0
         sizes = live.sizes(conn, observed.schema)
         held = [table_locks.held(conn, observed.schema, step.items) for step in path.steps]
-        findings = _findings(conn, address, catalog, observed, path) if path.steps else []
+        findings = (
+            preflight.look(conn, address, catalog, observed, path.items) if path.steps else []
+        )
     if args.output == "json":
         options.write_json(plan_json.to_dict(observed.place(catalog), path, sizes, held, findings))
     else:
@@ -62,14 +58,6 @@ def plan(args: argparse.Namespace) -> int:
         if grave:
             options.write("\nFound beforehand:\n" + text.bullets(grave))
     return 0
-
-
-def _findings(
-    conn: Connection[Any], address: Address, catalog: Catalog, observed: Observed, path: Plan
-) -> list[Finding]:
-    found = preflight.look(conn, address, observed.schema, path.items)
-    hint = evidence.hint(catalog, observed.ledger.names, live.read(conn, observed.schema))
-    return [*found, Finding(hint, "")] if hint else found
 
 
 def show(args: argparse.Namespace) -> int:
