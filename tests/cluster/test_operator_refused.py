@@ -188,18 +188,18 @@ def test_a_policy_that_refuses_the_finalizer_is_told_although_the_shop_was_ready
     ("job", "said"),
     [
         pytest.param(
-            {"template": {"spec": {"tolerations": [{"key": "batch", "operater": "Exists"}]}}},
-            'unknown field "spec.template.spec.tolerations[0].operater"',
-            id="a-typo",
+            {"template": {"spec": {"tolerations": [{"key": "batch", "operator": "Exist"}]}}},
+            'spec.template.spec.tolerations[0].operator: Unsupported value: "Exist"',
+            id="a-word",
         ),
         pytest.param(
-            {"resources": {"limits": {"memory": "512 Mi"}}},
-            "quantities must match",
-            id="a-quantity",
+            {"resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "512Mi"}}},
+            "must be less than or equal to memory limit",
+            id="a-request-above-its-limit",
         ),
     ],
 )
-def test_what_the_api_server_cannot_read_stalls_with_its_sentence(job, said, shop):
+def test_what_the_definition_allows_and_no_job_may_have_stalls_with_its_sentence(job, said, shop):
     shop.database("postgres://nobody")
 
     shop.declare(job=job)
