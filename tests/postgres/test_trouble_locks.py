@@ -75,6 +75,9 @@ def test_a_run_goes_on_by_itself_when_the_table_is_free(shop_at: Callable[..., s
         done = run.finish()
 
     assert done.returncode == 0, done.stderr
+    assert (
+        "locked by another session, so it was not looked for what was made by hand" in done.stderr
+    )
     assert servers.medusa_db("status", "--check", "1.20.11", url=url).returncode == 0
 
 

@@ -36,6 +36,7 @@ def test_a_row_that_is_missing_is_shown_written_and_recorded(shop_at: Callable[.
 
     shown = servers.medusa_db("repair", url=url)
     verified = servers.medusa_db("verify", url=url)
+    planned = servers.medusa_db("plan", "--to", "1.20.11", url=url)
 
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.startswith("Missing in the ledger, as the schema proves:\n  + " + METADATA)
@@ -43,6 +44,8 @@ def test_a_row_that_is_missing_is_shown_written_and_recorded(shop_at: Callable[.
     assert "Nothing was written; --apply writes it." in shown.stdout
     assert verified.returncode != 0
     assert "`medusa-db repair` shows why" in verified.stdout + verified.stderr
+    assert planned.returncode == 0, planned.stderr
+    assert "`medusa-db repair` shows why" in " ".join(planned.stdout.split())
     assert snapshot(url) == before
 
     applied = servers.medusa_db("repair", "--apply", "--output", "json", url=url)
