@@ -104,6 +104,8 @@ class Proxy:
             ready.set()
             await stop.wait()
             await runner.cleanup()
+            await _cancel_others()  # it leaves the streams whose client is gone
+        await asyncio.sleep(0.05)  # sockets are closed in the next rounds of the loop
 
     async def _pass(
         self, session: aiohttp.ClientSession, request: web.BaseRequest
@@ -142,11 +144,20 @@ class Proxy:
                 if request.path.rsplit("/", 1)[-1] not in self.silent:
                     await response.write(data)
         except asyncio.CancelledError:
-            if request.transport is not None:
-                request.transport.abort()
+            for connection in (request, answer.connection):
+                if connection is not None and connection.transport is not None:
+                    connection.transport.abort()
         finally:
             self._streams.discard(task)
         return response
+
+
+async def _cancel_others() -> None:
+    """Cancel every other task of the loop, and wait for its end."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def refusal(status: int, reason: str) -> Answer:
