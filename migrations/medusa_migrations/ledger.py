@@ -162,8 +162,10 @@ def advance(conn: Connection[Any], schema: str) -> str:
     moved = conn.execute(
         sql.SQL(
             "select setval(%s, m.last) from (select max(id) as last from {}) m"
-            " where m.last > coalesce((select last_value from pg_sequences"
-            " where to_regclass(format('%%I.%%I', schemaname, sequencename)) = %s::regclass), 0)"
+            " where m.last > coalesce((select p.last_value from pg_sequences p"
+            " join pg_class c on c.relname = p.sequencename"
+            " join pg_namespace n on n.oid = c.relnamespace and n.nspname = p.schemaname"
+            " where c.oid = %s::regclass), 0)"
         ).format(table),
         [sequence, sequence],
     ).fetchone()

@@ -185,3 +185,19 @@ def sizes(
         [schema, list(tables or ()), tables is None],
     )
     return {name: (live, size) for name, live, size in rows}
+
+
+def immediate(conn: Connection[Any], schema: str) -> sql.Composed | None:
+    """Return the statement after which no trigger of *schema* waits for the commit; None: none does.
+
+    A table cannot be altered while one waits for its rows. Those that are made later may wait.
+    """
+    names = conn.execute(
+        "select distinct conname::text from pg_constraint k join pg_namespace n on n.oid = connamespace"
+        " where nspname = %s and condeferred order by 1",
+        [schema],
+    ).fetchall()
+    if not names:
+        return None
+    listed = sql.SQL(", ").join(sql.Identifier(schema, name) for (name,) in names)
+    return sql.SQL("set constraints {} immediate").format(listed)

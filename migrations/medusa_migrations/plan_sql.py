@@ -76,7 +76,7 @@ def _alone(conn: Connection[Any], schema: str, path: Plan) -> list[str]:
         *names,
         f"set local lock_timeout to '{int(LOCK_TIMEOUT * 1000)}ms';",
         "set local statement_timeout to 0;",
-        "set constraints all immediate; -- no deferred trigger waits when its table is altered",
+        *([f"{at_once.as_string(conn)};"] if (at_once := live.immediate(conn, schema)) else []),
     ]
 
 

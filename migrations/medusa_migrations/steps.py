@@ -158,9 +158,9 @@ class Steps:
                 table_locks.take(self.conn, schema, locks, within)
                 locked = True
                 self.conn.execute(limited(self.limits, self.medusas))
-                if any(item.version is not None for item in items):
-                    # a table cannot be altered while a deferred trigger waits for its rows
-                    self.conn.execute("set constraints all immediate")
+                medusas = any(item.version is not None for item in items)
+                if medusas and (at_once := live.immediate(self.conn, schema)):
+                    self.conn.execute(at_once)
                 ledger.ensure(self.conn, schema)
                 if repaired := ledger.advance(self.conn, schema):
                     self._warn(repaired)
