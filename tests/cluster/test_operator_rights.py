@@ -171,13 +171,16 @@ def test_unrestricted_leaves_it_to_the_admission_of_the_cluster(lax_shop, cluste
 
 
 @pytest.fixture
-def _policies(cluster, kubectl):
-    """Both sample policies, in force; only for this test."""
+def _policies(cluster, kubectl, eventually):
+    """Both sample policies, in force; only for this test: the API server forgets them a little later."""
     kubectl("apply", "-f", str(POLICIES))
     images = {"data": {"images": f"{RUNNER}\n"}}
     cluster.api.patch("v1/configmaps", "medusa-database-operator-images", images, HOME)
     yield
     kubectl("delete", "-f", str(POLICIES))
+    refused = job(volumes=[{"name": "x", "hostPath": {"path": "/"}}])
+    words = ("create", "--dry-run=server", "-f", "-", f"--as={USER}")
+    eventually(lambda: "denied" not in kubectl.run(*words, stdin=refused).stderr)
 
 
 def job(**pod):
