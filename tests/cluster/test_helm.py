@@ -171,7 +171,10 @@ def test_what_only_a_person_can_mend_fails_at_once(kubectl, postgres, release):
     assert done.returncode != 0
     [report] = said(kubectl)
     assert (report["exitCode"], report["state"]) == (5, "failed")
-    assert 'database "nowhere" does not exist' in report["message"]
+    assert report["message"] == (
+        "the database of DATABASE_URL (key DATABASE_URL of Secret shop-db): "
+        "the database does not exist; create it first (createdb), or check the URL"
+    )
 
 
 def test_a_first_install_says_which_secret_is_missing(kubectl, release, url):
