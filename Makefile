@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo demo-cluster cluster-tools test test-all test-pythons chaos check format bench clean
+.PHONY: help setup lock demo demo-cluster cluster-tools test test-unit test-all test-pythons chaos check format bench dist version clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -43,8 +43,11 @@ demo-cluster: $(STAMP)  ## A Kubernetes of your own with the operator and a shop
 cluster-tools: $(STAMP)  ## Build the programs of the test cluster, once; needs Go
 	@$(BIN)/python tests/support/cluster_tools.py
 
-test: $(STAMP)  ## Every tier whose parts this machine has
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: $(STAMP)  ## Every tier whose parts this machine has; ARGS="-k name" for some
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-unit: $(STAMP)  ## The unit tests alone, in less than a minute
+	@$(BIN)/python -m pytest -n 2 tests/unit $(ARGS)
 
 test-all: $(STAMP)  ## The long matrices too
 	@MEDUSA_TEST_ALL=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -69,5 +72,14 @@ format: $(STAMP)  ## Format and mend what the linter can
 bench: $(STAMP)  ## Side by side with the alternatives
 	@$(BIN)/python bench/run.py
 
+dist: $(STAMP)  ## The wheel and both charts, in dist/; needs helm
+	@command -v helm >/dev/null || { echo "helm packs the charts, and is not installed" >&2; exit 1; }
+	@rm -rf dist
+	@$(BIN)/hatchling build --target wheel
+	@helm package --destination dist helm/*
+
+version:  ## Print the version that is built
+	@sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml
+
 clean:  ## Remove the virtual environment and caches
-	rm -rf $(VENV) .pythons .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist .pythons .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

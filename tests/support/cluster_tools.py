@@ -63,7 +63,10 @@ KUBERNETES = Module(
 ETCD = Module(MODULES / "etcd", {"etcd": "go.etcd.io/etcd/server/v3"})
 HELM = Module(MODULES / "helm", {"helm": "helm.sh/helm/v4/cmd/helm"})
 KSTATUS = Module(MODULES / "kstatus", {"kstatus": "."})
-ALL = (ETCD, KUBERNETES, HELM, KSTATUS)
+ACTIONLINT = Module(
+    MODULES / "actionlint", {"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}
+)
+ALL = (ETCD, KUBERNETES, HELM, KSTATUS, ACTIONLINT)
 
 
 class BuildError(Exception):
