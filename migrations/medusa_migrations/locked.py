@@ -22,6 +22,7 @@ from medusa_migrations import (
 )
 from medusa_migrations.deadline import Deadline
 from medusa_migrations.errors import Interrupted, RefusedError, RunnerError, VerificationError
+from medusa_migrations.findings import raise_for
 from medusa_migrations.steps import Steps
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class _Locked:
             if finding.error is None:
                 self.course.report.warnings.append(str(finding))
                 self.course.progress.say(str(finding))
-        preflight.raise_for(findings)
+        raise_for(findings)
         off = history.why_off(self.course.conn)
         if off:
             self.course.report.history = f"off: {off}"

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from medusa_migrations.catalog import Note
+    from medusa_migrations.findings import Finding
     from medusa_migrations.plan import Held, Item, Plan
-    from medusa_migrations.preflight import Finding
 
 
 def to_dict(

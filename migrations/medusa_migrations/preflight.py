@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -10,23 +9,21 @@ from psycopg import sql
 
 from medusa_migrations import (
     connection,
-    ddl,
-    evidence,
+    definitions,
     live,
     lock_modes,
     row_names,
     row_security,
     table_locks,
     touches,
-    verify,
 )
 from medusa_migrations.catalog import Migration
 from medusa_migrations.errors import (
     DeniedError,
     RefusedError,
-    RunnerError,
     UnsupportedError,
 )
+from medusa_migrations.findings import Finding, raise_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,28 +34,10 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog import Catalog, Check, DataStep
     from medusa_migrations.lock_modes import Needs
     from medusa_migrations.observe import Observed
-    from medusa_migrations.schema import Schema
     from medusa_migrations.table_locks import TableLock
     from medusa_migrations.touches import Touched
 
 _LOCKED = "RowsNotChecked"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that stands in the way, or that a person should know before the run."""
-
-    problem: str
-    advice: str
-    error: type[RunnerError] | None = None
-    """What the run fails with because of it; None: a warning."""
-    reason: str = ""
-    keys: tuple[str, ...] = ()
-    """Some keys of the rows meant; may be personal, so they stay on the terminal."""
-
-    def __str__(self) -> str:
-        text = f"{self.problem}. {self.advice}" if self.advice else self.problem
-        return text + (f" For example: {', '.join(self.keys)}" if self.keys else "")
 
 
 def look(
@@ -82,29 +61,10 @@ def look(
         *_not_lockable(conn, schema, needs, locks),
         *_hidden(conn, schema, items),
         *_extensions(conn, migrations),
-        *_definitions(conn, catalog, observed, migrations),
+        *definitions.look(conn, catalog, observed, migrations),
         *_blockers(conn, schema, locks),
         *rows(conn, schema, _checks(items)),
     ]
-
-
-def raise_for(findings: Sequence[Finding]) -> None:
-    """Raise the error of the first finding that forbids the run, naming all that do."""
-    grave = [finding for finding in findings if finding.error is not None]
-    if not grave:
-        return
-    first = grave[0]
-    assert first.error is not None  # noqa: S101  it was filtered above
-    text = "; ".join(f"{f.problem}. {f.advice}".rstrip(". ") for f in grave)
-    if len(grave) == 1:
-        keys = f"For example: {', '.join(first.keys)}" if first.keys else ""
-        raise first.error(text, reason=first.reason, detail=keys)
-    raise first.error(
-        text,
-        reason=first.reason,
-        detail="\n".join(f"- {finding}" for finding in grave),
-        headline=f"{len(grave)} things stand in the way, nothing was written:",
-    )
 
 
 def _server(conn: Connection[Any]) -> Iterator[Finding]:
@@ -326,83 +286,6 @@ def _not_lockable(
                 DeniedError,
                 "MayNotLock",
             )
-
-
-def _definitions(
-    conn: Connection[Any], catalog: Catalog, observed: Observed, migrations: Sequence[Migration]
-) -> Iterator[Finding]:
-    """Find what the tables' definitions say, of the ledger and of what *migrations* make.
-
-    Printing a default opens its table. A table that others have locked is not waited for here: the
-    steps do that, in a way that names who has it.
-    """
-    try:
-        with conn.transaction():
-            conn.execute("set local lock_timeout to '100ms'")
-            there = live.read(conn, observed.schema)
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as exc:
-        locked = isinstance(exc, psycopg.errors.LockNotAvailable)
-        yield Finding(
-            ("a table is locked by another session" if locked else "the query was cancelled")
-            + ", so it was not looked for what was made by hand",
-            "What differs is found by the verification at the end",
-        )
-        return
-    hint = evidence.hint(catalog, observed.ledger.names, there)
-    if hint:
-        yield Finding(hint, "")
-    yield from _passed_over(there, migrations)
-
-
-def _passed_over(there: Schema, migrations: Sequence[Migration]) -> Iterator[Finding]:
-    """Find what Medusa's migrations make only where it is missing, or drop only where it is there.
-
-    What is there and is something else would be taken for Medusa's own, so that is refused. Makes
-    *there* what it will be.
-    """
-    changed = set[str]()
-    if not there.tables.keys() - verify.TOOL_TABLES:
-        return
-    for migration in migrations:
-        if migration.version is None:  # what it does to its tables is not known
-            changed |= touches.touched([migration.statements]).altered
-            continue
-        passed: list[ddl.Passed] = []
-        failed = False
-        try:
-            verify.apply(there, migration, passed)
-        except ddl.DialectError:  # drift from before, and what follows is not known
-            failed = True
-        for one in passed:
-            if one.table not in changed:
-                yield _passed(migration, one)
-        if failed:
-            return
-
-
-def _passed(migration: Migration, one: ddl.Passed) -> Finding:
-    if one.made is None:
-        return Finding(
-            f"{one.what} is not there, and {migration.name} would drop or change it",
-            "It is passed over, as Medusa's own migration does",
-        )
-    different = verify.differences(one)
-    if not different:
-        return Finding(
-            f"{one.what} is there already, as {migration.name} would make it", "It stays as it is"
-        )
-    return Finding(
-        f"{one.what} is there already, and is not what {migration.name} makes: {_joined(different)}",
-        "Make it the same, or rename or drop it",
-        RefusedError,
-        "OtherDefinition",
-    )
-
-
-def _joined(lines: Sequence[str], most: int = 3) -> str:
-    return "; ".join(lines[:most]) + (
-        f"; and {len(lines) - most} more" if len(lines) > most else ""
-    )
 
 
 def _blockers(conn: Connection[Any], schema: str, locks: Sequence[TableLock]) -> Iterator[Finding]:

@@ -22,9 +22,9 @@ from faults import snapshot
 from medusa_migrations import catalog_files, ledger, live, observe, preflight, proof
 from medusa_migrations.catalog import DataStep
 from medusa_migrations.errors import RefusedError
+from medusa_migrations.findings import Finding
 from medusa_migrations.plan import Request
 from medusa_migrations.plan import plan as planned
-from medusa_migrations.preflight import Finding
 from servers import medusa_db
 
 if TYPE_CHECKING:

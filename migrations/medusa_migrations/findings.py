@@ -1,0 +1,47 @@
+"""Pure: what a look beforehand has found, and what becomes of a run because of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from medusa_migrations.errors import RunnerError
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that stands in the way, or that a person should know before the run."""
+
+    problem: str
+    advice: str
+    error: type[RunnerError] | None = None
+    """What the run fails with because of it; None: a warning."""
+    reason: str = ""
+    keys: tuple[str, ...] = ()
+    """Some keys of the rows meant; may be personal, so they stay on the terminal."""
+
+    def __str__(self) -> str:
+        text = f"{self.problem}. {self.advice}" if self.advice else self.problem
+        return text + (f" For example: {', '.join(self.keys)}" if self.keys else "")
+
+
+def raise_for(findings: Sequence[Finding]) -> None:
+    """Raise the error of the first finding that forbids the run, naming all that do."""
+    grave = [finding for finding in findings if finding.error is not None]
+    if not grave:
+        return
+    first = grave[0]
+    assert first.error is not None  # noqa: S101  it was filtered above
+    text = "; ".join(f"{f.problem}. {f.advice}".rstrip(". ") for f in grave)
+    if len(grave) == 1:
+        keys = f"For example: {', '.join(first.keys)}" if first.keys else ""
+        raise first.error(text, reason=first.reason, detail=keys)
+    raise first.error(
+        text,
+        reason=first.reason,
+        detail="\n".join(f"- {finding}" for finding in grave),
+        headline=f"{len(grave)} things stand in the way, nothing was written:",
+    )
