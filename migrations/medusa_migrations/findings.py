@@ -45,3 +45,9 @@ def raise_for(findings: Sequence[Finding]) -> None:
         detail="\n".join(f"- {finding}" for finding in grave),
         headline=f"{len(grave)} things stand in the way, nothing was written:",
     )
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """Return the first *most* of the tables *names*, and how many more there are."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more tables"

@@ -16,6 +16,7 @@ from medusa_migrations import (
     live,
     lock,
     observe,
+    pooler,
     preflight,
     proof,
     verify,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 def run(course: Course) -> None:
     """Take the lock and do what is pending then; raise as `runner.migrate` does."""
     limits = course.options.limits
-    preflight.own_session(course.conn, course.address, limits.lock_timeout)
+    pooler.own_session(course.conn, course.address, limits.lock_timeout)
     with lock.hold(course.conn, wait=limits.lock_wait, say=course.progress.say):
         _Locked(course).run()
 

@@ -15,7 +15,7 @@ from medusa_migrations import (
     live,
     lock,
     observe,
-    preflight,
+    pooler,
     row_security,
 )
 from medusa_migrations.errors import RefusedError
@@ -70,7 +70,7 @@ class Repair:
         if self.look().nothing:  # no lock is taken for that
             self.report.state = "nothing"
             return Evidence((), (), ())
-        preflight.own_session(self.conn, self.address, LOCK_TIMEOUT)
+        pooler.own_session(self.conn, self.address, LOCK_TIMEOUT)
         with lock.hold(self.conn, wait=lock_wait, say=progress.say):
             before = self.report.before
             with self.conn.transaction():

@@ -19,7 +19,7 @@ from medusa_migrations import (
     live,
     lock,
     observe,
-    preflight,
+    pooler,
     search_path,
 )
 from medusa_migrations import runner as migrating
@@ -119,7 +119,7 @@ class _Run:
             self._load(observed)
             return
         limits = self.course.options.limits
-        preflight.own_session(self.conn, self.course.address, limits.lock_timeout)
+        pooler.own_session(self.conn, self.course.address, limits.lock_timeout)
         with lock.hold(self.conn, wait=limits.lock_wait, say=self.course.progress.say):
             if self._skips():  # another run may have done it while we waited
                 return

@@ -19,7 +19,7 @@ from psycopg import sql
 
 import medusa_rows
 from faults import snapshot
-from medusa_migrations import catalog_files, ledger, live, observe, preflight, proof
+from medusa_migrations import catalog_files, ledger, live, observe, proof, row_checks
 from medusa_migrations.catalog import DataStep
 from medusa_migrations.errors import RefusedError
 from medusa_migrations.findings import Finding
@@ -348,7 +348,7 @@ def pending(conn: Connection[Any], catalog: Catalog) -> Sequence[Item]:
 def found(conn: Connection[Any], catalog: Catalog) -> list[Finding]:
     """Return what the checks of what is pending find."""
     checks = [check for item in pending(conn, catalog) for check in item.checks]
-    return list(preflight.rows(conn, "public", checks))
+    return list(row_checks.look(conn, "public", checks))
 
 
 def failure(conn: Connection[Any], catalog: Catalog) -> tuple[str, type[psycopg.Error]] | None:
