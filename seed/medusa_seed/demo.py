@@ -10,7 +10,7 @@ from medusa_migrations.errors import RefusedError
 
 if TYPE_CHECKING:
     from medusa_seed.document import Document
-    from medusa_seed.shop import Shop
+    from medusa_seed.present import Shop
 
 
 def folder() -> Path:

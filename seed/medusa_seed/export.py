@@ -12,10 +12,10 @@ from psycopg.rows import dict_row
 
 from medusa_migrations import row_security
 from medusa_migrations.errors import UsageError
-from medusa_seed import catalogue, document, model, shop, visible
+from medusa_seed import document, look, model, shop, visible
 from medusa_seed.files import Piece
 from medusa_seed.places import Findings
-from medusa_seed.there import There
+from medusa_seed.present import There
 from medusa_seed.work import defaults
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from medusa_seed.model import Entry
-    from medusa_seed.shop import Row, Shop
+    from medusa_seed.present import Row, Shop
 
 BATCH = 500
 """Products that are read at once."""
@@ -130,7 +130,7 @@ class Export:
             while rows := cursor.fetchmany(BATCH):
                 there = There()
                 ids = [row["id"] for row in rows]
-                catalogue.hanging(self.conn, self.schema, self.shop.columns, ids, there)
+                look.hanging(self.conn, self.schema, self.shop.columns, ids, there)
                 for row in rows:
                     yield self._product(row, there)
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.errors import RefusedError
 from medusa_seed import document as documents
-from medusa_seed import fit, groups, load, records, regions, settings, shop
+from medusa_seed import fit, groups, load, look, records, regions, settings, shop
 from medusa_seed.changes import Changes
 from medusa_seed.ids import Ids
 from medusa_seed.merge import IfExists
 from medusa_seed.model import PRODUCT
 from medusa_seed.places import Findings
+from medusa_seed.present import Shared
 from medusa_seed.products import plan_products
 from medusa_seed.progress import Loading
-from medusa_seed.there import Shared
 from medusa_seed.work import Work
 
 if TYPE_CHECKING:
@@ -114,18 +114,18 @@ class Filling:
         fit.check_references(work, self.document)
         if work.shop.has_products:
             for key, owned in uses.owned.items():
-                owners = load.owners(self.conn, self.schema, key, list(owned))
+                owners = look.owners(self.conn, self.schema, key, list(owned))
                 fit.check_owned(work.findings, uses, key, owners)
         work.findings.raise_if_any(self.source.name)
 
     def _products(self, work: Work) -> None:
         shared = Shared()
-        load.shared(self.conn, self.schema, work.columns, shared)
+        look.shared(self.conn, self.schema, work.columns, shared)
         products = documents.products(self.document, self.source.pieces)
         with Loading(self.progress, self.document.products) as loading:
             while batch := self._cut(list(itertools.islice(products, BATCH))):
-                load.images(self.conn, work, self.schema, batch, shared)
-                there = load.look(self.conn, work, self.schema, batch)
+                look.images(self.conn, work, self.schema, batch, shared)
+                there = look.products(self.conn, work, self.schema, batch)
                 work.changes = Changes(self.counts)
                 plan_products(work, batch, there, shared)
                 if not work.findings.count:

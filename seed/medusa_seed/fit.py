@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from medusa_seed.document import Document
     from medusa_seed.places import Findings, Place
+    from medusa_seed.present import Columns
     from medusa_seed.product import Uses
-    from medusa_seed.shop import Columns
     from medusa_seed.work import Work
 
 

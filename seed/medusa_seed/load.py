@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from medusa_seed import catalogue, records, shop
-from medusa_seed.product import identity
-from medusa_seed.there import There
+from medusa_seed import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,10 +18,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from medusa_seed.changes import Changes
-    from medusa_seed.document import Placed
-    from medusa_seed.shop import Columns, Row
-    from medusa_seed.there import Shared
-    from medusa_seed.work import Work
+    from medusa_seed.present import Columns, Row
 
 
 def write(
@@ -110,59 +105,3 @@ def _countries(conn: Connection[Any], schema: str, rows: Sequence[tuple[str, str
         ).format(sql.Identifier(schema, "country")),
         [[code for code, _ in rows], [region for _, region in rows]],
     )
-
-
-def shared(conn: Connection[Any], schema: str, there: Columns, known: Shared) -> None:
-    """Learn the tags and types that the shop has."""
-    for table, values in (("product_tag", known.tags), ("product_type", known.types)):
-        if there.of(table):
-            query = sql.SQL("select value, id from {} where deleted_at is null").format(
-                sql.Identifier(schema, table)
-            )
-            values.update(conn.execute(query).fetchall())
-
-
-def images(
-    conn: Connection[Any], work: Work, schema: str, batch: Sequence[Placed], known: Shared
-) -> None:
-    """Learn which of the batch's images the shop has."""
-    if work.shop.has_images:
-        urls = [url for _, says in batch for url in says.get("images", ())]
-        rows = shop.fetch(conn, schema, work.columns, "image", "url", urls)
-        known.images.update({row["url"]: row["id"] for row in rows})
-
-
-def look(conn: Connection[Any], work: Work, schema: str, batch: Sequence[Placed]) -> There:
-    """Return what the shop has of the products of *batch*, and learn what is remembered of them."""
-    there = There()
-    if not work.shop.has_products:
-        return there
-    identities = [identity(says) for _, says in batch]
-    ids = [who.id for who in identities if who.id is not None]
-    by_id = shop.fetch(conn, schema, work.columns, "product", "id", ids)
-    handles = [who.handle for who in identities]
-    by_handle = shop.fetch(conn, schema, work.columns, "product", "handle", handles)
-    there.by_id = {row["id"]: row for row in by_id}
-    there.by_handle = {row["handle"]: row for row in by_handle}
-    products = list({row["id"]: None for row in (*by_id, *by_handle)})
-    catalogue.hanging(conn, schema, work.columns, products, there)
-    variants = [row["id"] for found in there.variants.values() for row in found]
-    if products:
-        tables = ("product", "product_variant")
-        work.memories.update(records.memories(conn, schema, tables, [*products, *variants]))
-    return there
-
-
-def owners(
-    conn: Connection[Any], schema: str, key: str, values: Sequence[str]
-) -> dict[str, tuple[str, str | None]]:
-    """Return, for each of *values* that a variant of the shop has as its *key*: its product's id and handle."""
-    query = sql.SQL(
-        "select v.{key}, p.id, p.handle from {variants} v join {products} p on p.id = v.product_id"
-        " where v.{key} = any(%s) and v.deleted_at is null"
-    ).format(
-        key=sql.Identifier(key),
-        variants=sql.Identifier(schema, "product_variant"),
-        products=sql.Identifier(schema, "product"),
-    )
-    return {value: (id_, handle) for value, id_, handle in conn.execute(query, [list(values)])}

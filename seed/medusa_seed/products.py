@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
     from medusa_seed.document import Placed
     from medusa_seed.places import Place
+    from medusa_seed.present import Row, Shared, There
     from medusa_seed.product import Identity
-    from medusa_seed.shop import Row
-    from medusa_seed.there import Shared, There
     from medusa_seed.work import Work
 
 

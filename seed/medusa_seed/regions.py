@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from medusa_seed.document import Document, Placed
     from medusa_seed.places import Place
-    from medusa_seed.shop import Row
+    from medusa_seed.present import Row
     from medusa_seed.work import Work
 
 _PROVIDERS = (

@@ -11,7 +11,7 @@ from medusa_seed.work import real, values, without_empty
 
 if TYPE_CHECKING:
     from medusa_seed.document import Document, Placed
-    from medusa_seed.shop import Row
+    from medusa_seed.present import Row
     from medusa_seed.work import Work
 
 _PROFILES = (("default", "Default Shipping Profile"), ("gift_card", "Gift Card Profile"))

@@ -10,67 +10,20 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from medusa_seed.present import Columns, Shop
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from psycopg import Connection
 
-Row = dict[str, Any]
+    from medusa_seed.present import Row
 
 _SETTINGS = (
     "store", "user", "region", "shipping_option", "shipping_option_requirement", "shipping_profile",
     "sales_channel", "product_category", "product_collection", "publishable_api_key", "rule_type",
 )  # fmt: skip
 """Tables that are read whole: a shop has few of each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """What the live schema can hold."""
-
-    tables: Mapping[str, frozenset[str]]
-
-    def has(self, table: str, column: str) -> bool:
-        """Return whether there is such a column."""
-        return column in self.tables.get(table, ())
-
-    def of(self, table: str) -> frozenset[str]:
-        """Return the columns of *table*; none where it is not there."""
-        return self.tables.get(table, frozenset())
-
-
-@dataclass(frozen=True, slots=True)
-class Shop:
-    """What one look found; rows that were deleted softly are left out."""
-
-    columns: Columns
-    rows: Mapping[str, tuple[Row, ...]]
-    """The settings, by table, in the order in which they were made."""
-    currencies: frozenset[str]
-    store_currencies: frozenset[str]
-    countries: Mapping[str, str | None]
-    """The region of each country, by its code of two letters."""
-    providers: Mapping[str, frozenset[str]]
-    """The ids of `payment_provider`, `fulfillment_provider` and `tax_provider`."""
-    region_providers: Mapping[str, Mapping[str, frozenset[str]]]
-    """By table, `region_payment_providers` and so on: the providers of each region."""
-    types: frozenset[str]
-    """Ids of product types."""
-    has_products: bool
-    has_orders: bool
-    default_in_use: bool
-    """Whether a price, a region or an order is in the store's default currency."""
-    has_images: bool
-
-    @property
-    def store(self) -> Row | None:
-        """The shop's own row; the oldest, should there be several."""
-        return next(iter(self.rows["store"]), None)
-
-    def profile(self, type_: str) -> str | None:
-        """Return the id of the shipping profile of *type_*."""
-        found = (row["id"] for row in self.rows["shipping_profile"] if row["type"] == type_)
-        return next(found, None)
 
 
 def columns(conn: Connection[Any], schema: str) -> Columns:

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from medusa_seed.merge import Merged
     from medusa_seed.places import Place
-    from medusa_seed.shop import Row
-    from medusa_seed.there import There
+    from medusa_seed.present import Row, There
     from medusa_seed.work import Work
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from medusa_seed.merge import Memory, Merged, Policy
     from medusa_seed.model import Entry
     from medusa_seed.places import Findings
-    from medusa_seed.shop import Columns, Row, Shop
+    from medusa_seed.present import Columns, Row, Shop
 
 _SAID: defaultdict[str, frozenset[str]] = defaultdict(
     frozenset,

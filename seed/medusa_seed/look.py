@@ -1,0 +1,136 @@
+"""Looks at products, and at what hangs on them: variants with their values and prices, images, tags, categories."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from medusa_seed import records, shop
+from medusa_seed.present import There
+from medusa_seed.product import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from psycopg import Connection
+
+    from medusa_seed.document import Placed
+    from medusa_seed.present import Columns, Row, Shared
+    from medusa_seed.work import Work
+
+_LINKS = (
+    ("images", "product_images", "image_id", "image"),
+    ("tags", "product_tags", "product_tag_id", "product_tag"),
+    ("categories", "product_category_product", "product_category_id", "product_category"),
+)
+
+
+def shared(conn: Connection[Any], schema: str, there: Columns, known: Shared) -> None:
+    """Learn the tags and types that the shop has."""
+    for table, values in (("product_tag", known.tags), ("product_type", known.types)):
+        if there.of(table):
+            query = sql.SQL("select value, id from {} where deleted_at is null").format(
+                sql.Identifier(schema, table)
+            )
+            values.update(conn.execute(query).fetchall())
+
+
+def images(
+    conn: Connection[Any], work: Work, schema: str, batch: Sequence[Placed], known: Shared
+) -> None:
+    """Learn which of the batch's images the shop has."""
+    if work.shop.has_images:
+        urls = [url for _, says in batch for url in says.get("images", ())]
+        rows = shop.fetch(conn, schema, work.columns, "image", "url", urls)
+        known.images.update({row["url"]: row["id"] for row in rows})
+
+
+def products(conn: Connection[Any], work: Work, schema: str, batch: Sequence[Placed]) -> There:
+    """Return what the shop has of the products of *batch*, and learn what is remembered of them."""
+    there = There()
+    if not work.shop.has_products:
+        return there
+    identities = [identity(says) for _, says in batch]
+    ids = [who.id for who in identities if who.id is not None]
+    by_id = shop.fetch(conn, schema, work.columns, "product", "id", ids)
+    handles = [who.handle for who in identities]
+    by_handle = shop.fetch(conn, schema, work.columns, "product", "handle", handles)
+    there.by_id = {row["id"]: row for row in by_id}
+    there.by_handle = {row["handle"]: row for row in by_handle}
+    found = list({row["id"]: None for row in (*by_id, *by_handle)})
+    hanging(conn, schema, work.columns, found, there)
+    variants = [row["id"] for rows in there.variants.values() for row in rows]
+    if found:
+        tables = ("product", "product_variant")
+        work.memories.update(records.memories(conn, schema, tables, [*found, *variants]))
+    return there
+
+
+def owners(
+    conn: Connection[Any], schema: str, key: str, values: Sequence[str]
+) -> dict[str, tuple[str, str | None]]:
+    """Return, for each of *values* that a variant of the shop has as its *key*: its product's id and handle."""
+    query = sql.SQL(
+        "select v.{key}, p.id, p.handle from {variants} v join {products} p on p.id = v.product_id"
+        " where v.{key} = any(%s) and v.deleted_at is null"
+    ).format(
+        key=sql.Identifier(key),
+        variants=sql.Identifier(schema, "product_variant"),
+        products=sql.Identifier(schema, "product"),
+    )
+    return {value: (id_, handle) for value, id_, handle in conn.execute(query, [list(values)])}
+
+
+def hanging(
+    conn: Connection[Any], schema: str, columns: Columns, products: Sequence[str], there: There
+) -> None:
+    """Learn what hangs on *products*, ids, and put it into *there*; each kind oldest first."""
+    if not products:
+        return
+
+    def fetch(table: str, key: str, values: Sequence[str]) -> list[Row]:
+        return _oldest_first(shop.fetch(conn, schema, columns, table, key, values))
+
+    for row in fetch("product_option", "product_id", products):
+        there.options.setdefault(row["product_id"], []).append(row)
+    variants = fetch("product_variant", "product_id", products)
+    for row in sorted(variants, key=lambda one: one.get("variant_rank") or 0):
+        there.variants.setdefault(row["product_id"], []).append(row)
+    ids = [row["id"] for row in variants]
+    for row in fetch("product_option_value", "variant_id", ids):
+        there.values.setdefault(row["variant_id"], {})[row["option_id"]] = row
+    if columns.has("money_amount", "variant_id"):
+        prices = fetch("money_amount", "variant_id", ids)
+        owners = {row["id"]: row["variant_id"] for row in prices}
+    else:
+        pairs = fetch("product_variant_money_amount", "variant_id", ids)
+        owners = {pair["money_amount_id"]: pair["variant_id"] for pair in pairs}
+        prices = fetch("money_amount", "id", list(owners))
+    for row in prices:
+        if row.get("price_list_id") is None:
+            there.prices.setdefault(owners[row["id"]], []).append(row)
+    _links(conn, schema, columns, products, there)
+
+
+def _oldest_first(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: (row["created_at"], row["id"]))
+
+
+def _links(
+    conn: Connection[Any], schema: str, columns: Columns, products: Sequence[str], there: There
+) -> None:
+    for key, link, column, table in _LINKS:
+        if not columns.of(link):
+            continue
+        query = sql.SQL(
+            "select l.product_id as linked_product, t.* from {} l join {} t on t.id = l.{}"
+            " where l.product_id = any(%s) order by t.created_at, t.id"
+        ).format(
+            sql.Identifier(schema, link), sql.Identifier(schema, table), sql.Identifier(column)
+        )
+        with conn.cursor(row_factory=dict_row) as cursor:
+            for row in cursor.execute(query, [list(products)]):
+                linked = there.linked.setdefault(row.pop("linked_product"), {})
+                linked.setdefault(key, []).append(row)
