@@ -9,7 +9,7 @@ import pytest
 
 import faults
 from medusa_migrations.errors import RefusedError
-from medusa_seed import passwords
+from medusa_seed.planning import passwords
 from seed_documents import product, shop, written
 from seed_rows import contents
 from seed_runs import changed, seed

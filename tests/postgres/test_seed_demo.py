@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 import faults
-from medusa_seed import passwords
+from medusa_seed.planning import passwords
 from servers import medusa_db, rows
 
 ADMIN = "admin@pineandpaper.example"

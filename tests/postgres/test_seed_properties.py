@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from medusa_migrations.errors import UsageError
-from medusa_seed.changes import ORDER
+from medusa_seed.planning.changes import ORDER
 from seed_rows import contents
 from seed_runs import exported, seed
 from seed_strategies import BREAKS, documents

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from medusa_seed import progress
+from medusa_seed.run import progress
 from seed_documents import product, written
 from servers import command, environ
 

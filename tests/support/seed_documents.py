@@ -6,13 +6,13 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any
 
-from medusa_seed import document, files
-from medusa_seed.places import Findings
+from medusa_seed.document import document, files
+from medusa_seed.document.places import Findings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from medusa_seed.document import Document
+    from medusa_seed.document.document import Document
 
 _REGION = {
     "id": "eu", "name": "Europe", "currency_code": "eur", "tax_rate": 19, "countries": ["de", "fr"],

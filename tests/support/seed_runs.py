@@ -16,10 +16,11 @@ from medusa_migrations import catalog_files, connection, progress
 from medusa_migrations.course import Course, Limits, Options
 from medusa_migrations.plan import Request
 from medusa_migrations.report import Report
-from medusa_seed import document, export, files
-from medusa_seed import runner as seeding
-from medusa_seed.merge import IfExists, Policy
-from medusa_seed.places import Findings
+from medusa_seed.document import document, files
+from medusa_seed.document.places import Findings
+from medusa_seed.planning.merge import IfExists, Policy
+from medusa_seed.run import export
+from medusa_seed.run import runner as seeding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

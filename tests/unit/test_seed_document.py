@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medusa_migrations.errors import UsageError
-from medusa_seed.places import Findings, spell
+from medusa_seed.document.places import Findings, spell
 from seed_documents import broken, product, read, shop
 
 

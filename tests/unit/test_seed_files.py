@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medusa_migrations.errors import FailedError, UsageError
-from medusa_seed import files, json_stream
-from medusa_seed.files import Piece
+from medusa_seed.document import files, json_stream
+from medusa_seed.document.files import Piece
 from seed_documents import written
 
 values = st.recursive(

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa_seed import handles, passwords
-from medusa_seed.ids import Ids
-from medusa_seed.merge import IfExists, Merged, Policy, checksum, merge, remember
+from medusa_seed.document import handles
+from medusa_seed.planning import passwords
+from medusa_seed.planning.ids import Ids
+from medusa_seed.planning.merge import IfExists, Merged, Policy, checksum, merge, remember
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from medusa_seed import demo, document, files, json_schema, model
-from medusa_seed.changes import ORDER
-from medusa_seed.model import ENTRIES
-from medusa_seed.places import Findings
+from medusa_seed.document import document, files, json_schema, model
+from medusa_seed.document.model import ENTRIES
+from medusa_seed.document.places import Findings
+from medusa_seed.planning.changes import ORDER
+from medusa_seed.run import demo
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -7,8 +7,9 @@ import json
 import pytest
 
 from medusa_migrations.report import LIMIT, Done, Report, bounded
-from medusa_seed import json_schema, text
-from medusa_seed.changes import ORDER, Counts
+from medusa_seed.document import json_schema
+from medusa_seed.planning.changes import ORDER, Counts
+from medusa_seed.run import text
 from seed_documents import written
 from servers import medusa_db
 

@@ -24,8 +24,8 @@ from medusa_migrations.address import redact
 from medusa_migrations.commands import options
 from medusa_migrations.commands.database import connected, look
 from medusa_migrations.errors import NotYetError, RefusedError, UnreachableError
-from medusa_seed import records
-from medusa_seed import text as seed_text
+from medusa_seed.run import text as seed_text
+from medusa_seed.shop import records
 
 if TYPE_CHECKING:
     import argparse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medusa_seed import model
+from medusa_seed.document import model
 from medusa_seed_documents import fitted, generated, keys
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import subprocess
 from random import Random
 from typing import TYPE_CHECKING
 
-from medusa_seed import handles
+from medusa_seed.document import handles
 from medusa_seed_documents import TEXTS
 
 if TYPE_CHECKING:

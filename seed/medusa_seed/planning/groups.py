@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from medusa_seed.model import CATEGORY, COLLECTION
-from medusa_seed.places import shown, spell
-from medusa_seed.work import real, values
+from medusa_seed.document.model import CATEGORY, COLLECTION
+from medusa_seed.document.places import shown, spell
+from medusa_seed.planning.work import real, values
 
 if TYPE_CHECKING:
-    from medusa_seed.document import Document, Placed
-    from medusa_seed.work import Work
+    from medusa_seed.document.document import Document, Placed
+    from medusa_seed.planning.work import Work
 
 
 def plan_categories(work: Work, document: Document) -> None:

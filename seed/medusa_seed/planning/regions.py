@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from medusa_seed.document import option_identity
-from medusa_seed.model import REGION, SHIPPING_OPTION
-from medusa_seed.places import shown
-from medusa_seed.work import Region, links, real, values, without_empty
+from medusa_seed.document.document import option_identity
+from medusa_seed.document.model import REGION, SHIPPING_OPTION
+from medusa_seed.document.places import shown
+from medusa_seed.planning.work import Region, links, real, values, without_empty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from medusa_seed.document import Document, Placed
-    from medusa_seed.places import Place
-    from medusa_seed.present import Row
-    from medusa_seed.work import Work
+    from medusa_seed.document.document import Document, Placed
+    from medusa_seed.document.places import Place
+    from medusa_seed.planning.present import Row
+    from medusa_seed.planning.work import Work
 
 _PROVIDERS = (
     ("payment_providers", "payment_provider", "region_payment_providers"),

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from medusa_seed import merge
-from medusa_seed.model import VARIANT
-from medusa_seed.places import shown
-from medusa_seed.work import real, values
+from medusa_seed.document.model import VARIANT
+from medusa_seed.document.places import shown
+from medusa_seed.planning import merge
+from medusa_seed.planning.work import real, values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from medusa_seed.merge import Merged
-    from medusa_seed.places import Place
-    from medusa_seed.present import Row, There
-    from medusa_seed.work import Work
+    from medusa_seed.document.places import Place
+    from medusa_seed.planning.merge import Merged
+    from medusa_seed.planning.present import Row, There
+    from medusa_seed.planning.work import Work
 
 
 def plan_options(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from medusa_seed.model import ENTRIES
+from medusa_seed.document.model import ENTRIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from medusa_seed.merge import Memory, Merged
+    from medusa_seed.planning.merge import Memory, Merged
 
 ORDER = (
     "sales_channel", "store", "store_currencies", "shipping_profile", "payment_provider",

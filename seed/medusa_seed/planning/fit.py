@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from medusa_seed import model
-from medusa_seed.model import ENTRIES, Entry, Many
-from medusa_seed.places import shown
+from medusa_seed.document import model
+from medusa_seed.document.model import ENTRIES, Entry, Many
+from medusa_seed.document.places import shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from medusa_seed.document import Document
-    from medusa_seed.places import Findings, Place
-    from medusa_seed.present import Columns
-    from medusa_seed.product import Uses
-    from medusa_seed.work import Work
+    from medusa_seed.document.document import Document
+    from medusa_seed.document.places import Findings, Place
+    from medusa_seed.document.product import Uses
+    from medusa_seed.planning.present import Columns
+    from medusa_seed.planning.work import Work
 
 
 Unheld = dict[tuple[str, str], str]

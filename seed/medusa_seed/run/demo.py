@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from medusa_migrations.errors import RefusedError
 
 if TYPE_CHECKING:
-    from medusa_seed.document import Document
-    from medusa_seed.present import Shop
+    from medusa_seed.document.document import Document
+    from medusa_seed.planning.present import Shop
 
 
 def folder() -> Path:
     """Return the folder of its files: inside the installed package, or beside it in a checkout."""
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     inside = here / "data"
     return inside if inside.is_dir() else here.parent / "data"
 

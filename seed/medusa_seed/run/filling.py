@@ -7,26 +7,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.errors import RefusedError
-from medusa_seed import document as documents
-from medusa_seed import fit, groups, load, look, records, regions, settings, shop
-from medusa_seed.changes import Changes
-from medusa_seed.ids import Ids
-from medusa_seed.merge import IfExists
-from medusa_seed.model import PRODUCT
-from medusa_seed.places import Findings
-from medusa_seed.present import Shared
-from medusa_seed.products import plan_products
-from medusa_seed.progress import Loading
-from medusa_seed.work import Work
+from medusa_seed.document import document as documents
+from medusa_seed.document.model import PRODUCT
+from medusa_seed.document.places import Findings
+from medusa_seed.planning import fit, groups, regions, settings
+from medusa_seed.planning.changes import Changes
+from medusa_seed.planning.ids import Ids
+from medusa_seed.planning.merge import IfExists
+from medusa_seed.planning.present import Shared
+from medusa_seed.planning.products import plan_products
+from medusa_seed.planning.work import Work
+from medusa_seed.run.progress import Loading
+from medusa_seed.shop import load, look, records, tables
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
     from medusa_migrations.progress import Progress
-    from medusa_seed.changes import Counts
-    from medusa_seed.document import Document, Placed
-    from medusa_seed.files import Source
-    from medusa_seed.merge import Policy
+    from medusa_seed.document.document import Document, Placed
+    from medusa_seed.document.files import Source
+    from medusa_seed.planning.changes import Counts
+    from medusa_seed.planning.merge import Policy
 
 BATCH = 500
 """Products that are planned and written at once."""
@@ -64,7 +65,7 @@ class Filling:
         Raises UsageError where the document does not fit this shop, RefusedError where there is none,
         or where rows are there that must not be.
         """
-        there = shop.read(self.conn, self.schema)
+        there = tables.read(self.conn, self.schema)
         if not there.columns.of("store"):
             raise RefusedError(
                 f"there is no shop in the schema {self.schema}: it has no table store. Migrate it first, "

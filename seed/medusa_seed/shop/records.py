@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from medusa_seed.merge import Memory
+    from medusa_seed.planning.merge import Memory
 
 _CREATE = """
     create table if not exists medusa_db.seed (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from medusa_seed.model import (
+from medusa_seed.document.model import (
     DOCUMENT,
     Choice,
     Entry,

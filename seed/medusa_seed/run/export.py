@@ -12,19 +12,20 @@ from psycopg.rows import dict_row
 
 from medusa_migrations import row_security
 from medusa_migrations.errors import UsageError
-from medusa_seed import document, look, model, shop, visible
-from medusa_seed.files import Piece
-from medusa_seed.places import Findings
-from medusa_seed.present import There
-from medusa_seed.work import defaults
+from medusa_seed.document import document, model
+from medusa_seed.document.files import Piece
+from medusa_seed.document.places import Findings
+from medusa_seed.planning.present import There
+from medusa_seed.planning.work import defaults
+from medusa_seed.shop import look, tables, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from psycopg import Connection
 
-    from medusa_seed.model import Entry
-    from medusa_seed.present import Row, Shop
+    from medusa_seed.document.model import Entry
+    from medusa_seed.planning.present import Row, Shop
 
 BATCH = 500
 """Products that are read at once."""
@@ -42,7 +43,7 @@ def write(
         conn.execute("set transaction isolation level repeatable read, read only")
         conn.execute(row_security.OFF)
         visible.check(conn, schema)
-        found = shop.read(conn, schema)
+        found = tables.read(conn, schema)
         if found.store is None:
             raise UsageError(f"there is no shop in the schema {schema} to export", reason="NoShop")
         _check_handles(conn, schema, found, handles)
@@ -56,7 +57,7 @@ def write(
 def _check_handles(
     conn: Connection[Any], schema: str, found: Shop, handles: Sequence[str] | None
 ) -> None:
-    there = shop.fetch(conn, schema, found.columns, "product", "handle", handles or ())
+    there = tables.fetch(conn, schema, found.columns, "product", "handle", handles or ())
     missing = [one for one in handles or () if one not in {row["handle"] for row in there}]
     if missing:
         raise UsageError(f"no product of this shop has the handle {', '.join(missing)}")

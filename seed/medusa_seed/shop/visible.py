@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations import row_security
-from medusa_seed.changes import ORDER
+from medusa_seed.planning.changes import ORDER
 
 if TYPE_CHECKING:
     from psycopg import Connection

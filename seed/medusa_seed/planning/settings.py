@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from medusa_seed import passwords
-from medusa_seed.model import KEY, RULE_TYPE, STORE, USER
-from medusa_seed.places import shown
-from medusa_seed.work import real, values, without_empty
+from medusa_seed.document.model import KEY, RULE_TYPE, STORE, USER
+from medusa_seed.document.places import shown
+from medusa_seed.planning import passwords
+from medusa_seed.planning.work import real, values, without_empty
 
 if TYPE_CHECKING:
-    from medusa_seed.document import Document, Placed
-    from medusa_seed.present import Row
-    from medusa_seed.work import Work
+    from medusa_seed.document.document import Document, Placed
+    from medusa_seed.planning.present import Row
+    from medusa_seed.planning.work import Work
 
 _PROFILES = (("default", "Default Shipping Profile"), ("gift_card", "Gift Card Profile"))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from medusa_migrations.errors import FailedError, UsageError
-from medusa_seed import json_stream
+from medusa_seed.document import json_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,7 +183,7 @@ def _is_yaml(name: str, file: IO[bytes]) -> bool:
 
 
 def _yaml_pieces(name: str, file: IO[bytes], read: Any) -> Iterator[tuple[str, int | None, Any]]:
-    from medusa_seed import yaml_text  # noqa: PLC0415  most documents are JSON
+    from medusa_seed.document import yaml_text  # noqa: PLC0415  most documents are JSON
 
     here = file.tell()
     if file.seek(0, 2) > yaml_text.LONGEST:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from medusa_seed.model import PRODUCT
-from medusa_seed.places import shown
-from medusa_seed.product import identity
-from medusa_seed.variants import plan_options, plan_variants
-from medusa_seed.work import links, real, values
+from medusa_seed.document.model import PRODUCT
+from medusa_seed.document.places import shown
+from medusa_seed.document.product import identity
+from medusa_seed.planning.variants import plan_options, plan_variants
+from medusa_seed.planning.work import links, real, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from medusa_seed.document import Placed
-    from medusa_seed.places import Place
-    from medusa_seed.present import Row, Shared, There
-    from medusa_seed.product import Identity
-    from medusa_seed.work import Work
+    from medusa_seed.document.document import Placed
+    from medusa_seed.document.places import Place
+    from medusa_seed.document.product import Identity
+    from medusa_seed.planning.present import Row, Shared, There
+    from medusa_seed.planning.work import Work
 
 
 def plan_products(work: Work, batch: Iterable[Placed], there: There, shared: Shared) -> None:

@@ -33,10 +33,11 @@ from medusa_migrations.errors import (
 )
 from medusa_migrations.plan import plan
 from medusa_migrations.steps import limited
-from medusa_seed import demo, records, shop, visible
-from medusa_seed.changes import Counts
-from medusa_seed.filling import Filling
-from medusa_seed.merge import Policy
+from medusa_seed.planning.changes import Counts
+from medusa_seed.planning.merge import Policy
+from medusa_seed.run import demo
+from medusa_seed.run.filling import Filling
+from medusa_seed.shop import records, tables, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +49,8 @@ if TYPE_CHECKING:
     from medusa_migrations.plan import Request
     from medusa_migrations.report import Report
     from medusa_migrations.version import Version
-    from medusa_seed.document import Document
-    from medusa_seed.files import Source
+    from medusa_seed.document.document import Document
+    from medusa_seed.document.files import Source
 
 _OTHERS = (
     pg.InsufficientPrivilege, pg.ReadOnlySqlTransaction, pg.LockNotAvailable, pg.QueryCanceled, pg.DiskFull,
@@ -142,7 +143,7 @@ class _Run:
                 why, loaded = "this very document was the last one seeded", True
             elif self.options.once and records.latest(self.conn, self.report.schema) is not None:
                 why = "the shop was seeded before"
-            elif self.options.once and shop.read(self.conn, self.report.schema).has_products:
+            elif self.options.once and tables.read(self.conn, self.report.schema).has_products:
                 why = "the shop has products"
         if why:
             self._finish("nothing", recorded=False, why=why, loaded=loaded)
@@ -209,7 +210,7 @@ class _Run:
 
     def _as_demo(self) -> dict[str, str]:
         """Make the document one for this shop; return the passwords of its users."""
-        there = shop.read(self.conn, self.report.schema)
+        there = tables.read(self.conn, self.report.schema)
         if not (self.options.agreed or self._is_latest()):
             demo.refuse_in_use(there)
         return demo.make_passwords(self.document, there)

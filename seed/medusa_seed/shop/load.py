@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from medusa_seed import records
+from medusa_seed.shop import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from psycopg import Connection
 
-    from medusa_seed.changes import Changes
-    from medusa_seed.present import Columns, Row
+    from medusa_seed.planning.changes import Changes
+    from medusa_seed.planning.present import Columns, Row
 
 
 def write(

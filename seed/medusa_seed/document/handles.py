@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from medusa_seed.model import LONGEST_KEY
+from medusa_seed.document.model import LONGEST_KEY
 
 _UPPER = "A-Z\u00c0-\u00d6\u00d8-\u00de"
 _LOWER = "a-z\u00df-\u00f6\u00f8-\u00ff"

@@ -7,18 +7,18 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from medusa_seed import merge
-from medusa_seed.model import ENTRIES
+from medusa_seed.document.model import ENTRIES
+from medusa_seed.planning import merge
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from medusa_seed.changes import Changes
-    from medusa_seed.ids import Ids
-    from medusa_seed.merge import Memory, Merged, Policy
-    from medusa_seed.model import Entry
-    from medusa_seed.places import Findings
-    from medusa_seed.present import Columns, Row, Shop
+    from medusa_seed.document.model import Entry
+    from medusa_seed.document.places import Findings
+    from medusa_seed.planning.changes import Changes
+    from medusa_seed.planning.ids import Ids
+    from medusa_seed.planning.merge import Memory, Merged, Policy
+    from medusa_seed.planning.present import Columns, Row, Shop
 
 _SAID: defaultdict[str, frozenset[str]] = defaultdict(
     frozenset,

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from medusa_seed import handles
-from medusa_seed.check import checker
-from medusa_seed.model import DOCUMENT, Entry, Many
-from medusa_seed.places import Findings, Place, nearest, shown, spell
-from medusa_seed.product import ProductRules, Uses
+from medusa_seed.document import handles
+from medusa_seed.document.check import checker
+from medusa_seed.document.model import DOCUMENT, Entry, Many
+from medusa_seed.document.places import Findings, Place, nearest, shown, spell
+from medusa_seed.document.product import ProductRules, Uses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from medusa_seed.files import Piece
+    from medusa_seed.document.files import Piece
 
 MOST_KEPT = 2_000
 """Products of a document that are kept; of a larger one they are read again when they are loaded."""

@@ -8,7 +8,7 @@ from medusa_migrations.text import bullets, count, duration, table
 
 if TYPE_CHECKING:
     from medusa_migrations.report import Report
-    from medusa_seed.records import Seed
+    from medusa_seed.shop.records import Seed
 
 
 def report(found: Report) -> str:

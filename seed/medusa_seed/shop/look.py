@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from medusa_seed import records, shop
-from medusa_seed.present import There
-from medusa_seed.product import identity
+from medusa_seed.document.product import identity
+from medusa_seed.planning.present import There
+from medusa_seed.shop import records
+from medusa_seed.shop import tables as shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from psycopg import Connection
 
-    from medusa_seed.document import Placed
-    from medusa_seed.present import Columns, Row, Shared
-    from medusa_seed.work import Work
+    from medusa_seed.document.document import Placed
+    from medusa_seed.planning.present import Columns, Row, Shared
+    from medusa_seed.planning.work import Work
 
 _LINKS = (
     ("images", "product_images", "image_id", "image"),

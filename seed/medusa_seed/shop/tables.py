@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from medusa_seed.present import Columns, Shop
+from medusa_seed.planning.present import Columns, Shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from psycopg import Connection
 
-    from medusa_seed.present import Row
+    from medusa_seed.planning.present import Row
 
 _SETTINGS = (
     "store", "user", "region", "shipping_option", "shipping_option_requirement", "shipping_profile",

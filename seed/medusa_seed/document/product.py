@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from medusa_seed import handles
-from medusa_seed.places import Findings, Place, shown, spell
+from medusa_seed.document import handles
+from medusa_seed.document.places import Findings, Place, shown, spell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

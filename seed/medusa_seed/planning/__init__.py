@@ -1,0 +1,1 @@
+"""Pure: which rows come of which entries, given what the shop has."""

@@ -1,0 +1,1 @@
+"""How a seed goes, and how a shop is told as a document."""
