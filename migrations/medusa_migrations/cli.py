@@ -31,6 +31,9 @@ FORMATS = (
 )  # fmt: skip
 """Whose files of migrations are read; `formats` knows how."""
 
+REFUSALS = ("Downgrade", "LedgerExists", "NotAcknowledged")
+"""The reasons of a refusal that whoever only looks may call a result."""
+
 _REPORTING = {
     "migrate": "migrate",
     "migrations run": "migrate",
@@ -126,6 +129,9 @@ def _migrate(command: argparse.ArgumentParser) -> None:
     _add(group, "--baseline", type=version, metavar="V",
          help="adopt tables without a ledger, after proving that they are version V's")  # fmt: skip
     _report(group)
+    _add(group, "--exit-zero-for", action="append", type=refusal, default=[], metavar="REASON",
+         help="end with 0 where the run is refused for this reason, and say so in the report: "
+         f"{', '.join(REFUSALS)}; may be repeated")  # fmt: skip
     _output(command)
 
 
@@ -362,6 +368,13 @@ def version(text: str) -> Version:
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a version such as 1.20.11")
     return found
+
+
+def refusal(text: str) -> str:
+    """Convert an option's value to the reason of a refusal."""
+    if text not in REFUSALS:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(REFUSALS)}")
+    return text
 
 
 def duration(text: str) -> float:

@@ -62,7 +62,7 @@ class Report:
     """Where it is at the end, in the same words."""
     proven: Proven = field(default_factory=Proven)
     state: str = "failed"
-    """`done`, `nothing` (there was nothing to do) or `failed`."""
+    """`done`, `nothing` (there was nothing to do), `failed`, or `refused` where that is a result."""
     migrations: list[Done] = field(default_factory=list)
     data_steps: list[Done] = field(default_factory=list)
     deferred: list[str] = field(default_factory=list)

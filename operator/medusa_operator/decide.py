@@ -171,6 +171,10 @@ def _expire(case: Case) -> Expire | None:
     for job in knowledge.recorded(case.database.status, case.observed):
         if job.deleting:
             continue
+        if job.failed and job.ttl != 0 and knowledge.learned_from(case.database.status, job):
+            return Expire(
+                job, 0
+            )  # an older runner ends like that: nothing is wrong, nobody is to be alarmed
         failed += job.failed
         if job.failed and failed > FAILED_JOBS and job.ttl != 0:
             return Expire(job, 0)

@@ -32,7 +32,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """It goes on by itself, or at a person's word; nothing is wrong with the operator's part."""
+    """It goes on by itself, or once a person agrees; nothing is wrong, so that kstatus calls it in progress."""
 
     reason: Reason
     message: str
@@ -42,7 +42,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Stalled:
-    """Only a person can help."""
+    """Something is wrong that a person has to fix."""
 
     reason: Reason
     message: str

@@ -14,7 +14,7 @@ from medusa_operator.fold import Facts, fold
 from medusa_operator.parse import InvalidError
 from medusa_operator.path import SEED
 from medusa_operator.reasons import Reason
-from medusa_operator.status import HISTORY, Failure, Run, Status, StepState
+from medusa_operator.status import HISTORY, LEARNED, Failure, Run, Status, StepState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -93,7 +93,16 @@ def _tried(database: Database, failure: Failure) -> bool:
 
 def known(status: Status, job: Job) -> bool:
     """Return whether the history has the run of this very Job."""
-    return any(run.uid == job.uid if run.uid else run.job == job.name for run in status.history)
+    return any(_is_of(run, job) for run in status.history)
+
+
+def learned_from(status: Status, job: Job) -> bool:
+    """Return whether the history has the run of this very Job as one that only told where we are."""
+    return any(run.outcome == LEARNED and _is_of(run, job) for run in status.history)
+
+
+def _is_of(run: Run, job: Job) -> bool:
+    return run.uid == job.uid if run.uid else run.job == job.name
 
 
 def _newer(status: Status, found: list[Job]) -> list[Job]:

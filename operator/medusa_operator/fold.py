@@ -10,8 +10,10 @@ from medusa_operator import backoff, path, plain
 from medusa_operator.parse import InvalidError
 from medusa_operator.path import MIGRATE, SEED
 from medusa_operator.reasons import Reason
+from medusa_operator.results import LEARNED_FROM
 from medusa_operator.status import (
     HISTORY,
+    LEARNED,
     MESSAGE,
     Failure,
     Proven,
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from medusa_operator.results import Verdict
     from medusa_operator.workload import Job
 
-_TEACHING = ("Downgrade", "NotAcknowledged", "LedgerExists")
-"""Refusals of the runner that another path answers."""
 WARNINGS = 5
 WARNING = 256
 """Characters of the longest warning."""
@@ -85,7 +85,7 @@ def fold(
     facts = replace(facts, configuration="")
     if learned:
         return replace(facts, failure=None, attempts=0, next_retry=None)
-    if verdict.exit_code == 9 and _moved(before.proven, _told(verdict)):
+    if verdict.refused and _moved(before.proven, _told(verdict)):
         verdict = replace(verdict, reason=Reason.DATABASE_MOVED, retry=True)
     return _failed(facts, job, verdict, now)
 
@@ -96,12 +96,12 @@ def _learned(catalog: Catalog, facts: Facts, job: Job, verdict: Verdict) -> bool
     That is where a database is that nobody had looked at, or that it is newer than asked for.
     """
     told = _told(verdict)
-    if job.seeds or verdict.exit_code != 9 or verdict.report is None or told is None:
+    if job.seeds or not verdict.refused or verdict.report is None or told is None:
         return False
     wanted = versions.parse(job.version)
     if verdict.reason is Reason.DOWNGRADE and wanted and path.too_old(catalog, told, wanted):
         return True
-    return facts.proven is None and verdict.report.reason in _TEACHING
+    return facts.proven is None and verdict.report.reason in LEARNED_FROM
 
 
 def _told(verdict: Verdict) -> Proven | None:
@@ -208,7 +208,8 @@ def _moved(before: Proven | None, told: Proven | None) -> bool:
 
 def _noted(facts: Facts, job: Job, verdict: Verdict, *, learned: bool) -> Facts:
     """Put the run into the history."""
-    outcome = "Succeeded" if verdict.success else "Learned" if learned else "Failed"
+    learned = learned or verdict.reason is Reason.AWAITING_ACKNOWLEDGEMENT
+    outcome = "Succeeded" if verdict.success else LEARNED if learned else "Failed"
     run = Run(
         job=job.name,
         step=job.step,

@@ -12,6 +12,7 @@ from medusa_migrations import values
 from medusa_operator import restricted, template, workload
 from medusa_operator.model import TemplatePolicy
 from medusa_operator.parse import InvalidError
+from medusa_operator.results import LEARNED_FROM
 from medusa_operator.spec import Approval, KeyRef, SeedPolicy, Source, Spec, Transaction, digest
 from medusa_operator.workload import API_VERSION, CONTAINER, KIND, MANAGED_BY, UID_LABEL
 
@@ -356,6 +357,7 @@ def _environment(spec: Spec) -> Iterator[dict[str, Any]]:
     if where.ca is not None:
         yield _variable("PGSSLROOTCERT", f"{CA_FOLDER}/{where.ca.key}")
     yield _variable("MEDUSA_DB_REPORT_LIMIT", REPORT)  # no option: an older runner would refuse it
+    yield _variable("MEDUSA_DB_EXIT_ZERO_FOR", ",".join(LEARNED_FROM))
     for variable, path in (("POD_NAME", "metadata.name"), ("POD_NAMESPACE", "metadata.namespace")):
         yield {"name": variable, "valueFrom": {"fieldRef": {"fieldPath": path}}}
 

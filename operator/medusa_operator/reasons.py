@@ -80,9 +80,9 @@ class Kind(StrEnum):
     READY = "done"
     RUNNING = "running"
     WAITING = "waits, goes on by itself"
-    GATE = "waits for a person's word"
+    GATE = "waits for a person to agree"
     RETRIED = "tried again with backoff"
-    STALLED = "stalled, needs a person"
+    STALLED = "stalled, a person has to fix it"
     ASIDE = "says something beside"
 
 

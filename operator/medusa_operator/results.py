@@ -25,6 +25,8 @@ LIMIT = 4096
 """Bytes of a report; Kubernetes keeps no more of a termination message."""
 SENTENCE = 700
 """Characters of the runner's own sentence that are passed on."""
+REFUSED = 9
+"""The exit code of a refusal that is not asked to be a result."""
 NO_SUCH_PROGRAM = (126, 127)
 BY_SIGNAL = 128
 
@@ -47,6 +49,8 @@ _NOT_STARTED = ("StartError", "ContainerCannotRun")
 """The container runtime's words; its termination message is then that of the runtime."""
 _NO_PROGRAM = ("not found", "no such file", "permission denied")
 _REFUSALS = {"Downgrade": Reason.DOWNGRADE, "NotAcknowledged": Reason.AWAITING_ACKNOWLEDGEMENT}
+LEARNED_FROM = ("Downgrade", "LedgerExists", "NotAcknowledged")
+"""Refusals of the runner that another path answers, so that its Job need not fail: `--exit-zero-for`."""
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _OF_MEDUSA_1 = re.compile(r"1\.[0-9]{1,4}\.[0-9]{1,4}")
 _MOST = 2**31 - 1
@@ -96,6 +100,12 @@ class Verdict:
     beside: tuple[str, ...] = ()
     """Containers of the pod that went on after the run had ended."""
 
+    @property
+    def refused(self) -> bool:
+        """Whether the runner understood, says where the database is, and did nothing."""
+        report = self.report
+        return report is not None and (self.exit_code == REFUSED or report.state == "refused")
+
 
 def judge(catalog: Catalog, job: Job, pods: tuple[Pod, ...]) -> Verdict:
     """Return the verdict on *job*, which is over, or whose run is.
@@ -141,6 +151,12 @@ def _succeeded(catalog: Catalog, job: Job, pod: Pod, end: Terminated, ended: dat
     said = f"Job {job.name} ended well, but "
     try:
         report = read(end.message, job, 0)
+        if report.state == "refused" and job.command == "migrate" and report.reason in LEARNED_FROM:
+            return Verdict(
+                success=False, finished=ended, reason=_REFUSALS.get(report.reason, Reason.REFUSED),
+                message=report.message or f"Job {job.name} was refused",
+                exit_code=0, report=report, image_id=pod.image_id,
+            )  # fmt: skip
         _prove(catalog, job, report)
     except InvalidError as exc:
         return Verdict(
@@ -229,7 +245,7 @@ def _cause(job: Job, pod: Pod, end: Terminated, report: Report | None) -> tuple[
         return Reason.OUT_OF_MEMORY, True
     if end.exit_code in EXIT_CODES:
         reason, retry = EXIT_CODES[end.exit_code]
-        if report is not None and end.exit_code == 9:
+        if report is not None and end.exit_code == REFUSED:
             reason = _REFUSALS.get(report.reason, reason)
         if job.seeds and reason is Reason.MIGRATION_FAILED:
             reason = Reason.SEED_FAILED

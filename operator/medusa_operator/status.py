@@ -16,6 +16,8 @@ MESSAGE = 1024
 """Characters of the longest message."""
 HISTORY = 10
 """Runs that are kept."""
+LEARNED = "Learned"
+"""The outcome of a run that was refused, and told where the database is: no failure."""
 
 
 class StepState(StrEnum):

@@ -11,7 +11,7 @@ from medusa_migrations import version as versions
 from medusa_operator import jobs, path, plain, pods, results
 from medusa_operator.parse import InvalidError
 from medusa_operator.reasons import Reason
-from medusa_operator.status import Proven, Result, Run, Verification
+from medusa_operator.status import LEARNED, Proven, Result, Run, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -39,7 +39,7 @@ _ENDS: Mapping[Result, tuple[str, str]] = {
     Result.NOTHING: ("Failed", ""),
     Result.VERIFIED: ("Succeeded", ""),
     Result.DRIFTED: ("Failed", Reason.DRIFTED),
-    Result.MOVED: ("Learned", Reason.DATABASE_MOVED),
+    Result.MOVED: (LEARNED, Reason.DATABASE_MOVED),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from dataclasses import replace
+from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -14,7 +15,7 @@ import cluster_objects
 from cluster_images import RUNNER, Image, Outcome
 from cluster_kubectl import kstatus
 from cluster_processes import free_port
-from cluster_shop import fails, report, succeeds
+from cluster_shop import fails, looks, report, succeeds
 
 pytestmark = pytest.mark.usefixtures("kubelet")
 
@@ -250,3 +251,16 @@ def test_a_tag_that_moved_between_two_runs_is_told(shop, kubelet):
     assert shop.status()["warnings"] == [
         f"{RUNNER} names another image than at the run before: medusa-db@sha256:{'1' * 64}"
     ]
+
+
+def test_a_look_of_an_older_runner_leaves_no_failed_job(shop, kubelet, eventually):
+    kubelet.images[RUNNER] = Image(outcome=partial(looks, knows=False))
+    shop.database("postgres://nobody")
+
+    shop.declare()
+    waiting = shop.wait("AwaitingAcknowledgement")
+    eventually(lambda: not shop.jobs())
+
+    assert waiting["message"].startswith("1.13.0 is breaking: ")
+    assert shop.history() == [("migrate-1.20.11", "Learned", "AwaitingAcknowledgement")]
+    assert kstatus([shop.get()])[0].status == "InProgress"

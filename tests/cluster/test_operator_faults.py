@@ -15,7 +15,7 @@ from cluster_api import ApiError
 from cluster_images import RUNNER, Image
 from cluster_operator import HOME, OWN, Operator
 from cluster_proxy import refusal
-from cluster_shop import JOBS, RESOURCE, Shop, succeeds
+from cluster_shop import JOBS, RESOURCE, Shop, looks, succeeds
 from servers import rows
 
 LEASES = "coordination.k8s.io/v1/leases"
@@ -76,12 +76,17 @@ def runs(shop):
 
 
 ONCE = ([("migrate-1.20.11", "Succeeded")], 1)
+LOOKED = ([("migrate-1.20.11", "Learned")], 1)
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(
+    ("moment", "gated"), [("before", False), ("after", False), ("before", True)]
+)
 def test_an_operator_that_is_killed_at_any_of_its_calls_makes_each_run_once(
-    moment, cluster, namespace, make, proxy, eventually
+    moment, gated, cluster, namespace, make, proxy, kubelet, eventually
 ):
+    kubelet.images[RUNNER] = Image(outcome=looks if gated else succeeds)
+    reason, made = ("AwaitingAcknowledgement", LOOKED) if gated else ("UpToDate", ONCE)
     operator = make(proxied=True)
     operator.start()
     operator.wait()
@@ -107,7 +112,7 @@ def test_an_operator_that_is_killed_at_any_of_its_calls_makes_each_run_once(
         shop = own(cluster, namespace, f"shop-{number}")
         at(number)
         shop.declare()
-        eventually(lambda: len(killed_at) == number or shop.condition().get("status") == "True")  # noqa: B023
+        eventually(lambda: len(killed_at) == number or shop.condition().get("reason") == reason)  # noqa: B023
         eventually(lambda: len(killed_at) == number or not shop.get()["metadata"].get("finalizers"))  # noqa: B023
         setattr(proxy, moment, lambda _call: None)
         if len(killed_at) < number:
@@ -115,9 +120,10 @@ def test_an_operator_that_is_killed_at_any_of_its_calls_makes_each_run_once(
         forget_leader(cluster)
         operator.start()
         operator.wait()
-        shop.wait()
+        shop.wait(reason)
         shop.wait_for(lambda body: "finalizers" not in body["metadata"], "no finalizer at rest")
-        assert runs(shop) == ONCE
+        assert runs(shop) == made
+        assert [job["status"].get("failed") for job in shop.jobs()] == [None]
 
     assert len(killed_at) >= 7, killed_at
     assert {"POST jobs", "PUT status"} <= set(killed_at)

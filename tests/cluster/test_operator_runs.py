@@ -68,7 +68,9 @@ def test_an_empty_database_becomes_the_version(shop, url):
     assert shop.jobs()[0]["spec"]["ttlSecondsAfterFinished"] == 86400
 
 
-def test_an_upgrade_stops_before_a_breaking_version_until_it_is_acknowledged(shop, shop_at):
+def test_an_upgrade_stops_before_a_breaking_version_until_it_is_acknowledged(
+    shop, shop_at, kubectl
+):
     url = shop_at("1.12.3")
     shop.database(url)
 
@@ -76,6 +78,10 @@ def test_an_upgrade_stops_before_a_breaking_version_until_it_is_acknowledged(sho
     waiting = shop.wait("AwaitingAcknowledgement")
     notes = shop.status()["upgradeNotes"]
     stopped = verdict(shop)
+    conditions = [shop.condition(kind)["status"] for kind in ("Ready", "Reconciling", "Stalled")]
+    reason = '{.status.conditions[?(@.type=="Ready")].reason}=AwaitingAcknowledgement'
+    kubectl("wait", "mdb/shop", "--timeout=10s", f"--for=jsonpath={reason}")
+    looked, ends = shop.history(), [job["status"].get("failed", 0) for job in shop.jobs()]
     shop.change(
         upgrade={"acknowledged": [n["version"] for n in notes if n["severity"] == "breaking"]}
     )
@@ -87,7 +93,9 @@ def test_an_upgrade_stops_before_a_breaking_version_until_it_is_acknowledged(sho
         "1.15.2",
         "1.17.0",
     ]
-    assert stopped == "InProgress"
+    assert (stopped, conditions) == ("InProgress", ["False", "True", "False"])
+    assert looked == [("migrate-1.20.11", "Learned", "AwaitingAcknowledgement")]
+    assert ends == [0]
     assert (shop.status()["appliedVersion"], verdict(shop)) == ("1.20.11", "Current")
 
 

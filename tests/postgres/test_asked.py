@@ -201,3 +201,42 @@ def test_a_server_that_works_with_a_newer_database_may_start(shop_at):
 
     assert asked.returncode == 9
     assert json.loads(allowed.stdout) == {"version": "1.20.11", "for": "1.19.0", "ok": True}
+
+
+def looked(url, tmp_path, *arguments, reasons):
+    """Run `migrate`, whose refusals for these *reasons* are results; return its exit code and report."""
+    file = tmp_path / "report.json"
+    done = medusa_db(
+        "migrate", *arguments, "--report-file", str(file), url=url,
+        MEDUSA_DB_EXIT_ZERO_FOR=reasons, **ASKING,
+    )  # fmt: skip
+    report = json.loads(file.read_text())
+    assert report["message"] in done.stderr
+    return done.returncode, report["exitCode"], report["state"], report["reason"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--to", "1.20.11"), "NotAcknowledged"),
+        (("--to", "1.8.0"), "Downgrade"),
+        (("--to", "1.12.3", "--baseline", "1.12.3"), "LedgerExists"),
+    ],
+)
+def test_a_refusal_is_a_result_where_that_is_asked_and_else_fails(
+    shop_at, tmp_path, arguments, reason
+):
+    url = shop_at("1.12.3")
+
+    asked = looked(url, tmp_path, *arguments, reasons=reason)
+    others = ",".join({"NotAcknowledged", "Downgrade", "LedgerExists"} - {reason})
+
+    assert asked == (0, 0, "refused", reason)
+    assert looked(url, tmp_path, *arguments, reasons=others) == (9, 9, "failed", reason)
+
+
+def test_only_what_another_path_answers_can_be_a_result(url):
+    done = medusa_db("migrate", "--exit-zero-for", "RowsInTheWay", url=url)
+
+    assert done.returncode == 2
+    assert "'RowsInTheWay' is none of Downgrade, LedgerExists, NotAcknowledged" in done.stderr

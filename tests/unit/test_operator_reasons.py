@@ -12,19 +12,25 @@ TITLES = {
     Kind.READY: "Done",
     Kind.RUNNING: "Running",
     Kind.WAITING: "Waiting: it goes on by itself",
-    Kind.GATE: "Waiting for a person's word",
+    Kind.GATE: "Waiting for a person to agree",
     Kind.RETRIED: "Tried again with backoff",
-    Kind.STALLED: "Stalled: only a person can help",
+    Kind.STALLED: "Stalled: a person has to fix it",
     Kind.ASIDE: "Beside",
 }
+
+GATE = """\
+Nothing is wrong, so it is not `Stalled`: `Ready` is False, `Reconciling` True, the Event is Normal, and the Job that
+found out where the database is has not failed. [What waits for it](operator.md#waiting-for-a-person) sees *in progress*.
+"""
 
 
 def tables():
     rows = sorted(MEANINGS.items(), key=lambda row: list(Kind).index(row[1].kind))
     for kind, group in groupby(rows, key=lambda row: row[1].kind):
         lines = [f"| `{reason}` | {found.says} | {found.todo} |" for reason, found in group]
+        before = (GATE,) if kind is Kind.GATE else ()
         yield "\n".join(
-            (f"## {TITLES[kind]}\n", "| reason | means | to do |", "|---|---|---|", *lines)
+            (f"## {TITLES[kind]}\n", *before, "| reason | means | to do |", "|---|---|---|", *lines)
         )
 
 

@@ -204,10 +204,18 @@ def test_a_time_to_live_that_somebody_else_sets_does_not_hide_a_result():
     assert found.outlook.reason is Reason.UP_TO_DATE
 
 
-def test_a_refusal_that_teaches_where_the_database_is_is_no_failed_attempt():
+LOOKED = [
+    pytest.param("Complete", 0, "refused", id="as-asked"),
+    pytest.param("Failed", 9, "failed", id="older-runner"),
+]
+"""How a Job ends whose run was refused: a result where the runner knows that this was asked for."""
+
+
+@pytest.mark.parametrize(("end", "code", "state"), LOOKED)
+def test_a_refusal_that_teaches_where_the_database_is_is_no_failed_attempt(end, code, state):
     elsewhere = {"state": "version", "from": "1.12.3", "to": "1.12.3"}
     job, told_by = finished(
-        "Failed", 9, state="failed", reason="NotAcknowledged", message="read", proven=elsewhere
+        end, code, state=state, reason="NotAcknowledged", message="read", proven=elsewhere
     )
 
     status = reported(database(), seen((job, told_by)))
@@ -216,6 +224,30 @@ def test_a_refusal_that_teaches_where_the_database_is_is_no_failed_attempt():
     assert (status.attempts, status.failure) == (0, None)
     assert [run.outcome for run in status.history] == ["Learned"]
     assert status.applied_version == "1.12.3"
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "state", "seconds"),
+    [
+        pytest.param("Complete", 0, "refused", 86_400, id="as-asked"),
+        pytest.param("Failed", 9, "failed", 0, id="older-runner"),
+    ],
+)
+def test_a_job_that_failed_by_a_look_goes_at_once_when_its_verdict_is_stored(
+    end, code, state, seconds
+):
+    elsewhere = {"state": "version", "from": "1.12.3", "to": "1.12.3"}
+    job, told_by = finished(
+        end, code, state=state, reason="NotAcknowledged", message="read", proven=elsewhere
+    )
+    observed = seen((job, told_by))
+
+    before = decided(database(), observed)
+    stored = decided(after(resource(), reported(database(), observed)), observed)
+
+    assert not isinstance(before.act, Expire)
+    assert isinstance(stored.act, Expire)
+    assert (stored.act.job.name, stored.act.seconds) == (job["metadata"]["name"], seconds)
 
 
 def test_a_refusal_that_teaches_nothing_new_is_not_repeated():

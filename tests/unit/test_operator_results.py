@@ -19,6 +19,13 @@ NAME = JOB["metadata"]["name"]
 ELSEWHERE = {"state": "version", "from": "1.12.0", "to": "1.12.3"}
 
 
+def seeding():
+    """Return the Job of a seed."""
+    identity = database().spec.identity
+    shop = database({"observedGeneration": 1, "configuration": identity}, seed=SEED)
+    return started(shop, seen(seed=SeedSource("abc")))
+
+
 def judged(job, *pods):
     return judge(CATALOG, Job.from_body(job), tuple(Pod.from_body(pod) for pod in pods))
 
@@ -152,6 +159,42 @@ def test_a_refusal_is_told_apart_by_the_runners_word(word, reason):
 
 
 @pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("Downgrade", Reason.DOWNGRADE),
+        ("NotAcknowledged", Reason.AWAITING_ACKNOWLEDGEMENT),
+        ("LedgerExists", Reason.REFUSED),
+    ],
+)
+def test_a_refusal_that_ends_with_0_is_a_refusal(word, reason):
+    said = report(JOB, state="refused", reason=word, message="no")
+
+    verdict = judged(ended(JOB), pod_ended(JOB, 0, said))
+
+    assert outcome(verdict) == (False, reason, False, "no")
+    assert verdict.refused
+
+
+@pytest.mark.parametrize(
+    ("seeds", "word"),
+    [
+        pytest.param(False, "RowsInTheWay", id="another-refusal"),
+        pytest.param(False, "", id="no-reason"),
+        pytest.param(True, "NotAcknowledged", id="seed"),
+    ],
+)
+def test_a_refusal_that_must_not_end_with_0_is_not_believed(seeds, word):
+    job = seeding() if seeds else JOB
+    said = report(job, state="refused", reason=word, message="no")
+
+    verdict = judged(ended(job), pod_ended(job, 0, said))
+
+    name = job["metadata"]["name"]
+    doubt = f"Job {name} ended well, but its report tells of a failure"
+    assert outcome(verdict) == (False, Reason.RESULT_INVALID, False, doubt)
+
+
+@pytest.mark.parametrize(
     ("code", "why", "reason", "retry"),
     [
         pytest.param(137, "OOMKilled", Reason.OUT_OF_MEMORY, True, id="memory"),
@@ -258,9 +301,7 @@ def test_a_sidecar_tells_nothing():
 
 
 def test_a_seed_that_fails_has_a_reason_of_its_own():
-    identity = database().spec.identity
-    shop = database({"observedGeneration": 1, "configuration": identity}, seed=SEED)
-    job = started(shop, seen(seed=SeedSource("abc")))
+    job = seeding()
     said = report(job, exitCode=7, state="failed", message="products[3] is odd")
 
     verdict = judged(ended(job, "Failed"), pod_ended(job, 7, said))
@@ -269,9 +310,7 @@ def test_a_seed_that_fails_has_a_reason_of_its_own():
 
 
 def test_counts_of_a_seed_are_bounded():
-    identity = database().spec.identity
-    shop = database({"observedGeneration": 1, "configuration": identity}, seed=SEED)
-    job = started(shop, seen(seed=SeedSource("abc")))
+    job = seeding()
     counts = {f"kind-{n}": {"created": n} for n in range(60)}
     said = report(job, seed={"checksum": "x" * 500, "counts": counts})
 

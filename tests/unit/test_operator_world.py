@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medusa_operator.model import Job
 from operator_world import World, ledger_of
 
 EVERYTHING = ["1.1.8", "1.1.18", "1.1.65", "1.3.0", "1.8.0", "1.9.0", "1.10.0", "1.11.0", "1.13.0",
@@ -138,11 +139,12 @@ def verdict(world):
 @given(
     start=st.sampled_from(["", "1.7.0", "1.12.3", "1.20.11"]),
     seed=st.booleans(),
+    older=st.booleans(),
     story=st.lists(events, max_size=60),
 )
 @settings(max_examples=MANY, deadline=None)
-def test_any_story_ends_with_each_migration_run_once(start, seed, story):
-    world = World()
+def test_any_story_ends_with_each_migration_run_once(start, seed, older, story):
+    world = World(older_runner=older)
     if start:
         world.shop.migrate(start)
         world.shop.executed.clear()
@@ -179,6 +181,34 @@ def test_what_has_settled_writes_nothing(story):
         world.reconcile("b")
 
     assert world.writes == writes
+
+
+@given(
+    start=st.sampled_from(["1.7.0", "1.12.3", "1.20.11"]),
+    version=st.sampled_from(["1.12.3", "1.20.11"]),
+    older=st.booleans(),
+    story=st.lists(events, max_size=30),
+)
+@settings(max_examples=MANY, deadline=None)
+def test_a_look_that_finds_something_to_acknowledge_leaves_no_failed_job(
+    start, version, older, story
+):
+    world = World(older_runner=older)
+    world.shop.migrate(start)
+    world.create("a", version=version)
+    world.create("b")
+    for event in story:
+        happen(world, event)
+
+    settle(world)
+
+    failed = [name for name, job in world.jobs.items() if Job.from_body(job).failed]
+    assert not [name for name in failed if "NotAcknowledged" in world.messages(name)]
+    for body in world.resources.values():
+        found = {c["type"]: c for c in body["status"]["conditions"]}
+        if found["Ready"]["reason"] == "AwaitingAcknowledgement":
+            gate = (found["Reconciling"]["status"], found["Stalled"]["status"])
+            assert gate == ("True", "False")
 
 
 @given(story=st.lists(events, max_size=25), cancel=st.booleans())

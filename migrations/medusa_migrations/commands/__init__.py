@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 from medusa_migrations.address import redact
-from medusa_migrations.errors import Interrupted, RunnerError
+from medusa_migrations.errors import Interrupted, RefusedError, RunnerError
 
 if TYPE_CHECKING:
     import argparse
@@ -41,12 +41,17 @@ def run(args: argparse.Namespace) -> int:
         return _find(words)(args)
     except RunnerError as exc:
         _complain(exc)
-        return exc.exit_code
+        return 0 if is_result(args, exc) else exc.exit_code
     except Interrupted as exc:
         sys.stderr.write(f"medusa-db: {exc.said}\n")
         return exc.exit_code
     except BrokenPipeError:  # `medusa-db versions | head`
         return 0
+
+
+def is_result(args: argparse.Namespace, exc: RunnerError) -> bool:
+    """Return whether whoever called counts this refusal as a result: `--exit-zero-for`."""
+    return isinstance(exc, RefusedError) and exc.reason in getattr(args, "exit_zero_for", ())
 
 
 def _find(words: str) -> Callable[[argparse.Namespace], int]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations import concealed, values
+from medusa_migrations import commands, concealed, values
 from medusa_migrations.commands import options
 from medusa_migrations.errors import Interrupted, RunnerError, UsageError, VerificationError
 from medusa_migrations.report import LIMIT, Report, bounded
@@ -29,9 +29,10 @@ def reported(args: argparse.Namespace, report: Report, *, printed: bool = True) 
     try:
         yield
     except RunnerError as exc:
+        result = commands.is_result(args, exc)
         if not isinstance(exc, VerificationError):  # what was verified is committed
-            report.state = "failed"
-        _failed(report, exc.exit_code, exc.reason, str(exc))
+            report.state = "refused" if result else "failed"
+        _failed(report, 0 if result else exc.exit_code, exc.reason, str(exc))
         raise
     except Interrupted as exc:
         _failed(report, exc.exit_code, "Interrupted", exc.said)
