@@ -146,7 +146,7 @@ def test_what_the_shop_cannot_resolve_is_refused(shop_at, body, said):
     with pytest.raises(UsageError) as caught:
         seed(url, body)
 
-    assert str(caught.value).partition("mended first: ")[2] == said
+    assert str(caught.value).partition("corrected first: ")[2] == said
     assert contents(url) == before
 
 

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from medusa_seed.document import document, files
-from medusa_seed.document.places import Findings
+from medusa_seed.document.findings import Findings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from medusa_migrations.course import Course, Limits, Options
 from medusa_migrations.plan import Request
 from medusa_migrations.report import Report
 from medusa_seed.document import document, files
-from medusa_seed.document.places import Findings
+from medusa_seed.document.findings import Findings
 from medusa_seed.planning.merge import IfExists, Policy
 from medusa_seed.run import export
 from medusa_seed.run import runner as seeding

@@ -1,11 +1,11 @@
-"""A document is held against the model and against itself; each finding names its place."""
+"""A document is compared with the model and with itself; each finding names its place."""
 
 from __future__ import annotations
 
 import pytest
 
 from medusa_migrations.errors import UsageError
-from medusa_seed.document.places import Findings, spell
+from medusa_seed.document.findings import Findings, spell
 from seed_documents import broken, product, read, shop
 
 
@@ -235,7 +235,7 @@ def test_many_findings_are_counted_and_not_all_told():
         findings.raise_if_any("seed.json")
 
     assert str(caught.value) == (
-        "seed.json cannot be seeded, 60 things must be mended first: products[0]: is odd"
+        "seed.json cannot be seeded, 60 things must be corrected first: products[0]: is odd"
     )
     assert caught.value.detail.splitlines()[-1] == "- and 10 more"
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from medusa_seed.document import document, files, json_schema, model
+from medusa_seed.document.findings import Findings
 from medusa_seed.document.model import ENTRIES
-from medusa_seed.document.places import Findings
 from medusa_seed.planning.changes import ORDER
 from medusa_seed.run import demo
 

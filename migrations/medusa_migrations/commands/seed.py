@@ -15,7 +15,7 @@ from medusa_migrations.course import Course, Limits, Options
 from medusa_migrations.errors import RunnerError, UsageError
 from medusa_migrations.report import Report
 from medusa_seed.document import document, files, json_schema
-from medusa_seed.document.places import Findings
+from medusa_seed.document.findings import Findings
 from medusa_seed.planning.merge import IfExists, Policy
 from medusa_seed.run import demo, export, text
 from medusa_seed.run import runner as seeding

@@ -7,6 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from medusa_seed.document.findings import nearest, shown
 from medusa_seed.document.model import (
     Choice,
     Entry,
@@ -20,12 +21,11 @@ from medusa_seed.document.model import (
     Truth,
     Whole,
 )
-from medusa_seed.document.places import nearest, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from medusa_seed.document.places import Findings, Place
+    from medusa_seed.document.findings import Findings, Place
 
     Check = Callable[[Any, Place, Any, Findings], Any]
     """Takes a value, the place it is in, its key there, and where to note what is wrong; returns the

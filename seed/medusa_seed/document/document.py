@@ -1,4 +1,4 @@
-"""Pure: a whole document, held against the model and against itself; its products only in passing where they are many."""
+"""Pure: a whole document, compared with the model and with itself; its products only in passing where they are many."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medusa_seed.document import handles
 from medusa_seed.document.check import checker
+from medusa_seed.document.findings import Findings, Place, nearest, shown, spell
 from medusa_seed.document.model import DOCUMENT, Entry, Many
-from medusa_seed.document.places import Findings, Place, nearest, shown, spell
 from medusa_seed.document.product import ProductRules, Uses
 
 if TYPE_CHECKING:

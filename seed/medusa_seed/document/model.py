@@ -282,7 +282,7 @@ OPTION = Entry(
     (
         _id("opt"),
         Field("title", Text(), "What differs: Size.", Null.REFUSED, required=True),
-        _link("values", Many(Text()), "What it can be; the variants' values are held against it."),
+        _link("values", Many(Text()), "What it can be; the variants' values are compared with it."),
         _META,
     ),
     "product_option",

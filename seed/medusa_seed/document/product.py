@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medusa_seed.document import handles
-from medusa_seed.document.places import Findings, Place, shown, spell
+from medusa_seed.document.findings import Findings, Place, shown, spell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,46 +5,46 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from medusa_seed.document.findings import shown, spell
 from medusa_seed.document.model import CATEGORY, COLLECTION
-from medusa_seed.document.places import shown, spell
-from medusa_seed.planning.work import real, values
+from medusa_seed.planning.planner import real, values
 
 if TYPE_CHECKING:
     from medusa_seed.document.document import Document, Placed
-    from medusa_seed.planning.work import Work
+    from medusa_seed.planning.planner import Planner
 
 
-def plan_categories(work: Work, document: Document) -> None:
+def plan_categories(planner: Planner, document: Document) -> None:
     """Plan the categories, parents first; the order in a list is the rank behind those that are there."""
-    rows = work.shop.rows["product_category"]
+    rows = planner.shop.rows["product_category"]
     by_id = {row["id"]: row for row in rows}
     by_handle = {row["handle"]: row for row in rows}
     ranks: defaultdict[str | None, int] = defaultdict(int)
     for sibling in rows:
         parent = sibling["parent_category_id"]
         ranks[parent] = max(ranks[parent], sibling["rank"] + 1)
-    work.categories |= {id_: id_ for id_ in by_id}
+    planner.categories |= {id_: id_ for id_ in by_id}
     planned: list[tuple[str, str]] = []
     for placed in document.entries("categories"):
         says = placed.says
         above = None if says["parent"] is None else planned[says["parent"]]
         row = by_id.get(says.get("id", "")) or by_handle.get(says["handle"])
         if row is None:
-            planned.append(_create(work, placed, above, ranks))
+            planned.append(_create(planner, placed, above, ranks))
         else:
             planned.append((row["id"], row["mpath"]))
-            _merge(work, placed, above, row)
-        work.categories[says.get("id", "")] = planned[-1][0]
+            _merge(planner, placed, above, row)
+        planner.categories[says.get("id", "")] = planned[-1][0]
 
 
 def _create(
-    work: Work,
+    planner: Planner,
     placed: Placed,
     above: tuple[str, str] | None,
     ranks: defaultdict[str | None, int],
 ) -> tuple[str, str]:
     says = placed.says
-    id_ = says.get("id") or work.ids("pcat")
+    id_ = says.get("id") or planner.ids("pcat")
     parent, path = above or (None, "")
     rank = ranks[parent]
     ranks[parent] += 1
@@ -53,38 +53,40 @@ def _create(
         "is_internal": False, **values(CATEGORY, says), "is_active": True, "parent_category_id": parent,
         "mpath": mpath, "rank": rank,
     }  # fmt: skip
-    work.insert("categories", "product_category", {"id": id_, **made})
+    planner.insert("categories", "product_category", {"id": id_, **made})
     return id_, mpath
 
 
-def _merge(work: Work, placed: Placed, above: tuple[str, str] | None, row: dict[str, Any]) -> None:
+def _merge(
+    planner: Planner, placed: Placed, above: tuple[str, str] | None, row: dict[str, Any]
+) -> None:
     place, says = placed
     given = values(CATEGORY, says)
-    merged = work.merge("categories", CATEGORY, given, row, f"category {shown(says['handle'])}")
-    work.changes.update("product_category", row["id"], real(merged.write, CATEGORY))
+    merged = planner.merge("categories", CATEGORY, given, row, f"category {shown(says['handle'])}")
+    planner.changes.update("product_category", row["id"], real(merged.write, CATEGORY))
     if row["parent_category_id"] != (above[0] if above else None):
-        work.warnings.append(
+        planner.warnings.append(
             f"{spell(place)}: the category {shown(says['handle'])} is elsewhere in this shop's tree and "
             "stays there; move it in the admin"
         )
 
 
-def plan_collections(work: Work, document: Document) -> None:
+def plan_collections(planner: Planner, document: Document) -> None:
     """Plan the collections."""
-    rows = work.shop.rows["product_collection"]
+    rows = planner.shop.rows["product_collection"]
     by_id = {row["id"]: row for row in rows}
     by_handle = {row["handle"]: row for row in rows if row["handle"] is not None}
-    work.collections |= {id_: id_ for id_ in by_id}
+    planner.collections |= {id_: id_ for id_ in by_id}
     for _, says in document.entries("product_collections"):
         given = values(COLLECTION, says)
         row = by_id.get(says.get("id", "")) or by_handle.get(says.get("handle"))
         if row is None:
-            id_ = says.get("id") or work.ids("pcol")
-            work.insert("product_collections", "product_collection", {"id": id_, **given})
+            id_ = says.get("id") or planner.ids("pcol")
+            planner.insert("product_collections", "product_collection", {"id": id_, **given})
         else:
             id_ = row["id"]
-            merged = work.merge(
+            merged = planner.merge(
                 "product_collections", COLLECTION, given, row, f"collection {shown(says['title'])}"
             )
-            work.changes.update("product_collection", id_, real(merged.write, COLLECTION))
-        work.collections[says.get("id", "")] = id_
+            planner.changes.update("product_collection", id_, real(merged.write, COLLECTION))
+        planner.collections[says.get("id", "")] = id_

@@ -61,7 +61,7 @@ class Shop:
 
 
 @dataclass(slots=True)
-class There:
+class PresentRows:
     """What the shop has of the products of a batch."""
 
     by_id: dict[str, Row] = field(default_factory=dict)
@@ -80,8 +80,8 @@ class There:
     def texts(self, product: str) -> dict[str, list[str]]:
         """Return what tells the images, tags and categories of *product* apart."""
         linked = self.linked.get(product, {})
-        told = {"images": "url", "tags": "value", "categories": "id"}
-        return {key: [row[told[key]] for row in rows] for key, rows in linked.items()}
+        keys = {"images": "url", "tags": "value", "categories": "id"}
+        return {key: [row[keys[key]] for row in rows] for key, rows in linked.items()}
 
 
 @dataclass(slots=True)

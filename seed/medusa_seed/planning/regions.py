@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from medusa_seed.document.document import option_identity
+from medusa_seed.document.findings import shown
 from medusa_seed.document.model import REGION, SHIPPING_OPTION
-from medusa_seed.document.places import shown
-from medusa_seed.planning.work import Region, links, real, values, without_empty
+from medusa_seed.planning.planner import Region, links, real, values, without_empty
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from medusa_seed.document.document import Document, Placed
-    from medusa_seed.document.places import Place
+    from medusa_seed.document.findings import Place
+    from medusa_seed.planning.planner import Planner
     from medusa_seed.planning.present import Row
-    from medusa_seed.planning.work import Work
 
 _PROVIDERS = (
     ("payment_providers", "payment_provider", "region_payment_providers"),
@@ -23,84 +23,84 @@ _PROVIDERS = (
 )
 
 
-def plan_regions(work: Work, document: Document, currencies: frozenset[str]) -> None:
+def plan_regions(planner: Planner, document: Document, currencies: frozenset[str]) -> None:
     """Plan the regions; *currencies* are the store's."""
-    _plan_providers(work, document)
-    for row in work.shop.rows["region"]:
-        delivers = work.shop.region_providers["region_fulfillment_providers"]
+    _plan_providers(planner, document)
+    for row in planner.shop.rows["region"]:
+        delivers = planner.shop.region_providers["region_fulfillment_providers"]
         providers = delivers.get(row["id"], frozenset())
-        work.regions[row["id"]] = Region(row["id"], row["currency_code"], providers)
+        planner.regions[row["id"]] = Region(row["id"], row["currency_code"], providers)
     for placed in document.entries("regions"):
-        _plan_region(work, placed, currencies)
+        _plan_region(planner, placed, currencies)
 
 
-def _plan_providers(work: Work, document: Document) -> None:
+def _plan_providers(planner: Planner, document: Document) -> None:
     """Plan the providers that regions name: a server that starts says of each whether it has it."""
     for key, table, _ in _PROVIDERS:
-        there = work.shop.providers[table]
+        there = planner.shop.providers[table]
         named = [name for _, says in document.entries("regions") for name in says.get(key, ())]
         for name in dict.fromkeys(named):
             if name in there:
                 continue
-            work.changes.insert(table, {"id": name})
-            work.changes.counts.of(f"{table}s").created += 1
+            planner.changes.insert(table, {"id": name})
+            planner.changes.counts.of(f"{table}s").created += 1
             if there:
-                work.warnings.append(
+                planner.warnings.append(
                     f"no server of this shop had the {table.replace('_', ' ')} {shown(name)} installed so "
                     f"far ({', '.join(sorted(there))} it had); it works once its plugin is there"
                 )
 
 
-def _plan_region(work: Work, placed: Placed, currencies: frozenset[str]) -> None:
+def _plan_region(planner: Planner, placed: Placed, currencies: frozenset[str]) -> None:
     place, says = placed
-    row = _find(work, placed)
+    row = _find(planner, placed)
     given = values(REGION, says)
     code = given["currency_code"] = given["currency_code"].lower()
     if code not in currencies:
-        work.findings.add(
+        planner.findings.add(
             (place, "currency_code"),
             f"{shown(code)} is not a currency of the store ({', '.join(sorted(currencies))})",
         )
     provider = given.get("tax_provider_id")
-    if provider is not None and provider not in work.shop.providers["tax_provider"]:
-        work.findings.add(
+    if provider is not None and provider not in planner.shop.providers["tax_provider"]:
+        planner.findings.add(
             (place, "tax_provider_id"), f"{shown(provider)} is no tax provider of this shop"
         )
     if "metadata" in given:
-        given["metadata"] = without_empty(work, given["metadata"])
+        given["metadata"] = without_empty(planner, given["metadata"])
     kept_id = says.get("id", "") if says.get("id", "").startswith("reg_") else ""
-    id_ = row["id"] if row else kept_id or work.ids("reg")
-    hangs, new = _hanging(work, placed, id_)
+    id_ = row["id"] if row else kept_id or planner.ids("reg")
+    hangs, new = _hanging(planner, placed, id_)
     if row is None:
-        work.insert("regions", "region", {"id": id_, **given}, hangs)
-        _link(work, id_, new)
+        planner.insert("regions", "region", {"id": id_, **given}, hangs)
+        _link(planner, id_, new)
     else:
         there = row | {
-            "countries": sorted(c for c, region in work.shop.countries.items() if region == id_)
+            "countries": sorted(c for c, region in planner.shop.countries.items() if region == id_)
         }
         for key, _, table in _PROVIDERS:
-            there[key] = sorted(work.shop.region_providers[table].get(id_, ()))
-        merged = work.merge(
+            there[key] = sorted(planner.shop.region_providers[table].get(id_, ()))
+        merged = planner.merge(
             "regions", REGION, given | hangs, there, f"region {shown(says['name'])}"
         )
-        work.changes.update("region", id_, real(merged.write, REGION))
-        _link(work, id_, {key: value for key, value in new.items() if key in merged.write})
+        planner.changes.update("region", id_, real(merged.write, REGION))
+        _link(planner, id_, {key: value for key, value in new.items() if key in merged.write})
     delivers = frozenset(says.get("fulfillment_providers", ()))
-    known = work.regions.get(id_)
+    known = planner.regions.get(id_)
     region = Region(id_, code, delivers | (known.providers if known else frozenset()))
-    work.regions[id_] = region
+    planner.regions[id_] = region
     if "id" in says:
-        work.regions[says["id"]] = region
+        planner.regions[says["id"]] = region
 
 
-def _find(work: Work, placed: Placed) -> Row | None:
+def _find(planner: Planner, placed: Placed) -> Row | None:
     """Return the row of a region: by its id, else by its name."""
     place, says = placed
-    rows = work.shop.rows["region"]
+    rows = planner.shop.rows["region"]
     by_id = [row for row in rows if row["id"] == says.get("id")]
     found = by_id or [row for row in rows if row["name"] == says["name"]]
     if len(found) > 1:
-        work.findings.add(
+        planner.findings.add(
             (place, "name"),
             f"{len(found)} regions of this shop are called {shown(says['name'])}; give the id of the one "
             f"meant: {', '.join(row['id'] for row in found)}",
@@ -109,7 +109,7 @@ def _find(work: Work, placed: Placed) -> Row | None:
 
 
 def _hanging(
-    work: Work, placed: Placed, id_: str
+    planner: Planner, placed: Placed, id_: str
 ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Return what hangs on a region when nothing is taken from it, and what of that is new."""
     place, says = placed
@@ -118,49 +118,49 @@ def _hanging(
     if "countries" in says:
         codes = [code.lower() for code in says["countries"]]
         for index, code in enumerate(codes):
-            _check_country(work, ((place, "countries"), index), code, id_)
-        there = [code for code, region in work.shop.countries.items() if region == id_]
+            _check_country(planner, ((place, "countries"), index), code, id_)
+        there = [code for code, region in planner.shop.countries.items() if region == id_]
         hangs["countries"], new["countries"] = links(codes, there)
     for key, _, table in _PROVIDERS:
         if key in says:
-            present = work.shop.region_providers[table].get(id_, frozenset())
+            present = planner.shop.region_providers[table].get(id_, frozenset())
             hangs[key], new[key] = links(says[key], present)
     return hangs, new
 
 
-def _check_country(work: Work, place: Place, code: str, id_: str) -> None:
-    if code not in work.shop.countries:
-        work.findings.add(place, f"{shown(code)} is not a country of this database")
+def _check_country(planner: Planner, place: Place, code: str, id_: str) -> None:
+    if code not in planner.shop.countries:
+        planner.findings.add(place, f"{shown(code)} is not a country of this database")
         return
-    other = work.shop.countries[code]
+    other = planner.shop.countries[code]
     if other is not None and other != id_:
-        names = [row["name"] for row in work.shop.rows["region"] if row["id"] == other]
+        names = [row["name"] for row in planner.shop.rows["region"] if row["id"] == other]
         named = shown(names[0]) if names else other
-        work.findings.add(place, f"{shown(code)} is in another region of this shop, {named}")
+        planner.findings.add(place, f"{shown(code)} is in another region of this shop, {named}")
 
 
-def _link(work: Work, id_: str, new: Mapping[str, list[str]]) -> None:
-    work.changes.countries += [(code, id_) for code in new.get("countries", ())]
+def _link(planner: Planner, id_: str, new: Mapping[str, list[str]]) -> None:
+    planner.changes.countries += [(code, id_) for code in new.get("countries", ())]
     for key, _, table in _PROVIDERS:
         for name in new.get(key, ()):
-            work.changes.insert(table, {"region_id": id_, "provider_id": name})
+            planner.changes.insert(table, {"region_id": id_, "provider_id": name})
 
 
-def plan_shipping_options(work: Work, document: Document) -> None:
+def plan_shipping_options(planner: Planner, document: Document) -> None:
     """Plan how regions are delivered to; the regions are planned."""
-    gift = work.profiles["gift_card"]
-    by_id = {row["id"]: row for row in work.shop.rows["shipping_option"]}
+    gift = planner.profiles["gift_card"]
+    by_id = {row["id"]: row for row in planner.shop.rows["shipping_option"]}
     there = {
         option_identity(row["region_id"], row | {"is_giftcard": row["profile_id"] == gift}): row
-        for row in work.shop.rows["shipping_option"]
+        for row in planner.shop.rows["shipping_option"]
     }
     for placed in document.entries("shipping_options"):
         place, says = placed
-        region = work.regions.get(says["region_id"])
+        region = planner.regions.get(says["region_id"])
         if region is None:
             named = [one["id"] for _, one in document.entries("regions") if "id" in one]
-            known = ", ".join([*named, *(one["id"] for one in work.shop.rows["region"])][:10])
-            work.findings.add(
+            known = ", ".join([*named, *(one["id"] for one in planner.shop.rows["region"])][:10])
+            planner.findings.add(
                 (place, "region_id"),
                 f"{shown(says['region_id'])} is no region of this document or shop; there are "
                 f"{known or 'none'}",
@@ -168,52 +168,54 @@ def plan_shipping_options(work: Work, document: Document) -> None:
             continue
         if says["provider_id"] not in region.providers:
             known = ", ".join(sorted(region.providers)) or "none"
-            work.findings.add(
+            planner.findings.add(
                 (place, "provider_id"),
                 f"{shown(says['provider_id'])} is no fulfillment provider of that region ({known})",
             )
         row = by_id.get(says.get("id", "")) or there.get(option_identity(region.id, says))
-        _plan_option(work, says, region, row)
+        _plan_option(planner, says, region, row)
 
 
-def _plan_option(work: Work, says: Mapping[str, Any], region: Region, row: Row | None) -> None:
+def _plan_option(
+    planner: Planner, says: Mapping[str, Any], region: Region, row: Row | None
+) -> None:
     given = values(SHIPPING_OPTION, says)
     if given["price_type"] == "calculated":
         given["amount"] = None
     bounds = {one["type"]: one["amount"] for one in says.get("requirements", ())}
     hangs = {f"requirement {type_}": amount for type_, amount in bounds.items()}
     if row is None:
-        id_ = says.get("id") or work.ids("so")
-        profile = work.profiles["gift_card" if says.get("is_giftcard") else "default"]
+        id_ = says.get("id") or planner.ids("so")
+        profile = planner.profiles["gift_card" if says.get("is_giftcard") else "default"]
         made = {"id": id_, **given, "region_id": region.id, "profile_id": profile}
-        work.insert("shipping_options", "shipping_option", made, hangs)
+        planner.insert("shipping_options", "shipping_option", made, hangs)
         for type_, amount in bounds.items():
-            _require(work, id_, type_, amount)
+            _require(planner, id_, type_, amount)
         return
     present = {
         one["type"]: one
-        for one in work.shop.rows["shipping_option_requirement"]
+        for one in planner.shop.rows["shipping_option_requirement"]
         if one["shipping_option_id"] == row["id"]
     }
     there = row | {f"requirement {type_}": one["amount"] for type_, one in present.items()}
-    merged = work.merge(
+    merged = planner.merge(
         "shipping_options", SHIPPING_OPTION, given | hangs, there,
         f"shipping option {shown(says['name'])}",
     )  # fmt: skip
-    work.changes.update("shipping_option", row["id"], real(merged.write, SHIPPING_OPTION))
+    planner.changes.update("shipping_option", row["id"], real(merged.write, SHIPPING_OPTION))
     for type_, amount in bounds.items():
         if f"requirement {type_}" not in merged.write:
             continue
         if type_ in present:
-            work.changes.update(
+            planner.changes.update(
                 "shipping_option_requirement", present[type_]["id"], {"amount": amount}
             )
         else:
-            _require(work, row["id"], type_, amount)
+            _require(planner, row["id"], type_, amount)
 
 
-def _require(work: Work, option: str, type_: str, amount: int) -> None:
-    work.changes.insert(
+def _require(planner: Planner, option: str, type_: str, amount: int) -> None:
+    planner.changes.insert(
         "shipping_option_requirement",
-        {"id": work.ids("sor"), "shipping_option_id": option, "type": type_, "amount": amount},
+        {"id": planner.ids("sor"), "shipping_option_id": option, "type": type_, "amount": amount},
     )

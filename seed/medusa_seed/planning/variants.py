@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from medusa_seed.document.findings import shown
 from medusa_seed.document.model import VARIANT
-from medusa_seed.document.places import shown
 from medusa_seed.planning import merge
-from medusa_seed.planning.work import real, values
+from medusa_seed.planning.planner import real, values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from medusa_seed.document.places import Place
+    from medusa_seed.document.findings import Place
     from medusa_seed.planning.merge import Merged
-    from medusa_seed.planning.present import Row, There
-    from medusa_seed.planning.work import Work
+    from medusa_seed.planning.planner import Planner
+    from medusa_seed.planning.present import PresentRows, Row
 
 
 def plan_options(
-    work: Work, says: Mapping[str, Any], product: str, there: Sequence[Row]
+    planner: Planner, says: Mapping[str, Any], product: str, there: Sequence[Row]
 ) -> dict[str, str]:
     """Plan the options of *product*; return their ids by title, in the document's order."""
     present = {row["title"]: row for row in there}
@@ -29,35 +29,35 @@ def plan_options(
         title = option["title"]
         row = present.get(title)
         if row is None:
-            found[title] = option.get("id") or work.ids("opt")
-            told = {"id": found[title], "title": title, "product_id": product}
+            found[title] = option.get("id") or planner.ids("opt")
+            new = {"id": found[title], "title": title, "product_id": product}
             if option.get("metadata") is not None:
-                told["metadata"] = option["metadata"]
-            work.changes.insert("product_option", told)
-            work.changes.counts.of("options").created += 1
+                new["metadata"] = option["metadata"]
+            planner.changes.insert("product_option", new)
+            planner.changes.counts.of("options").created += 1
         else:
             found[title] = row["id"]
-            _merge_option(work, option, row)
+            _merge_option(planner, option, row)
     for title in present.keys() - found.keys():
         found.setdefault(title, "")
     return found
 
 
-def _merge_option(work: Work, option: Mapping[str, Any], row: Row) -> None:
+def _merge_option(planner: Planner, option: Mapping[str, Any], row: Row) -> None:
     """Merge what an option may say beside its title, by which it was found."""
     given = {"metadata": option["metadata"]} if "metadata" in option else {}
-    merged = merge.merge(given, row, {}, {}, work.policy)
-    work.changes.update("product_option", row["id"], merged.write)
-    work.changes.counts.merged("options", merged)
+    merged = merge.merge(given, row, {}, {}, planner.policy)
+    planner.changes.update("product_option", row["id"], merged.write)
+    planner.changes.counts.merged("options", merged)
 
 
 def plan_variants(
-    work: Work,
+    planner: Planner,
     says: Mapping[str, Any],
     place: Place,
     product: str,
     options: Mapping[str, str],
-    there: There,
+    there: PresentRows,
 ) -> None:
     """Plan the variants of *product*, whose *options* are planned."""
     rows = there.variants.get(product, ())
@@ -69,25 +69,25 @@ def plan_variants(
     for index, variant in enumerate(says.get("variants", ())):
         row = finder.find(variant) if finder else None
         given = values(VARIANT, variant)
-        if work.columns.has("product_variant", "variant_rank") and not given.get("variant_rank"):
+        if planner.columns.has("product_variant", "variant_rank") and not given.get("variant_rank"):
             given["variant_rank"] = index if row is not None else count
         if row is not None:
-            _merge(work, variant, given, row, titles, known, there)
+            _merge(planner, variant, given, row, titles, known, there)
             continue
         if unnamed:
-            work.findings.add(
+            planner.findings.add(
                 ((place, "variants"), index),
                 f"needs a value for {', '.join(map(shown, unnamed))} as well: the product has that option "
                 "in this shop",
             )
         count += 1
-        _create(work, variant, given, product, titles, known)
+        _create(planner, variant, given, product, titles, known)
 
 
 class _Finder:
     """Finds the row of a variant: by id, by sku, by its values."""
 
-    def __init__(self, rows: Sequence[Row], options: Sequence[str], there: There) -> None:
+    def __init__(self, rows: Sequence[Row], options: Sequence[str], there: PresentRows) -> None:
         self._options = options
         self._by_id = {row["id"]: row for row in rows}
         self._by_sku = {row["sku"]: row for row in rows if row["sku"] is not None}
@@ -113,42 +113,44 @@ class _Finder:
 
 
 def _create(
-    work: Work,
+    planner: Planner,
     variant: Mapping[str, Any],
     given: dict[str, Any],
     product: str,
     titles: Sequence[str],
     options: Sequence[str],
 ) -> None:
-    id_ = variant.get("id") or work.ids("variant")
+    id_ = variant.get("id") or planner.ids("variant")
     hangs: dict[str, Any] = {}
     for title, option, value in zip(titles, options, variant.get("options", ()), strict=True):
-        _insert_value(work, value, option, id_)
+        _insert_value(planner, value, option, id_)
         hangs[f"option {title}"] = value["value"]
-    for key, told in _prices(work, variant).items():
-        _insert_price(work, told, id_)
-        hangs[key] = told["amount"]
-    work.insert("variants", "product_variant", {"id": id_, **given, "product_id": product}, hangs)
+    for key, price in _prices(planner, variant).items():
+        _insert_price(planner, price, id_)
+        hangs[key] = price["amount"]
+    planner.insert(
+        "variants", "product_variant", {"id": id_, **given, "product_id": product}, hangs
+    )
 
 
-def _insert_value(work: Work, value: Mapping[str, Any], option: str, variant: str) -> None:
+def _insert_value(planner: Planner, value: Mapping[str, Any], option: str, variant: str) -> None:
     row = {
-        "id": value.get("id") or work.ids("optval"), "value": value["value"], "option_id": option,
+        "id": value.get("id") or planner.ids("optval"), "value": value["value"], "option_id": option,
         "variant_id": variant,
     }  # fmt: skip
     if value.get("metadata") is not None:
         row["metadata"] = value["metadata"]
-    work.changes.insert("product_option_value", row)
+    planner.changes.insert("product_option_value", row)
 
 
-def _prices(work: Work, variant: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _prices(planner: Planner, variant: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the prices as rows, by the name that a memory has for each; regions' first."""
     regional: dict[str, dict[str, Any]] = {}
     plain: dict[str, dict[str, Any]] = {}
     for price in variant.get("prices", ()):
         row: dict[str, Any] = {"id": price.get("id"), "amount": price["amount"]}
         if price.get("region_id") is not None:
-            region = work.regions[price["region_id"]]
+            region = planner.regions[price["region_id"]]
             row |= {"currency_code": region.currency, "region_id": region.id}
             regional[price_name(row)] = row
         else:
@@ -167,59 +169,59 @@ def price_name(row: Mapping[str, Any]) -> str:
     return f"price {row.get('region_id') or row['currency_code']}{quantities}"
 
 
-def _insert_price(work: Work, told: Mapping[str, Any], variant: str) -> None:
-    id_ = told["id"] or work.ids("ma")
-    row = {**told, "id": id_}
-    if work.columns.has("money_amount", "variant_id"):
+def _insert_price(planner: Planner, price: Mapping[str, Any], variant: str) -> None:
+    id_ = price["id"] or planner.ids("ma")
+    row = {**price, "id": id_}
+    if planner.columns.has("money_amount", "variant_id"):
         row["variant_id"] = variant
     else:
-        work.changes.insert(
+        planner.changes.insert(
             "product_variant_money_amount",
-            {"id": work.ids("pvma_"), "money_amount_id": id_, "variant_id": variant},
+            {"id": planner.ids("pvma_"), "money_amount_id": id_, "variant_id": variant},
         )
-    work.changes.insert("money_amount", row)
-    work.changes.counts.of("prices").created += 1
+    planner.changes.insert("money_amount", row)
+    planner.changes.counts.of("prices").created += 1
 
 
 def _merge(
-    work: Work,
+    planner: Planner,
     variant: Mapping[str, Any],
     given: dict[str, Any],
     row: Row,
     titles: Sequence[str],
     options: Sequence[str],
-    there: There,
+    there: PresentRows,
 ) -> None:
     id_ = row["id"]
     present = there.values.get(id_, {})
     prices = {price_name(price): price for price in there.prices.get(id_, ())}
-    wanted = _prices(work, variant)
-    told = {
+    wanted = _prices(planner, variant)
+    wanted_values = {
         f"option {title}": (option, value)
         for title, option, value in zip(titles, options, variant.get("options", ()), strict=True)
     }
-    hangs = {key: value["value"] for key, (_, value) in told.items()}
+    hangs = {key: value["value"] for key, (_, value) in wanted_values.items()}
     hangs |= {key: price["amount"] for key, price in wanted.items()}
     full = row | {key: price["amount"] for key, price in prices.items()}
     for title, option in zip(titles, options, strict=True):
         if option in present:
             full[f"option {title}"] = present[option]["value"]
     shown_as = f"variant {shown(variant.get('sku') or variant['title'])}"
-    merged = work.merge("variants", VARIANT, given | hangs, full, shown_as)
-    work.changes.update("product_variant", id_, real(merged.write, VARIANT))
-    for key, (option, value) in told.items():
+    merged = planner.merge("variants", VARIANT, given | hangs, full, shown_as)
+    planner.changes.update("product_variant", id_, real(merged.write, VARIANT))
+    for key, (option, value) in wanted_values.items():
         if key not in merged.write:
             continue
         if option in present:
             update = {"value": value["value"]}
-            work.changes.update("product_option_value", present[option]["id"], update)
+            planner.changes.update("product_option_value", present[option]["id"], update)
         else:
-            _insert_value(work, value, option, id_)
-    _merge_prices(work, wanted, prices, merged, id_)
+            _insert_value(planner, value, option, id_)
+    _merge_prices(planner, wanted, prices, merged, id_)
 
 
 def _merge_prices(
-    work: Work,
+    planner: Planner,
     wanted: Mapping[str, dict[str, Any]],
     there: Mapping[str, Row],
     merged: Merged,
@@ -229,11 +231,11 @@ def _merge_prices(
         row = there.get(key)
         if row is None:
             if key in merged.write:
-                _insert_price(work, price, variant)
+                _insert_price(planner, price, variant)
             continue
-        count = work.changes.counts.of("prices")
+        count = planner.changes.counts.of("prices")
         if key in merged.write:
-            work.changes.update("money_amount", row["id"], {"amount": price["amount"]})
+            planner.changes.update("money_amount", row["id"], {"amount": price["amount"]})
             count.updated += 1
         elif key in merged.kept:
             count.kept += 1

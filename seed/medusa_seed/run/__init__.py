@@ -1,1 +1,1 @@
-"""How a seed goes, and how a shop is told as a document."""
+"""How a seed goes, and how a shop is exported as a document."""

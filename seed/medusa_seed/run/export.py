@@ -14,9 +14,9 @@ from medusa_migrations import row_security
 from medusa_migrations.errors import UsageError
 from medusa_seed.document import document, model
 from medusa_seed.document.files import Piece
-from medusa_seed.document.places import Findings
-from medusa_seed.planning.present import There
-from medusa_seed.planning.work import defaults
+from medusa_seed.document.findings import Findings
+from medusa_seed.planning.planner import defaults
+from medusa_seed.planning.present import PresentRows
 from medusa_seed.shop import look, tables, visible
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Export:
         with self.conn.cursor("products", row_factory=dict_row) as cursor:
             cursor.execute(query, {"h": handles})
             while rows := cursor.fetchmany(BATCH):
-                there = There()
+                there = PresentRows()
                 ids = [row["id"] for row in rows]
                 look.hanging(self.conn, self.schema, self.shop.columns, ids, there)
                 for row in rows:
@@ -139,21 +139,21 @@ class Export:
         row = self.shop.store
         if row is None:
             return {}
-        told = _said(model.STORE, row)
+        exported = _said(model.STORE, row)
         if self.shop.store_currencies:
-            told["currencies"] = sorted(self.shop.store_currencies)
-        return told
+            exported["currencies"] = sorted(self.shop.store_currencies)
+        return exported
 
     def _region(self, row: Row) -> dict[str, Any]:
-        told = _said(model.REGION, row, keep=("id",))
-        told["countries"] = sorted(
+        exported = _said(model.REGION, row, keep=("id",))
+        exported["countries"] = sorted(
             c for c, region in self.shop.countries.items() if region == row["id"]
         )
         for key in ("payment_providers", "fulfillment_providers"):
-            told[key] = sorted(self.shop.region_providers[f"region_{key}"].get(row["id"], ()))
+            exported[key] = sorted(self.shop.region_providers[f"region_{key}"].get(row["id"], ()))
         if not row["id"].startswith("reg_"):
             self.warnings.append(f"the region {row['name']} gets another id than {row['id']}")
-        return told
+        return exported
 
     def _shipping_options(self) -> list[dict[str, Any]]:
         gift, plain = self.shop.profile("gift_card"), self.shop.profile("default")
@@ -162,18 +162,18 @@ class Export:
             requirements[row["shipping_option_id"]].append(_said(model.REQUIREMENT, row))
         found = []
         for row in self.shop.rows["shipping_option"]:
-            told = {"region_id": row["region_id"], **_said(model.SHIPPING_OPTION, row)}
+            exported = {"region_id": row["region_id"], **_said(model.SHIPPING_OPTION, row)}
             if row["profile_id"] == gift:
-                told["is_giftcard"] = True
+                exported["is_giftcard"] = True
             elif row["profile_id"] != plain:
                 self.warnings.append(
                     f"the shipping option {row['name']} is in a profile of its own"
                 )
             if requirements[row["id"]]:
-                told["requirements"] = sorted(
+                exported["requirements"] = sorted(
                     requirements[row["id"]], key=lambda one: str(one["type"])
                 )
-            found.append(told)
+            found.append(exported)
         return found
 
     def _categories(self) -> list[dict[str, Any]]:
@@ -188,23 +188,23 @@ class Export:
         def below(parent: str | None) -> list[dict[str, Any]]:
             found = []
             for row in sorted(children[parent], key=lambda one: one.get("rank", 0)):
-                told = _said(model.CATEGORY, row, keep=("id",))
+                exported = _said(model.CATEGORY, row, keep=("id",))
                 inner = below(row["id"])
-                found.append(told | ({"category_children": inner} if inner else {}))
+                found.append(exported | ({"category_children": inner} if inner else {}))
             return found
 
         return below(None)
 
-    def _product(self, row: Row, there: There) -> dict[str, Any]:
-        told = _said(model.PRODUCT, row, keep=() if row["handle"] else ("id",))
-        if told.pop("type_id", None) is not None:
-            told["type"] = {"value": self.types[row["type_id"]]}
+    def _product(self, row: Row, there: PresentRows) -> dict[str, Any]:
+        exported = _said(model.PRODUCT, row, keep=() if row["handle"] else ("id",))
+        if exported.pop("type_id", None) is not None:
+            exported["type"] = {"value": self.types[row["type_id"]]}
         if row["is_giftcard"]:
-            told.pop("discountable", None)
+            exported.pop("discountable", None)
         linked = there.linked.get(row["id"], {})
         images = [image["url"] for image in linked.get("images", ())]
         if images and row["thumbnail"] == images[0]:
-            told.pop("thumbnail", None)
+            exported.pop("thumbnail", None)
         found = {
             "images": images,
             "tags": [_said(model.TAG, tag) for tag in linked.get("tags", ())],
@@ -215,13 +215,13 @@ class Export:
                 for index, variant in enumerate(there.variants.get(row["id"], ()))
             ],
         }
-        return told | {key: value for key, value in found.items() if value}
+        return exported | {key: value for key, value in found.items() if value}
 
 
-def _variant(row: Row, index: int, there: There) -> dict[str, Any]:
-    told = _said(model.VARIANT, row)
-    if told.get("variant_rank") == index:
-        del told["variant_rank"]
+def _variant(row: Row, index: int, there: PresentRows) -> dict[str, Any]:
+    exported = _said(model.VARIANT, row)
+    if exported.get("variant_rank") == index:
+        del exported["variant_rank"]
     values = there.values.get(row["id"], {})
     found = {
         "options": [
@@ -231,7 +231,7 @@ def _variant(row: Row, index: int, there: There) -> dict[str, Any]:
         ],
         "prices": [_price(price) for price in there.prices.get(row["id"], ())],
     }
-    return told | {key: value for key, value in found.items() if value}
+    return exported | {key: value for key, value in found.items() if value}
 
 
 def _said(entry: Entry, row: Mapping[str, Any], keep: Sequence[str] = ()) -> dict[str, Any]:
@@ -240,7 +240,7 @@ def _said(entry: Entry, row: Mapping[str, Any], keep: Sequence[str] = ()) -> dic
     An id stands there only where *keep* names it; what a document must say always does.
     """
     usual = defaults(entry)
-    told: dict[str, Any] = {}
+    exported: dict[str, Any] = {}
     for field in entry.columns:
         if field.name not in row or (field.name == "id" and "id" not in keep):
             continue
@@ -248,12 +248,12 @@ def _said(entry: Entry, row: Mapping[str, Any], keep: Sequence[str] = ()) -> dic
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if field.required or value != usual.get(field.name):
-            told[field.name] = value
-    return told
+            exported[field.name] = value
+    return exported
 
 
 def _price(row: Row) -> dict[str, Any]:
-    told = _said(model.PRICE, row)
+    exported = _said(model.PRICE, row)
     if row["region_id"] is not None:
-        return {"region_id": row["region_id"], **told}
-    return {"currency_code": row["currency_code"], **told}
+        return {"region_id": row["region_id"], **exported}
+    return {"currency_code": row["currency_code"], **exported}

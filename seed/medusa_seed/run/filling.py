@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.errors import RefusedError
 from medusa_seed.document import document as documents
+from medusa_seed.document.findings import Findings
 from medusa_seed.document.model import PRODUCT
-from medusa_seed.document.places import Findings
-from medusa_seed.planning import fit, groups, regions, settings
+from medusa_seed.planning import groups, regions, settings, unsupported
 from medusa_seed.planning.changes import Changes
 from medusa_seed.planning.ids import Ids
 from medusa_seed.planning.merge import IfExists
+from medusa_seed.planning.planner import Planner
 from medusa_seed.planning.present import Shared
 from medusa_seed.planning.products import plan_products
-from medusa_seed.planning.work import Work
 from medusa_seed.run.progress import Loading
 from medusa_seed.shop import load, look, records, tables
 
@@ -57,7 +57,7 @@ class Filling:
     remembers: bool
     cuts: bool
     """Whether what the schema cannot hold is left out, instead of refused."""
-    _lacking: fit.Unheld = field(default_factory=dict)
+    _lacking: unsupported.Unheld = field(default_factory=dict)
 
     def fill(self) -> None:
         """Plan all of it and write it, in the transaction that is open.
@@ -73,7 +73,7 @@ class Filling:
                 reason="NoShop",
             )
         findings = Findings()
-        work = Work(
+        planner = Planner(
             there,
             self.policy,
             Ids(),
@@ -82,64 +82,67 @@ class Filling:
             records.memories(self.conn, self.schema, _SETTINGS),
             self.warnings,
         )
-        self._hold(work)
-        self._plan_settings(work)
-        self._check_references(work)
-        self._write(work)
-        self._products(work)
+        self._hold(planner)
+        self._plan_settings(planner)
+        self._check_references(planner)
+        self._write(planner)
+        self._products(planner)
         findings.raise_if_any(self.source.name)
 
-    def _hold(self, work: Work) -> None:
+    def _hold(self, planner: Planner) -> None:
         """Refuse, or cut, what the live schema cannot hold of the document."""
-        self._lacking = fit.unheld(work.columns, self.document)
+        self._lacking = unsupported.unheld(planner.columns, self.document)
         if self._lacking and self.cuts:
-            fit.cut(self.document, self._lacking)
+            unsupported.cut(self.document, self._lacking)
             left_out = ", ".join(f"{key} of a {kind}" for kind, key in self._lacking)
             self.warnings.append(f"left out, as {self.place} cannot hold it: {left_out}")
             return
-        fit.check_keys(work.findings, self.document, self._lacking, self.place)
-        work.findings.raise_if_any(self.source.name)
+        unsupported.check_keys(planner.findings, self.document, self._lacking, self.place)
+        planner.findings.raise_if_any(self.source.name)
 
-    def _plan_settings(self, work: Work) -> None:
-        currencies = settings.plan_store(work, self.document)
-        settings.plan_users(work, self.document)
-        regions.plan_regions(work, self.document, currencies)
-        regions.plan_shipping_options(work, self.document)
-        groups.plan_categories(work, self.document)
-        groups.plan_collections(work, self.document)
-        settings.plan_keys(work, self.document)
-        settings.plan_rule_types(work, self.document)
+    def _plan_settings(self, planner: Planner) -> None:
+        currencies = settings.plan_store(planner, self.document)
+        settings.plan_users(planner, self.document)
+        regions.plan_regions(planner, self.document, currencies)
+        regions.plan_shipping_options(planner, self.document)
+        groups.plan_categories(planner, self.document)
+        groups.plan_collections(planner, self.document)
+        settings.plan_keys(planner, self.document)
+        settings.plan_rule_types(planner, self.document)
 
-    def _check_references(self, work: Work) -> None:
+    def _check_references(self, planner: Planner) -> None:
         uses = self.document.uses
-        fit.check_references(work, self.document)
-        if work.shop.has_products:
+        unsupported.check_references(planner, self.document)
+        if planner.shop.has_products:
             for key, owned in uses.owned.items():
                 owners = look.owners(self.conn, self.schema, key, list(owned))
-                fit.check_owned(work.findings, uses, key, owners)
-        work.findings.raise_if_any(self.source.name)
+                unsupported.check_owned(planner.findings, uses, key, owners)
+        planner.findings.raise_if_any(self.source.name)
 
-    def _products(self, work: Work) -> None:
+    def _products(self, planner: Planner) -> None:
         shared = Shared()
-        look.shared(self.conn, self.schema, work.columns, shared)
+        look.shared(self.conn, self.schema, planner.columns, shared)
         products = documents.products(self.document, self.source.pieces)
         with Loading(self.progress, self.document.products) as loading:
             while batch := self._cut(list(itertools.islice(products, BATCH))):
-                look.images(self.conn, work, self.schema, batch, shared)
-                there = look.products(self.conn, work, self.schema, batch)
-                work.changes = Changes(self.counts)
-                plan_products(work, batch, there, shared)
-                if not work.findings.count:
-                    self._write(work)
+                look.images(self.conn, planner, self.schema, batch, shared)
+                there = look.products(self.conn, planner, self.schema, batch)
+                planner.changes = Changes(self.counts)
+                plan_products(planner, batch, there, shared)
+                if not planner.findings.count:
+                    self._write(planner)
                 loading.advance(len(batch))
 
     def _cut(self, batch: list[Placed]) -> list[Placed]:
         if not self._lacking:
             return batch
-        return [one._replace(says=fit.cut_entry(one.says, PRODUCT, self._lacking)) for one in batch]
+        return [
+            one._replace(says=unsupported.cut_entry(one.says, PRODUCT, self._lacking))
+            for one in batch
+        ]
 
-    def _write(self, work: Work) -> None:
-        changes = work.changes
+    def _write(self, planner: Planner) -> None:
+        changes = planner.changes
         if changes.existing and self.policy.if_exists is IfExists.FAIL:
             raise RefusedError(
                 f"the shop has {', '.join(changes.existing)} already, and --if-exists fail asks for none "
@@ -147,4 +150,4 @@ class Filling:
                 reason="Exists",
             )
         if self.writes:
-            load.write(self.conn, self.schema, work.columns, changes, remembers=self.remembers)
+            load.write(self.conn, self.schema, planner.columns, changes, remembers=self.remembers)

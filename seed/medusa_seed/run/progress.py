@@ -22,7 +22,7 @@ class Loading:
     total: int
     _done: int = 0
     _started: float = field(default_factory=time.monotonic)
-    _told: float = field(default_factory=time.monotonic)
+    _reported: float = field(default_factory=time.monotonic)
     _bar: Any = None
     _task: Any = None
 
@@ -56,8 +56,8 @@ class Loading:
         rate = round(self._done / max(now - self._started, 0.001))
         if self._bar is not None:
             self._bar.update(self._task, advance=count, rate=rate)
-        elif now - self._told > EVERY:
-            self._told = now
+        elif now - self._reported > EVERY:
+            self._reported = now
             self.telling.say(
                 "Seeding", products=self._done, of=self.total, products_per_second=rate
             )

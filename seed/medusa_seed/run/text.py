@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 def report(found: Report) -> str:
     """Tell what a seed did."""
-    told = found.seed
+    seed = found.seed
     parts: list[str] = []
     if found.migrations:
         parts.append(
             f"Migrated from {found.before} to {found.after}: {count(len(found.migrations), 'migration')}."
         )
-    counts = told.get("counts", {})
+    counts = seed.get("counts", {})
     if counts:
         head = ("", "CREATED", "UPDATED", "UNCHANGED", "KEPT")
         rows = [
@@ -53,15 +53,15 @@ def seeded(seed: Seed | None) -> str:
 
 
 def _verdict(found: Report) -> str:
-    told = found.seed
-    if told.get("skipped"):
-        return f"Nothing to do: {told['skipped']}."
-    if told.get("dryRun"):
+    seed = found.seed
+    if seed.get("skipped"):
+        return f"Nothing to do: {seed['skipped']}."
+    if seed.get("dryRun"):
         return "A dry run: nothing was written."
     if found.state == "nothing":
         return f"Nothing to do: the shop, at {found.after}, has all of it."
-    created = sum(numbers["created"] for numbers in told["counts"].values())
-    updated = sum(numbers["updated"] for numbers in told["counts"].values())
+    created = sum(numbers["created"] for numbers in seed["counts"].values())
+    updated = sum(numbers["updated"] for numbers in seed["counts"].values())
     return (
         f"Seeded the shop, at {found.after}: {created} created, {updated} updated, in "
         f"{duration(found.seconds)}."

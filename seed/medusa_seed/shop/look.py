@@ -8,7 +8,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from medusa_seed.document.product import identity
-from medusa_seed.planning.present import There
+from medusa_seed.planning.present import PresentRows
 from medusa_seed.shop import records
 from medusa_seed.shop import tables as shop
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from medusa_seed.document.document import Placed
+    from medusa_seed.planning.planner import Planner
     from medusa_seed.planning.present import Columns, Row, Shared
-    from medusa_seed.planning.work import Work
 
 _LINKS = (
     ("images", "product_images", "image_id", "image"),
@@ -39,33 +39,35 @@ def shared(conn: Connection[Any], schema: str, there: Columns, known: Shared) ->
 
 
 def images(
-    conn: Connection[Any], work: Work, schema: str, batch: Sequence[Placed], known: Shared
+    conn: Connection[Any], planner: Planner, schema: str, batch: Sequence[Placed], known: Shared
 ) -> None:
     """Learn which of the batch's images the shop has."""
-    if work.shop.has_images:
+    if planner.shop.has_images:
         urls = [url for _, says in batch for url in says.get("images", ())]
-        rows = shop.fetch(conn, schema, work.columns, "image", "url", urls)
+        rows = shop.fetch(conn, schema, planner.columns, "image", "url", urls)
         known.images.update({row["url"]: row["id"] for row in rows})
 
 
-def products(conn: Connection[Any], work: Work, schema: str, batch: Sequence[Placed]) -> There:
+def products(
+    conn: Connection[Any], planner: Planner, schema: str, batch: Sequence[Placed]
+) -> PresentRows:
     """Return what the shop has of the products of *batch*, and learn what is remembered of them."""
-    there = There()
-    if not work.shop.has_products:
+    there = PresentRows()
+    if not planner.shop.has_products:
         return there
     identities = [identity(says) for _, says in batch]
     ids = [who.id for who in identities if who.id is not None]
-    by_id = shop.fetch(conn, schema, work.columns, "product", "id", ids)
+    by_id = shop.fetch(conn, schema, planner.columns, "product", "id", ids)
     handles = [who.handle for who in identities]
-    by_handle = shop.fetch(conn, schema, work.columns, "product", "handle", handles)
+    by_handle = shop.fetch(conn, schema, planner.columns, "product", "handle", handles)
     there.by_id = {row["id"]: row for row in by_id}
     there.by_handle = {row["handle"]: row for row in by_handle}
     found = list({row["id"]: None for row in (*by_id, *by_handle)})
-    hanging(conn, schema, work.columns, found, there)
+    hanging(conn, schema, planner.columns, found, there)
     variants = [row["id"] for rows in there.variants.values() for row in rows]
     if found:
         tables = ("product", "product_variant")
-        work.memories.update(records.memories(conn, schema, tables, [*found, *variants]))
+        planner.memories.update(records.memories(conn, schema, tables, [*found, *variants]))
     return there
 
 
@@ -85,7 +87,11 @@ def owners(
 
 
 def hanging(
-    conn: Connection[Any], schema: str, columns: Columns, products: Sequence[str], there: There
+    conn: Connection[Any],
+    schema: str,
+    columns: Columns,
+    products: Sequence[str],
+    there: PresentRows,
 ) -> None:
     """Learn what hangs on *products*, ids, and put it into *there*; each kind oldest first."""
     if not products:
@@ -120,7 +126,11 @@ def _oldest_first(rows: Iterable[Row]) -> list[Row]:
 
 
 def _links(
-    conn: Connection[Any], schema: str, columns: Columns, products: Sequence[str], there: There
+    conn: Connection[Any],
+    schema: str,
+    columns: Columns,
+    products: Sequence[str],
+    there: PresentRows,
 ) -> None:
     for key, link, column, table in _LINKS:
         if not columns.of(link):

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from medusa_seed.document import model
+from medusa_seed.document.findings import shown
 from medusa_seed.document.model import ENTRIES, Entry, Many
-from medusa_seed.document.places import shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from medusa_seed.document.document import Document
-    from medusa_seed.document.places import Findings, Place
+    from medusa_seed.document.findings import Findings, Place
     from medusa_seed.document.product import Uses
+    from medusa_seed.planning.planner import Planner
     from medusa_seed.planning.present import Columns
-    from medusa_seed.planning.work import Work
 
 
 Unheld = dict[tuple[str, str], str]
@@ -93,14 +93,21 @@ def _shape(entry: Entry, key: str) -> model.Shape | None:
     return next((field.shape for field in entry.fields if field.name == key), None)
 
 
-def check_references(work: Work, document: Document) -> None:
+def check_references(planner: Planner, document: Document) -> None:
     """Find what products refer to and is neither in the document nor in the shop."""
     uses = document.uses
-    _among(work.findings, uses.currencies, work.shop.currencies, "currency of this database")
-    _among(work.findings, uses.regions, work.regions, "region of this document or shop")
-    _among(work.findings, uses.categories, work.categories, "category of this document or shop")
-    _among(work.findings, uses.collections, work.collections, "collection of this document or shop")
-    _among(work.findings, uses.types, work.shop.types, "product type of this shop")
+    _among(planner.findings, uses.currencies, planner.shop.currencies, "currency of this database")
+    _among(planner.findings, uses.regions, planner.regions, "region of this document or shop")
+    _among(
+        planner.findings, uses.categories, planner.categories, "category of this document or shop"
+    )
+    _among(
+        planner.findings,
+        uses.collections,
+        planner.collections,
+        "collection of this document or shop",
+    )
+    _among(planner.findings, uses.types, planner.shop.types, "product type of this shop")
 
 
 def _among(

@@ -13,8 +13,8 @@ from medusa_seed.planning import merge
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from medusa_seed.document.findings import Findings
     from medusa_seed.document.model import Entry
-    from medusa_seed.document.places import Findings
     from medusa_seed.planning.changes import Changes
     from medusa_seed.planning.ids import Ids
     from medusa_seed.planning.merge import Memory, Merged, Policy
@@ -44,7 +44,7 @@ class Region:
 
 
 @dataclass(slots=True)
-class Work:
+class Planner:
     """The plan for one document while it is made."""
 
     shop: Shop
@@ -76,8 +76,10 @@ class Work:
         """Insert the row of an entry, count it, and remember its values and what *hangs* on it."""
         self.changes.insert(table, row)
         self.changes.counts.of(kind).created += 1
-        told = {name: value for name, value in row.items() if name in _SAID[table]}
-        self.changes.memories.append((table, row["id"], merge.remember(told | dict(hangs or {}))))
+        remembered = {name: value for name, value in row.items() if name in _SAID[table]}
+        self.changes.memories.append(
+            (table, row["id"], merge.remember(remembered | dict(hangs or {})))
+        )
 
     def merge(
         self,
@@ -132,11 +134,11 @@ def links(wanted: Iterable[str], there: Collection[str]) -> tuple[list[str], lis
     return sorted({*there, *new}), new
 
 
-def without_empty(work: Work, metadata: dict[str, Any] | None) -> dict[str, Any] | None:
+def without_empty(planner: Planner, metadata: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return metadata of a store or region as Medusa keeps it: an empty text deletes its key.
 
     That came with the version that can put products into categories.
     """
-    if metadata is None or not work.columns.of("product_category_product"):
+    if metadata is None or not planner.columns.of("product_category_product"):
         return metadata
     return {key: value for key, value in metadata.items() if value != ""}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST_SHOWN = 50
-"""Findings that are told in full; the others are counted."""
+"""Findings that are reported in full; the others are counted."""
 
 Place = tuple[Any, ...]
 """A place as a chain, cheap to extend: `(place it is in, key or index)`; `()` is the document."""
@@ -53,7 +53,7 @@ class Findings:
         more = [f"- and {rest} more"] if rest else []
         what = "1 thing" if self.count == 1 else f"{self.count} things"
         raise UsageError(
-            f"{document} cannot be seeded, {what} must be mended first: {self.lines[0]}",
+            f"{document} cannot be seeded, {what} must be corrected first: {self.lines[0]}",
             reason="InvalidDocument",
             detail="" if self.count == 1 else "\n".join([*(f"- {x}" for x in self.lines), *more]),
         )
