@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from medusa_operator import access, logs, options
+from medusa_operator import login, logs, options
 from medusa_operator.errors import OperatorError
 from medusa_operator.replica import Replica
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _run(asked: Options) -> None:
-    await Replica(asked, access.find(os.environ)).run()
+    await Replica(asked, await login.find(os.environ)).run()
 
 
 if __name__ == "__main__":

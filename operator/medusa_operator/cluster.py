@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -26,6 +25,7 @@ from medusa_operator.model import API_VERSION, GROUP, KIND, MANAGED_BY, PLURAL, 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from medusa_operator.client import Answer, Client
     from medusa_operator.model import Database
 
 Body = dict[str, Any]
@@ -67,8 +67,7 @@ class Kind(Enum):
 class Cluster:
     """The API server, as the operator's ServiceAccount may use it."""
 
-    session: aiohttp.ClientSession
-    server: str
+    client: Client
     namespaces: tuple[str, ...] = ()
     """Those we look at; none: all."""
     selector: str = ""
@@ -281,23 +280,17 @@ class Cluster:
         accept: str = JSON,
     ) -> Body:
         how = MERGE if method == "PATCH" else JSON
+        headers = {"Accept": accept, "Content-Type": how}
         try:
-            async with self.session.request(
-                method,
-                self.server + path,
-                params=query,
-                data=None if body is None else json.dumps(body).encode(),
-                headers={"Accept": accept, "Content-Type": how},
-            ) as answer:
-                text = await answer.read()
+            answer = await self.client.request(method, path, body, query, headers)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise UnreachableError(
-                f"{self.server} did not answer: {str(exc) or type(exc).__name__}"
+                f"{self.client.login.server} did not answer: {str(exc) or type(exc).__name__}"
             ) from exc
         if answer.status >= 400:
-            raise _error(answer, text)
+            raise _error(answer)
         with _understood(path):
-            return answers.read(text)
+            return answers.read(answer.text)
 
 
 def _path(kind: Kind, namespace: str, name: str = "") -> str:
@@ -328,8 +321,8 @@ def _understood(path: str) -> Iterator[None]:
         raise AnswerError(f"the answer to {path} cannot be read: {exc}") from exc
 
 
-def _error(answer: aiohttp.ClientResponse, text: bytes) -> ApiError:
-    reason, message, causes = answers.refusal(text)
+def _error(answer: Answer) -> ApiError:
+    reason, message, causes = answers.refusal(answer.text)
     kind: type[ApiError] = ApiError
     if answer.status == 404:
         kind = MissingError
@@ -338,7 +331,7 @@ def _error(answer: aiohttp.ClientResponse, text: bytes) -> ApiError:
     elif 400 <= answer.status < 500 and answer.status not in (401, 408, 429):
         kind = RefusedError
     return kind(
-        message or answer.reason or "",
+        message or answer.reason,
         status=answer.status,
         reason=reason,
         causes=causes,

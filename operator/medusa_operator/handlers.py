@@ -9,38 +9,38 @@ from typing import TYPE_CHECKING, Any
 import kopf
 
 from medusa_operator import answers
+from medusa_operator.client import AGENT, CONNECT_SECONDS, REQUEST_SECONDS
 from medusa_operator.cluster import CHUNK, Kind
 from medusa_operator.errors import DeadWatchError
 from medusa_operator.parse import InvalidError
-from medusa_operator.session import AGENT, CONNECT_SECONDS, REQUEST_SECONDS
 from medusa_operator.view import name_of
 from medusa_operator.watch_session import open_watch_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from medusa_operator.access import Access
+    from medusa_operator.client import Call
     from medusa_operator.health import Health
     from medusa_operator.hear import Hearing
+    from medusa_operator.login import Login
     from medusa_operator.options import Options
-    from medusa_operator.session import Call
 
 BACKOFFS = (1, 2, 4, 8)
 """Seconds between attempts to list or watch; after these kopf begins anew, a second later."""
 
 
 def registry(
-    hearing: Hearing, health: Health, access: Access, called: Callable[[Call], None]
+    hearing: Hearing, health: Health, login: Login, called: Callable[[Call], None]
 ) -> kopf.OperatorRegistry:
     """Return the handlers: one for each kind of object that is watched, and the log-in."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
-    async def login(**_: Any) -> kopf.AiohttpSession:
+    async def log_in(**_: Any) -> kopf.AiohttpSession:
         return kopf.AiohttpSession(
-            server=access.server,
-            default_namespace=access.namespace,
-            aiohttp_session=open_watch_session(access, called, health.watch_refused),
+            server=login.server,
+            default_namespace=login.namespace,
+            aiohttp_session=open_watch_session(login, called, health.watch_refused),
         )
 
     for kind in Kind:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
 
+    from medusa_operator.client import Call
     from medusa_operator.controller import Queue
     from medusa_operator.health import Health
     from medusa_operator.model import Database
-    from medusa_operator.session import Call
     from medusa_operator.status import Run
     from medusa_operator.view import View
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from medusa_migrations import catalog_files
-from medusa_operator import handlers, health
+from medusa_operator import client, handlers, health
 from medusa_operator.authentication import Guard
 from medusa_operator.cluster import Cluster
 from medusa_operator.controller import WORKERS, Controller, Queue
@@ -28,13 +28,12 @@ from medusa_operator.model import Settings, TemplatePolicy
 from medusa_operator.options import TOKEN
 from medusa_operator.reconcile import Reconciler
 from medusa_operator.resync import Resync
-from medusa_operator.session import open_session
 from medusa_operator.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from medusa_operator.access import Access
+    from medusa_operator.login import Login
     from medusa_operator.options import Options
 
 LET_GO_SECONDS = 10.0
@@ -50,7 +49,7 @@ class Replica:
     """One process."""
 
     options: Options
-    access: Access
+    login: Login
     health: Health = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
     view: View = field(default_factory=View)
@@ -73,10 +72,10 @@ class Replica:
     async def _live(self) -> None:
         asked = self.options
         async with contextlib.AsyncExitStack() as opened:
-            session = await opened.enter_async_context(
-                open_session(self.access, self.metrics.called)
+            requests = await opened.enter_async_context(
+                client.opened(self.login, self.metrics.called)
             )
-            cluster = Cluster(session, self.access.server, asked.namespaces, asked.selector)
+            cluster = Cluster(requests, asked.namespaces, asked.selector)
             guard = Guard(cluster).refuse if asked.metrics_authentication == TOKEN else None
             await opened.enter_async_context(
                 health.served(
@@ -88,7 +87,7 @@ class Replica:
             self.health.state = State.STANDING_BY
             leader = Leader(
                 cluster,
-                asked.lease_namespace or os.environ.get("POD_NAMESPACE") or self.access.namespace,
+                asked.lease_namespace or os.environ.get("POD_NAMESPACE") or self.login.namespace,
                 asked.lease,
                 f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}",
             )
@@ -124,7 +123,7 @@ class Replica:
             limit=asked.max_concurrent_runs,
             ended=self.metrics.ended,
             freed=hearing.let_next_in,
-            home=os.environ.get("POD_NAMESPACE") or self.access.namespace,
+            home=os.environ.get("POD_NAMESPACE") or self.login.namespace,
         )
         controller = Controller(self.queue, reconciler.reconcile, self.metrics.passed)
         resync = Resync(cluster, hearing, self.health, asked.resync)
@@ -138,7 +137,7 @@ class Replica:
             resync.revisit(),
             # the last, as kopf ends every task that was made after it began
             handlers.watch(
-                handlers.registry(hearing, self.health, self.access, self.metrics.called),
+                handlers.registry(hearing, self.health, self.login, self.metrics.called),
                 asked,
                 began=self._heed_signals,
             ),

@@ -10,13 +10,13 @@ import aiohttp
 import structlog
 
 from medusa_operator import answers
+from medusa_operator.client import Call, named, session
 from medusa_operator.parse import InvalidError
-from medusa_operator.session import Call, named, open_session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from medusa_operator.access import Access
+    from medusa_operator.login import Login
 
 PAUSE = 1.0
 """Seconds after a watch that ended without an event; kopf begins the next one at once."""
@@ -31,7 +31,7 @@ class WatchRefusedError(aiohttp.ClientConnectionError):
 
 
 def open_watch_session(
-    access: Access, called: Callable[[Call], None], refused: Callable[[str, str, str], None]
+    login: Login, called: Callable[[Call], None], refused: Callable[[str, str, str], None]
 ) -> aiohttp.ClientSession:
     """Return a session for kopf.
 
@@ -62,7 +62,7 @@ def open_watch_session(
                 response.content = _Lines(response.content, _events(response.content))  # type: ignore[assignment]
         return response
 
-    return open_session(access, called, guarded, response_class=_Listed, connections=0)
+    return session(login, called, guarded, response_class=_Listed)
 
 
 class _Listed(aiohttp.ClientResponse):

@@ -8,11 +8,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from medusa_operator import answers
+from medusa_operator import answers, client
 from medusa_operator.cluster import Cluster, Kind
 from medusa_operator.controller import Queue
 from medusa_operator.errors import AnswerError, ApiError, MissingError
@@ -23,6 +23,7 @@ from medusa_operator.model import InvalidError
 from medusa_operator.reconcile import _content, _when
 from medusa_operator.resync import Resync
 from medusa_operator.view import Key, View
+from operator_login import plain_login
 from operator_mutations import (
     CONFIG_MAP,
     DISCOVERY,
@@ -52,6 +53,7 @@ class Api:
 
     def __init__(self, runner: asyncio.Runner) -> None:
         self.runner, self.status, self.text = runner, 200, b""
+        self.open = contextlib.AsyncExitStack()
 
     def ask(self, call: Callable[[Cluster], Awaitable[Any]], answer: Any, status: int = 200) -> Any:
         self.status = status
@@ -59,8 +61,7 @@ class Api:
         return self.runner.run(self._ask(call))
 
     async def _ask(self, call: Callable[[Cluster], Awaitable[Any]]) -> Any:
-        async with ClientSession() as session:
-            return await call(Cluster(session, self.url))
+        return await call(Cluster(self.requests))
 
     async def start(self) -> None:
         async def respond(_request: web.Request) -> web.Response:
@@ -71,7 +72,14 @@ class Api:
         await self.app.setup()
         site = web.TCPSite(self.app, "127.0.0.1", 0)
         await site.start()
-        self.url = f"http://127.0.0.1:{self.app.addresses[0][1]}"
+        url = f"http://127.0.0.1:{self.app.addresses[0][1]}"
+        self.requests = await self.open.enter_async_context(
+            client.opened(plain_login(url), lambda _call: None)
+        )
+
+    async def close(self) -> None:
+        await self.open.aclose()
+        await self.app.cleanup()
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +88,7 @@ def api() -> Iterator[Api]:
         made = Api(runner)
         runner.run(made.start())
         yield made
-        runner.run(made.app.cleanup())
+        runner.run(made.close())
 
 
 async def listed(cluster: Cluster) -> list[Any]:

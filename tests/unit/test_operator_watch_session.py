@@ -10,8 +10,8 @@ import pytest
 from aiohttp import ClientPayloadError, web
 
 from medusa_operator import answers, watch_session
-from medusa_operator.access import Access, Token
 from medusa_operator.watch_session import WatchRefusedError, open_watch_session
+from operator_login import plain_login
 from operator_mutations import POD, page
 
 ADDED = json.dumps({"type": "ADDED", "object": POD}).encode()
@@ -38,8 +38,7 @@ class Asked:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         server = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        access = Access(server, "default", Token(), tls=False)
-        session = open_watch_session(access, lambda _call: None, self._refused)
+        session = open_watch_session(plain_login(server), lambda _call: None, self._refused)
         try:
             response = await session.request("get", f"{server}{PODS}{query}")
             async with response:
