@@ -1,4 +1,9 @@
-"""Which of several replicas acts: a Lease that one holds at a time."""
+"""Which of several replicas acts: a Lease that one holds at a time.
+
+The Kubernetes client's own election cannot create a Lease, writes local time, stops renewing at the first
+broken connection while the work goes on, and does not release; tests/cluster/test_client_leader_election.py
+tells when that has changed.
+"""
 
 from __future__ import annotations
 
