@@ -30,6 +30,8 @@ lock:  ## Renew requirements/*.txt from pyproject.toml
 	  -o requirements/bench.txt requirements/bench.in
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 	  --extra operator --constraint requirements/dev.txt -o requirements/image.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+	  --constraint requirements/dev.txt -o requirements/runner.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	  --constraint requirements/dev.txt -o requirements/build.txt requirements/build.in
 	grep -A1000 '^uv==' requirements/dev.txt | awk 'NR > 1 && /^[a-z]/ {exit} !/# via/' > requirements/uv.txt

@@ -11,7 +11,7 @@ import pytest
 
 import docker_engine
 import servers
-from docker_engine import IMAGE, ROOT, Engine
+from docker_engine import IMAGE, ROOT, RUNNER, Engine
 from faults import eventually
 from medusa_migrations import embedded
 from tiers import need
@@ -135,13 +135,22 @@ def test_a_user_that_the_platform_chose_writes_nowhere(docker: Engine) -> None:
     assert set(writable.split()) <= {"/tmp", "/var/tmp", "/run/lock"}
 
 
-def test_the_layers_that_we_add_are_small(docker: Engine) -> None:
-    sizes = [
-        int(docker("image", "inspect", "--format", "{{.Size}}", name))
-        for name in (docker_engine.BASE, IMAGE)
-    ]
+@pytest.mark.parametrize(("image", "most"), [(IMAGE, 100e6), (RUNNER, 70e6)])
+def test_it_is_small_as_it_is_pulled(docker: Engine, image: str, most: float) -> None:
+    assert docker.pulled(image) <= most
 
-    assert sizes[1] - sizes[0] < 70e6
+
+def test_the_runner_alone_migrates_and_has_no_operator(docker: Engine, url: str) -> None:
+    done = docker.run(
+        "run", *RESTRICTED, "--env", f"DATABASE_URL={url}", RUNNER, "migrate", "--to", "1.20.11"
+    )
+    packages = docker(
+        "run", *RESTRICTED, "--entrypoint", "python", RUNNER, "-c",
+        "import importlib.metadata as m; print(*(d.name for d in m.distributions()))",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert set(packages.lower().split()) & {"kopf", "kubernetes", "aiohttp", "pydantic"} == set()
 
 
 def test_it_says_what_it_is(docker: Engine) -> None:

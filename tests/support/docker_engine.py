@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import signal
 import subprocess
+import tarfile
 import tempfile
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +22,12 @@ from faults import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import IO
 
 ROOT = Path(__file__).parents[2]
 BASE = "base:test"
 IMAGE = "medusa-database-operator:test"
+RUNNER = "medusa-database-operator:runner"
 DOCKER = "/usr/bin/docker"
 """Debian's own client, which builds by itself; a newer one earlier on the path would want a plugin."""
 
@@ -74,21 +79,22 @@ class Engine:
         return os.environ | {"DOCKER_HOST": f"unix://{self.socket}", "DOCKER_BUILDKIT": "1"}
 
     def build(self) -> str:
-        """Build the image from the Dockerfile; return its name."""
+        """Build the image from the Dockerfile, and that of the runner alone; return the first's name."""
         self("import", _base(), BASE)
         secret = ["--secret", f"id=ca,src={AUTHORITIES}"] if AUTHORITIES.exists() else []
-        self(
-            "build",
-            "--network",
-            "host",
-            "--build-arg",
-            f"BASE={BASE}",
-            *secret,
-            "--tag",
-            IMAGE,
-            ROOT,
-        )
+        options = ["--network", "host", "--build-arg", f"BASE={BASE}", *secret]
+        self("build", *options, "--target", "runner", "--tag", RUNNER, ROOT)
+        self("build", *options, "--tag", IMAGE, ROOT)
         return IMAGE
+
+    def pulled(self, image: str) -> int:
+        """Return the bytes that a registry sends for an image: its layers, compressed by gzip."""
+        with tempfile.TemporaryDirectory() as folder:
+            archive = Path(folder, "image.tar")
+            self("save", "--output", archive, image)
+            with tarfile.open(archive) as saved:
+                manifest = json.load(_member(saved, "manifest.json"))
+                return sum(_compressed(_member(saved, layer)) for layer in manifest[0]["Layers"])
 
 
 @contextmanager
@@ -114,6 +120,19 @@ def started() -> Iterator[Engine]:
     finally:
         daemon.stop(signal.SIGTERM, within=60)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    found = archive.extractfile(name)
+    assert found is not None, name
+    return found
+
+
+def _compressed(layer: IO[bytes]) -> int:
+    packer, size = zlib.compressobj(wbits=31), 0
+    while piece := layer.read(1 << 20):
+        size += len(packer.compress(piece))
+    return size + len(packer.flush())
 
 
 def _base() -> Path:
