@@ -8,6 +8,7 @@ it what `verify` expects, so that nothing has to be kept twice. It knows the sta
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -109,12 +110,13 @@ class _Reader:
 
     def __init__(self, tokens: tuple[str, ...], passed: list[Passed]) -> None:
         self.tokens = tokens
+        self.words = _lowered(tokens)
         self.at = 0
         self.passed = passed
 
     @property
     def next(self) -> str:
-        return self.tokens[self.at].lower() if self.at < len(self.tokens) else ""
+        return self.words[self.at] if self.at < len(self.words) else ""
 
     def take(self) -> str:
         token = self.tokens[self.at]
@@ -130,8 +132,7 @@ class _Reader:
 
     def skip(self, *words: str) -> bool:
         """Go past *words* where they come next."""
-        here = tuple(token.lower() for token in self.tokens[self.at : self.at + len(words)])
-        if here == words:
+        if self.words[self.at : self.at + len(words)] == words:
             self.at += len(words)
             return True
         return False
@@ -170,6 +171,11 @@ class _Reader:
         return text
 
 
+@functools.cache
+def _lowered(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(token.lower() for token in tokens)
+
+
 def _statement(schema: Schema, reader: _Reader) -> None:
     if reader.next in _ROWS:
         return
@@ -192,23 +198,31 @@ def _statement(schema: Schema, reader: _Reader) -> None:
 
 def _create_table(schema: Schema, reader: _Reader) -> None:
     lenient = reader.skip("if", "not", "exists")
-    table = Table(reader.name())
-    if lenient and table.name in schema.tables:  # its sequences are there as well, or it is another
-        schema = dataclasses.replace(schema, sequences=set(schema.sequences))
+    parsed, sequences = _table(reader.tokens[reader.at :])
+    table = Table(parsed.name, dict(parsed.columns), dict(parsed.constraints))
     there = schema.tables.get(table.name)
+    if lenient and there is not None:  # its sequences are there as well, or it is another
+        reader.passed.append(Passed(f"table {table.name}", table.name, there, table))
+    else:
+        schema.sequences |= sequences
+        schema.tables[table.name] = table
+
+
+@functools.cache
+def _table(tokens: tuple[str, ...]) -> tuple[Table, frozenset[str]]:
+    """Return the table that *tokens* make, which is not to be changed, and the names of its sequences."""
+    reader, made = _Reader(tokens, []), Schema()
+    table = Table(reader.name())
     reader.expect("(")
     while True:
         if reader.next == "constraint":
             _add_constraint(table, reader)
         else:
-            _add_column(schema, table, reader)
+            _add_column(made, table, reader)
         if not reader.skip(","):
             break
     reader.expect(")")
-    if lenient and there is not None:
-        reader.passed.append(Passed(f"table {table.name}", table.name, there, table))
-    else:
-        schema.tables[table.name] = table
+    return table, frozenset(made.sequences)
 
 
 def _add_column(schema: Schema, table: Table, reader: _Reader) -> None:
