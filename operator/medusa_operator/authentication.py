@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from medusa_operator.errors import ApiError, RefusedError
-from medusa_operator.health import Refusal
+from medusa_operator.http import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations import version as versions
 from medusa_operator import backoff, path, plain
+from medusa_operator.jobs import LEARNED_FROM
 from medusa_operator.parse import InvalidError
 from medusa_operator.path import MIGRATE, SEED
 from medusa_operator.reasons import Reason
-from medusa_operator.results import LEARNED_FROM
 from medusa_operator.status import (
     HISTORY,
     LEARNED,

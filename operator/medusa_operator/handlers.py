@@ -17,13 +17,12 @@ from medusa_operator.view import name_of
 from medusa_operator.watch_session import open_watch_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from medusa_operator.client import Call
     from medusa_operator.health import Health
     from medusa_operator.hear import Hearing
     from medusa_operator.login import Login
-    from medusa_operator.options import Options
 
 BACKOFFS = (1, 2, 4, 8)
 """Seconds between attempts to list or watch; after these kopf begins anew, a second later."""
@@ -63,7 +62,7 @@ def _hears(kind: Kind, hearing: Hearing, health: Health) -> Callable[..., Any]:
     return heard
 
 
-def settings(options: Options) -> kopf.OperatorSettings:
+def settings(selector: str) -> kopf.OperatorSettings:
     """Return how kopf is to work: patient watches, bounded requests, nothing written by itself."""
     found = kopf.OperatorSettings()
     found.peering.standalone = True
@@ -86,13 +85,16 @@ def settings(options: Options) -> kopf.OperatorSettings:
     found.queueing.exit_timeout = 5
     found.process.ultimate_exiting_timeout = 20
     for kind in Kind:
-        if selector := kind.selector(options.selector):
-            found.watching.label_selectors[_names(kind)] = selector
+        if labels := kind.selector(selector):
+            found.watching.label_selectors[_names(kind)] = labels
     return found
 
 
 async def watch(
-    handlers: kopf.OperatorRegistry, options: Options, began: Callable[[], None]
+    handlers: kopf.OperatorRegistry,
+    namespaces: Sequence[str],
+    selector: str,
+    began: Callable[[], None],
 ) -> None:
     """Watch for ever, calling *began* at the start; raise DeadWatchError when a watch has died."""
 
@@ -103,11 +105,11 @@ async def watch(
     try:
         await kopf.operator(
             registry=handlers,
-            settings=settings(options),
+            settings=settings(selector),
             # else kopf looks for the name of its user, and one that the platform chose has none
             identity=AGENT,  # type: ignore[arg-type]  # a str; its type is private
-            clusterwide=not options.namespaces,
-            namespaces=options.namespaces,
+            clusterwide=not namespaces,
+            namespaces=namespaces,
         )
     except Exception as exc:
         raise DeadWatchError(f"a watch has died: {str(exc) or type(exc).__name__}") from exc

@@ -12,7 +12,6 @@ from medusa_migrations import values
 from medusa_operator import restricted, template, workload
 from medusa_operator.model import TemplatePolicy
 from medusa_operator.parse import InvalidError
-from medusa_operator.results import LEARNED_FROM
 from medusa_operator.spec import Approval, KeyRef, SeedPolicy, Source, Spec, Transaction, digest
 from medusa_operator.workload import API_VERSION, CONTAINER, KIND, MANAGED_BY, UID_LABEL
 
@@ -30,6 +29,8 @@ REPORT = 1024
 """Bytes of a report: all containers of a pod share 12 KiB, whoever put them there."""
 VERIFY_SECONDS = 300.0
 """Seconds that a verification may take, its pod's start included; it is tried again."""
+LEARNED_FROM = ("Downgrade", "LedgerExists", "NotAcknowledged")
+"""Refusals of the runner that another path answers, so that its Job need not fail: `--exit-zero-for`."""
 SEED_FOLDER = "/etc/medusa/seed"
 CA_FOLDER = "/etc/medusa/ca"
 OWN_VOLUMES = {"tmp", "ca", "seed"}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from medusa_migrations import catalog_files
-from medusa_operator import client, handlers, health
+from medusa_operator import client, handlers, http
 from medusa_operator.authentication import Guard
 from medusa_operator.cluster import Cluster
 from medusa_operator.controller import WORKERS, Controller, Queue
@@ -78,7 +78,7 @@ class Replica:
             cluster = Cluster(requests, asked.namespaces, asked.selector)
             guard = Guard(cluster).refuse if asked.metrics_authentication == TOKEN else None
             await opened.enter_async_context(
-                health.served(
+                http.served(
                     self.health, self.metrics.registry, asked.health_address, asked.metrics_address,
                     guard,
                 )
@@ -138,7 +138,8 @@ class Replica:
             # the last, as kopf ends every task that was made after it began
             handlers.watch(
                 handlers.registry(hearing, self.health, self.login, self.metrics.called),
-                asked,
+                asked.namespaces,
+                asked.selector,
                 began=self._heed_signals,
             ),
         )

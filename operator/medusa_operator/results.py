@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from medusa_migrations import version as versions
 from medusa_operator import path, plain
+from medusa_operator.jobs import LEARNED_FROM
 from medusa_operator.parse import Field, InvalidError
 from medusa_operator.reasons import Reason
 from medusa_operator.status import Proven
@@ -49,8 +50,6 @@ _NOT_STARTED = ("StartError", "ContainerCannotRun")
 """The container runtime's words; its termination message is then that of the runtime."""
 _NO_PROGRAM = ("not found", "no such file", "permission denied")
 _REFUSALS = {"Downgrade": Reason.DOWNGRADE, "NotAcknowledged": Reason.AWAITING_ACKNOWLEDGEMENT}
-LEARNED_FROM = ("Downgrade", "LedgerExists", "NotAcknowledged")
-"""Refusals of the runner that another path answers, so that its Job need not fail: `--exit-zero-for`."""
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _OF_MEDUSA_1 = re.compile(r"1\.[0-9]{1,4}\.[0-9]{1,4}")
 _MOST = 2**31 - 1
