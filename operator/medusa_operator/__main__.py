@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from medusa_operator import login, logs, options
-from medusa_operator.errors import OperatorError
-from medusa_operator.replica import Replica
+from medusa_operator.api import login
+from medusa_operator.api.errors import OperatorError
+from medusa_operator.process import logs, options
+from medusa_operator.process.replica import Replica
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from medusa_operator.options import Options
+    from medusa_operator.process.options import Options
 
 logger = structlog.get_logger("operator")
 

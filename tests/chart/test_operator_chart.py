@@ -10,7 +10,7 @@ import yaml
 
 import charts
 from charts import OPERATOR, manifests, only, render
-from medusa_operator import options
+from medusa_operator.process import options
 
 CRD = charts.ROOT / "deploy" / "crd" / "medusadatabases.yaml"
 COPY = OPERATOR / "files" / "medusadatabases.yaml"

@@ -1,7 +1,7 @@
 """Why the operator elects its leader itself: what the Kubernetes client's own election gets wrong.
 
 Each test holds as long as the client has that defect. Where one fails, the defect is gone; where all
-do, `medusa_operator.leader` can go.
+do, `medusa_operator.api.lease` can go.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
 from cluster_proxy import between
 from faults import eventually
-from medusa_operator import login
+from medusa_operator.api import login
 
 LEASES = "coordination.k8s.io/v1/leases"
 STAMP = "2026-01-01 00:00:00.000000"

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ledgers import CATALOG
-from medusa_operator import conditions
-from medusa_operator.decide import decide
-from medusa_operator.decision import Decision, Start, Verify
-from medusa_operator.model import FINALIZER, Database, Job, Observed, Pod, Settings
+from medusa_operator.judgement import conditions
+from medusa_operator.judgement.decide import decide
+from medusa_operator.judgement.decision import Decision, Start, Verify
+from medusa_operator.resource.model import FINALIZER, Database, Job, Observed, Pod, Settings
 
 if TYPE_CHECKING:
-    from medusa_operator.status import Status
+    from medusa_operator.resource.status import Status
 
 Body = dict[str, Any]
 

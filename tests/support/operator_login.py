@@ -13,14 +13,14 @@ import yaml
 from aiohttp import web
 from kubernetes.aio.client import ApiClient, Configuration
 
-from medusa_operator import client
-from medusa_operator.login import Login
+from medusa_operator.api import client
+from medusa_operator.api.login import Login
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from medusa_operator.client import Answer
+    from medusa_operator.api.client import Answer
 
 
 def plain_login(server: str) -> Login:

@@ -14,10 +14,19 @@ from typing import Any
 from ledgers import CATALOG, names
 from medusa_migrations import version as versions
 from medusa_migrations.proof import prove
-from medusa_operator import conditions, path
-from medusa_operator.decide import decide
-from medusa_operator.decision import Cancel, Decision, Expire, Hold, Release, Start, Verify
-from medusa_operator.model import (
+from medusa_operator.jobs import path
+from medusa_operator.judgement import conditions
+from medusa_operator.judgement.decide import decide
+from medusa_operator.judgement.decision import (
+    Cancel,
+    Decision,
+    Expire,
+    Hold,
+    Release,
+    Start,
+    Verify,
+)
+from medusa_operator.resource.model import (
     FINALIZER,
     RETRY_ANNOTATION,
     Database,

@@ -12,17 +12,18 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from medusa_operator import answers, client
-from medusa_operator.cluster import Cluster, Kind
-from medusa_operator.controller import Queue
-from medusa_operator.errors import AnswerError, ApiError, MissingError
-from medusa_operator.health import Health
-from medusa_operator.hear import Hearing
-from medusa_operator.leader import Leader
-from medusa_operator.model import InvalidError
-from medusa_operator.reconcile import _content, _when
-from medusa_operator.resync import Resync
-from medusa_operator.view import Key, View
+from medusa_operator.api import client
+from medusa_operator.api.cluster import Cluster, Kind
+from medusa_operator.api.errors import AnswerError, ApiError, MissingError
+from medusa_operator.api.lease import Leader
+from medusa_operator.loop.cache import Key, View
+from medusa_operator.loop.health import Health
+from medusa_operator.loop.intake import Hearing
+from medusa_operator.loop.queue import Queue
+from medusa_operator.loop.reconcile import _content, _when
+from medusa_operator.loop.resync import Resync
+from medusa_operator.resource import answers
+from medusa_operator.resource.model import InvalidError
 from operator_login import plain_login
 from operator_mutations import (
     CONFIG_MAP,

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from medusa_operator import answers, authentication
-from medusa_operator.authentication import Guard
-from medusa_operator.errors import RefusedError, UnreachableError
+from medusa_operator.api.errors import RefusedError, UnreachableError
+from medusa_operator.process import authentication
+from medusa_operator.process.authentication import Guard
+from medusa_operator.resource import answers
 
 ALLOWED, STRANGER = "Bearer allowed", "Bearer stranger"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from medusa_operator.model import Queue, SeedSource
+from medusa_operator.resource.model import Queue, SeedSource
 from operator_bodies import (
     SEED,
     after,

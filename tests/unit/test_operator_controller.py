@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from medusa_operator.controller import Controller, Queue
-from medusa_operator.errors import ApiError, ConflictError
-from medusa_operator.view import Key
+from medusa_operator.api.errors import ApiError, ConflictError
+from medusa_operator.loop.cache import Key
+from medusa_operator.loop.queue import Controller, Queue
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from medusa_operator import seeds
-from medusa_operator.decision import (
+from medusa_operator.judgement.decision import (
     Cancel,
     Expire,
     Hold,
@@ -18,9 +17,18 @@ from medusa_operator.decision import (
     Start,
     Waiting,
 )
-from medusa_operator.decision import Suspended as IsSuspended
-from medusa_operator.model import CreateError, Event, Job, Observed, Queue, Rival, SeedSource
-from medusa_operator.reasons import Reason
+from medusa_operator.judgement.decision import Suspended as IsSuspended
+from medusa_operator.knowledge import seeds
+from medusa_operator.resource.model import (
+    CreateError,
+    Event,
+    Job,
+    Observed,
+    Queue,
+    Rival,
+    SeedSource,
+)
+from medusa_operator.resource.reasons import Reason
 from operator_bodies import (
     SEED,
     after,

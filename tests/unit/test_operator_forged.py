@@ -11,8 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crd_schema import STATUS, violations
-from medusa_operator import conditions, plain
-from medusa_operator.model import CreateError, Job, Observed, Pod
+from medusa_operator.judgement import conditions
+from medusa_operator.resource import plain
+from medusa_operator.resource.model import CreateError, Job, Observed, Pod
 from operator_bodies import (
     START,
     after,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from medusa_operator import events
-from medusa_operator.decision import Expire, Stalled, Start, Waiting
-from medusa_operator.model import CreateError, Database
-from medusa_operator.reasons import Reason
+from medusa_operator.judgement.decision import Expire, Stalled, Start, Waiting
+from medusa_operator.loop import events
+from medusa_operator.resource.model import CreateError, Database
+from medusa_operator.resource.reasons import Reason
 from operator_bodies import (
     after,
     at,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ledgers import v
-from medusa_operator import jobs
-from medusa_operator.model import SeedSource
-from medusa_operator.parse import InvalidError
-from medusa_operator.path import MIGRATE, Step
-from medusa_operator.template import TemplateError
+from medusa_operator.jobs import manifests
+from medusa_operator.jobs.path import MIGRATE, Step
+from medusa_operator.jobs.template import TemplateError
+from medusa_operator.resource.model import SeedSource
+from medusa_operator.resource.parse import InvalidError
 from operator_bodies import SEED, SETTINGS, database, seen, started
 
 STEP = Step(MIGRATE, v("1.20.11"), v("1.20.11"))
@@ -250,7 +250,7 @@ def test_the_deadline_leaves_time_for_what_the_run_may_take(job, timeouts, deadl
 
 def named(shop, step=STEP, **changes):
     usual = {"after": "uid-of-the-run-before", "seed_source": "", "taken": ()}
-    return jobs.name(shop, step, SETTINGS, **(usual | changes))
+    return manifests.name(shop, step, SETTINGS, **(usual | changes))
 
 
 def test_a_name_is_the_same_for_the_same_run_and_another_for_another():
@@ -398,14 +398,14 @@ def test_a_patch_is_laid_over_the_pod():
 )
 def test_a_patch_that_would_break_a_run_is_refused_by_name(template, said):
     with pytest.raises(TemplateError) as refused:
-        jobs.shape(database(job={"template": template}), STEP, SETTINGS, known=True)
+        manifests.shape(database(job={"template": template}), STEP, SETTINGS, known=True)
 
     assert said in str(refused.value)
 
 
 def test_a_malformed_patch_says_where():
     with pytest.raises(InvalidError, match=r"spec\.job\.template\.spec: 'x' is not an object"):
-        jobs.shape(database(job={"template": {"spec": "x"}}), STEP, SETTINGS, known=True)
+        manifests.shape(database(job={"template": {"spec": "x"}}), STEP, SETTINGS, known=True)
 
 
 def test_the_runner_is_told_what_comes_from_secrets():
@@ -463,7 +463,7 @@ def test_no_variable_becomes_a_part_of_a_path():
     mounts = [{"name": "tmp", "mountPath": "/x", "subPathExpr": "$(PGPASSWORD)"}]
 
     with pytest.raises(TemplateError, match="subPathExpr"):
-        jobs.shape(
+        manifests.shape(
             database(job={"template": {"spec": {"containers": [
                 {"name": "medusa-db", "volumeMounts": mounts}]}}}),
             STEP, SETTINGS, known=True,

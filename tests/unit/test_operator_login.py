@@ -16,10 +16,10 @@ from aiohttp import ClientError, web
 from yarl import URL
 
 from faults import eventually
-from medusa_operator import client, credentials, login
-from medusa_operator.client import named
-from medusa_operator.errors import AccessError
-from medusa_operator.watch_session import open_watch_session
+from medusa_operator.api import client, credentials, login
+from medusa_operator.api.client import named
+from medusa_operator.api.errors import AccessError
+from medusa_operator.api.watch_session import open_watch_session
 from operator_login import ask, certificate, kubeconfig, serving, tunnelling
 
 SECRET = "s3cr3t-7f2a"

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from medusa_operator import options
-from medusa_operator.options import Options
+from medusa_operator.process import options
+from medusa_operator.process.options import Options
 
 USUAL = Options(
     image="medusa-database-operator",

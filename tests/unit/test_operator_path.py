@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ledgers import CATALOG, v
-from medusa_operator.path import available, fits, plan, too_old
-from medusa_operator.status import Proven
+from medusa_operator.jobs.path import available, fits, plan, too_old
+from medusa_operator.resource.status import Proven
 from operator_bodies import SEED, database
 
 EMPTY, PARTIAL, UNKNOWN = Proven("empty"), Proven("partial"), Proven("unknown")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from pathlib import Path
 
-from medusa_operator.reasons import MEANINGS, Kind, Reason
+from medusa_operator.resource.reasons import MEANINGS, Kind, Reason
 
 PAGE = Path(__file__).parents[2] / "docs" / "reasons.md"
 TITLES = {

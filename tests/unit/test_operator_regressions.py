@@ -6,9 +6,9 @@ import copy
 
 import pytest
 
-from medusa_operator.decision import Expire, Release, Start
-from medusa_operator.model import Rival
-from medusa_operator.reasons import Reason
+from medusa_operator.judgement.decision import Expire, Release, Start
+from medusa_operator.resource.model import Rival
+from medusa_operator.resource.reasons import Reason
 from operator_bodies import (
     after,
     at,

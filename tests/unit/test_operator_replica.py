@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from medusa_operator.replica import _together
+from medusa_operator.process.replica import _together
 
 
 async def fails():

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medusa_operator import references
-from medusa_operator.decide import decide
-from medusa_operator.decision import Stalled, Start, Waiting
-from medusa_operator.model import Observed, Refusal, TemplatePolicy
-from medusa_operator.parse import InvalidError
-from medusa_operator.reasons import Reason
-from medusa_operator.restricted import hold
-from medusa_operator.template import TemplateError, merge
+from medusa_operator.jobs import references
+from medusa_operator.jobs.restricted import hold
+from medusa_operator.jobs.template import TemplateError, merge
+from medusa_operator.judgement.decide import decide
+from medusa_operator.judgement.decision import Stalled, Start, Waiting
+from medusa_operator.resource.model import Observed, Refusal, TemplatePolicy
+from medusa_operator.resource.parse import InvalidError
+from medusa_operator.resource.reasons import Reason
 from operator_bodies import CATALOG, SETTINGS, START, database, decided, started
 
 UNRESTRICTED = replace(SETTINGS, template_policy=TemplatePolicy.UNRESTRICTED)

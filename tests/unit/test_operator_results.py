@@ -9,9 +9,9 @@ import pytest
 from ledgers import CATALOG
 from medusa_migrations.report import LEAST, Done, Report, bounded
 from medusa_migrations.report import Proven as Shown
-from medusa_operator.model import Job, Pod, SeedSource
-from medusa_operator.reasons import Reason
-from medusa_operator.results import judge
+from medusa_operator.knowledge.verdicts import judge
+from medusa_operator.resource.model import Job, Pod, SeedSource
+from medusa_operator.resource.reasons import Reason
 from operator_bodies import SEED, at, database, ended, pod, pod_ended, report, seen, started
 
 JOB = started(database())

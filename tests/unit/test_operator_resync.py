@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from medusa_operator.cluster import Kind
-from medusa_operator.controller import Queue
-from medusa_operator.errors import DeadWatchError, MissingError, RefusedError, UnreachableError
-from medusa_operator.health import Health
-from medusa_operator.hear import Hearing
-from medusa_operator.resync import Resync
-from medusa_operator.view import Key, View
+from medusa_operator.api.cluster import Kind
+from medusa_operator.api.errors import DeadWatchError, MissingError, RefusedError, UnreachableError
+from medusa_operator.loop.cache import Key, View
+from medusa_operator.loop.health import Health
+from medusa_operator.loop.intake import Hearing
+from medusa_operator.loop.queue import Queue
+from medusa_operator.loop.resync import Resync
 from operator_bodies import resource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from medusa_operator.errors import ApiError
+    from medusa_operator.api.errors import ApiError
 
 SHOP = Key("default", "shop")
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medusa_operator import template
-from medusa_operator.decision import Cancel, Ready, Running, Waiting
-from medusa_operator.parse import InvalidError
-from medusa_operator.reasons import Reason
+from medusa_operator.jobs import template
+from medusa_operator.judgement.decision import Cancel, Ready, Running, Waiting
+from medusa_operator.resource.parse import InvalidError
+from medusa_operator.resource.reasons import Reason
 from operator_bodies import (
     after,
     at,

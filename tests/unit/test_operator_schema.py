@@ -14,12 +14,12 @@ from typing import get_args, get_type_hints
 import pytest
 import yaml
 
-from medusa_operator import status as statuses
-from medusa_operator import stored
-from medusa_operator.decision import Start
-from medusa_operator.model import Database
-from medusa_operator.reasons import Reason
-from medusa_operator.spec import Timeouts, from_body
+from medusa_operator.judgement.decision import Start
+from medusa_operator.resource import status as statuses
+from medusa_operator.resource import stored
+from medusa_operator.resource.model import Database
+from medusa_operator.resource.reasons import Reason
+from medusa_operator.resource.spec import Timeouts, from_body
 from operator_bodies import decided, resource
 
 FILE = Path(__file__).parents[2] / "deploy" / "crd" / "medusadatabases.yaml"

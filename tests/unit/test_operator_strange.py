@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledgers import CATALOG
-from medusa_operator import conditions, events
-from medusa_operator.cluster import Kind
-from medusa_operator.decide import decide
-from medusa_operator.model import Observed
-from medusa_operator.view import Key, View
+from medusa_operator.api.cluster import Kind
+from medusa_operator.judgement import conditions
+from medusa_operator.judgement.decide import decide
+from medusa_operator.loop import events
+from medusa_operator.loop.cache import Key, View
+from medusa_operator.resource.model import Observed
 from operator_bodies import SETTINGS, at
 from operator_mutations import JOB, POD, RESOURCE, junk, mutated
 

@@ -8,10 +8,19 @@ from datetime import timedelta
 
 import pytest
 
-from medusa_operator import events
-from medusa_operator.decision import Cancel, Expire, Ready, Release, Running, Stalled, Start, Verify
-from medusa_operator.model import CreateError, Database, Event, Observed, Queue, Rival
-from medusa_operator.reasons import Reason
+from medusa_operator.judgement.decision import (
+    Cancel,
+    Expire,
+    Ready,
+    Release,
+    Running,
+    Stalled,
+    Start,
+    Verify,
+)
+from medusa_operator.loop import events
+from medusa_operator.resource.model import CreateError, Database, Event, Observed, Queue, Rival
+from medusa_operator.resource.reasons import Reason
 from operator_bodies import (
     START,
     after,

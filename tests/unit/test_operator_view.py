@@ -7,12 +7,12 @@ import random
 import pytest
 import structlog
 
-from medusa_operator.cluster import Kind
-from medusa_operator.controller import Queue
-from medusa_operator.hear import Hearing
-from medusa_operator.model import Queue as Turn
-from medusa_operator.model import Rival
-from medusa_operator.view import Key, View
+from medusa_operator.api.cluster import Kind
+from medusa_operator.loop.cache import Key, View
+from medusa_operator.loop.intake import Hearing
+from medusa_operator.loop.queue import Queue
+from medusa_operator.resource.model import Queue as Turn
+from medusa_operator.resource.model import Rival
 from operator_bodies import at, database, ended, pod, resource, started
 
 SHOP = Key("default", "shop")

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from aiohttp import ClientPayloadError, web
 
-from medusa_operator import answers, watch_session
-from medusa_operator.watch_session import WatchRefusedError, open_watch_session
+from medusa_operator.api import watch_session
+from medusa_operator.api.watch_session import WatchRefusedError, open_watch_session
+from medusa_operator.resource import answers
 from operator_login import plain_login
 from operator_mutations import POD, page
 

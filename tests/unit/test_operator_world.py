@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medusa_operator.model import Job
+from medusa_operator.resource.model import Job
 from operator_world import World, ledger_of
 
 EVERYTHING = ["1.1.8", "1.1.18", "1.1.65", "1.3.0", "1.8.0", "1.9.0", "1.10.0", "1.11.0", "1.13.0",

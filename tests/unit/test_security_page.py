@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from medusa_operator import references, restricted
+from medusa_operator.jobs import references, restricted
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "security.md").read_text()

@@ -1,0 +1,1 @@
+"""Pure: which steps lead to what is declared, and the Job and pod of each."""

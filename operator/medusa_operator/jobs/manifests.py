@@ -1,0 +1,399 @@
+"""Pure: database, step -> Job manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from medusa_migrations import values
+from medusa_operator.jobs import restricted, template
+from medusa_operator.resource import workload
+from medusa_operator.resource.model import TemplatePolicy
+from medusa_operator.resource.parse import InvalidError
+from medusa_operator.resource.spec import (
+    Approval,
+    KeyRef,
+    SeedPolicy,
+    Source,
+    Spec,
+    Transaction,
+    digest,
+)
+from medusa_operator.resource.workload import API_VERSION, CONTAINER, KIND, MANAGED_BY, UID_LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from medusa_operator.jobs.path import Step
+    from medusa_operator.resource.model import Database, Settings
+
+NO_RETRY = (1, 2, 3, 5, 7, 8, 9)
+"""Exit codes after which only a person can help."""
+SLACK = 600.0
+"""Seconds that scheduling and pulling the image may take, beyond the run's own timeouts."""
+REPORT = 1024
+"""Bytes of a report: all containers of a pod share 12 KiB, whoever put them there."""
+VERIFY_SECONDS = 300.0
+"""Seconds that a verification may take, its pod's start included; it is tried again."""
+LEARNED_FROM = ("Downgrade", "LedgerExists", "NotAcknowledged")
+"""Refusals of the runner that another path answers, so that its Job need not fail: `--exit-zero-for`."""
+SEED_FOLDER = "/etc/medusa/seed"
+CA_FOLDER = "/etc/medusa/ca"
+OWN_VOLUMES = {"tmp", "ca", "seed"}
+FROM_SECRETS = "MEDUSA_DB_FROM_SECRETS"
+"""The variable that tells the runner which others come from Secrets."""
+_REPORTING = ("--report-file", "/dev/termination-log", "--output", "json")
+
+
+def name(
+    database: Database,
+    step: Step,
+    settings: Settings,
+    *,
+    after: str,
+    seed_source: str,
+    taken: Iterable[str],
+) -> str:
+    """Return the name of the next Job: made again before its verdict is known, it is the same.
+
+    *after* is what the run before it left: its uid, which no other run has. So the name of every
+    run hangs on all runs before it, and is never used again, whatever is changed back and forth.
+    None of the names that are *taken* is returned.
+    """
+    spec = _spec(database)
+    used = set(taken)
+    for serial in range(len(used) + 1):
+        parts = (
+            database.uid, step.name, image(spec, settings), spec.identity, str(database.generation),
+            database.retry, seed_source, after, str(serial),
+        )  # fmt: skip
+        found = called(database, step, *parts)
+        if found not in used:
+            break
+    return found
+
+
+def called(database: Database, step: Step, *parts: str) -> str:
+    """Return a Job's name that people recognise, another one for other *parts*."""
+    cut = re.sub(r"[^a-z0-9-]", "-", database.name)[:44].strip("-") or "medusa"
+    return f"{cut}-{step.type.lower()}-{digest(*parts, length=10)}"
+
+
+def manifest(
+    database: Database,
+    step: Step,
+    attempt: int,
+    settings: Settings,
+    name: str,
+    *,
+    known: bool,
+    seed_source: str = "",
+    after: str = "",
+) -> dict[str, Any]:
+    """Return the Job of one attempt at *step*.
+
+    *known* says that the database was seen before, so that no baseline is to be taken. Raises
+    TemplateError where `spec.job.template` sets what is not the owner's to set.
+    """
+    spec = _spec(database)
+    run_id = f"{database.uid}/{step.name}/{name}"
+    pod = _pod_template(database, spec, step, settings, known=known)
+    fingerprint = _fingerprint(pod)
+    pod["spec"]["containers"][0]["args"] += ["--run-id", run_id]
+    notes = {
+        workload.STEP: step.name,
+        workload.RUN_ID: run_id,
+        workload.ATTEMPT: str(attempt),
+        workload.VERSION: str(step.version),
+        workload.TARGET: str(step.target),
+        workload.CONFIGURATION: spec.identity,
+        workload.REFERENCE: spec.database.reference,
+        workload.GENERATION: str(database.generation),
+        workload.RETRY: database.retry,
+        workload.VERIFY: database.verify,
+        workload.SEED_SOURCE: seed_source,
+        workload.AFTER: after,
+        workload.TEMPLATE: fingerprint,
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": database.namespace,
+            "labels": _labels(database, step),
+            "annotations": {key: value for key, value in notes.items() if value},
+            "ownerReferences": [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": KIND,
+                    "name": database.name,
+                    "uid": database.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "parallelism": 1,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {
+                "rules": [
+                    {
+                        "action": "Ignore",
+                        "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+                    },
+                    {
+                        "action": "FailJob",
+                        "onExitCodes": {
+                            "containerName": CONTAINER,
+                            "operator": "In",
+                            "values": list(NO_RETRY),
+                        },
+                    },
+                ]
+            },
+            **_deadline(spec, step),
+            "template": pod,
+        },
+    }
+
+
+def image(spec: Spec, settings: Settings) -> str:
+    """Return the image that the Jobs of a resource run."""
+    return spec.job.image or settings.image
+
+
+def shape(database: Database, step: Step, settings: Settings, *, known: bool) -> str:
+    """Return the hash of everything in a Job's pod that comes from the spec."""
+    return _fingerprint(_pod_template(database, _spec(database), step, settings, known=known))
+
+
+def _fingerprint(pod: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(pod, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _spec(database: Database) -> Spec:
+    if isinstance(database.spec, InvalidError):
+        raise database.spec
+    return database.spec
+
+
+def _labels(database: Database, step: Step) -> dict[str, str]:
+    return {
+        "app.kubernetes.io/name": "medusa-db",
+        "app.kubernetes.io/component": step.type.lower(),
+        "app.kubernetes.io/instance": database.name[:63].strip("-_."),
+        "app.kubernetes.io/managed-by": MANAGED_BY,
+        UID_LABEL: database.uid,
+    }
+
+
+def _deadline(spec: Spec, step: Step) -> dict[str, int]:
+    if step.verifies:
+        whole = int(values.duration(spec.timeouts.connect) + VERIFY_SECONDS)
+        return {"activeDeadlineSeconds": min(whole, spec.job.deadline or whole)}
+    if spec.job.deadline is not None:
+        return {"activeDeadlineSeconds": spec.job.deadline}
+    run = values.duration(spec.timeouts.run)
+    if run == 0:
+        return {}
+    waits = values.duration(spec.timeouts.connect) + values.duration(spec.timeouts.lock)
+    return {"activeDeadlineSeconds": int(run + waits + SLACK)}
+
+
+def _pod_template(
+    database: Database, spec: Spec, step: Step, settings: Settings, *, known: bool
+) -> dict[str, Any]:
+    volumes, mounts = _volumes(spec, step)
+    container: dict[str, Any] = {
+        "name": CONTAINER,
+        "image": image(spec, settings),
+        "command": ["medusa-db"],
+        "args": _arguments(spec, step, known=known),
+        "env": list(_environment(spec)),
+        "resources": dict(spec.job.resources),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+        "volumeMounts": mounts,
+    }
+    if spec.job.image_pull_policy:
+        container["imagePullPolicy"] = spec.job.image_pull_policy
+    pod = {
+        "metadata": {"labels": _labels(database, step)},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "containers": [container],
+            "restartPolicy": "Never",
+            "securityContext": {
+                "runAsNonRoot": True,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "serviceAccountName": spec.job.service_account,
+            "terminationGracePeriodSeconds": 30,
+            "volumes": volumes,
+        },
+    }
+    merged = template.merge(pod, spec.job.template)
+    if settings.template_policy is TemplatePolicy.RESTRICTED:
+        merged = restricted.hold(merged)
+    _tell_of_secrets(merged["spec"], spec)
+    return merged
+
+
+def _tell_of_secrets(pod: dict[str, Any], spec: Spec) -> None:
+    """Say to the runner what comes from Secrets, so that it quotes nothing of that."""
+    container = pod["containers"][0]
+    found = {variable["name"]: _source(variable) for variable in container["env"]}
+    read = [from_["secretRef"] for from_ in container.get("envFrom", ()) if "secretRef" in from_]
+    if read:  # it may hold any variable that is not set beside it
+        found["*"] = str(read[0].get("name") or "one")
+    else:
+        found = {name: source for name, source in found.items() if source}
+    held = {volume["name"] for volume in pod["volumes"] if _holds_secrets(volume)} - OWN_VOLUMES
+    for mount in container["volumeMounts"]:
+        if mount["name"] in held:
+            found[quote(mount["mountPath"].rstrip("/") + "/")] = f"volume {mount['name']}"
+    if spec.seed is not None and spec.seed.source.source is Source.SECRET:
+        seed = spec.seed.source
+        found[f"{SEED_FOLDER}/{seed.key}"] = f"{seed.name}/{seed.key}"
+    said = ",".join(f"{name}={source}" for name, source in sorted(found.items()))
+    container["env"].insert(0, {"name": FROM_SECRETS, "value": said})
+
+
+def _holds_secrets(volume: Mapping[str, Any]) -> bool:
+    """Return whether files of *volume* are, or may be, values of Secrets."""
+    return not {"emptyDir", "configMap", "downwardAPI"} & volume.keys()
+
+
+def _source(variable: Mapping[str, Any]) -> str:
+    """Return where the value of *variable* comes from, where that is or may be a Secret."""
+    reference = (variable.get("valueFrom") or {}).get("secretKeyRef")
+    if reference:
+        return f"{reference.get('name')}/{reference.get('key')}"
+    expands = "$(" in str(variable.get("value") or "").replace("$$", "")
+    return "another variable" if expands else ""
+
+
+def _literal(text: str) -> str:
+    """Return *text* as Kubernetes has to be given it: `$(NAME)` would be replaced by a variable."""
+    return text.replace("$", "$$")
+
+
+def _arguments(spec: Spec, step: Step, *, known: bool) -> list[str]:
+    if step.verifies:
+        found = [*_verify_arguments(spec, step), *_connecting(spec), *_REPORTING]
+    else:
+        own = _seed_arguments(spec) if step.seeds else _migrate_arguments(spec, step, known=known)
+        found = [*own, *_common_arguments(spec)]
+    return [_literal(word) for word in found]
+
+
+def _verify_arguments(spec: Spec, step: Step) -> list[str]:
+    found = ["verify", "--to", str(step.version)]
+    if step.version == spec.version:  # one that is newer, and accepted, has the flags that it has
+        found += _flags(spec)
+    return found
+
+
+def _flags(spec: Spec) -> list[str]:
+    named = sorted(spec.flags.items())
+    return [word for flag, on in named for word in ("--flag", f"{flag}={str(on).lower()}")]
+
+
+def _migrate_arguments(spec: Spec, step: Step, *, known: bool) -> list[str]:
+    upgrade = spec.upgrade
+    asks = upgrade.approval is not Approval.AUTOMATIC
+    found = ["migrate", "--to", str(step.version)]
+    found += ["--approval", "on-breaking" if asks else "automatic"]
+    if asks:
+        found += [word for v in upgrade.acknowledged for word in ("--acknowledge", str(v))]
+    found += _flags(spec)
+    if spec.baseline is not None and not known:
+        found += ["--baseline", str(spec.baseline)]
+    if upgrade.transaction is Transaction.EACH:
+        found += ["--transaction", "each"]
+    if spec.data_steps.skip:
+        found.append("--no-data-steps")
+    if step.final:
+        found += [word for extra in spec.data_steps.extra for word in ("--data-step", extra)]
+    return found
+
+
+def _seed_arguments(spec: Spec) -> list[str]:
+    assert spec.seed is not None  # noqa: S101  a seed step is planned only where there is one
+    when = "--once" if spec.seed.policy is SeedPolicy.ONCE else "--on-change"
+    return ["seed", "-f", f"{SEED_FOLDER}/{spec.seed.source.key}", when, "--no-migrate"]
+
+
+def _common_arguments(spec: Spec) -> list[str]:
+    times = spec.timeouts
+    return [
+        *_connecting(spec), "--lock-wait", times.lock, "--lock-timeout", times.lock_timeout,
+        "--statement-timeout", times.statement, "--run-timeout", times.run, *_REPORTING,
+    ]  # fmt: skip
+
+
+def _connecting(spec: Spec) -> list[str]:
+    schema = ["--schema", spec.database.schema] if spec.database.schema else []
+    return [*schema, "--connect-wait", spec.timeouts.connect]
+
+
+def _environment(spec: Spec) -> Iterator[dict[str, Any]]:
+    where = spec.database
+    if where.url is not None:
+        yield _variable("DATABASE_URL", where.url)
+    else:
+        yield _variable("DATABASE_URL", "postgresql://")  # libpq reads the rest from PG..
+        yield _variable("PGHOST", where.host)
+        if where.port is not None:
+            yield _variable("PGPORT", where.port)
+        yield _variable("PGDATABASE", where.name)
+        yield _variable("PGUSER", where.user)
+        if where.password is not None:
+            yield _variable("PGPASSWORD", where.password)
+    if where.ssl_mode:
+        yield _variable("PGSSLMODE", where.ssl_mode)
+    if where.ca is not None:
+        yield _variable("PGSSLROOTCERT", f"{CA_FOLDER}/{where.ca.key}")
+    yield _variable("MEDUSA_DB_REPORT_LIMIT", REPORT)  # no option: an older runner would refuse it
+    yield _variable("MEDUSA_DB_EXIT_ZERO_FOR", ",".join(LEARNED_FROM))
+    for variable, path in (("POD_NAME", "metadata.name"), ("POD_NAMESPACE", "metadata.namespace")):
+        yield {"name": variable, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+def _variable(name: str, value: str | int | KeyRef) -> dict[str, Any]:
+    if isinstance(value, KeyRef):
+        reference = {"name": value.name, "key": value.key}
+        return {"name": name, "valueFrom": {"secretKeyRef": reference}}
+    return {"name": name, "value": _literal(str(value))}
+
+
+def _volumes(spec: Spec, step: Step) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    volumes: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}]
+    mounts: list[dict[str, Any]] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108  in the pod
+    mounted = [("ca", CA_FOLDER, spec.database.ca)]
+    if step.seeds and spec.seed is not None:
+        mounted.append(("seed", SEED_FOLDER, spec.seed.source))
+    for volume, folder, source in mounted:
+        if source is not None:
+            volumes.append({"name": volume, **_files(source)})
+            mounts.append({"name": volume, "mountPath": folder, "readOnly": True})
+    return volumes, mounts
+
+
+def _files(source: KeyRef) -> dict[str, Any]:
+    items = [{"key": source.key, "path": source.key}]
+    if source.source is Source.SECRET:
+        return {"secret": {"secretName": source.name, "items": items}}
+    return {"configMap": {"name": source.name, "items": items}}

@@ -1,0 +1,206 @@
+"""Pure: (catalog, database, observed, settings, now) -> one decision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medusa_operator.jobs import manifests
+from medusa_operator.jobs.path import Path, plan
+from medusa_operator.judgement import at_rest, rules
+from medusa_operator.judgement.decision import (
+    Cancel,
+    Decision,
+    Expire,
+    Hold,
+    Release,
+    Running,
+    Stalled,
+    Start,
+    Verify,
+    Waiting,
+)
+from medusa_operator.judgement.rules import Case, Found
+from medusa_operator.knowledge import known as knowledge
+from medusa_operator.knowledge import seeds, verification
+from medusa_operator.resource.parse import InvalidError, spell_time
+from medusa_operator.resource.reasons import Reason
+from medusa_operator.resource.spec import JobOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from medusa_migrations.catalog import Catalog
+    from medusa_operator.jobs.path import Step
+    from medusa_operator.judgement.decision import Act, Outlook
+    from medusa_operator.knowledge.learn import Facts
+    from medusa_operator.resource.model import Database, Observed, Settings
+    from medusa_operator.resource.spec import Spec
+
+FAILED_JOBS = 3
+"""Failed Jobs of a resource that stay for their time to live."""
+
+WHATEVER_THE_SPEC: tuple[Callable[[Case], Found | None], ...] = (
+    rules.being_deleted,
+    rules.run_is_over_and_its_pod_goes_on,
+    rules.run_is_suspended,
+    rules.run_goes_on,
+)
+"""These come first, and hold for a spec that cannot be meant too."""
+
+RULES: tuple[Callable[[Case, Spec], Found | None], ...] = (
+    rules.suspended,
+    rules.names_unknown,
+    rules.newer_than_declared,
+    rules.failed_before,
+    rules.as_declared,
+    rules.pod_template_refused,
+    rules.gated,
+    rules.seed_document_missing,
+    rules.reference_refused,
+    at_rest.makes_way,
+    rules.pod_left_over,
+    rules.database_busy,
+    rules.queued,
+)
+"""In order; the first that has something to say decides. Where none has, the next step starts."""
+
+
+def decide(
+    catalog: Catalog, database: Database, observed: Observed, settings: Settings, now: datetime
+) -> Decision:
+    """Return the one next step for *database*, given what was *observed*."""
+    now = now.replace(microsecond=0)
+    facts = knowledge.gather(catalog, database, observed, now)
+    path = _path(catalog, database, observed, facts)
+    case = Case(catalog, database, observed, settings, now, facts, path, observed.active)
+    found = _first(case)
+    outlook = found.outlook
+    if isinstance(outlook, Running):
+        outlook = rules.stalled_meanwhile(facts) or outlook
+    act = _tidy(case, found.act)
+    first = _report_first(database, outlook, act)
+    return Decision(outlook, act, found.wake, found.facts or facts, path, first)
+
+
+def _first(case: Case) -> Found:
+    for rule in WHATEVER_THE_SPEC:
+        if (found := rule(case)) is not None:
+            return found
+    spec = case.database.spec
+    if isinstance(spec, InvalidError):
+        return Found(Stalled(Reason.INVALID_SPEC, str(spec)))
+    for spoken in RULES:
+        if (found := spoken(case, spec)) is not None:
+            return at_rest.rest(case, spec, found)
+    assert case.path.next is not None  # noqa: S101  else the rule `as_declared` would have spoken
+    return _start(case, case.path.next)
+
+
+def _start(case: Case, step: Step) -> Found:
+    about = "the seed" if step.seeds else f"the step to {step.version}"
+    outlook = Running(Reason.STARTING, f"a Job for {about} is made")
+    if not case.database.held:
+        return Found(outlook, Hold())
+    attempt = case.facts.attempts + 1
+    source = _seed_source(case) if step.seeds else ""
+    taken = {job.name for job in case.observed.jobs} | {run.job for run in case.facts.history}
+    taken |= set(case.observed.gone)
+    before = _before(case)
+    name = manifests.name(
+        case.database, step, case.settings, after=before, seed_source=source, taken=taken
+    )
+    manifest = manifests.manifest(
+        case.database, step, attempt, case.settings, name,
+        known=case.facts.proven is not None,
+        seed_source=source,
+        after=before,
+    )  # fmt: skip
+    return Found(outlook, Start(step, name, attempt, manifest))
+
+
+def _before(case: Case) -> str:
+    """Return what names the run before the next one, or the moment since when none is known of."""
+    if case.facts.history:
+        return case.facts.history[0].identity
+    ready = case.database.status.condition("Ready")
+    return spell_time(ready.since) if ready is not None else ""
+
+
+def _path(catalog: Catalog, database: Database, observed: Observed, facts: Facts) -> Path:
+    spec = database.spec
+    if isinstance(spec, InvalidError) or spec.version not in catalog.versions:
+        return Path()
+    again = knowledge.asked_again(database, facts) and not verification.drifted(spec, facts)
+    applied = facts.configuration == spec.identity and not again
+    return plan(
+        catalog, spec, facts.proven, applied=applied, seed_due=seeds.due(spec, facts, observed.seed)
+    )
+
+
+def _seed_source(case: Case) -> str:
+    spec = case.database.spec
+    if isinstance(spec, InvalidError) or spec.seed is None:
+        return ""
+    return seeds.source(spec.seed, case.facts, case.observed.seed)
+
+
+def _tidy(case: Case, act: Act | None) -> Act | None:
+    """Let Jobs go whose verdict is stored, before another is made; hold nothing at rest."""
+    if isinstance(act, Cancel | Release):
+        return act
+    if (expire := _expire(case)) is not None:
+        return expire
+    if (act is None or isinstance(act, Verify)) and case.database.held and case.active is None:
+        return Release()
+    if (
+        act is None
+        and case.active is not None
+        and not (case.database.held or case.database.deleting)
+    ):
+        return Hold()
+    return act
+
+
+def _expire(case: Case) -> Expire | None:
+    """Return how a Job whose verdict is stored gets its time to live.
+
+    Of those that failed only the newest stay so long: what is tried again for ever would fill the cluster.
+    """
+    if case.observed.untidied:
+        return None
+    failed = 0
+    for job in knowledge.recorded(case.database.status, case.observed):
+        if job.deleting:
+            continue
+        if job.failed and job.ttl != 0 and knowledge.learned_from(case.database.status, job):
+            return Expire(
+                job, 0
+            )  # an older runner ends like that: nothing is wrong, nobody is to be alarmed
+        failed += job.failed
+        if job.failed and failed > FAILED_JOBS and job.ttl != 0:
+            return Expire(job, 0)
+        if job.ttl is None:
+            return Expire(job, _ttl(case.database.spec))
+    for job in verification.recorded(case.database, case.observed):
+        if job.ttl is None and not job.deleting:
+            return Expire(job, _ttl(case.database.spec))
+    return None
+
+
+def _report_first(database: Database, outlook: Outlook, act: Act | None) -> bool:
+    """Return whether the status comes before the act.
+
+    What only tidies comes after the report. Everything does where the status judges an earlier
+    generation, or calls ready what is not: else an act that fails again and again leaves that standing.
+    """
+    if act is None or database.deleting:
+        return False
+    ready = database.status.condition("Ready")
+    stale = ready is None or (ready.status == "True" and isinstance(outlook, Running | Waiting))
+    behind = database.status.observed_generation != database.generation
+    return behind or stale or isinstance(act, Expire | Release)
+
+
+def _ttl(spec: Spec | InvalidError) -> int:
+    return JobOptions().ttl if isinstance(spec, InvalidError) else spec.job.ttl

@@ -1,0 +1,240 @@
+"""Pure: what is known of a database - its status, with the verdict of every Job that is over folded in.
+
+Status alone can be lost, Jobs alone are gone after a day; each is enough to go on from.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from medusa_operator.jobs import pods
+from medusa_operator.jobs.path import SEED
+from medusa_operator.knowledge import backoff, verdicts, verification
+from medusa_operator.knowledge.learn import Facts, fold
+from medusa_operator.resource import plain
+from medusa_operator.resource.parse import InvalidError
+from medusa_operator.resource.reasons import Reason
+from medusa_operator.resource.status import HISTORY, LEARNED, Failure, Run, Status, StepState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from medusa_migrations.catalog import Catalog
+    from medusa_operator.resource.model import CreateError, Database, Observed
+    from medusa_operator.resource.workload import Job
+
+_CREATE_ERRORS = {
+    400: Reason.JOB_INVALID,
+    409: Reason.JOB_NAME_TAKEN,
+    413: Reason.JOB_INVALID,
+    422: Reason.JOB_INVALID,
+}
+_DENIED = re.compile(r"denied (the )?request")
+"""The words of admission webhooks and policies, whatever code they choose."""
+
+
+def gather(catalog: Catalog, database: Database, observed: Observed, now: datetime) -> Facts:
+    """Return what is known of *database*."""
+    facts = _remembered(database, now)
+    fresh = unrecorded(database.status, observed)
+    for job in fresh:
+        verdict = verdicts.judge(catalog, job, observed.pods)
+        facts = fold(catalog, database, facts, job, verdict, now)
+        facts = verification.after_run(database, facts, job, verdict, now)
+    facts = verification.gather(catalog, database, facts, observed, now)
+    gone = vanished(database.status, observed)
+    if gone:
+        facts = _lost(database, facts, gone, now)
+    error = observed.create_error
+    if error is not None and error.verifies:
+        facts = verification.failed(database, facts, _why(error), error.message, now)
+    elif error is not None:
+        facts = _refused(database, facts, error, now)
+    if facts.failure is not None and not _tried(database, facts.failure):
+        facts = replace(facts, failure=None, attempts=0, next_retry=None)
+    return facts
+
+
+def unrecorded(status: Status, observed: Observed) -> list[Job]:
+    """Return the Jobs whose run is over and whose verdict is not in the status, oldest first."""
+    found = [
+        job
+        for job in observed.ours
+        if (job.over or pods.outlived(job, observed) is not None) and not known(status, job)
+    ]
+    return _in_order(found if len(status.history) < HISTORY else _newer(status, found))
+
+
+def recorded(status: Status, observed: Observed) -> list[Job]:
+    """Return the Jobs that are over and whose verdict is in the status as it is stored, newest first."""
+    waiting = {job.name for job in unrecorded(status, observed)}
+    found = [job for job in observed.ours if job.over and job.name not in waiting]
+    return sorted(found, key=lambda job: (_end(job), job.name), reverse=True)
+
+
+def vanished(status: Status, observed: Observed) -> str:
+    """Return the name of the Job that the status says to run and that is nowhere; empty: none."""
+    if not status.job or any(run.job == status.job for run in status.history):
+        return ""
+    there = (job for job in observed.ours if job.name == status.job)
+    seen = any(not status.job_uid or job.uid == status.job_uid for job in there)
+    return "" if seen else status.job
+
+
+def asked_again(database: Database, facts: Facts) -> bool:
+    """Return whether the retry annotation asks for something that was not done yet."""
+    return bool(database.retry) and database.retry != facts.retry_token
+
+
+def _tried(database: Database, failure: Failure) -> bool:
+    """Return whether what failed is the resource as it is, retry annotation included."""
+    return failure.generation == database.generation and failure.token == database.retry
+
+
+def known(status: Status, job: Job) -> bool:
+    """Return whether the history has the run of this very Job."""
+    return any(_is_of(run, job) for run in status.history)
+
+
+def learned_from(status: Status, job: Job) -> bool:
+    """Return whether the history has the run of this very Job as one that only told where we are."""
+    return any(run.outcome == LEARNED and _is_of(run, job) for run in status.history)
+
+
+def _is_of(run: Run, job: Job) -> bool:
+    return run.uid == job.uid if run.uid else run.job == job.name
+
+
+def _newer(status: Status, found: list[Job]) -> list[Job]:
+    """Return those of *found* that are newer than the history, which is full.
+
+    The verdicts on the others were in it, and left it. A run follows the one before it; clocks are
+    only asked of Jobs of an earlier operator, which do not say which one that is.
+    """
+    since = min((run.completed for run in status.history if run.completed), default=None)
+    runs = {run.identity for run in status.history}
+    newer: list[Job] = []
+    while more := [job for job in found if job not in newer and _follows(job, runs, since)]:
+        newer += more
+        runs |= {job.uid for job in more}
+    return newer
+
+
+def _follows(job: Job, runs: set[str], since: datetime | None) -> bool:
+    if job.after:
+        return job.after in runs
+    return since is None or _end(job) > since or (_end(job) == since and not job.expires)
+
+
+def _in_order(found: list[Job]) -> list[Job]:
+    """Return Jobs such that each comes after the one that it followed, else by their ends."""
+    ordered: list[Job] = []
+    left = sorted(found, key=lambda job: (_end(job), job.name))
+    while left:
+        waiting = {job.uid for job in left}
+        first = next((job for job in left if job.after not in waiting), left[0])
+        ordered.append(first)
+        left.remove(first)
+    return ordered
+
+
+def _end(job: Job) -> datetime:
+    return job.finished or job.created
+
+
+def _remembered(database: Database, now: datetime) -> Facts:
+    """Return what the status knows; what it knows of another database is left out.
+
+    A time that was written by a clock far ahead of ours is brought within the longest delay.
+    """
+    status = database.status
+    if isinstance(database.spec, InvalidError):
+        reference, identity = (status.proven.reference if status.proven else ""), ""
+    else:
+        reference, identity = database.spec.database.reference, database.spec.identity
+    here = status.proven is not None and status.proven.reference == reference
+    begins = bool(status.configuration) and bool(identity) and status.configuration != identity
+    done = tuple(step for step in status.steps if step.state is StepState.DONE)
+    return Facts(
+        proven=status.proven if here else None,
+        applied=status.applied_version if here else "",
+        previous=(status.applied_version if begins else status.previous_version) if here else "",
+        configuration=status.configuration,
+        retry_token=status.retry_token,
+        failure=status.failure,
+        attempts=status.attempts,
+        next_retry=min(status.next_retry, now + backoff.UTMOST) if status.next_retry else None,
+        seed=status.seed,
+        done=done if here and not begins else (),
+        history=status.history,
+        image=status.image,
+        image_id=status.image_id,
+        warnings=status.warnings if here else (),
+        verification=verification.remembered(database),
+    )
+
+
+def _lost(database: Database, facts: Facts, name: str, now: datetime) -> Facts:
+    """Count a Job that vanished before its result was read as a failed attempt."""
+    status = database.status
+    step = next((step for step in status.steps if step.job == name), None)
+    attempts = status.attempts + 1
+    seeds = step is not None and step.type == SEED
+    run = Run(
+        job=name,
+        step=step.name if step else "",
+        outcome="Failed",
+        version=step.version if step else "",
+        attempt=attempts,
+        reason=Reason.JOB_LOST,
+        started=step.started if step else None,
+        completed=now,
+        uid=status.job_uid,
+    )
+    return replace(
+        facts,
+        history=(run, *facts.history)[:HISTORY],
+        configuration=facts.configuration if seeds else "",
+        failure=Failure(
+            reason=Reason.JOB_LOST,
+            message=f"Job {name} vanished before its result was read",
+            step=step.name if step else "",
+            retry=True,
+            generation=status.observed_generation,
+            token=database.retry,
+        ),
+        attempts=attempts,
+        next_retry=now + backoff.delay(attempts, name),
+    )
+
+
+def _refused(database: Database, facts: Facts, error: CreateError, now: datetime) -> Facts:
+    """Count a Job that the API does not let be made as a failed attempt."""
+    reason = _why(error)
+    retry = reason in (Reason.JOB_FORBIDDEN, Reason.API_SERVER_ERROR)
+    attempts = facts.attempts + 1
+    return replace(
+        facts,
+        failure=Failure(
+            reason=reason,
+            message=plain.text(error.message, verdicts.SENTENCE),
+            step="",
+            retry=retry,
+            generation=database.generation,
+            token=database.retry,
+        ),
+        attempts=attempts,
+        next_retry=now + backoff.delay(attempts, database.uid) if retry else None,
+        retry_token=database.retry or facts.retry_token,
+    )
+
+
+def _why(error: CreateError) -> Reason:
+    """Return what a refusal means: whether time can heal it, or only a change of what is declared."""
+    if _DENIED.search(error.message):
+        return Reason.JOB_FORBIDDEN
+    if error.code >= 500:
+        return Reason.API_SERVER_ERROR
+    return _CREATE_ERRORS.get(error.code, Reason.JOB_FORBIDDEN)

@@ -1,0 +1,271 @@
+"""Pure: what is known of a database, and what the verdict on one more Job adds to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from medusa_migrations import version as versions
+from medusa_operator.jobs import path
+from medusa_operator.jobs.manifests import LEARNED_FROM
+from medusa_operator.jobs.path import MIGRATE, SEED
+from medusa_operator.knowledge import backoff
+from medusa_operator.resource import plain
+from medusa_operator.resource.parse import InvalidError
+from medusa_operator.resource.reasons import Reason
+from medusa_operator.resource.status import (
+    HISTORY,
+    LEARNED,
+    MESSAGE,
+    Failure,
+    Proven,
+    Run,
+    Seeded,
+    StepState,
+    StepStatus,
+    Verification,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from medusa_migrations.catalog import Catalog
+    from medusa_operator.knowledge.verdicts import Verdict
+    from medusa_operator.resource.model import Database
+    from medusa_operator.resource.workload import Job
+
+WARNINGS = 5
+WARNING = 256
+"""Characters of the longest warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known, for the database that the spec names."""
+
+    proven: Proven | None = None
+    applied: str = ""
+    """The version it is known to be at."""
+    previous: str = ""
+    """Where the present path began: a version, `empty`, `partial`; empty: not known."""
+    configuration: str = ""
+    """The identity that is applied; empty where none is for certain."""
+    retry_token: str = ""
+    failure: Failure | None = None
+    """Of the resource as it is; what failed before a change does not count any more."""
+    attempts: int = 0
+    next_retry: datetime | None = None
+    seed: Seeded | None = None
+    done: tuple[StepStatus, ...] = ()
+    """Steps of the present path that are done."""
+    history: tuple[Run, ...] = ()
+    image: str = ""
+    image_id: str = ""
+    warnings: tuple[str, ...] = ()
+    verification: Verification | None = None
+
+
+def fold(
+    catalog: Catalog, database: Database, before: Facts, job: Job, verdict: Verdict, now: datetime
+) -> Facts:
+    """Return what is known after the *verdict* on *job*, given what was known *before* it.
+
+    What follows is counted from *now*: the clock of whoever wrote the end down may be another.
+    """
+    learned = _learned(catalog, before, job, verdict)
+    facts = _noted(before, job, verdict, learned=learned)
+    spec = database.spec
+    if isinstance(spec, InvalidError) or job.reference != spec.database.reference:
+        return facts  # evidence of another database
+    if job.seeds:
+        return (
+            _seeded(facts, job, verdict) if verdict.success else _failed(facts, job, verdict, now)
+        )
+    facts = _seen(facts, job, verdict)
+    if verdict.success:
+        return replace(_migrated(facts, job, verdict), warnings=_warnings(before, job, verdict))
+    facts = replace(facts, configuration="")
+    if learned:
+        return replace(facts, failure=None, attempts=0, next_retry=None)
+    if verdict.refused and _moved(before.proven, _told(verdict)):
+        verdict = replace(verdict, reason=Reason.DATABASE_MOVED, retry=True)
+    return _failed(facts, job, verdict, now)
+
+
+def _learned(catalog: Catalog, facts: Facts, job: Job, verdict: Verdict) -> bool:
+    """Return whether a run was refused, and told what the next decision needs.
+
+    That is where a database is that nobody had looked at, or that it is newer than asked for.
+    """
+    told = _told(verdict)
+    if job.seeds or not verdict.refused or verdict.report is None or told is None:
+        return False
+    wanted = versions.parse(job.version)
+    if verdict.reason is Reason.DOWNGRADE and wanted and path.too_old(catalog, told, wanted):
+        return True
+    return facts.proven is None and verdict.report.reason in LEARNED_FROM
+
+
+def _told(verdict: Verdict) -> Proven | None:
+    proven = verdict.report.proven if verdict.report else None
+    return proven if proven is not None and proven.state != "unknown" else None
+
+
+def _seen(facts: Facts, job: Job, verdict: Verdict) -> Facts:
+    """Take over where the run says that the database is."""
+    told = _told(verdict)
+    if told is None or verdict.report is None:
+        return facts
+    at = job.version if verdict.success else told.at
+    proven = replace(told, at=at, reference=job.reference)
+    version = path.here(proven)
+    return replace(
+        facts,
+        proven=proven,
+        applied=str(version or ""),
+        previous=facts.previous or verdict.report.before or str(version or told.state),
+        retry_token=job.retry or facts.retry_token,
+    )
+
+
+def _migrated(facts: Facts, job: Job, verdict: Verdict) -> Facts:
+    return replace(
+        facts,
+        configuration=job.configuration if job.final else "",
+        failure=None,
+        attempts=0,
+        next_retry=None,
+        done=_with(facts.done, job, verdict),
+        retry_token=job.retry or facts.retry_token,
+    )
+
+
+def _seeded(facts: Facts, job: Job, verdict: Verdict) -> Facts:
+    report = verdict.report
+    return replace(
+        facts,
+        seed=Seeded(
+            source=job.seed_source,
+            reference=job.reference,
+            checksum=report.checksum if report else "",
+            time=verdict.finished,
+            counts=report.counts if report else {},
+            skipped=report.skipped if report else "",
+        ),
+        failure=None,
+        attempts=0,
+        next_retry=None,
+        done=_with(facts.done, job, verdict),
+    )
+
+
+def _failed(facts: Facts, job: Job, verdict: Verdict, now: datetime) -> Facts:
+    verdict = _once_more(facts, job, verdict)
+    failure = Failure(
+        reason=verdict.reason or Reason.RESULT_INVALID,
+        message=plain.text(verdict.message, MESSAGE),
+        step=job.step,
+        retry=verdict.retry,
+        generation=job.generation,
+        token=job.retry,
+        exit_code=verdict.exit_code,
+    )
+    return replace(
+        facts,
+        failure=failure,
+        attempts=job.attempt,
+        next_retry=now + backoff.delay(job.attempt, job.name, failure.reason)
+        if verdict.retry
+        else None,
+        retry_token=job.retry or facts.retry_token,
+    )
+
+
+def _once_more(facts: Facts, job: Job, verdict: Verdict) -> Verdict:
+    """Return the verdict so that a good end without a report is followed by one more run.
+
+    Other containers of the pod share the room that a report has, and can have cut it. The next run
+    finds that there is nothing to do, and its report is short.
+    """
+    if verdict.reason is not Reason.RESULT_INVALID or verdict.exit_code != 0:
+        return verdict
+    last = facts.failure
+    again = (
+        last is not None
+        and last.reason == Reason.RESULT_INVALID
+        and (last.generation, last.token) == (job.generation, job.retry)
+    )
+    if again:
+        return verdict
+    return replace(verdict, retry=True, message=f"{verdict.message}; one more run is to tell")
+
+
+def _moved(before: Proven | None, told: Proven | None) -> bool:
+    """Return whether a database was seen before, and is now at another place."""
+    if before is None or told is None:
+        return False
+    same = (before.state, before.oldest, before.newest) == (told.state, told.oldest, told.newest)
+    return not same or bool(before.at and told.at and before.at != told.at)
+
+
+def _noted(facts: Facts, job: Job, verdict: Verdict, *, learned: bool) -> Facts:
+    """Put the run into the history."""
+    learned = learned or verdict.reason is Reason.AWAITING_ACKNOWLEDGEMENT
+    outcome = "Succeeded" if verdict.success else LEARNED if learned else "Failed"
+    run = Run(
+        job=job.name,
+        step=job.step,
+        outcome=outcome,
+        version=job.version,
+        attempt=job.attempt,
+        reason=str(verdict.reason or ""),
+        exit_code=verdict.exit_code,
+        started=job.started,
+        completed=verdict.finished,
+        migrations=verdict.report.migrations if verdict.report and not job.seeds else None,
+        image_id=verdict.image_id,
+        uid=job.uid,
+    )
+    return replace(
+        facts,
+        history=(run, *facts.history)[:HISTORY],
+        image=job.image if verdict.image_id else facts.image,
+        image_id=verdict.image_id or facts.image_id,
+    )
+
+
+def _with(done: tuple[StepStatus, ...], job: Job, verdict: Verdict) -> tuple[StepStatus, ...]:
+    kept = tuple(step for step in done if step.name != job.step)
+    return (*kept, _done(job, verdict))
+
+
+def _done(job: Job, verdict: Verdict) -> StepStatus:
+    seconds = (verdict.finished - job.started).total_seconds() if job.started else None
+    return StepStatus(
+        name=job.step,
+        type=SEED if job.seeds else MIGRATE,
+        state=StepState.DONE,
+        version=job.version,
+        job=job.name,
+        started=job.started,
+        completed=verdict.finished,
+        seconds=max(0, int(seconds)) if seconds is not None else None,
+        migrations=verdict.report.migrations if verdict.report and not job.seeds else None,
+    )
+
+
+def _warnings(before: Facts, job: Job, verdict: Verdict) -> tuple[str, ...]:
+    report = verdict.report
+    found = []
+    if verdict.beside:
+        found.append(
+            f"container {', '.join(verdict.beside)[:80]} went on after the run, so the Job was ended; "
+            "make it an init container with restartPolicy Always, or keep it out of the pod"
+        )
+    known = bool(before.image_id and verdict.image_id) and job.image == before.image
+    if known and verdict.image_id != before.image_id:
+        found.append(f"{job.image} names another image than at the run before: {verdict.image_id}")
+    if report and report.deferred:
+        found.append(f"data steps that wait: {', '.join(report.deferred)}")
+    found += report.warnings if report else ()
+    return tuple(text[:WARNING] for text in found[:WARNINGS])

@@ -1,0 +1,319 @@
+"""Pure: what a Job that is over proves - from its pods and the runner's report, believing neither alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations import version as versions
+from medusa_operator.jobs import path
+from medusa_operator.jobs.manifests import LEARNED_FROM
+from medusa_operator.resource import plain
+from medusa_operator.resource.parse import Field, InvalidError
+from medusa_operator.resource.reasons import Reason
+from medusa_operator.resource.status import Proven
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from medusa_migrations.catalog import Catalog
+    from medusa_operator.resource.workload import Job, Pod, Terminated
+
+FORMAT = "medusadb.dev/v1"
+LIMIT = 4096
+"""Bytes of a report; Kubernetes keeps no more of a termination message."""
+SENTENCE = 700
+"""Characters of the runner's own sentence that are passed on."""
+REFUSED = 9
+"""The exit code of a refusal that is not asked to be a result."""
+NO_SUCH_PROGRAM = (126, 127)
+BY_SIGNAL = 128
+
+EXIT_CODES: Mapping[int, tuple[Reason, bool]] = {
+    1: (Reason.RUNNER_ERROR, False),
+    2: (Reason.RUNNER_USAGE, True),
+    3: (Reason.UNSUPPORTED, True),
+    4: (Reason.UNREACHABLE, True),
+    5: (Reason.ACCESS_DENIED, True),
+    6: (Reason.LOCK_HELD, True),
+    7: (Reason.MIGRATION_FAILED, False),
+    8: (Reason.VERIFICATION_FAILED, False),
+    9: (Reason.REFUSED, False),
+    130: (Reason.INTERRUPTED, True),
+    143: (Reason.INTERRUPTED, True),
+}
+"""What an exit code of the runner means, and whether another attempt can help by itself."""
+
+_NOT_STARTED = ("StartError", "ContainerCannotRun")
+"""The container runtime's words; its termination message is then that of the runtime."""
+_NO_PROGRAM = ("not found", "no such file", "permission denied")
+_REFUSALS = {"Downgrade": Reason.DOWNGRADE, "NotAcknowledged": Reason.AWAITING_ACKNOWLEDGEMENT}
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_OF_MEDUSA_1 = re.compile(r"1\.[0-9]{1,4}\.[0-9]{1,4}")
+_MOST = 2**31 - 1
+"""The largest count that is believed, and that the API takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the runner says of its run."""
+
+    command: str
+    state: str
+    exit_code: int
+    reason: str = ""
+    message: str = ""
+    target: str = ""
+    before: str = ""
+    """Where the database was: a version, `empty`, `partial`; empty: not told."""
+    proven: Proven | None = None
+    verified: bool | None = None
+    differences: int = 0
+    """Objects of the schema that are not the target's."""
+    migrations: int = 0
+    warnings: tuple[str, ...] = ()
+    deferred: tuple[str, ...] = ()
+    checksum: str = ""
+    """Of a seed document."""
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    skipped: str = ""
+    """Why a seed loaded nothing, and what it asks for is not in the shop; empty: it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a run ended."""
+
+    success: bool
+    finished: datetime
+    reason: Reason | None = None
+    message: str = ""
+    retry: bool = False
+    """Whether another attempt can help without a person."""
+    exit_code: int | None = None
+    report: Report | None = None
+    """Only one that can be believed."""
+    image_id: str = ""
+    beside: tuple[str, ...] = ()
+    """Containers of the pod that went on after the run had ended."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the runner understood, says where the database is, and did nothing."""
+        report = self.report
+        return report is not None and (self.exit_code == REFUSED or report.state == "refused")
+
+
+def judge(catalog: Catalog, job: Job, pods: tuple[Pod, ...]) -> Verdict:
+    """Return the verdict on *job*, which is over, or whose run is.
+
+    A pod that proves success counts even where Kubernetes calls the Job failed; a Job that is called
+    complete and whose pod does not prove it is no success; failures of pods that were replaced do
+    not count. Without a pod that tells, nothing is guessed.
+    """
+    mine = [pod for pod in pods if pod.job == job.name]
+    told = sorted(((pod, pod.terminated) for pod in mine if pod.terminated), key=_when)
+    ended = job.finished or (told[-1][1].finished if told else None) or job.created
+    succeeded = [(pod, end) for pod, end in told if end.exit_code == 0]
+    if succeeded:
+        return _succeeded(catalog, job, *succeeded[-1], ended)
+    if job.complete or not told:
+        return _untold(job, mine, ended)
+    return _failed(job, *told[-1], ended)
+
+
+def read(message: str, job: Job, exit_code: int) -> Report:
+    """Return the report in *message*; raise InvalidError where it cannot be that of this run."""
+    if not message:
+        raise InvalidError("it left no report")
+    if len(message.encode()) > LIMIT:
+        raise InvalidError(f"its report is longer than {LIMIT} bytes")
+    try:
+        body = json.loads(message)
+    except (ValueError, RecursionError):
+        raise InvalidError("its report is not JSON") from None
+    report = Field(body, "report")
+    if report["report"].text() != FORMAT:
+        raise InvalidError(f"its report is not of the format {FORMAT}")
+    if report["runId"].text() != job.run_id:
+        raise InvalidError("its report is that of another run")
+    if report["command"].text() != job.command:
+        raise InvalidError("its report is that of another command")
+    if report["exitCode"].number(-1) != exit_code:
+        raise InvalidError("its report names another exit code than its container")
+    return _report(report)
+
+
+def _succeeded(catalog: Catalog, job: Job, pod: Pod, end: Terminated, ended: datetime) -> Verdict:
+    said = f"Job {job.name} ended well, but "
+    try:
+        report = read(end.message, job, 0)
+        if report.state == "refused" and job.command == "migrate" and report.reason in LEARNED_FROM:
+            return Verdict(
+                success=False, finished=ended, reason=_REFUSALS.get(report.reason, Reason.REFUSED),
+                message=report.message or f"Job {job.name} was refused",
+                exit_code=0, report=report, image_id=pod.image_id,
+            )  # fmt: skip
+        _prove(catalog, job, report)
+    except InvalidError as exc:
+        return Verdict(
+            success=False, finished=ended, reason=Reason.RESULT_INVALID, message=f"{said}{exc}",
+            exit_code=0, image_id=pod.image_id,
+        )  # fmt: skip
+    return Verdict(
+        success=True, finished=ended, exit_code=0, report=report, image_id=pod.image_id,
+        beside=pod.beside if pod.outlived else (),
+    )  # fmt: skip
+
+
+def _prove(catalog: Catalog, job: Job, report: Report) -> None:
+    if report.state not in ("done", "nothing"):
+        raise InvalidError("its report tells of a failure")
+    if job.seeds:
+        return
+    wanted = versions.parse(job.version)
+    if report.target != job.version or wanted is None:
+        raise InvalidError(f"its report tells of another target than {job.version}")
+    if report.verified is False or (job.verifies and not report.verified):
+        raise InvalidError("its report says that the schema is not the version's")
+    if report.proven is None or not path.fits(catalog, report.proven, wanted):
+        raise InvalidError(f"its report does not prove that the database is at {job.version}")
+
+
+def _untold(job: Job, pods: list[Pod], ended: datetime) -> Verdict:
+    if job.failure == "DeadlineExceeded":
+        return Verdict(
+            success=False, finished=ended, reason=Reason.DEADLINE_EXCEEDED, retry=True,
+            message=f"Job {job.name} was ended at its deadline, before it had a result",
+        )  # fmt: skip
+    if (broken := next((pod for pod in pods if pod.broken), None)) is not None:
+        return _broken(broken, ended)
+    lost = next((pod for pod in pods if pod.reason or pod.disrupted), None)
+    why = f" ({lost.reason or lost.disrupted}: {_clean(lost.message, 200)})" if lost else ""
+    return Verdict(
+        success=False, finished=ended, reason=Reason.POD_LOST, retry=True,
+        message=f"Job {job.name} is over and no pod tells how it ended{why}",
+    )  # fmt: skip
+
+
+def _broken(pod: Pod, ended: datetime) -> Verdict:
+    """Return the verdict on a run that never began, as an init container failed."""
+    assert pod.broken is not None  # noqa: S101  the caller has looked
+    name, end = pod.broken
+    how = f" ({_clean(end.reason, 64)})" if end.reason not in ("", "Error") else ""
+    said = f": {_clean(end.message, 400)}" if end.message else ""
+    return Verdict(
+        success=False, finished=ended, reason=Reason.INIT_CONTAINER_FAILED, retry=True,
+        message=f"init container {name} of pod {pod.name} ended with exit code {end.exit_code}{how}{said}",
+    )  # fmt: skip
+
+
+def _failed(job: Job, pod: Pod, end: Terminated, ended: datetime) -> Verdict:
+    report: Report | None = None
+    try:
+        report = read(end.message, job, end.exit_code)
+        doubt = ""
+    except InvalidError as exc:
+        doubt = str(exc)
+    reason, retry = _cause(job, pod, end, report)
+    if report is not None and report.message:
+        message = report.message
+    elif end.reason in _NOT_STARTED:
+        message = f"the container of Job {job.name} cannot be started: {_clean(end.message, 300)}"
+    else:
+        how = f" ({_clean(end.reason, 64)})" if end.reason not in ("", "Error") else ""
+        message = f"Job {job.name} ended with exit code {end.exit_code}{how}" + (
+            f"; {doubt}" if doubt else ""
+        )
+    return Verdict(
+        success=False, finished=ended, reason=reason, message=message, retry=retry,
+        exit_code=end.exit_code, report=report, image_id=pod.image_id,
+    )  # fmt: skip
+
+
+def _cause(job: Job, pod: Pod, end: Terminated, report: Report | None) -> tuple[Reason, bool]:
+    if job.failure == "DeadlineExceeded":
+        return Reason.DEADLINE_EXCEEDED, True
+    if end.reason in _NOT_STARTED and not any(words in end.message for words in _NO_PROGRAM):
+        return Reason.POD_NOT_STARTING, True
+    if end.reason in _NOT_STARTED or end.exit_code in NO_SUCH_PROGRAM:
+        return Reason.IMAGE_UNUSABLE, False
+    if end.reason == "OOMKilled":
+        return Reason.OUT_OF_MEMORY, True
+    if end.exit_code in EXIT_CODES:
+        reason, retry = EXIT_CODES[end.exit_code]
+        if report is not None and end.exit_code == REFUSED:
+            reason = _REFUSALS.get(report.reason, reason)
+        if job.seeds and reason is Reason.MIGRATION_FAILED:
+            reason = Reason.SEED_FAILED
+        return reason, retry
+    if pod.disrupted or pod.reason:
+        return Reason.POD_LOST, True
+    if end.exit_code > BY_SIGNAL:
+        return Reason.KILLED, True
+    return Reason.RESULT_INVALID, False
+
+
+def _report(report: Field) -> Report:
+    seed = report["seed"]
+    return Report(
+        command=report["command"].text(),
+        state=report["state"].text(),
+        exit_code=report["exitCode"].number(),
+        reason=_clean(report["reason"].text(), 64),
+        message=_clean(report["message"].text()),
+        target=report["target"].text(),
+        before=_place(report["from"].text()),
+        proven=_proven(report["proven"]) if report["proven"] else None,
+        verified=report["verified"].truth() if report["verified"] else None,
+        differences=_count(report["driftCount"]),
+        migrations=_count(report["migrationCount"]),
+        warnings=tuple(map(_clean, report["warnings"].texts())),
+        deferred=tuple(map(_clean, report["deferred"].texts())),
+        checksum=_clean(seed["checksum"].text(), 128),
+        counts=_counts(seed["counts"]),
+        skipped=_clean(seed["skipped"].text(), 256) if seed["loaded"].value is False else "",
+    )
+
+
+def _proven(field: Field) -> Proven:
+    state = field["state"].text()
+    if state not in ("version", "empty", "partial", "unknown"):
+        raise InvalidError("its report names no state of the database that is known")
+    named = [field[key].text() for key in ("from", "to", "at")]
+    if any(text and not _OF_MEDUSA_1.fullmatch(text) for text in named):
+        raise InvalidError("its report names something else than a version of Medusa 1")
+    if state == "version" and not (named[0] and named[1]):
+        raise InvalidError("its report names no version")
+    return Proven(state, *(str(versions.parse(text) or "") for text in named))
+
+
+def _counts(field: Field) -> dict[str, dict[str, int]]:
+    """Return at most 24 kinds of rows with at most 8 counts each: more is no report of ours."""
+    found: dict[str, dict[str, int]] = {}
+    for kind, counts in list(field.mapping().items())[:24]:
+        pairs = list(Field(counts, f"seed.counts.{kind}").mapping().items())[:8]
+        found[_clean(kind, 32)] = {_clean(word, 16): _count(Field(n, word)) for word, n in pairs}
+    return found
+
+
+def _place(text: str) -> str:
+    """Return the newest version that `1.3.0 to 1.3.3` names, or the word itself."""
+    found = _VERSION.findall(text)
+    return str(found[-1])[:32] if found else _clean(text, 32)
+
+
+def _clean(text: str, most: int = SENTENCE) -> str:
+    return plain.text(text, most)
+
+
+def _count(field: Field) -> int:
+    return min(max(0, field.number()), _MOST)
+
+
+def _when(told: tuple[Pod, Any]) -> tuple[datetime, str]:
+    pod, end = told
+    return end.finished or pod.created, pod.name

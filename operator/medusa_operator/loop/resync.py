@@ -1,0 +1,171 @@
+"""Lists everything: at the start, and then now and then, in case a watch has missed something."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from medusa_operator.api.cluster import Kind
+from medusa_operator.api.errors import ApiError, DeadWatchError, MissingError, RefusedError
+from medusa_operator.loop.cache import name_of
+from medusa_operator.resource import answers
+from medusa_operator.resource.parse import InvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from medusa_operator.api.cluster import Cluster
+    from medusa_operator.loop.cache import Key
+    from medusa_operator.loop.health import Health
+    from medusa_operator.loop.intake import Hearing
+
+GRACE = 10.0
+"""Seconds that a watch has to tell of what a list has shown."""
+KNOCK = 2.0
+"""Seconds after lists at the start of which none could be had."""
+AGAIN = 10.0
+"""Seconds after a list that failed."""
+SPREAD = 0.1
+"""The part of the time between two lists over which the passes after a list are spread."""
+
+logger = structlog.get_logger("resync")
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """Compares what lists show with what watches have told, each namespace by itself."""
+
+    cluster: Cluster
+    hearing: Hearing
+    health: Health
+    interval: float
+
+    async def first(self) -> None:
+        """Take in everything, as soon as something can be had; what cannot is left to `revisit`."""
+        while True:
+            for space in self.cluster.spaces:
+                await self._take_all(space)
+            if not self.health.nothing_listed():
+                return
+            await asyncio.sleep(KNOCK)
+
+    async def keep(self) -> None:
+        """List again for ever, and let each resource be looked at."""
+        wait = self.interval
+        while True:
+            await asyncio.sleep(wait * random.uniform(0.9, 1.1))  # noqa: S311 - no secret
+            for space in self.cluster.spaces:
+                if space not in self.health.unlisted:
+                    await self._compare(space)
+            if self.health.nothing_listed():
+                wait = min(AGAIN, self.interval)
+            else:
+                wait = self.interval
+                self.hearing.look_at_all(self.interval * SPREAD)
+
+    async def revisit(self) -> None:
+        """Take in for ever what could not be listed, as soon as it can."""
+        while True:
+            await asyncio.sleep(min(AGAIN, self.interval))
+            watches = {plural for plural, _ in self.health.refused}
+            if Kind.DATABASE.plural in watches and not await self._defined():
+                raise DeadWatchError("MedusaDatabase is no longer defined in the cluster")
+            for space in list(self.health.unlisted):
+                await self._take_all(space)
+
+    async def _take_all(self, space: str) -> None:
+        """Take in everything; Jobs and pods after the resources, so that they are no older."""
+        try:
+            for kind in Kind:
+                async for body in self.cluster.everything(kind, space):
+                    self.hearing.take(kind, body)
+        except ApiError as exc:
+            await self._failed(space, exc)
+        else:
+            self._listed(space)
+
+    async def _compare(self, space: str) -> None:
+        """Compare the view with lists of metadata; whole objects are read where a watch is dead."""
+        missed: dict[tuple[Kind, Key, str], int] = {}
+        gone: list[tuple[Kind, Key, str]] = []
+        view = self.hearing.view
+        try:
+            for kind in Kind:
+                before, there = view.known(kind), set()
+                newest, bodies = await self.cluster.metadata(kind, space)
+                for body in bodies:
+                    which = _named(kind, body)
+                    if which is None:
+                        continue
+                    there.add(which)
+                    if view.version(*which) < answers.version(body):
+                        missed[which] = answers.version(body)
+                gone.extend(
+                    (kind, key, uid)
+                    for key, uid in before
+                    if space in ("", key.namespace)
+                    and (kind, key, uid) not in there
+                    and view.version(kind, key, uid) <= newest  # else the list is older
+                )
+            self._listed(space)
+            if missed:
+                await asyncio.sleep(min(GRACE, self.interval))
+            await self._make_up_for(space, missed)
+        except ApiError as exc:
+            await self._failed(space, exc)
+        for kind, key, uid in gone:
+            self.hearing.lose(kind, key, uid)
+
+    async def _make_up_for(self, space: str, missed: Mapping[tuple[Kind, Key, str], int]) -> None:
+        """Take in what a list has shown and a watch has not told of in time."""
+        view = self.hearing.view
+        untold = {which: new for which, new in missed.items() if view.version(*which) < new}
+        for kind in {kind for kind, *_ in untold}:
+            async for body in self.cluster.everything(kind, space):  # what is gone was not missed
+                which = _named(kind, body)
+                if which is None or view.version(*which) >= untold.get(which, 0):
+                    continue
+                if (kind.plural, space) not in self.health.refused:
+                    logger.error("A watch is dead", kind=kind.plural, missed="/".join(which[1]))
+                    self.health.deaf[kind.plural] = "/".join(which[1])
+                self.hearing.take(kind, body)
+
+    def _listed(self, space: str) -> None:
+        self.health.listed = time.monotonic()
+        if self.health.unlisted.pop(space, "") and space:
+            logger.info("A namespace is listed again", namespace=space)
+
+    async def _failed(self, space: str, exc: ApiError) -> None:
+        """Note that a list failed, and say so where that is news; raise where nothing is defined."""
+        why = str(exc)
+        if self.health.unlisted.get(space) != why:
+            logger.warning("Listing failed", namespace=space, reason=exc.reason, error=why)
+        self.health.unlisted[space] = why
+        if isinstance(exc, MissingError | RefusedError):
+            self.health.listed = (
+                time.monotonic()
+            )  # it was answered: another process would fare the same
+        if isinstance(exc, MissingError) and not await self._defined():
+            raise DeadWatchError("MedusaDatabase is no longer defined in the cluster") from exc
+        if space and isinstance(exc, MissingError | RefusedError):
+            self.hearing.view.forget(space)
+
+    async def _defined(self) -> bool:
+        try:
+            return await self.cluster.serves_databases()
+        except ApiError:
+            return True  # it does not say otherwise
+
+
+def _named(kind: Kind, body: Mapping[str, Any]) -> tuple[Kind, Key, str] | None:
+    """Return what an object is known by; None for what has no name, of which `View.put` tells."""
+    try:
+        return (kind, *name_of(body))
+    except InvalidError:
+        return None

@@ -1,0 +1,135 @@
+"""What kopf calls: unwraps what a watch tells and hands it on, nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import kopf
+
+from medusa_operator.api.client import AGENT, CONNECT_SECONDS, REQUEST_SECONDS
+from medusa_operator.api.cluster import CHUNK, Kind
+from medusa_operator.api.errors import DeadWatchError
+from medusa_operator.api.watch_session import open_watch_session
+from medusa_operator.loop.cache import name_of
+from medusa_operator.resource import answers
+from medusa_operator.resource.parse import InvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from medusa_operator.api.client import Call
+    from medusa_operator.api.login import Login
+    from medusa_operator.loop.health import Health
+    from medusa_operator.loop.intake import Hearing
+
+BACKOFFS = (1, 2, 4, 8)
+"""Seconds between attempts to list or watch; after these kopf begins anew, a second later."""
+
+
+def registry(
+    hearing: Hearing, health: Health, login: Login, called: Callable[[Call], None]
+) -> kopf.OperatorRegistry:
+    """Return the handlers: one for each kind of object that is watched, and the log-in."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    async def log_in(**_: Any) -> kopf.AiohttpSession:
+        return kopf.AiohttpSession(
+            server=login.server,
+            default_namespace=login.namespace,
+            aiohttp_session=open_watch_session(login, called, health.watch_refused),
+        )
+
+    for kind in Kind:
+        kopf.on.event(*_names(kind), id=kind.plural, registry=handlers)(
+            _hears(kind, hearing, health)
+        )
+    return handlers
+
+
+def _hears(kind: Kind, hearing: Hearing, health: Health) -> Callable[..., Any]:
+    async def heard(event: Any, **_: Any) -> None:
+        health.deaf.pop(kind.plural, None)
+        body = answers.opened(event["object"])
+        if event["type"] == "DELETED":
+            with contextlib.suppress(InvalidError):  # then it was never taken in
+                hearing.lose(kind, *name_of(body))
+        else:
+            hearing.take(kind, body)
+
+    return heard
+
+
+def settings(selector: str) -> kopf.OperatorSettings:
+    """Return how kopf is to work: patient watches, bounded requests, nothing written by itself."""
+    found = kopf.OperatorSettings()
+    found.peering.standalone = True
+    found.posting.enabled = False
+    found.scanning.disabled = True
+    found.persistence.finalizer = "medusadb.dev/kopf"
+    found.persistence.diffbase_storage = _Forgetful()
+    found.persistence.progress_storage = kopf.MultiProgressStorage([])
+    found.watching.server_timeout = 290
+    found.watching.client_timeout = 310
+    found.watching.connect_timeout = CONNECT_SECONDS
+    found.watching.reconnect_backoff = 1.0
+    found.watching.chunk_size = CHUNK
+    found.networking.request_timeout = REQUEST_SECONDS
+    found.networking.connect_timeout = CONNECT_SECONDS
+    found.networking.error_backoffs = BACKOFFS
+    found.networking.enforce_retry_after = True
+    found.queueing.error_delays = (1, 2, 5, 10, 30, 60)
+    found.queueing.idle_timeout = 0.5  # a worker keeps the last body until it ends
+    found.queueing.exit_timeout = 5
+    found.process.ultimate_exiting_timeout = 20
+    for kind in Kind:
+        if labels := kind.selector(selector):
+            found.watching.label_selectors[_names(kind)] = labels
+    return found
+
+
+async def watch(
+    handlers: kopf.OperatorRegistry,
+    namespaces: Sequence[str],
+    selector: str,
+    began: Callable[[], None],
+) -> None:
+    """Watch for ever, calling *began* at the start; raise DeadWatchError when a watch has died."""
+
+    @kopf.on.startup(registry=handlers)
+    async def started(**_: Any) -> None:
+        asyncio.get_running_loop().call_soon(began)  # once kopf has set its own signal handlers
+
+    try:
+        await kopf.operator(
+            registry=handlers,
+            settings=settings(selector),
+            # else kopf looks for the name of its user, and one that the platform chose has none
+            identity=AGENT,  # type: ignore[arg-type]  # a str; its type is private
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+        )
+    except Exception as exc:
+        raise DeadWatchError(f"a watch has died: {str(exc) or type(exc).__name__}") from exc
+    raise DeadWatchError("the watches have ended")
+
+
+class _Forgetful(kopf.DiffBaseStorage):
+    """Remembers no object as it was last seen; kopf's own way copies each one several times an event."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
+
+
+def _names(kind: Kind) -> tuple[str, str, str]:
+    """Return group, version and plural; the group of core kinds is empty."""
+    words = kind.root.split("/")
+    return ("", words[2], kind.plural) if words[1] == "api" else (words[2], words[3], kind.plural)

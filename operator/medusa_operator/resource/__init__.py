@@ -1,0 +1,1 @@
+"""Pure: the objects of the API as values, and the words for them."""
