@@ -107,6 +107,8 @@ def changed(body: Body, path: tuple[Any, ...], new: Any) -> Body:
     try:
         for key in path[:-1]:
             at = at[key]
+        if isinstance(at, dict) and not isinstance(path[-1], str):
+            return body
         if new is NO_VALUE and isinstance(at, dict):
             del at[path[-1]]
         else:
