@@ -23,7 +23,8 @@ _EPILOG = """\
 Every option has a twin in the environment: --lock-wait is MEDUSA_DB_LOCK_WAIT. The database is named
 by DATABASE_URL or --database-url; feature flags by MEDUSA_FF_NAME=true or --flag name=true.
 Exit codes: 0 done, 2 usage, 3 unsupported, 4 unreachable, 5 denied, 6 lock held, 7 failed and rolled
-back, 8 verification failed, 9 refused, 10 not yet at the version, 130/143 interrupted.
+back, 8 verification failed, 9 refused, 10 not yet at the version, or `plan --check`: something would
+run, 130/143 interrupted.
 """
 
 FORMATS = (
@@ -37,6 +38,7 @@ REFUSALS = ("Downgrade", "LedgerExists", "NotAcknowledged")
 _REPORTING = {
     "migrate": "migrate",
     "migrations run": "migrate",
+    "plan": "plan",
     "seed": "seed",
     "verify": "verify",
     "repair": "repair",
@@ -52,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         args = parser().parse_args(arguments)
+        _check_twins(args)
     except _RefusedError as exc:
         command = _REPORTING.get(" ".join(arguments[:2]), _REPORTING.get(" ".join(arguments[:1])))
         if command:
@@ -119,10 +122,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _migrate(command: argparse.ArgumentParser) -> None:
+    """Add the options of a run, which `plan` takes as well."""
     _database(command)
     _target(command)
     group = command.add_argument_group("how it runs")
-    _add(group, "--transaction", choices=("step", "each"), default="step",
+    _add(group, "--transaction", choices=("step", "each"),
          help="one transaction a step (default), or one a migration for very large tables")  # fmt: skip
     _limits(group)
     _approval(group)
@@ -169,11 +173,13 @@ def _seed(command: argparse.ArgumentParser) -> None:
 
 
 def _plan(command: argparse.ArgumentParser) -> None:
-    _database(command)
-    _target(command)
-    _add(command, "--sql", action="store_true",
-         help="print the statements that would run, for `psql -1 -f`")  # fmt: skip
-    _output(command)
+    _migrate(command)
+    group = command.add_argument_group("what is shown")
+    _add(group, "--check", action="store_true",
+         help="exit with 0 where there is nothing to do, 10 where something would run, 9 where it "
+         "would be refused")  # fmt: skip
+    _add(group, "--sql", action="store_true",
+         help="print the statements that would run, for psql")  # fmt: skip
 
 
 def _status(command: argparse.ArgumentParser) -> None:
@@ -281,13 +287,13 @@ def _approval(group: Any) -> None:
 
 
 def _limits(group: Any) -> None:
-    _add(group, "--lock-wait", type=duration, default="10m", metavar="TIME",
+    _add(group, "--lock-wait", type=duration, metavar="TIME",
          help="wait for another run, and for locked tables, this long (default 10m)")  # fmt: skip
-    _add(group, "--lock-timeout", type=duration, default="5s", metavar="TIME",
+    _add(group, "--lock-timeout", type=duration, metavar="TIME",
          help="a statement waits this long for a lock; a try for all tables less (default 5s)")  # fmt: skip
-    _add(group, "--statement-timeout", type=duration, default="0s", metavar="TIME",
+    _add(group, "--statement-timeout", type=duration, metavar="TIME",
          help="limit of one statement (default 0s, none)")  # fmt: skip
-    _add(group, "--run-timeout", type=duration, default="1h", metavar="TIME",
+    _add(group, "--run-timeout", type=duration, metavar="TIME",
          help="limit of the whole run (default 1h; 0s: none)")  # fmt: skip
 
 
@@ -339,11 +345,26 @@ def _from_environment(twin: str, given: str, options: dict[str, Any]) -> dict[st
         value = convert(given)
     except (ValueError, argparse.ArgumentTypeError) as exc:
         hidden = _unquoted(twin)
-        _refuse(twin, f"{hidden} is not what the option takes" if hidden else str(exc))
+        said = f"{hidden} is not what the option takes" if hidden else str(exc)
+        return {"default": _Unusable(twin, said), "required": False}
     if value not in options.get("choices", (value,)):
         known = ", ".join(options["choices"])
-        _refuse(twin, f"{_unquoted(twin) or repr(given)} is none of {known}")
+        value = _Unusable(twin, f"{_unquoted(twin) or repr(given)} is none of {known}")
     return {"default": value, "required": False}
+
+
+class _Unusable:
+    """A value in the environment that an option cannot have: told if the command has that option."""
+
+    def __init__(self, twin: str, why: str) -> None:
+        self.said = f"the environment variable {twin}: {why}"
+
+
+def _check_twins(args: argparse.Namespace) -> None:
+    for value in vars(args).values():
+        if isinstance(value, _Unusable):
+            sys.stderr.write(f"medusa-db: error: {value.said}\n")
+            raise _RefusedError(value.said)
 
 
 def _unquoted(twin: str) -> str:
@@ -352,12 +373,6 @@ def _unquoted(twin: str) -> str:
 
     hidden = concealed.from_environment(os.environ).hides(twin)
     return "its value, which comes from a Secret and is not shown," if hidden else ""
-
-
-def _refuse(twin: str, why: str) -> NoReturn:
-    said = f"the environment variable {twin}: {why}"
-    sys.stderr.write(f"medusa-db: error: {said}\n")
-    raise _RefusedError(said)
 
 
 def version(text: str) -> Version:

@@ -196,6 +196,13 @@ def settle_again(conn: Connection[Any]) -> None:
     )
 
 
+def settings(conn: Connection[Any]) -> Mapping[str, str]:
+    """Return those settings of a session of ours that this server knows."""
+    rows = conn.execute("select name from pg_settings where name = any(%s)", [list(_SETTINGS)])
+    known = {name for (name,) in rows}
+    return {name: value for name, value in _SETTINGS.items() if name in known}
+
+
 @contextlib.contextmanager
 def snapshot(conn: Connection[Any]) -> Iterator[None]:
     """See the database as it is at one moment, for the duration of a `with`; it cannot be written to."""

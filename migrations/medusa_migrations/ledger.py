@@ -137,7 +137,34 @@ def advance(conn: Connection[Any], schema: str) -> str:
     A copy of a database may have come without the positions of its sequences, or without the default
     that uses one.
     """
-    table = _table(schema)
+    by_default, sequence = _ids(conn, schema)
+    said = ""
+    if not by_default:
+        made, sequence = _default(conn, schema)
+        conn.execute(made)
+        said = f"the ids of {schema}.migrations had no default, and come from a sequence again"
+    if sequence is None:
+        return said
+    moved = conn.execute(_moving(schema, sequence)).fetchone()
+    if moved and not said:
+        said = f"the sequence {sequence} was behind the ids of {schema}.migrations, and is set"
+    return said
+
+
+def advancing(conn: Connection[Any], schema: str) -> list[sql.Composed]:
+    """Return the statements by which `advance` does that, for a table that is there."""
+    by_default, sequence = _ids(conn, schema)
+    statements = []
+    if not by_default:
+        made, sequence = _default(conn, schema)
+        statements.append(made)
+    if sequence is not None:
+        statements.append(_moving(schema, sequence))
+    return statements
+
+
+def _ids(conn: Connection[Any], schema: str) -> tuple[bool, str | None]:
+    """Return whether ids come by themselves, and the sequence they come from."""
     row = conn.execute(
         """
         select a.atthasdef or a.attidentity <> '',
@@ -150,40 +177,30 @@ def advance(conn: Connection[Any], schema: str) -> str:
          where a.attrelid = %(table)s::regclass and a.attname = 'id'
          order by s.oid nulls last limit 1
         """,
-        {"table": table.as_string(conn)},
+        {"table": _table(schema).as_string(conn)},
     ).fetchone()
-    by_default, sequence = row or (True, None)
-    said = ""
-    if not by_default:
-        sequence = _give_default(conn, schema)
-        said = f"the ids of {schema}.migrations had no default, and come from a sequence again"
-    if sequence is None:
-        return said
-    moved = conn.execute(
-        sql.SQL(
-            "select setval(%s, m.last) from (select max(id) as last from {}) m"
-            " where m.last > coalesce((select p.last_value from pg_sequences p"
-            " join pg_class c on c.relname = p.sequencename"
-            " join pg_namespace n on n.oid = c.relnamespace and n.nspname = p.schemaname"
-            " where c.oid = %s::regclass), 0)"
-        ).format(table),
-        [sequence, sequence],
-    ).fetchone()
-    if moved and not said:
-        said = f"the sequence {sequence} was behind the ids of {schema}.migrations, and is set"
-    return said
+    return row or (True, None)
 
 
-def _give_default(conn: Connection[Any], schema: str) -> str:
-    """Let the ids come from a sequence again, as TypeORM makes it; return how regclass spells it."""
+def _moving(schema: str, sequence: str) -> sql.Composed:
+    """Return the statement that sets *sequence* where it is behind the rows."""
+    return sql.SQL(
+        "select setval({0}, m.last) from (select max(id) as last from {1}) m"
+        " where m.last > coalesce((select p.last_value from pg_sequences p"
+        " join pg_class c on c.relname = p.sequencename"
+        " join pg_namespace n on n.oid = c.relnamespace and n.nspname = p.schemaname"
+        " where c.oid = {0}::regclass), 0)"
+    ).format(sql.Literal(sequence), _table(schema))
+
+
+def _default(conn: Connection[Any], schema: str) -> tuple[sql.Composed, str]:
+    """Return what lets the ids come from a sequence, as TypeORM makes it, and how regclass spells it."""
     sequence = sql.Identifier(schema, "migrations_id_seq")
-    conn.execute(
-        sql.SQL(
-            'create sequence if not exists {0} as integer owned by {1}."id";'
-            ' alter table {1} alter "id" set default nextval({2})'
-        ).format(sequence, _table(schema), sequence.as_string(conn))
-    )
-    return sequence.as_string(conn)
+    made = sql.SQL(
+        'create sequence if not exists {0} as integer owned by {1}."id";'
+        ' alter table {1} alter "id" set default nextval({2})'
+    ).format(sequence, _table(schema), sequence.as_string(conn))
+    return made, sequence.as_string(conn)
 
 
 def record(conn: Connection[Any], schema: str, migration: Migration) -> None:

@@ -62,6 +62,9 @@ class Needs:
     parents_of: set[str] = field(default_factory=set)
     """Tables that get rows: what their foreign keys point to must not lose any meanwhile."""
 
+    drops: dict[str, set[str]] = field(default_factory=dict)
+    """Tables of which something goes, by these names or altogether: a foreign key that goes locks its parent."""
+
     def add(self, table: str, mode: str) -> None:
         """Need *table* in *mode* as well."""
         self.modes[table] = joined(self.modes.get(table, "access share"), mode)
@@ -106,6 +109,12 @@ def _own(found: Needs, text: str) -> None:
         if statement.words[0] == "truncate":
             for table in changed.written:
                 found.add(table, "access exclusive")
+        for table, modes in changed.modes.items():
+            for mode in modes:
+                if mode in _CONFLICTS:
+                    found.add(table, mode)
+        for table, names in changed.drops.items():
+            found.drops.setdefault(table, set()).update(names or {""})
         found.indexes |= changed.indexes
 
 

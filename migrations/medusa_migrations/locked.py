@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations import (
     approval,
+    baseline,
     failure,
     history,
     ledger,
@@ -22,7 +23,7 @@ from medusa_migrations import (
     verify,
 )
 from medusa_migrations.deadline import Deadline
-from medusa_migrations.errors import Interrupted, RefusedError, RunnerError, VerificationError
+from medusa_migrations.errors import Interrupted, RunnerError, VerificationError
 from medusa_migrations.findings import raise_for
 from medusa_migrations.steps import Steps
 
@@ -133,27 +134,8 @@ class _Locked:
 
     def _adopt(self, steps: Steps, observed: Observed, version: Version) -> None:
         """Write the ledger of *version* for tables that are provably that version's."""
-        if not observed.proof.empty:
-            raise RefusedError(
-                f"there is a ledger already, at {observed.place(self.course.catalog)}; --baseline is for "
-                "tables without one, leave it out",
-                reason="LedgerExists",
-            )
         schema = self.course.report.schema
-        names = self.course.catalog.enabled(version, self.course.request.flags)
-        verdict = verify.verify(
-            self.course.catalog,
-            version,
-            [m.name for m in names],
-            live.read(self.course.conn, schema),
-        )
-        if not verdict.ok:
-            self.course.report.drift = list(verdict.drift)
-            raise VerificationError(
-                f"the tables are not those of {version}: {verify.some(verdict.drift)}. Nothing was written; "
-                "name the version that made them, and flags that were on with --flag",
-                detail="\n".join(f"- {line}" for line in verdict.drift),
-            )
+        names = baseline.rows(self.course, observed, version)
         with self.course.conn.transaction():
             ledger.ensure(self.course.conn, schema)
             for migration in names:

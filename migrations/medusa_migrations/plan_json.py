@@ -5,51 +5,48 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations import durations, touches
+from medusa_migrations import durations
+from medusa_migrations.address import redact
 from medusa_migrations.catalog import DataStep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from medusa_migrations.catalog import Note
-    from medusa_migrations.findings import Finding
-    from medusa_migrations.plan import Held, Item, Plan
+    from medusa_migrations.plan import Item
+    from medusa_migrations.preview import Preview, Transaction
 
 
-def to_dict(
-    place: str,
-    path: Plan,
-    sizes: Mapping[str, tuple[int, int]],
-    held: Sequence[Held],
-    findings: Sequence[Finding],
-) -> dict[str, Any]:
-    """Return everything a plan says; *place* is where the database is.
-
-    *held* gives the tables that each step locks together.
-    """
+def to_dict(found: Preview) -> dict[str, Any]:
+    """Return everything a plan says."""
+    path, sizes = found.path, found.sizes
     return {
         "from": [str(version) for version in path.proof.versions],
-        "place": place,
+        "place": found.place,
         "target": str(path.target),
-        "nothing": path.nothing,
+        "nothing": found.nothing,
+        "refused": [
+            {"exitCode": exc.exit_code, "reason": exc.reason, "message": redact(str(exc))}
+            for exc in found.refusals
+        ],
         "flags": dict(path.flags),
         "foreign": list(path.proof.foreign),
+        "adopts": [migration.name for migration in found.adopts],
+        "transaction": "each" if found.options.limits.each else "step",
         "steps": [
             {
                 "target": str(step.target),
-                "items": [_item(item, sizes) for item in step.items],
-                "locks": [
-                    {"mode": mode, "tables": [_table(name, sizes) for name in tables]}
-                    for mode, tables in locks
-                ],
-                "work": _work(step.items, sizes),
+                "items": [_item(item, found) for item in step.items],
+                "transactions": [_transaction(part, sizes) for part in parts],
             }
-            for step, locks in zip(path.steps, held, strict=True)
+            for step, parts in found.steps
         ],
+        "limits": _limits(found),
         "assumedDone": [step.name for step in path.assumed_done],
         "notes": [note(one) for one in path.notes],
         "maybeNotes": [note(one) for one in path.maybe_notes],
         "breaking": [str(one.version) for one in path.breaking],
+        "warnings": [redact(line) for line in found.warnings],
         "findings": [
             {
                 "problem": finding.problem,
@@ -58,8 +55,32 @@ def to_dict(
                 "fatal": finding.error is not None,
                 "keys": list(finding.keys),
             }
-            for finding in findings
+            for finding in found.findings
         ],
+    }
+
+
+def _transaction(part: Transaction, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    """Return what a transaction locks when it begins, until it is committed, and for how long."""
+    return {
+        "items": [item.name for item in part.items],
+        "locks": [
+            {"mode": mode, "tables": [_table(name, sizes) for name in tables]}
+            for mode, tables in part.held
+        ],
+        "work": _work(part.items, sizes),
+    }
+
+
+def _limits(found: Preview) -> dict[str, float]:
+    """Return the limits of the run, in seconds; 0: none."""
+    limits = found.options.limits
+    return {
+        "lockWait": limits.lock_wait,
+        "lockTimeout": limits.lock_timeout,
+        "tryForAllTables": found.one_try,
+        "statementTimeout": limits.statement_timeout,
+        "runTimeout": found.options.run_timeout,
     }
 
 
@@ -81,24 +102,21 @@ def _work(items: Sequence[Item], sizes: Mapping[str, tuple[int, int]]) -> dict[s
     }
 
 
-def _item(item: Item, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+def _item(item: Item, found: Preview) -> dict[str, Any]:
     body: dict[str, Any] = {"name": item.name, "about": item.about}
     if isinstance(item, DataStep):
         return {"kind": "data step", **body}
-    locks = [
-        {
-            "table": lock.table,
-            "mode": lock.mode,
-            "rewrite": lock.rewrite,
-            "rows": sizes[lock.table][0],
-            "bytes": sizes[lock.table][1],
-        }
-        for lock in item.locks
-        if lock.table in sizes
-    ]
-    body |= {"of": str(item.version or "shop"), "locks": locks}
-    if item.version is None:
-        body["unseen"] = touches.touched([item.statements]).unseen
+    own, sizes = found.own.get(item.name), found.sizes
+    body["of"] = str(item.version or "shop")
+    if own is not None:
+        body["locks"] = [{"mode": lock.mode} | _table(lock.table, sizes) for lock in own.known]
+        body["unknownLocks"] = list(own.unknown)
+    else:
+        body["locks"] = [
+            {"mode": lock.mode, "rewrite": lock.rewrite} | _table(lock.table, sizes)
+            for lock in item.locks
+            if lock.table in sizes
+        ]
     return {"kind": "migration", **body}
 
 

@@ -42,6 +42,15 @@ _THERE = """
       join pg_constraint k on k.conrelid = c.oid and k.contype = 'f'
       join there t on t.oid = k.confrelid
      where c.name = any(%(targets)s)
+    union all
+    select t.name, t.may, t.owns, 'access exclusive'
+      from there c
+      join pg_constraint k on k.conrelid = c.oid and k.contype = 'f'
+      join there t on t.oid = k.confrelid
+      join unnest(%(dropping)s::text[], %(dropped)s::text[]) as d(name, what) on d.name = c.name
+     where d.what in ('', k.conname)
+        or d.what in (select attname from pg_attribute
+                       where attrelid = k.conrelid and attnum = any(k.conkey))
 """
 
 
@@ -63,6 +72,7 @@ def there(conn: Connection[Any], schema: str, needs: Needs) -> list[TableLock]:
     What the foreign keys of a table that gets rows point to is among them: none of its rows may be
     on its way out meanwhile. Views and foreign tables are not: they have no rows of their own.
     """
+    drops = [(table, name) for table, names in needs.drops.items() for name in sorted(names)]
     maintain = ", maintain" if conn.info.server_version >= 170000 else ""
     rows = conn.execute(
         _THERE,
@@ -73,6 +83,8 @@ def there(conn: Connection[Any], schema: str, needs: Needs) -> list[TableLock]:
             "modes": list(needs.modes.values()),
             "indexes": list(needs.indexes),
             "targets": list(needs.parents_of),
+            "dropping": [table for table, _ in drops],
+            "dropped": [name for _, name in drops],
         },
     )
     found: dict[str, TableLock] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from medusa_migrations import durations, touches
+from medusa_migrations import durations
 from medusa_migrations.catalog import DataStep, Migration, Severity
 from medusa_migrations.progress import size
 
@@ -13,13 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from medusa_migrations.catalog import Catalog, Note
+    from medusa_migrations.errors import RunnerError
     from medusa_migrations.evidence import Evidence
     from medusa_migrations.observe import Observed
-    from medusa_migrations.plan import Held, Plan, Step
+    from medusa_migrations.plan import Plan
+    from medusa_migrations.preview import Preview, Transaction
     from medusa_migrations.report import Done, Report
     from medusa_migrations.verify import Verdict
 
 WIDTH = 96
+_WHO = {
+    "access exclusive": "nobody reads or writes",
+    **dict.fromkeys(("share", "share row exclusive", "exclusive"), "nobody writes"),
+}
+"""What others cannot do meanwhile; beside a weaker mode they go on as they do."""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -54,22 +61,23 @@ def bullets(lines: Sequence[str], mark: str = "-", indent: str = "  ") -> str:
     )  # fmt: skip
 
 
-def plan(
-    catalog: Catalog,
-    path: Plan,
-    sizes: Mapping[str, tuple[int, int]],
-    held: Sequence[Held],
-    place: str,
-) -> str:
-    """Tell what would happen; *held* gives the tables that each step locks together."""
+def plan(found: Preview) -> str:
+    """Tell what would happen, and first whether it would be refused."""
+    path, sizes, place = found.path, found.sizes, found.place
     parts = [f"The database is at {place}; wanted is {path.target}."]
+    parts += [_refusal(found, exc) for exc in found.refusals]
     if path.proof.foreign:
         parts.append(f"{len(path.proof.foreign)} migrations of plugins or the shop are left alone.")
-    if path.nothing:
+    if found.options.baseline is not None:
+        parts.append(
+            f"The tables are those of {found.options.baseline}: their ledger would get "
+            f"{count(len(found.adopts), 'row')}."
+        )
+    if found.nothing:
         parts.append("Nothing to do.")
     if path.moves and not path.steps:
         parts.append(f"No migration is needed; the history will name {path.target}.")
-    for step, locks in zip(path.steps, held, strict=True):
+    for step, transactions in found.steps:
         parts.append(
             f"\nStep to {step.target}: {count(len(step.migrations), 'migration')}, "
             f"{count(len(step.data_steps), 'data step')}\n"
@@ -82,13 +90,13 @@ def plan(
                         str(number),
                         item.name,
                         str(item.version or "shop"),
-                        _locks(item, sizes),
+                        _locks(item, found),
                     )
                     for number, item in enumerate(step.items, 1)
                 ],
             )
         )
-        parts.append(_held(step, locks, sizes))
+        parts.append(_held(found, transactions))
     rewritten = _rewritten(path, sizes)
     if rewritten:
         parts.append(
@@ -112,8 +120,54 @@ def plan(
             f"\nThe ledger does not tell versions {place} apart; notes that may be behind you already: "
             f"{shown} (medusa-db notes)."
         )
-    del catalog
+    if not found.nothing:
+        parts.append("\n" + _limits(found))
+    if found.warnings or found.findings:
+        told = [*found.warnings, *map(str, found.findings)]
+        parts.append("\nFound beforehand:\n" + bullets(told))
     return "\n".join(part for part in parts if part)
+
+
+def pending(found: Preview) -> str:
+    """Say in a sentence what would run."""
+    path = found.path
+    if found.adopts and not path.items:
+        return f"a ledger of {found.options.baseline} would be written"
+    if not path.items:
+        return f"no migration is needed, and the history would name {path.target}"
+    migrations = sum(len(step.migrations) for step in path.steps)
+    data_steps = sum(len(step.data_steps) for step in path.steps)
+    return f"{count(migrations, 'migration')} and {count(data_steps, 'data step')} to {path.target} would run"
+
+
+def _refusal(found: Preview, exc: RunnerError) -> str:
+    """Say why the run would be refused; what is found beforehand is listed at the end."""
+    grave = sum(finding.error is not None for finding in found.findings)
+    listed = grave > 1 and exc.reason != "NotAcknowledged"
+    said = f"{grave} things stand in the way, found beforehand (see the end)" if listed else exc
+    asks = ". On a terminal it asks" if exc.reason == "NotAcknowledged" else ""
+    return textwrap.fill(
+        f"Would be refused (exit code {exc.exit_code}, {exc.reason}): {said}{asks}.", WIDTH,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _limits(found: Preview) -> str:
+    """Say how long the run would wait, and be allowed to take."""
+    limits, run = found.options.limits, found.options.run_timeout
+    each = (
+        f"{duration(limits.statement_timeout)} at most" if limits.statement_timeout else "no limit"
+    )
+    whole = f"{duration(run)} at most" if run else "no limit"
+    waits = (
+        f"up to {duration(limits.lock_timeout)}" if limits.lock_timeout else "as long as it takes"
+    )
+    return textwrap.fill(
+        f"It would wait up to {duration(limits.lock_wait)} for another run and for busy tables, which it "
+        f"asks for in tries of {duration(found.one_try)}; a statement would wait {waits} for any other "
+        f"lock. A statement has {each}, the whole run {whole}.",
+        WIDTH,
+    )
 
 
 def _asks(found: Sequence[Note]) -> str:
@@ -132,50 +186,83 @@ def _asks(found: Sequence[Note]) -> str:
     return "\n".join(lines)
 
 
-def _locks(item: Migration | DataStep, sizes: Mapping[str, tuple[int, int]]) -> str:
+def _locks(item: Migration | DataStep, found: Preview) -> str:
     if isinstance(item, DataStep):
         return item.about
-    shown = []
-    for lock in item.locks:
-        if lock.table in sizes:
-            rows, bytes_ = sizes[lock.table]
-            rewrite = ", rewrites it" if lock.rewrite else ""
-            shown.append(f"{lock.table}: {lock.mode}{rewrite} ({rows} rows, {size(bytes_)})")
-    return "; ".join(shown)
+    own = found.own.get(item.name)
+    if own is not None:
+        shown = [_lock(lock.table, lock.mode, found) for lock in own.known]
+        if own.unknown:
+            shown.append(f"unknown: {', '.join(own.unknown)}")
+    else:
+        shown = [
+            _lock(lock.table, lock.mode, found, ", rewrites it" if lock.rewrite else "")
+            for lock in item.locks
+            if lock.table in found.sizes
+        ]
+    return "; ".join(shown) or "none"
 
 
-def _held(step: Step, held: Held, sizes: Mapping[str, tuple[int, int]]) -> str:
-    """Tell which tables the step locks together, and for about how long."""
-    if not held:
+def _lock(table: str, mode: str, found: Preview, rewrite: str = "") -> str:
+    rows, bytes_ = found.sizes.get(table, (0, 0))
+    return f"{table}: {mode}{rewrite} ({rows} rows, {size(bytes_)})"
+
+
+def _held(found: Preview, transactions: Sequence[Transaction]) -> str:
+    """Tell which tables each transaction locks together, and for about how long."""
+    if not any(part.held for part in transactions):
         return ""
-    lines = []
-    for mode, tables in held:
-        who = "nobody reads or writes" if mode == "access exclusive" else "nobody writes"
-        lines.append(f"{mode} ({who}): {', '.join(tables)}")
-    own = [item for item in step.items if isinstance(item, Migration) and item.version is None]
-    for item in own:
-        unseen = touches.touched([item.statements]).unseen
-        if unseen:
-            what = ", ".join(f"`{words}`" for words in dict.fromkeys(unseen))
-            lines.append(f"not known: what {what} of {item.name} locks, when it comes to it")
-    work = [one for one in durations.work(step.items, sizes) if one.rows]
-    about = sum(one.seconds for one in work)
-    shown = ", ".join(f"{one.kind} {one.table} ({one.rows} rows)" for one in work[:5])
-    more = f" and {len(work) - 5} more" if len(work) > 5 else ""
-    lasts = f"about {duration(about)}" if about >= 1 else "about a second, or less"
-    why = f", because it {shown}{more}" if about >= 1 else ""
+    if len(transactions) > 1 or found.options.limits.each:
+        lines = [
+            f"{part.items[0].name} ({_lasts(found, part)}): " + "; ".join(_modes(part))
+            for part in transactions
+            if part.held
+        ]
+        return (
+            "\nEach is a transaction of its own, and begins with locking, until it is committed:\n"
+            + bullets(lines)
+        )
+    (part,) = transactions
+    lines = _modes(part)
+    for item in part.items:
+        own = found.own.get(item.name)
+        if own is not None and own.unknown:
+            lines.append(
+                f"not known: what {', '.join(own.unknown)} of {item.name} locks, when it comes to it"
+            )
     return (
         "\nLocked together when the step begins, until it is committed:\n"
         + bullets(lines)
         + "\n"
         + textwrap.fill(
-            f"That is {lasts}, by what was measured on two cores{why}. With --transaction each "
-            "every migration locks its own tables only, and commits by itself.",
+            f"That is {_lasts(found, part)}, by what was measured on two cores{_because(found, part)}. With "
+            "--transaction each every migration locks its own tables only, and commits by itself.",
             WIDTH,
             break_long_words=False,
             break_on_hyphens=False,
         )
     )
+
+
+def _modes(part: Transaction) -> list[str]:
+    lines = []
+    for mode, tables in part.held:
+        lines.append(f"{mode} ({_WHO.get(mode, 'others go on')}): {', '.join(tables)}")
+    return lines
+
+
+def _lasts(found: Preview, part: Transaction) -> str:
+    about = sum(one.seconds for one in durations.work(part.items, found.sizes) if one.rows)
+    return f"about {duration(about)}" if about >= 1 else "about a second, or less"
+
+
+def _because(found: Preview, part: Transaction) -> str:
+    work = [one for one in durations.work(part.items, found.sizes) if one.rows]
+    if sum(one.seconds for one in work) < 1:
+        return ""
+    shown = ", ".join(f"{one.kind} {one.table} ({one.rows} rows)" for one in work[:5])
+    more = f" and {len(work) - 5} more" if len(work) > 5 else ""
+    return f", because it {shown}{more}"
 
 
 def _rewritten(path: Plan, sizes: Mapping[str, tuple[int, int]]) -> dict[str, int]:

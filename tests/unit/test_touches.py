@@ -7,8 +7,13 @@ from medusa_migrations.touches import Touched, touched
     ("text", "expected"),
     [
         ('alter table "cart" add column x int', Touched(altered={"cart"})),
-        ('alter table if exists only public."Cart" drop x', Touched(altered={"Cart"})),
-        ("drop table if exists a, shop.b cascade", Touched(altered={"a", "b"})),
+        ('alter table if exists only public."Cart" drop x',
+         Touched(altered={"Cart"}, drops={"Cart": {"x"}})),
+        ("alter table a drop constraint if exists \"FK_a\", alter b drop not null, drop column c",
+         Touched(altered={"a"}, drops={"a": {"FK_a", "c"}})),
+        ("drop table if exists a, shop.b cascade",
+         Touched(altered={"a", "b"}, drops={"a": set(), "b": set()},
+                 unseen=["drop table .. cascade"])),
         ('create unique index "IDX_a" on "order" ("id")', Touched(altered={"order"})),
         ('drop index if exists public."IDX_a"', Touched(indexes={"IDX_a"})),
         ("insert into Region select 1", Touched(written={"region"}, inserted={"region"})),
@@ -31,7 +36,18 @@ from medusa_migrations.touches import Touched, touched
         ),
         ("create table a as select * from b left join c on true", Touched(read={"b", "c"})),
         ("create materialized view a as select 1 from b", Touched(read={"b"})),
-        ("create view a as select 1 from b", Touched()),
+        ("create or replace view a as select 1 from b", Touched(modes={"b": ["access share"]})),
+        ("lock table a, only b in share mode nowait; lock c",
+         Touched(modes={"a": ["share"], "b": ["share"], "c": ["access exclusive"]})),
+        ("analyze a, b (c)", Touched(unseen=["analyze"])),
+        ("analyze a, b", Touched(modes={"a": ["share update exclusive"], "b": ["share update exclusive"]})),
+        ("comment on column public.a.b is 'x'; comment on constraint c on d is null",
+         Touched(modes={"a": ["share update exclusive"], "d": ["share update exclusive"]})),
+        ("create table a (like b, c int) inherits (d, e)",
+         Touched(modes={"b": ["access share"], "d": ["share update exclusive"], "e": ["share update exclusive"]})),
+        ("create table a partition of b for values in (1); alter table c attach partition d default",
+         Touched(altered={"b", "c", "d"})),
+        ("alter domain d drop not null", Touched(unseen=["alter domain"])),
         ("copy a (x) from stdin", Touched(written={"a"}, inserted={"a"})),
         (
             "create constraint trigger t after insert on a execute function f()",
@@ -55,9 +71,9 @@ from medusa_migrations.touches import Touched, touched
         ),
         (
             "set x to y; create function f() returns int as 'x'; comment on table a is 'x'",
-            Touched(),
+            Touched(modes={"a": ["share update exclusive"]}),
         ),
     ],
-)
+)  # fmt: skip
 def test_the_tables_that_statements_change_are_found(text: str, expected: Touched) -> None:
     assert touched([text]) == expected

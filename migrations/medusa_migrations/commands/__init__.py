@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _COMMANDS = {
     "migrate": "migrate.migrate",
-    "plan": "readonly.plan",
+    "plan": "plan.plan",
     "status": "readonly.status",
     "verify": "verify.verify",
     "wait": "readonly.wait",

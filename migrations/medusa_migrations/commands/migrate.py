@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_migrations import catalog_files, progress, runner, text
-from medusa_migrations.commands import options
+from medusa_migrations.commands import options, running
 from medusa_migrations.commands.database import connected
 from medusa_migrations.commands.reporting import reported
-from medusa_migrations.course import Course, Limits, Options
+from medusa_migrations.course import Course
 from medusa_migrations.report import Report
 
 if TYPE_CHECKING:
@@ -34,21 +34,8 @@ def migrate(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> None:
     request = options.request(args, catalog, project=Path.cwd())
-    how = Options(
-        schema=args.schema,
-        limits=Limits(
-            lock_wait=args.lock_wait,
-            lock_timeout=args.lock_timeout,
-            statement_timeout=args.statement_timeout,
-            each=args.transaction == "each",
-        ),
-        run_timeout=args.run_timeout,
-        baseline=options.known(catalog, args.baseline, "--baseline"),
-        on_breaking=args.approval == "on-breaking" and not args.yes,
-        acknowledged=frozenset(args.acknowledge),
-        ask=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
-        by_whom=os.environ.get("POD_NAME") or os.environ.get("HOSTNAME", ""),
-    )
+    asks = sys.stdin.isatty() and sys.stderr.isatty()
+    how = replace(running.how(args, catalog), ask=_ask if asks else None)
     telling = progress.for_stream()
     try:
         with connected(args, "migrate", telling.say) as (conn, address):

@@ -1,23 +1,17 @@
-"""`plan`, `status` and `wait`: they look, and write nothing."""
+"""`status` and `wait`: they look, and write nothing."""
 
 from __future__ import annotations
 
 import itertools
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_migrations import (
     catalog_files,
     history,
-    live,
     observe,
-    plan_json,
-    plan_sql,
-    preflight,
     proof,
-    table_locks,
     text,
 )
 from medusa_migrations.address import redact
@@ -33,31 +27,6 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog import Catalog
     from medusa_migrations.observe import Observed
     from medusa_migrations.version import Version
-
-
-def plan(args: argparse.Namespace) -> int:
-    """Show what `migrate` would do; change nothing."""
-    catalog = catalog_files.read()
-    request = options.request(args, catalog, project=Path.cwd())
-    with connected(args, "plan") as (conn, address):
-        observed = look(args, conn, address, catalog)
-        path = observe.planned(conn, catalog, observed, request)
-        if args.sql:
-            options.write(plan_sql.script(conn, observed, path))
-            return 0
-        sizes = live.sizes(conn, observed.schema)
-        held = [table_locks.held(conn, observed.schema, step.items) for step in path.steps]
-        findings = (
-            preflight.look(conn, address, catalog, observed, path.items) if path.steps else []
-        )
-    if args.output == "json":
-        options.write_json(plan_json.to_dict(observed.place(catalog), path, sizes, held, findings))
-    else:
-        options.write(text.plan(catalog, path, sizes, held, observed.place(catalog)))
-        grave = [str(finding) for finding in findings]
-        if grave:
-            options.write("\nFound beforehand:\n" + text.bullets(grave))
-    return 0
 
 
 def show(args: argparse.Namespace) -> int:

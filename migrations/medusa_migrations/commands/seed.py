@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from medusa_migrations import catalog_files, concealed, observe, progress
-from medusa_migrations.commands import options
+from medusa_migrations.commands import options, running
 from medusa_migrations.commands.database import connected
 from medusa_migrations.commands.reporting import reported
-from medusa_migrations.course import Course, Limits, Options
+from medusa_migrations.course import Course
 from medusa_migrations.errors import RunnerError, UsageError
 from medusa_migrations.report import Report
 from medusa_seed.document import document, files, json_schema
@@ -66,7 +66,9 @@ def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> dict[str
         findings.raise_if_any(source.name)
         try:
             with connected(args, "seed", telling.say) as (conn, address):
-                course = Course(conn, address, catalog, request, _limits(args), telling, report)
+                course = Course(
+                    conn, address, catalog, request, running.how(args, catalog), telling, report
+                )
                 return seeding.seed(course, source, found, _how(args, catalog))
         finally:
             telling.end()
@@ -96,21 +98,6 @@ def _unquoted(path: str, report: Report) -> Iterator[None]:
     finally:
         if report.warnings:
             report.warnings = [f"{len(report.warnings)} warnings are not shown: of {name}"]
-
-
-def _limits(args: argparse.Namespace) -> Options:
-    return Options(
-        schema=args.schema,
-        limits=Limits(
-            lock_wait=args.lock_wait,
-            lock_timeout=args.lock_timeout,
-            statement_timeout=args.statement_timeout,
-        ),
-        run_timeout=args.run_timeout,
-        on_breaking=args.approval == "on-breaking" and not args.yes,
-        acknowledged=frozenset(args.acknowledge),
-        by_whom=os.environ.get("POD_NAME") or os.environ.get("HOSTNAME", ""),
-    )
 
 
 def _how(args: argparse.Namespace, catalog: Catalog) -> seeding.Options:

@@ -1,0 +1,73 @@
+"""`plan`: what `migrate` with the same options would do; it changes nothing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medusa_migrations import catalog_files, plan_json, plan_sql, preview, progress, text
+from medusa_migrations.address import redact
+from medusa_migrations.commands import options, running
+from medusa_migrations.commands.database import connected
+from medusa_migrations.commands.reporting import reported
+from medusa_migrations.course import Course
+from medusa_migrations.errors import NotYetError, RefusedError, UsageError
+from medusa_migrations.report import Report
+
+if TYPE_CHECKING:
+    import argparse
+
+    from medusa_migrations.preview import Preview
+
+
+def plan(args: argparse.Namespace) -> int:
+    """Show what `migrate` would do; with `--check` tell by the exit status whether it would do it."""
+    report = Report(command="plan", run_id=args.run_id)
+    with reported(args, report, printed=False):
+        if args.sql and args.output == "json":
+            raise UsageError(
+                "--sql prints statements for psql, and --output json the plan for machines; leave one out"
+            )
+        found = _show(args, report)
+        report.state = "nothing" if found.nothing else "planned"
+        code, said = _verdict(found, report)
+        if args.check:
+            report.exit_code = code
+    if args.check and said:
+        sys.stderr.write(f"medusa-db: {redact(said)}\n")
+    return code if args.check else 0
+
+
+def _show(args: argparse.Namespace, report: Report) -> Preview:
+    catalog = catalog_files.read()
+    request = options.request(args, catalog, project=Path.cwd())
+    how = running.how(args, catalog)
+    with connected(args, "plan") as (conn, address):
+        course = Course(conn, address, catalog, request, how, progress.for_stream(), report)
+        found = preview.look(course)
+        if args.sql:
+            options.write(plan_sql.script(conn, found))
+            return found
+    if args.output == "json":
+        options.write_json(plan_json.to_dict(found))
+    else:
+        options.write(text.plan(found))
+    return found
+
+
+def _verdict(found: Preview, report: Report) -> tuple[int, str]:
+    """Return the exit status of `--check` and why, and tell the report."""
+    report.assumed_done = [step.name for step in found.path.assumed_done]
+    report.warnings = [
+        *found.warnings,
+        *(str(one) for one in found.findings if one.error is None),
+    ]
+    if found.nothing:
+        return 0, ""
+    if found.refusals:
+        first = found.refusals[0]
+        report.reason, report.message = first.reason, str(first)
+        return RefusedError.exit_code, f"migrate would be refused: {first.headline}"
+    report.reason, report.message = "Pending", text.pending(found)
+    return NotYetError.exit_code, report.message
