@@ -155,19 +155,25 @@ def _refusal(found: Preview, exc: RunnerError) -> str:
 def _limits(found: Preview) -> str:
     """Say how long the run would wait, and be allowed to take."""
     limits, run = found.options.limits, found.options.run_timeout
-    each = (
-        f"{duration(limits.statement_timeout)} at most" if limits.statement_timeout else "no limit"
-    )
-    whole = f"{duration(run)} at most" if run else "no limit"
-    waits = (
-        f"up to {duration(limits.lock_timeout)}" if limits.lock_timeout else "as long as it takes"
-    )
+    waits = f"up to {_time(limits.lock_timeout)}" if limits.lock_timeout else "as long as it takes"
     return textwrap.fill(
-        f"It would wait up to {duration(limits.lock_wait)} for another run and for busy tables, which it "
-        f"asks for in tries of {duration(found.one_try)}; a statement would wait {waits} for any other "
-        f"lock. A statement has {each}, the whole run {whole}.",
+        f"It would wait up to {_time(limits.lock_wait)} for another run and for busy tables, which it "
+        f"asks for in tries of {_time(found.one_try)}; a statement would wait {waits} for any other "
+        f"lock. A statement has {_most(limits.statement_timeout)}, the whole run {_most(run)}.",
         WIDTH,
     )
+
+
+def _most(seconds: float) -> str:
+    return f"{_time(seconds)} at most" if seconds else "no limit"
+
+
+def _time(seconds: float) -> str:
+    """Spell a limit as its option takes it: `1h`, `10m`, `2.5s`, `500ms`."""
+    for unit, length in (("h", 3600), ("m", 60), ("s", 1)):
+        if seconds >= length and (seconds % length == 0 or unit == "s"):
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds * 1000:g}ms"
 
 
 def _asks(found: Sequence[Note]) -> str:

@@ -142,11 +142,12 @@ def _mentioned(found: Touched, tokens: list[str], words: list[str]) -> None:
     """Take in what counts in any statement."""
     if words[-1] == "cascade" and words[0] in ("alter", "drop", "truncate"):
         found.unseen.append(f"{' '.join(words[:2])} .. cascade")
+    runs = words[0] in _ROWS or bool({"table", "index", "materialized"} & set(words[1:4]))
     for place, token in enumerate(tokens[:-1]):
         after = tokens[place + 1]
         if words[place] == "references":
             found.referenced.update(_names(tokens, place + 1)[:1])
-        elif after == "(":
+        elif after == "(" and runs:
             found.called.add(_plain(token))
         elif after == "." and place + 2 < len(tokens):
             found.qualified.add((_plain(token), _plain(tokens[place + 2])))

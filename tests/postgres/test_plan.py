@@ -1,50 +1,16 @@
-"""The plan on a real server: it changes nothing, and what it prints is what runs."""
+"""The plan on a real server: it changes nothing, and tells what a run would do."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 
 import psycopg
 import pytest
 
-from medusa_migrations import embedded, live
+from medusa_migrations import live
 from servers import medusa_db, rows
 
 LEDGER = "select timestamp, name from migrations order by id"
-
-
-@pytest.mark.parametrize("start", [None, "1.1.65", "1.7.11", "1.12.3"], ids=str)
-def test_the_printed_statements_do_what_migrate_does(server, shop_at, tmp_path, start):
-    if start:
-        ours, theirs = shop_at(start), shop_at(start)
-        script = medusa_db("plan", "--to", "1.20.11", "--sql", "--no-data-steps", url=theirs)
-        file = tmp_path / "plan.sql"
-        file.write_text(script.stdout)
-        assert medusa_db("migrate", "--to", "1.20.11", "--no-data-steps", url=ours).returncode == 0
-        _psql(theirs, file)
-        _same(ours, theirs)
-        return
-    with server.database() as a, server.database() as b:
-        ours, theirs = server.url(a), server.url(b)
-        file = tmp_path / "plan.sql"
-        file.write_text(medusa_db("plan", "--to", "1.20.11", "--sql", url=theirs).stdout)
-        assert medusa_db("migrate", "--to", "1.20.11", url=ours).returncode == 0
-        _psql(theirs, file)
-        _same(ours, theirs)
-
-
-def _psql(url, file):
-    subprocess.run(
-        [embedded.binaries() / "psql", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", file, url],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-
-
-def _same(ours, theirs):
-    with psycopg.connect(ours) as a, psycopg.connect(theirs) as b:
-        assert live.read(a, "public") == live.read(b, "public")
-        assert rows(a, LEDGER) == rows(b, LEDGER)
 
 
 def test_a_plan_changes_nothing(shop_at):
@@ -88,3 +54,152 @@ def test_rows_in_the_way_are_in_the_plan(shop_at):
     assert finding["fatal"] is True
     assert finding["problem"].startswith("money_amount: 1 row ")
     assert finding["keys"] == ["ma_1"]
+
+
+ASKING = {"MEDUSA_DB_APPROVAL": "on-breaking"}
+
+
+def test_the_exit_status_of_a_check_says_whether_something_would_run(shop_at):
+    url = shop_at("1.12.3")
+
+    nothing = medusa_db("plan", "--to", "1.12.3", "--check", url=url, **ASKING)
+    pending = medusa_db(
+        "plan", "--to", "1.12.3", "--check", "--no-data-steps", url=shop_at("1.12.0")
+    )
+    refused = medusa_db("plan", "--to", "1.15.2", "--check", url=url, **ASKING)
+    agreed = medusa_db(
+        "plan", "--to", "1.15.2", "--check", "--acknowledge", "1.13.0", "--acknowledge", "1.15.2",
+        url=url, **ASKING,
+    )  # fmt: skip
+    without = medusa_db("plan", "--to", "1.15.2", url=url, **ASKING)
+
+    assert (nothing.returncode, nothing.stderr) == (0, "")
+    assert "Nothing to do." in nothing.stdout
+    assert pending.returncode == 10
+    assert refused.returncode == 9
+    assert refused.stderr.startswith(
+        "medusa-db: migrate would be refused: the way crosses breaking versions (1.13.0, 1.15.2)."
+    )
+    assert agreed.returncode == 10
+    assert agreed.stderr == "medusa-db: 6 migrations and 0 data steps to 1.15.2 would run\n"
+    assert without.returncode == 0
+    assert without.stdout.splitlines()[1].startswith(
+        "Would be refused (exit code 9, NotAcknowledged): the way crosses breaking versions"
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "options"),
+    [
+        pytest.param("1.12.3", ("--to", "1.15.2"), id="not-acknowledged"),
+        pytest.param("1.12.3", ("--to", "1.15.2", "--yes"), id="agreed"),
+        pytest.param("1.20.11", ("--to", "1.12.3"), id="downgrade"),
+        pytest.param("1.12.3", ("--to", "1.12.4"), id="no-such-version"),
+        pytest.param("1.12.3", ("--to", "1.15.2", "--yes", "--baseline", "1.12.3"), id="baseline-of-a-ledger"),
+        pytest.param("1.12.3", ("--to", "1.15.2", "--yes", "--stop", "9.9.9"), id="no-such-stop"),
+        pytest.param("1.12.3", ("--to", "1.15.2", "--yes", "--data-step", "x"), id="no-such-data-step"),
+        pytest.param("1.12.3", ("--to", "1.15.2", "--yes", "--flag", "x=true"), id="no-such-flag"),
+        pytest.param("1.12.3", (), id="nobody-asked"),
+    ],
+)  # fmt: skip
+def test_a_check_foretells_the_exit_status_of_migrate(shop_at, start, options):
+    url = shop_at(start)
+
+    told = medusa_db("plan", "--check", *options, url=url, **ASKING)
+    done = medusa_db("migrate", *options, url=url, **ASKING)
+
+    assert told.returncode == (10 if done.returncode == 0 else done.returncode)
+    if done.returncode:
+        assert done.stderr.partition("\n")[0].removeprefix("medusa-db: ") in told.stderr
+
+
+def test_what_stands_in_the_way_is_a_refusal_of_the_plan(shop_at):
+    url = shop_at("1.12.3")
+    with psycopg.connect(url) as conn:
+        conn.execute(
+            "insert into money_amount (id, currency_code, amount) values ('ma_1', 'usd', 100)"
+        )
+
+    told = medusa_db("plan", "--to", "1.20.11", "--check", "--output", "json", url=url)
+
+    assert told.returncode == 9
+    (refusal,) = json.loads(told.stdout)["refused"]
+    assert (refusal["exitCode"], refusal["reason"]) == (9, "RowsInTheWay")
+
+
+def test_a_plan_of_a_baseline_tells_what_comes_behind_it(shop_at):
+    url = shop_at("1.12.3")
+    with psycopg.connect(url) as conn:
+        conn.execute("drop table migrations; drop schema medusa_db cascade")
+
+    told = medusa_db("plan", "--baseline", "1.12.3", "--to", "1.13.0", "--check", url=url)
+    alone = medusa_db("plan", "--baseline", "1.12.3", "--check", url=url)
+    wrong = medusa_db("plan", "--baseline", "1.13.0", "--check", url=url)
+
+    assert told.returncode == 10, told.stderr
+    assert told.stdout.startswith(
+        "The database is at empty; wanted is 1.13.0.\n"
+        "The tables are those of 1.12.3: their ledger would get 66 rows.\n\nStep to 1.13.0: 4 migrations"
+    )
+    assert (alone.returncode, alone.stderr) == (
+        10, "medusa-db: a ledger of 1.12.3 would be written\n",
+    )  # fmt: skip
+    assert wrong.returncode == 8
+    with psycopg.connect(url) as conn:
+        assert rows(conn, "select to_regclass('migrations')::text") == [(None,)]
+
+
+def test_a_plan_tells_how_long_a_run_would_wait_and_who_has_the_lock(shop_at):
+    url = shop_at("1.12.3")
+
+    with psycopg.connect(url) as conn:
+        conn.execute("select pg_advisory_lock(28005, 1685418849)")
+        told = medusa_db(
+            "plan", "--to", "1.13.0", "--lock-wait", "90s", "--statement-timeout", "1500ms",
+            "--run-timeout", "2h", url=url,
+        )  # fmt: skip
+
+    said = " ".join(told.stdout.split())
+    assert (
+        "It would wait up to 90s for another run and for busy tables, which it asks for in tries of 500ms; a "
+        "statement would wait up to 5s for any other lock. A statement has 1.5s at most, the whole run 2h at "
+        "most." in said
+    )
+    assert "another run holds the lock of this database now (pid " in said
+
+
+def test_the_report_of_a_plan_says_what_it_found(shop_at, tmp_path):
+    url = shop_at("1.12.3")
+    file = tmp_path / "report.json"
+
+    medusa_db(
+        "plan", "--to", "1.15.2", "--report-file", str(file), "--run-id", "one", url=url, **ASKING
+    )
+    told = json.loads(file.read_text())
+    medusa_db("plan", "--to", "1.12.3", "--report-file", str(file), url=url)
+    nothing = json.loads(file.read_text())
+
+    assert (told["command"], told["state"], told["exitCode"]) == ("plan", "planned", 0)
+    assert (told["reason"], told["acknowledge"]) == ("NotAcknowledged", ["1.13.0", "1.15.2"])
+    assert (told["runId"], told["version"], told["target"]) == ("one", "1.12.3", "1.15.2")
+    assert (nothing["state"], nothing["exitCode"]) == ("nothing", 0)
+
+
+def test_with_a_transaction_each_the_plan_tells_the_locks_of_each(shop_at):
+    url = shop_at("1.12.3")
+
+    plan = json.loads(
+        medusa_db(
+            "plan", "--to", "1.20.11", "--transaction", "each", "--output", "json", url=url
+        ).stdout
+    )
+
+    (step,) = plan["steps"]
+    assert [part["items"] for part in step["transactions"]] == [
+        [item["name"]] for item in step["items"]
+    ]
+    first = {lock["mode"]: [t["table"] for t in lock["tables"]] for lock in step["transactions"][0]["locks"]}  # fmt: skip
+    assert first == {
+        "access exclusive": ["line_item", "line_item_adjustment", "line_item_tax_line"],
+        "share row exclusive": ["migrations"],
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -184,3 +185,34 @@ def test_every_version_is_listed():
 
     assert len(lines) == 142
     assert lines[-1].split()[:4] == ["1.20.11", "-", "package", "75"]
+
+
+def options_of(*words):
+    parser = cli.parser()
+    for word in words:
+        (found,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+        parser = found.choices[word]
+    return {
+        (*action.option_strings, str(action.choices), str(action.default), str(action.type))
+        for action in parser._actions
+    }
+
+
+def test_plan_takes_every_option_of_migrate():
+    assert options_of("plan") > options_of("migrate")
+    assert options_of("migrations", "run") == options_of("migrate")
+
+
+def test_the_help_names_every_exit_code():
+    told = medusa_db("--help").stdout
+
+    for kind in errors.RunnerError.__subclasses__():
+        assert re.search(rf"\b{kind.exit_code}\b", told)
+    assert "10 not yet at the version, or `plan --check`: something would" in told
+
+
+def test_a_twin_that_an_option_cannot_have_disturbs_no_other_command():
+    assert medusa_db("notes", MEDUSA_DB_CHECK="true").returncode == 0
+    assert medusa_db("plan", MEDUSA_DB_CHECK="1.20.11").stderr == (
+        "medusa-db: error: the environment variable MEDUSA_DB_CHECK: '1.20.11' is neither true nor false\n"
+    )
