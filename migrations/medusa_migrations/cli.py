@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 _EPILOG = """\
 Every option has a twin in the environment: --lock-wait is MEDUSA_DB_LOCK_WAIT. The database is named
 by DATABASE_URL or --database-url; feature flags by MEDUSA_FF_NAME=true or --flag name=true.
-Exit codes: 0 done, 2 usage, 3 unsupported, 4 unreachable, 5 denied, 6 lock held, 7 failed and rolled
-back, 8 verification failed, 9 refused, 10 not yet at the version, or `plan --check`: something would
-run, 130/143 interrupted.
+Exit codes: 0 done, 1 unexpected, 2 usage, 3 unsupported, 4 unreachable, 5 denied, 6 lock held, 7 failed
+and rolled back, 8 verification failed, 9 refused, 10 not yet at the version, or `plan --check`: something
+would run, 130/143 interrupted.
 """
 
 FORMATS = (

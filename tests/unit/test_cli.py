@@ -208,7 +208,7 @@ def test_the_help_names_every_exit_code():
 
     for kind in errors.RunnerError.__subclasses__():
         assert re.search(rf"\b{kind.exit_code}\b", told)
-    assert "10 not yet at the version, or `plan --check`: something would" in told
+    assert "10 not yet at the version, or `plan --check`: something\nwould run" in told
 
 
 def test_a_twin_that_an_option_cannot_have_disturbs_no_other_command():
