@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medusa_migrations import catalog_files, plan_json, plan_sql, preview, progress, text
+from medusa_migrations import catalog_files, commands, plan_json, plan_sql, preview, progress, text
 from medusa_migrations.address import redact
 from medusa_migrations.commands import options, running
 from medusa_migrations.commands.database import connected
@@ -32,6 +32,8 @@ def plan(args: argparse.Namespace) -> int:
         found = _show(args, report)
         report.state = "nothing" if found.nothing else "planned"
         code, said = _verdict(found, report)
+        if found.refusals and commands.is_result(args, found.refusals[0]):
+            code, report.state = 0, "refused"
         if args.check:
             report.exit_code = code
     if args.check and said:
