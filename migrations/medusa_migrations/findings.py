@@ -22,6 +22,10 @@ class Finding:
     reason: str = ""
     keys: tuple[str, ...] = ()
     """Some keys of the rows meant; may be personal, so they stay on the terminal."""
+    before: str = ""
+    """A statement that takes it out of the way; in a plan only, like *after*."""
+    after: str = ""
+    """Statements that bring it back after the run."""
 
     def __str__(self) -> str:
         text = f"{self.problem}. {self.advice}" if self.advice else self.problem
@@ -44,6 +48,20 @@ def raise_for(findings: Sequence[Finding]) -> None:
         reason=first.reason,
         detail="\n".join(f"- {finding}" for finding in grave),
         headline=f"{len(grave)} things stand in the way, nothing was written:",
+    )
+
+
+def script(findings: Sequence[Finding]) -> str:
+    """Return the statements of *findings* as psql takes them, in an order that works; empty without any."""
+    before = [f"{one.before};" for one in findings if one.before]
+    after = [f"{one.after.rstrip(';')};" for one in reversed(findings) if one.after]
+    return "\n".join(
+        line
+        for title, found in (
+            ("-- before the run", before),
+            ("-- after it, as the schema is then", after),
+        )
+        for line in ([title, *found] if found else [])
     )
 
 

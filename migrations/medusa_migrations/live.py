@@ -145,6 +145,15 @@ def has(conn: Connection[Any], schema: str, table: str, column: str | None) -> b
     return row is not None
 
 
+def schema_of_extension(conn: Connection[Any], name: str) -> str | None:
+    """Return the schema that the extension *name* is in; None: it is not installed."""
+    row = conn.execute(
+        "select nspname from pg_extension e join pg_namespace n on n.oid = extnamespace where extname = %s",
+        [name],
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
 def triggers_of(conn: Connection[Any], functions: Sequence[str]) -> list[str]:
     """Return, in words, the triggers that call one of *functions*, written `schema.name(arguments)`."""
     names = [re.sub(r"\(.*", "", one).rpartition(".")[2].strip('"') for one in functions]

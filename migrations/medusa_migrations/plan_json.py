@@ -55,6 +55,8 @@ def to_dict(found: Preview) -> dict[str, Any]:
                 "fatal": finding.error is not None,
                 "keys": list(finding.keys),
             }
+            | ({"before": finding.before} if finding.before else {})
+            | ({"after": finding.after} if finding.after else {})
             for finding in found.findings
         ],
     }

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from medusa_migrations import (
     definitions,
+    event_triggers,
     extensions,
+    in_the_way,
     lock_modes,
     pooler,
     rights,
@@ -50,6 +52,8 @@ def look(
         *rights.not_lockable(conn, schema, needs, locks),
         *rights.hidden(conn, schema, items),
         *extensions.look(conn, migrations),
+        *event_triggers.look(conn, migrations),
+        *in_the_way.look(conn, catalog, schema, items),
         *definitions.look(conn, catalog, observed, migrations),
         *_blockers(conn, schema, locks),
         *row_checks.look(conn, schema, row_checks.of_items(items)),

@@ -71,10 +71,19 @@ def look(conn: Connection[Any], schema: str, changed: Touched) -> Iterator[Findi
     )
     for name, owner in types:
         foreign.setdefault(owner, []).append(f"the type {name}")
+    supers = {
+        name
+        for (name,) in conn.execute(
+            "select rolname from pg_roles where rolsuper and rolname = any(%s)", [list(foreign)]
+        )
+    }
     for owner, tables in foreign.items():
+        member = f'make the role a member: grant "{owner}" to "{user}"'
+        if owner in supers:  # a member of it could do anything
+            member = f'let it give them over: alter ... owner to "{user}"'
         yield Finding(
             f"the role {user} does not own {some(tables)}, which the migrations change",
-            f'Run as {owner}, their owner, or make the role a member: grant "{owner}" to "{user}"',
+            f"Run as {owner}, their owner, or {member}",
             DeniedError,
             "NotOwner",
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations import durations
 from medusa_migrations.catalog import DataStep, Migration, Severity
+from medusa_migrations.findings import script
 from medusa_migrations.progress import size
 
 if TYPE_CHECKING:
@@ -122,10 +123,17 @@ def plan(found: Preview) -> str:
         )
     if not found.nothing:
         parts.append("\n" + _limits(found))
-    if found.warnings or found.findings:
-        told = [*found.warnings, *map(str, found.findings)]
-        parts.append("\nFound beforehand:\n" + bullets(told))
+    parts.append(_beforehand(found))
     return "\n".join(part for part in parts if part)
+
+
+def _beforehand(found: Preview) -> str:
+    """Tell what was found, and the statements that belong to it."""
+    told = [*found.warnings, *map(str, found.findings)]
+    parts = ["\nFound beforehand:\n" + bullets(told)] if told else []
+    if statements := script(found.findings):
+        parts.append("\n" + statements)
+    return "\n".join(parts)
 
 
 def pending(found: Preview) -> str:

@@ -147,9 +147,9 @@ def test_a_folder_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
             id="concurrently-in-a-block",
         ),
         pytest.param(
-            "create table product (id int);",
-            'relation "product" already exists (SQLSTATE 42P07); rolled back. ',
-            id="a-name-that-is-taken",
+            "do $$ begin create table product (id int); end $$;",
+            'relation "product" already exists (SQLSTATE 42P07)',
+            id="a-name-that-is-taken-in-a-block",
         ),
     ],
 )
@@ -166,6 +166,24 @@ def test_a_migration_that_fails_leaves_nothing_and_says_where(
     assert (done.returncode, done.stdout) == (7, "")
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+    assert snapshot(shop) == before
+
+
+def test_a_name_that_is_taken_is_found_before_anything_is_written(
+    shop: str, tmp_path: Path
+) -> None:
+    before = snapshot(shop)
+    (tmp_path / FILE).write_text("create table product (id int);")
+
+    done = servers.medusa_db(
+        "migrate", "--to", "1.20.11", "--migrations-dir", str(tmp_path), url=shop
+    )
+
+    assert (done.returncode, done.stdout) == (9, "")
+    assert done.stderr == (
+        "medusa-db: the table product is there already, and loyalty1800000000000 makes it. Give what the "
+        "file makes another name, or rename or drop what is there\n"
+    )
     assert snapshot(shop) == before
 
 

@@ -116,7 +116,8 @@ def test_pg_trgm_is_asked_for_before_anything_runs_and_used_where_it_is_there(
         assert (done.returncode, done.stdout) == (5, "")
         assert done.stderr == (
             "medusa-db: the extension pg_trgm is not installed and the role may not install it. As a "
-            "superuser, in this database: create extension pg_trgm\n"
+            'superuser, in this database: create extension "pg_trgm" (or, as the owner of the database: '
+            f'grant create on database "{name}" to "{owner}")\n'
         )
         assert snapshot(server.url(name)) == before
 
@@ -196,7 +197,7 @@ def test_tables_of_another_owner_are_named_with_their_owner(
         assert f"the role {writer} does not own " in done.stderr
         assert "money_amount" in done.stderr
         assert (
-            f'which the migrations change. Run as postgres, their owner, or make the role a member: grant "postgres" '
+            "which the migrations change. Run as postgres, their owner, or let it give them over: alter ... owner "
             f'to "{writer}"'
         ) in done.stderr
     after = {row for row in snapshot(url) if row[0] != "schema"}
