@@ -18,11 +18,11 @@ from medusa_operator.jobs import path
 from medusa_operator.judgement import conditions
 from medusa_operator.judgement.decide import decide
 from medusa_operator.judgement.decision import (
+    AddFinalizer,
     Cancel,
     Decision,
     Expire,
-    Hold,
-    Release,
+    RemoveFinalizer,
     Start,
     Verify,
 )
@@ -254,10 +254,10 @@ class World:
         if decision.report_first and self._told(name, database, observed, decision.before):
             return
         match decision.act:
-            case Hold():
+            case AddFinalizer():
                 self._write(name, database, finalizers=[FINALIZER])
                 return
-            case Release():
+            case RemoveFinalizer():
                 self._write(name, database, finalizers=[])
                 return
             case Expire(job, seconds):

@@ -16,10 +16,10 @@ from medusa_operator.api import client
 from medusa_operator.api.cluster import Cluster, Kind
 from medusa_operator.api.errors import AnswerError, ApiError, MissingError
 from medusa_operator.api.lease import Leader
-from medusa_operator.loop.cache import Key, View
+from medusa_operator.loop.cache import Cache, Key
 from medusa_operator.loop.health import Health
-from medusa_operator.loop.intake import Hearing
-from medusa_operator.loop.queue import Queue
+from medusa_operator.loop.intake import Intake
+from medusa_operator.loop.queue import WorkQueue
 from medusa_operator.loop.reconcile import _content, _when
 from medusa_operator.loop.resync import Resync
 from medusa_operator.resource import answers
@@ -104,12 +104,12 @@ def test_a_list_of_nothing_is_empty_however_it_is_spelt(api):
 
 def test_a_resync_of_nothing_keeps_what_it_knows_to_be_nothing(api):
     async def resynced(cluster: Cluster) -> tuple[list[Any], dict[str, str]]:
-        health, view = Health(resync=1), View()
-        resync = Resync(cluster, Hearing(view, Queue(), 0), health, 0.01)
+        health, cache = Health(resync=1), Cache()
+        resync = Resync(cluster, Intake(cache, WorkQueue(), 0), health, 0.01)
         await resync.first()
         for _ in range(3):
             await resync._compare("")
-        return view.known(Kind.JOB), health.deaf
+        return cache.known(Kind.JOB), health.dead_watches
 
     assert api.ask(resynced, NOTHING) == ([], {})
 
@@ -153,7 +153,7 @@ def test_what_an_answer_asks_us_to_wait_is_bounded(header, seconds):
 @given(answer=st.sampled_from(LISTS).flatmap(lambda body: mutated(body, junk)))
 def test_a_list_is_read_or_refused_whatever_is_in_it(api, answer):
     async def resynced(cluster: Cluster) -> None:
-        resync = Resync(cluster, Hearing(View(), Queue(), 0), Health(resync=1), 0.001)
+        resync = Resync(cluster, Intake(Cache(), WorkQueue(), 0), Health(resync=1), 0.001)
         await resync._take_all("")
         await resync._compare("")
 
@@ -204,10 +204,10 @@ def test_a_lease_that_says_nothing_is_free_or_held(api, lease):
 def test_an_object_is_taken_in_or_noted_whatever_is_in_it(kind, data):
     body = data.draw(mutated(BODIES[kind], junk))
 
-    view = View()
-    view.put(kind, body)
+    cache = Cache()
+    cache.put(kind, body)
 
-    assert len(view.known(kind)) == 1
+    assert len(cache.known(kind)) == 1
 
 
 @given(config_map=mutated(CONFIG_MAP), event=mutated(EVENT))
@@ -218,11 +218,11 @@ def test_a_config_map_or_an_event_in_which_nothing_is_said_has_no_content(config
 
 
 def test_metadata_may_leave_out_labels_and_annotations():
-    view = View()
+    cache = Cache()
     bare = {**POD, "metadata": {**POD["metadata"], "labels": None, "annotations": None}}
 
-    assert view.put(Kind.POD, bare) is None
-    assert view.known(Kind.POD) == [(Key("default", POD["metadata"]["name"]), "pod-1")]
+    assert cache.put(Kind.POD, bare) is None
+    assert cache.known(Kind.POD) == [(Key("default", POD["metadata"]["name"]), "pod-1")]
 
 
 def nested(levels: int, kind: str = "object") -> str:
@@ -250,11 +250,11 @@ def test_json_of_any_depth_is_read(levels, kind):
 def test_a_template_that_is_nested_too_deep_is_an_invalid_spec(levels):
     body = {**RESOURCE, "spec": {**RESOURCE["spec"], "job": {"template": "DEEP"}}}
     text = json.dumps(body).replace('"DEEP"', nested(levels))
-    view = View()
+    cache = Cache()
 
-    view.put(Kind.DATABASE, answers.read(text.encode()))
+    cache.put(Kind.DATABASE, answers.read(text.encode()))
 
-    spec = view.database(Key("default", "shop")).spec
+    spec = cache.database(Key("default", "shop")).spec
     if levels <= 32:
         assert not isinstance(spec, InvalidError)
     else:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from medusa_operator.resource.model import Queue, SeedSource
+from medusa_operator.resource.model import SeedSource, Turn
 from operator_bodies import (
     SEED,
     after,
@@ -61,7 +61,7 @@ def running_job():
         ),
         pytest.param(
             database(),
-            seen(queue=Queue(1, 1, 0)),
+            seen(turn=Turn(1, 1, 0)),
             {"Ready": "False", "Reconciling": "True", "Stalled": "False"},
             id="waiting",
         ),
@@ -326,7 +326,7 @@ def test_a_moved_tag_is_reported():
 
 
 def test_a_queue_is_joined_once():
-    full = seen(queue=Queue(1, 1, 0))
+    full = seen(turn=Turn(1, 1, 0))
     first = reported(database(), full)
 
     second = reported(after(resource(), first), full, at(500))
@@ -338,7 +338,7 @@ def test_a_queue_is_joined_once():
 
 def test_a_queue_that_moves_is_not_a_write_for_each_that_waits():
     messages = {
-        decided(database(), seen(queue=Queue(1, 1, ahead))).outlook.message for ahead in range(500)
+        decided(database(), seen(turn=Turn(1, 1, ahead))).outlook.message for ahead in range(500)
     }
 
     assert len(messages) == 10

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from medusa_operator.api.errors import ApiError, ConflictError
 from medusa_operator.loop.cache import Key
-from medusa_operator.loop.queue import Controller, Queue
+from medusa_operator.loop.queue import Controller, WorkQueue
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -32,7 +32,7 @@ class Clock:
 class World:
     """Keys that passes were run over, and what the next ones do."""
 
-    queue: Queue
+    queue: WorkQueue
     passes: list[Key] = field(default_factory=list)
     outcomes: list[float | Exception | None] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
@@ -73,7 +73,7 @@ def run(part: Coroutine[object, object, None]) -> None:
     asyncio.run(part)
 
 
-def taken(queue: Queue, count: int) -> list[Key]:
+def taken(queue: WorkQueue, count: int) -> list[Key]:
     async def take() -> list[Key]:
         async with asyncio.timeout(30):
             return [await queue.get() for _ in range(count)]
@@ -82,12 +82,12 @@ def taken(queue: Queue, count: int) -> list[Key]:
 
 
 def test_who_is_let_in_twice_is_not_worked_on_twice_at_once():
-    queue = Queue(Clock())
+    queue = WorkQueue(Clock())
     queue.add(SHOP)
-    queue.let_in(SHOP)
+    queue.prefer(SHOP)
     assert taken(queue, 1) == [SHOP]
 
-    queue.let_in(SHOP)
+    queue.prefer(SHOP)
     queue.add(OTHER)
 
     assert taken(queue, 1) == [OTHER]
@@ -97,20 +97,20 @@ def test_who_is_let_in_twice_is_not_worked_on_twice_at_once():
 
 def test_who_is_let_in_comes_before_all_that_are_due_and_in_the_order_of_the_line():
     clock = Clock()
-    queue = Queue(clock)
+    queue = WorkQueue(clock)
     for key, delay in ((SHOP, 0), (OTHER, 5)):
         queue.add(key, delay)
     clock.now = 10.0
 
-    queue.let_in(Key("default", "first"))
-    queue.let_in(OTHER)
+    queue.prefer(Key("default", "first"))
+    queue.prefer(OTHER)
 
     assert [key.name for key in taken(queue, 3)] == ["first", "other", "shop"]
     assert queue.depth == 0
 
 
 def test_a_key_that_is_added_twice_is_due_once():
-    queue = Queue(Clock())
+    queue = WorkQueue(Clock())
 
     queue.add(SHOP)
     queue.add(SHOP)
@@ -121,7 +121,7 @@ def test_a_key_that_is_added_twice_is_due_once():
 
 def test_the_key_that_is_due_the_longest_comes_first():
     clock = Clock()
-    queue = Queue(clock)
+    queue = WorkQueue(clock)
 
     queue.add(SHOP, 5)
     queue.add(OTHER, 2)
@@ -131,7 +131,7 @@ def test_the_key_that_is_due_the_longest_comes_first():
 
 
 def test_an_event_makes_a_key_due_that_would_have_waited():
-    queue = Queue(Clock())
+    queue = WorkQueue(Clock())
 
     queue.add(SHOP, 60)
     queue.add(SHOP)
@@ -142,7 +142,7 @@ def test_an_event_makes_a_key_due_that_would_have_waited():
 
 def test_a_later_wake_up_does_not_put_off_a_sooner_one():
     clock = Clock()
-    queue = Queue(clock)
+    queue = WorkQueue(clock)
 
     queue.add(SHOP, 1)
     queue.add(SHOP, 60)
@@ -152,7 +152,7 @@ def test_a_later_wake_up_does_not_put_off_a_sooner_one():
 
 
 def test_a_key_that_is_worked_on_is_handed_out_again_only_after_that():
-    queue = Queue(Clock())
+    queue = WorkQueue(Clock())
     queue.add(SHOP)
     assert taken(queue, 1) == [SHOP]
 
@@ -167,7 +167,7 @@ def test_a_key_that_is_worked_on_is_handed_out_again_only_after_that():
 
 def test_a_pass_that_asks_for_it_is_followed_by_another():
     clock = Clock()
-    queue = Queue(clock)
+    queue = WorkQueue(clock)
     queue.add(SHOP)
     taken(queue, 1)
 
@@ -179,7 +179,7 @@ def test_a_pass_that_asks_for_it_is_followed_by_another():
 
 
 def test_failed_passes_are_tried_again_ever_later_and_at_most_a_minute_later():
-    queue = Queue(Clock())
+    queue = WorkQueue(Clock())
 
     delays = [round(queue.failed(SHOP)) for _ in range(9)]
 
@@ -189,7 +189,7 @@ def test_failed_passes_are_tried_again_ever_later_and_at_most_a_minute_later():
 
 
 def test_a_pass_that_succeeds_ends_the_backoff():
-    queue = Queue(Clock())
+    queue = WorkQueue(Clock())
     for _ in range(5):
         queue.failed(SHOP)
 
@@ -199,14 +199,14 @@ def test_a_pass_that_succeeds_ends_the_backoff():
 
 
 def test_the_api_server_may_ask_for_more_patience():
-    queue = Queue(Clock())
+    queue = WorkQueue(Clock())
 
     assert queue.failed(SHOP, at_least=30) == 30
 
 
 def test_the_oldest_key_tells_how_long_the_queue_is_behind():
     clock = Clock()
-    queue = Queue(clock)
+    queue = WorkQueue(clock)
 
     queue.add(SHOP)
     queue.add(OTHER, 100)
@@ -216,7 +216,7 @@ def test_the_oldest_key_tells_how_long_the_queue_is_behind():
 
 
 def test_passes_over_one_key_never_overlap_and_those_over_two_do():
-    world = World(Queue())
+    world = World(WorkQueue())
 
     async def story() -> None:
         for _ in range(3):
@@ -243,7 +243,7 @@ def test_passes_over_one_key_never_overlap_and_those_over_two_do():
     ],
 )
 def test_a_worker_outlives_every_pass(outcome: Exception | None, result: str):
-    world = World(Queue(), outcomes=[outcome])
+    world = World(WorkQueue(), outcomes=[outcome])
     world.queue.add(SHOP)
 
     async def story() -> None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from medusa_operator.judgement.decision import (
+    AddFinalizer,
     Cancel,
     Expire,
-    Hold,
     Ready,
-    Release,
+    RemoveFinalizer,
     Running,
     Stalled,
     Start,
@@ -24,9 +24,9 @@ from medusa_operator.resource.model import (
     Event,
     Job,
     Observed,
-    Queue,
     Rival,
     SeedSource,
+    Turn,
 )
 from medusa_operator.resource.reasons import Reason
 from operator_bodies import (
@@ -76,7 +76,7 @@ def failed(reason, *, retry, attempts=1, due=None, **rest):
 def test_a_new_resource_is_held_before_anything_else():
     found = decided(database(meta={"finalizers": []}))
 
-    assert found.act == Hold()
+    assert found.act == AddFinalizer()
     assert found.outlook.reason is Reason.STARTING
 
 
@@ -232,7 +232,7 @@ def test_what_is_not_started(shop, outlook):
     found = decided(shop)
 
     assert found.outlook == outlook
-    assert found.act == Release()
+    assert found.act == RemoveFinalizer()
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_what_is_not_started(shop, outlook):
             id="rival",
         ),
         pytest.param(
-            seen(queue=Queue(limit=2, running=2, ahead=0)),
+            seen(turn=Turn(limit=2, running=2, ahead=0)),
             Waiting(
                 Reason.QUEUED,
                 "2 runs go on, as many as the operator allows at once; none waits before this one",
@@ -255,7 +255,7 @@ def test_what_is_not_started(shop, outlook):
             id="full",
         ),
         pytest.param(
-            seen(queue=Queue(limit=4, running=2, ahead=7)),
+            seen(turn=Turn(limit=4, running=2, ahead=7)),
             Waiting(
                 Reason.QUEUED,
                 "4 runs go on, as many as the operator allows at once; at most 10 wait before this "
@@ -276,7 +276,7 @@ def test_a_step_waits_for_its_turn(observed, outlook):
     "observed",
     [
         pytest.param(seen(rivals=(Rival("other"),)), id="rival-at-rest"),
-        pytest.param(seen(queue=Queue(limit=4, running=2, ahead=1)), id="a-turn"),
+        pytest.param(seen(turn=Turn(limit=4, running=2, ahead=1)), id="a-turn"),
     ],
 )
 def test_a_step_starts_when_it_is_its_turn(observed):
@@ -475,7 +475,7 @@ def test_deletion_goes_by_its_policy(policy, state, act):
 def test_a_deleted_resource_without_a_run_is_released():
     found = decided(database(meta={"deletionTimestamp": "2026-03-01T12:00:00Z"}, database={}))
 
-    assert found.act == Release()
+    assert found.act == RemoveFinalizer()
 
 
 def test_a_job_that_lost_its_hold_is_held_again():
@@ -483,7 +483,7 @@ def test_a_job_that_lost_its_hold_is_held_again():
 
     found = decided(database(meta={"finalizers": []}), seen((job, None)))
 
-    assert found.act == Hold()
+    assert found.act == AddFinalizer()
 
 
 def test_a_job_is_let_go_only_when_its_verdict_is_stored():
@@ -495,7 +495,7 @@ def test_a_job_is_let_go_only_when_its_verdict_is_stored():
     stored = after(body, reported(database(), observed))
     second = decided(stored, observed)
 
-    assert first.act == Release()
+    assert first.act == RemoveFinalizer()
     assert second.act == Expire(Job.from_body(job), 86400)
 
 

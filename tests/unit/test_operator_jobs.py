@@ -398,14 +398,16 @@ def test_a_patch_is_laid_over_the_pod():
 )
 def test_a_patch_that_would_break_a_run_is_refused_by_name(template, said):
     with pytest.raises(TemplateError) as refused:
-        manifests.shape(database(job={"template": template}), STEP, SETTINGS, known=True)
+        manifests.template_hash(database(job={"template": template}), STEP, SETTINGS, known=True)
 
     assert said in str(refused.value)
 
 
 def test_a_malformed_patch_says_where():
     with pytest.raises(InvalidError, match=r"spec\.job\.template\.spec: 'x' is not an object"):
-        manifests.shape(database(job={"template": {"spec": "x"}}), STEP, SETTINGS, known=True)
+        manifests.template_hash(
+            database(job={"template": {"spec": "x"}}), STEP, SETTINGS, known=True
+        )
 
 
 def test_the_runner_is_told_what_comes_from_secrets():
@@ -463,7 +465,7 @@ def test_no_variable_becomes_a_part_of_a_path():
     mounts = [{"name": "tmp", "mountPath": "/x", "subPathExpr": "$(PGPASSWORD)"}]
 
     with pytest.raises(TemplateError, match="subPathExpr"):
-        manifests.shape(
+        manifests.template_hash(
             database(job={"template": {"spec": {"containers": [
                 {"name": "medusa-db", "volumeMounts": mounts}]}}}),
             STEP, SETTINGS, known=True,

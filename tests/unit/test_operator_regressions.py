@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from medusa_operator.judgement.decision import Expire, Release, Start
+from medusa_operator.judgement.decision import Expire, RemoveFinalizer, Start
 from medusa_operator.resource.model import Rival
 from medusa_operator.resource.reasons import Reason
 from operator_bodies import (
@@ -71,7 +71,7 @@ def test_the_evidence_is_kept_until_the_verdict_is_stored():
     before = decided(database(), observed)
     behind = decided(after(resource(), reported(database(), observed)), observed)
 
-    assert isinstance(before.act, Release)
+    assert isinstance(before.act, RemoveFinalizer)
     assert isinstance(behind.act, Expire)
 
 
@@ -81,7 +81,7 @@ def test_deleting_a_failed_job_does_not_get_round_the_backoff():
 
     found = decided(after(resource(), stored), seen(), at(1))
 
-    assert found.act == Release()
+    assert found.act == RemoveFinalizer()
     assert found.outlook.reason is Reason.UNREACHABLE
 
 
@@ -289,7 +289,7 @@ def test_two_resources_on_one_database_run_one_after_the_other():
     first = decided(database(), busy)
     second = decided(database(), seen(rivals=(Rival("other"),)))
 
-    assert first.act == Release()
+    assert first.act == RemoveFinalizer()
     assert isinstance(second.act, Start)
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from medusa_operator.api.cluster import Kind
 from medusa_operator.api.errors import DeadWatchError, MissingError, RefusedError, UnreachableError
-from medusa_operator.loop.cache import Key, View
+from medusa_operator.loop.cache import Cache, Key
 from medusa_operator.loop.health import Health
-from medusa_operator.loop.intake import Hearing
-from medusa_operator.loop.queue import Queue
+from medusa_operator.loop.intake import Intake
+from medusa_operator.loop.queue import WorkQueue
 from medusa_operator.loop.resync import Resync
 from operator_bodies import resource
 
@@ -60,13 +60,13 @@ class Lists:
         return self.defined
 
 
-def made(api: Lists, view: View | None = None) -> Resync:
-    """Return a resync that works on *api*, with nothing known but what is in *view*."""
+def made(api: Lists, cache: Cache | None = None) -> Resync:
+    """Return a resync that works on *api*, with nothing known but what is in *cache*."""
     health = Health(resync=1, namespaces=tuple(s for s in api.spaces if s))
-    return Resync(api, Hearing(view or View(), Queue(), 0), health, 0.01)  # type: ignore[arg-type]
+    return Resync(api, Intake(cache or Cache(), WorkQueue(), 0), health, 0.01)  # type: ignore[arg-type]
 
 
-def resynced(*lists: list[dict[str, Any]]) -> tuple[View, Health, list[str]]:
+def resynced(*lists: list[dict[str, Any]]) -> tuple[Cache, Health, list[str]]:
     """Let a resync work on *lists*, of which the last one is repeated."""
     api = Lists(list(lists))
     resync = made(api)
@@ -77,22 +77,22 @@ def resynced(*lists: list[dict[str, Any]]) -> tuple[View, Health, list[str]]:
                 await resync.keep()
 
     asyncio.run(keep())
-    return resync.hearing.view, resync.health, api.asked
+    return resync.intake.cache, resync.health, api.asked
 
 
 def test_what_a_watch_never_tells_of_is_read_whole_and_the_watch_is_dead():
-    view, health, asked = resynced([resource()])
+    cache, health, asked = resynced([resource()])
 
-    assert view.database(SHOP) is not None
-    assert health.deaf == {"medusadatabases": "default/shop"}
+    assert cache.database(SHOP) is not None
+    assert health.dead_watches == {"medusadatabases": "default/shop"}
     assert asked[:3] == ["metadata", "whole", "metadata"]
     assert asked.count("whole") == 1
 
 
 def test_what_came_and_went_before_a_watch_could_tell_was_not_missed():
-    view, health, _ = resynced([resource()], [])
+    cache, health, _ = resynced([resource()], [])
 
-    assert (view.database(SHOP), health.deaf) == (None, {})
+    assert (cache.database(SHOP), health.dead_watches) == (None, {})
 
 
 def named(name: str, namespace: str = "default", version: int = 1) -> dict[str, Any]:
@@ -103,13 +103,13 @@ def named(name: str, namespace: str = "default", version: int = 1) -> dict[str, 
 
 
 def test_a_list_that_is_older_than_what_a_watch_has_told_takes_nothing_away():
-    view = View()
+    cache = Cache()
     for body in (named("new", version=20), named("gone", version=9)):
-        view.put(Kind.DATABASE, body)
+        cache.put(Kind.DATABASE, body)
 
-    asyncio.run(made(Lists([[]], version=10), view)._compare(""))
+    asyncio.run(made(Lists([[]], version=10), cache)._compare(""))
 
-    assert [key.name for key, _ in view.known(Kind.DATABASE)] == ["new"]
+    assert [key.name for key, _ in cache.known(Kind.DATABASE)] == ["new"]
 
 
 FORBIDDEN = RefusedError("medusadatabases is forbidden", status=403, reason="Forbidden")
@@ -122,11 +122,11 @@ def test_a_namespace_that_is_forbidden_at_the_start_leaves_the_others_alone():
 
     asyncio.run(resync.first())
 
-    assert list(resync.hearing.view.known(Kind.DATABASE)) == [(Key("team-a", "a"), "uid-team-a-a")]
+    assert list(resync.intake.cache.known(Kind.DATABASE)) == [(Key("team-a", "a"), "uid-team-a-a")]
     assert resync.health.away() == [
         "namespace team-b cannot be listed: medusadatabases is forbidden"
     ]
-    assert resync.health.ill() == []
+    assert resync.health.problems() == []
 
 
 def test_a_namespace_that_goes_is_forgotten_and_taken_in_when_it_is_back():
@@ -135,20 +135,20 @@ def test_a_namespace_that_goes_is_forgotten_and_taken_in_when_it_is_back():
 
     async def comes_and_goes() -> list[list[str]]:
         await resync.first()
-        seen = [[key.name for key, _ in resync.hearing.view.known(Kind.DATABASE)]]
+        seen = [[key.name for key, _ in resync.intake.cache.known(Kind.DATABASE)]]
         api.closed["team-b"] = FORBIDDEN
         for space in SPACES:
             await resync._compare(space)
-        seen.append([key.name for key, _ in resync.hearing.view.known(Kind.DATABASE)])
+        seen.append([key.name for key, _ in resync.intake.cache.known(Kind.DATABASE)])
         api.closed.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.2):
                 await resync.revisit()
-        seen.append([key.name for key, _ in resync.hearing.view.known(Kind.DATABASE)])
+        seen.append([key.name for key, _ in resync.intake.cache.known(Kind.DATABASE)])
         return seen
 
     assert asyncio.run(comes_and_goes()) == [["a", "b"], ["a"], ["a", "b"]]
-    assert (resync.health.unlisted, resync.health.deaf) == ({}, {})
+    assert (resync.health.unlisted, resync.health.dead_watches) == ({}, {})
 
 
 def test_what_an_api_server_that_does_not_answer_had_told_is_kept():
@@ -163,7 +163,7 @@ def test_what_an_api_server_that_does_not_answer_had_told_is_kept():
 
     asyncio.run(cut_off())
 
-    assert len(resync.hearing.view.known(Kind.DATABASE)) == 2
+    assert len(resync.intake.cache.known(Kind.DATABASE)) == 2
     assert resync.health.nothing_listed() == "it did not answer"
 
 
@@ -181,8 +181,8 @@ def test_a_watch_that_is_refused_is_not_dead():
 
     asyncio.run(resync._compare(""))
 
-    assert resync.health.deaf == {}
-    assert resync.hearing.view.database(Key("default", "a")) is not None
+    assert resync.health.dead_watches == {}
+    assert resync.intake.cache.database(Key("default", "a")) is not None
 
 
 def test_where_the_definition_is_gone_the_process_ends_soon():

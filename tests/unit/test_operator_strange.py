@@ -10,7 +10,7 @@ from medusa_operator.api.cluster import Kind
 from medusa_operator.judgement import conditions
 from medusa_operator.judgement.decide import decide
 from medusa_operator.loop import events
-from medusa_operator.loop.cache import Key, View
+from medusa_operator.loop.cache import Cache, Key
 from medusa_operator.resource.model import Observed
 from operator_bodies import SETTINGS, at
 from operator_mutations import JOB, POD, RESOURCE, junk, mutated
@@ -26,15 +26,15 @@ SHOP = Key("default", "shop")
     seconds=st.sampled_from([0, 10, 10_000]),
 )
 def test_there_is_a_decision_and_a_status_whatever_is_said(resource, job, pod, seconds):
-    view = View()
+    cache = Cache()
     for kind, body in ((Kind.DATABASE, resource), (Kind.JOB, job), (Kind.POD, pod)):
-        view.put(kind, body)
-    for database in view.databases():
+        cache.put(kind, body)
+    for database in cache.databases():
         observed = Observed(
-            jobs=view.jobs(database.uid),
-            pods=view.pods(database.uid),
-            rivals=view.rivals(database),
-            queue=view.queue(database, 1, at(seconds)),
+            jobs=cache.jobs(database.uid),
+            pods=cache.pods(database.uid),
+            rivals=cache.rivals(database),
+            turn=cache.turn(database, 1, at(seconds)),
         )
 
         decision = decide(CATALOG, database, observed, SETTINGS, at(seconds))

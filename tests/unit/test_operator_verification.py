@@ -12,14 +12,14 @@ from medusa_operator.judgement.decision import (
     Cancel,
     Expire,
     Ready,
-    Release,
+    RemoveFinalizer,
     Running,
     Stalled,
     Start,
     Verify,
 )
 from medusa_operator.loop import events
-from medusa_operator.resource.model import CreateError, Database, Event, Observed, Queue, Rival
+from medusa_operator.resource.model import CreateError, Database, Event, Observed, Rival, Turn
 from medusa_operator.resource.reasons import Reason
 from operator_bodies import (
     START,
@@ -202,8 +202,8 @@ def test_the_annotation_asks_for_a_verification_now_and_once():
     "observed",
     [
         pytest.param({"rivals": (Rival("other", "other-migrate-1"),)}, id="another-run"),
-        pytest.param({"queue": Queue(3, 3, 0)}, id="no-turn-free"),
-        pytest.param({"queue": Queue(3, 1, 2)}, id="others-wait-for-the-turns"),
+        pytest.param({"turn": Turn(3, 3, 0)}, id="no-turn-free"),
+        pytest.param({"turn": Turn(3, 1, 2)}, id="others-wait-for-the-turns"),
         pytest.param({"verifying": 10}, id="many-verify"),
     ],
 )
@@ -655,7 +655,7 @@ def test_a_template_that_is_refused_is_told_beside_and_not_tried_at_every_pass()
 def test_a_finalizer_that_is_left_goes_before_a_verification():
     database = replace(shop(), finalizers=("medusadb.dev/running-job",))
 
-    assert decided(database, now=at(DAY)).act == Release()
+    assert decided(database, now=at(DAY)).act == RemoveFinalizer()
 
 
 def test_a_copied_label_makes_no_verification():

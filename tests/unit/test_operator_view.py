@@ -8,11 +8,10 @@ import pytest
 import structlog
 
 from medusa_operator.api.cluster import Kind
-from medusa_operator.loop.cache import Key, View
-from medusa_operator.loop.intake import Hearing
-from medusa_operator.loop.queue import Queue
-from medusa_operator.resource.model import Queue as Turn
-from medusa_operator.resource.model import Rival
+from medusa_operator.loop.cache import Cache, Key
+from medusa_operator.loop.intake import Intake
+from medusa_operator.loop.queue import WorkQueue
+from medusa_operator.resource.model import Rival, Turn
 from operator_bodies import at, database, ended, pod, resource, started
 
 SHOP = Key("default", "shop")
@@ -34,15 +33,15 @@ def job(name="shop", version=1, *, over=False):
     return numbered(ended(body) if over else body, version)
 
 
-def view(*told):
-    found = View()
+def cache(*told):
+    found = Cache()
     for kind, body in told:
         found.put(kind, body)
     return found
 
 
 def test_a_change_concerns_the_resource_that_it_belongs_to():
-    found = view((Kind.DATABASE, shop()))
+    found = cache((Kind.DATABASE, shop()))
 
     concerned = [
         found.put(Kind.DATABASE, shop(version=2)),
@@ -55,7 +54,7 @@ def test_a_change_concerns_the_resource_that_it_belongs_to():
 
 
 def test_what_is_older_than_what_is_known_is_no_news():
-    found = view((Kind.DATABASE, shop(version=10)))
+    found = cache((Kind.DATABASE, shop(version=10)))
 
     again, older = (
         found.put(Kind.DATABASE, shop(version=10)),
@@ -66,7 +65,7 @@ def test_what_is_older_than_what_is_known_is_no_news():
 
 
 def test_another_object_of_the_same_name_takes_its_place():
-    found = view((Kind.DATABASE, shop(version=10)), (Kind.JOB, job()))
+    found = cache((Kind.DATABASE, shop(version=10)), (Kind.JOB, job()))
 
     found.put(Kind.DATABASE, shop(version=3, uid="uid-2"))
 
@@ -75,7 +74,7 @@ def test_another_object_of_the_same_name_takes_its_place():
 
 
 def test_the_end_of_an_earlier_object_of_the_same_name_is_no_news():
-    found = view((Kind.DATABASE, shop(uid="uid-2")))
+    found = cache((Kind.DATABASE, shop(uid="uid-2")))
 
     concerned = found.remove(Kind.DATABASE, SHOP, "uid-1")
 
@@ -83,7 +82,7 @@ def test_the_end_of_an_earlier_object_of_the_same_name_is_no_news():
 
 
 def test_what_is_gone_leaves_nothing_behind():
-    found = view((Kind.DATABASE, shop()), (Kind.JOB, job()))
+    found = cache((Kind.DATABASE, shop()), (Kind.JOB, job()))
     name = job()["metadata"]
 
     found.remove(Kind.JOB, Key("default", name["name"]), name["uid"])
@@ -99,14 +98,14 @@ def test_the_order_in_which_it_is_told_does_not_matter(seed):
     told += [(Kind.JOB, job(version=n, over=n == 8)) for n in (2, 5, 8)]
     random.Random(seed).shuffle(told)
 
-    found = view(*told, *told)
+    found = cache(*told, *told)
 
     assert found.database(SHOP).resource_version == "9"
     assert [one.over for one in found.jobs("uid-shop")] == [True]
 
 
 def test_what_cannot_be_read_is_noted_and_an_older_copy_stays():
-    found = view((Kind.DATABASE, shop()))
+    found = cache((Kind.DATABASE, shop()))
     broken = numbered(shop(), 2, creationTimestamp=None)
 
     concerned = [found.put(Kind.DATABASE, broken) for _ in range(2)]
@@ -122,7 +121,7 @@ def test_what_cannot_be_read_is_noted_and_an_older_copy_stays():
 
 
 def test_what_cannot_be_read_is_forgotten_when_it_is_gone():
-    found = view((Kind.DATABASE, numbered(shop(), 2, creationTimestamp=None)))
+    found = cache((Kind.DATABASE, numbered(shop(), 2, creationTimestamp=None)))
 
     found.remove(Kind.DATABASE, SHOP, "uid-shop")
 
@@ -131,7 +130,7 @@ def test_what_cannot_be_read_is_forgotten_when_it_is_gone():
 
 def test_each_version_of_what_cannot_be_read_is_logged_once():
     with structlog.testing.capture_logs() as lines:
-        found = View()
+        found = Cache()
         for version in (2, 2, 3, 3):
             found.put(Kind.DATABASE, numbered(shop(), version, creationTimestamp=None))
 
@@ -142,7 +141,7 @@ def test_each_version_of_what_cannot_be_read_is_logged_once():
 
 def test_rivals_are_those_of_the_namespace_that_name_the_same_database():
     elsewhere = {"urlSecretRef": {"name": "other", "key": "url"}}
-    found = view(
+    found = cache(
         (Kind.DATABASE, shop()),
         (Kind.DATABASE, shop("second")),
         (Kind.DATABASE, shop("third", database=elsewhere)),
@@ -155,11 +154,11 @@ def test_rivals_are_those_of_the_namespace_that_name_the_same_database():
 
 
 def test_a_job_that_is_about_to_be_made_counts_as_running():
-    found = view((Kind.DATABASE, shop()), (Kind.DATABASE, shop("second")))
+    found = cache((Kind.DATABASE, shop()), (Kind.DATABASE, shop("second")))
     second = found.database(Key("default", "second"))
 
     found.claim(second, "second-migrate")
-    during = found.rivals(found.database(SHOP)), found.queue(found.database(SHOP), 1, at())
+    during = found.rivals(found.database(SHOP)), found.turn(found.database(SHOP), 1, at())
     found.unclaim(second)
 
     assert during == ((Rival("second", "second-migrate"),), Turn(limit=1, running=1, ahead=0))
@@ -167,7 +166,7 @@ def test_a_job_that_is_about_to_be_made_counts_as_running():
 
 
 def test_who_has_waited_longest_is_next_in_line():
-    found = view(
+    found = cache(
         (Kind.DATABASE, shop("late", waiting="2026-03-01T12:00:09Z")),
         (Kind.DATABASE, shop("early", waiting="2026-03-01T12:00:01Z")),
         (Kind.DATABASE, shop("runs")),
@@ -175,34 +174,34 @@ def test_who_has_waited_longest_is_next_in_line():
     )
     late, early = (found.database(Key("default", name)) for name in ("late", "early"))
 
-    turns = [found.queue(one, 2, at()) for one in (early, late)]
+    turns = [found.turn(one, 2, at()) for one in (early, late)]
 
     assert turns == [Turn(limit=2, running=1, ahead=0), Turn(limit=2, running=1, ahead=1)]
     assert found.next_in_line(2, at()) == [Key("default", "early")]
     assert found.next_in_line(1, at()) == []
-    assert found.queue(late, 0, at()) is None
+    assert found.turn(late, 0, at()) is None
 
 
 def test_the_end_of_a_run_lets_those_who_waited_for_it_be_looked_at():
-    queue = Queue(clock=lambda: 0.0)
-    hearing = Hearing(View(), queue, limit=0)
+    queue = WorkQueue(clock=lambda: 0.0)
+    intake = Intake(Cache(), queue, limit=0)
     for body in (shop(), shop("second")):
-        hearing.take(Kind.DATABASE, body)
-    hearing.take(Kind.JOB, job())
+        intake.put(Kind.DATABASE, body)
+    intake.put(Kind.JOB, job())
     queue._due.clear()
 
-    hearing.take(Kind.JOB, job(version=2, over=True))
+    intake.put(Kind.JOB, job(version=2, over=True))
 
     assert set(queue._due) == {SHOP, Key("default", "second")}
 
 
 def waiting(*bodies):
-    """Return a view in which `shop` waits for its turn, and *bodies* are there too."""
-    return view((Kind.DATABASE, shop(waiting="2026-03-01T12:00:09Z")), *bodies)
+    """Return a cache in which `shop` waits for its turn, and *bodies* are there too."""
+    return cache((Kind.DATABASE, shop(waiting="2026-03-01T12:00:09Z")), *bodies)
 
 
 def turn(found, now=None):
-    return found.queue(found.database(SHOP), 1, now or at())
+    return found.turn(found.database(SHOP), 1, now or at())
 
 
 def unowned(body):
@@ -264,7 +263,7 @@ def controlled(body, **reference):
     ],
 )
 def test_a_pod_counts_only_where_the_job_controls_it(reference):
-    found = view((Kind.DATABASE, shop()), (Kind.JOB, job()))
+    found = cache((Kind.DATABASE, shop()), (Kind.JOB, job()))
 
     found.put(Kind.POD, controlled(pod(job()), **reference))
     forged = found.pods("uid-shop")
@@ -274,7 +273,7 @@ def test_a_pod_counts_only_where_the_job_controls_it(reference):
 
 
 def test_a_pod_that_outlived_its_job_is_still_seen():
-    found = view((Kind.DATABASE, shop()))
+    found = cache((Kind.DATABASE, shop()))
 
     found.put(Kind.POD, numbered(pod(job()), 5, uid="pod-1"))
 
@@ -282,7 +281,7 @@ def test_a_pod_that_outlived_its_job_is_still_seen():
 
 
 def test_names_of_jobs_that_went_are_remembered_as_long_as_their_resource():
-    found = view((Kind.DATABASE, shop()), (Kind.JOB, job()))
+    found = cache((Kind.DATABASE, shop()), (Kind.JOB, job()))
     body = job()["metadata"]
 
     found.remove(Kind.JOB, Key("default", body["name"]), body["uid"])
@@ -299,6 +298,6 @@ def test_a_pod_that_was_orphaned_is_still_one_of_the_resource():
         ownerReferences=[{"kind": "ReplicaSet", "name": "x", "uid": "y", "controller": True}],
     )  # fmt: skip
 
-    found = view((Kind.DATABASE, shop()), (Kind.POD, orphan), (Kind.POD, stranger))
+    found = cache((Kind.DATABASE, shop()), (Kind.POD, orphan), (Kind.POD, stranger))
 
     assert [one.name for one in found.pods("uid-shop")] == [orphan["metadata"]["name"]]

@@ -169,7 +169,7 @@ def image(spec: Spec, settings: Settings) -> str:
     return spec.job.image or settings.image
 
 
-def shape(database: Database, step: Step, settings: Settings, *, known: bool) -> str:
+def template_hash(database: Database, step: Step, settings: Settings, *, known: bool) -> str:
     """Return the hash of everything in a Job's pod that comes from the spec."""
     return _fingerprint(_pod_template(database, _spec(database), step, settings, known=known))
 

@@ -80,7 +80,7 @@ def _begin(case: Case, spec: Spec, found: Found) -> Found:
 def _must_wait(case: Case) -> bool:
     """Return whether others go first; nobody is told, as nobody waits for a verification."""
     seen = case.observed
-    queue = seen.queue
+    queue = seen.turn
     return (
         any(not pod.over for pod in seen.pods)
         or any(rival.job for rival in seen.rivals)

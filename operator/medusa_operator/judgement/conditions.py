@@ -59,7 +59,7 @@ def status(
         configuration=facts.configuration,
         retry_token=facts.retry_token,
         conditions=tuple(_conditions(database, observed, decision, now)),
-        steps=step_statuses.told(observed, decision),
+        steps=step_statuses.report(observed, decision),
         upgrade_notes=told,
         available_versions=path.available(catalog, path.here(facts.proven)),
         history=facts.history,

@@ -8,11 +8,11 @@ from medusa_operator.jobs import manifests
 from medusa_operator.jobs.path import Path, plan
 from medusa_operator.judgement import at_rest, rules
 from medusa_operator.judgement.decision import (
+    AddFinalizer,
     Cancel,
     Decision,
     Expire,
-    Hold,
-    Release,
+    RemoveFinalizer,
     Running,
     Stalled,
     Start,
@@ -20,8 +20,7 @@ from medusa_operator.judgement.decision import (
     Waiting,
 )
 from medusa_operator.judgement.rules import Case, Found
-from medusa_operator.knowledge import known as knowledge
-from medusa_operator.knowledge import seeds, verification
+from medusa_operator.knowledge import known, seeds, verification
 from medusa_operator.resource.parse import InvalidError, spell_time
 from medusa_operator.resource.reasons import Reason
 from medusa_operator.resource.spec import JobOptions
@@ -71,7 +70,7 @@ def decide(
 ) -> Decision:
     """Return the one next step for *database*, given what was *observed*."""
     now = now.replace(microsecond=0)
-    facts = knowledge.gather(catalog, database, observed, now)
+    facts = known.gather(catalog, database, observed, now)
     path = _path(catalog, database, observed, facts)
     case = Case(catalog, database, observed, settings, now, facts, path, observed.active)
     found = _first(case)
@@ -100,8 +99,8 @@ def _first(case: Case) -> Found:
 def _start(case: Case, step: Step) -> Found:
     about = "the seed" if step.seeds else f"the step to {step.version}"
     outlook = Running(Reason.STARTING, f"a Job for {about} is made")
-    if not case.database.held:
-        return Found(outlook, Hold())
+    if not case.database.has_finalizer:
+        return Found(outlook, AddFinalizer())
     attempt = case.facts.attempts + 1
     source = _seed_source(case) if step.seeds else ""
     taken = {job.name for job in case.observed.jobs} | {run.job for run in case.facts.history}
@@ -131,7 +130,7 @@ def _path(catalog: Catalog, database: Database, observed: Observed, facts: Facts
     spec = database.spec
     if isinstance(spec, InvalidError) or spec.version not in catalog.versions:
         return Path()
-    again = knowledge.asked_again(database, facts) and not verification.drifted(spec, facts)
+    again = known.asked_again(database, facts) and not verification.drifted(spec, facts)
     applied = facts.configuration == spec.identity and not again
     return plan(
         catalog, spec, facts.proven, applied=applied, seed_due=seeds.due(spec, facts, observed.seed)
@@ -147,18 +146,22 @@ def _seed_source(case: Case) -> str:
 
 def _tidy(case: Case, act: Act | None) -> Act | None:
     """Let Jobs go whose verdict is stored, before another is made; hold nothing at rest."""
-    if isinstance(act, Cancel | Release):
+    if isinstance(act, Cancel | RemoveFinalizer):
         return act
     if (expire := _expire(case)) is not None:
         return expire
-    if (act is None or isinstance(act, Verify)) and case.database.held and case.active is None:
-        return Release()
+    if (
+        (act is None or isinstance(act, Verify))
+        and case.database.has_finalizer
+        and case.active is None
+    ):
+        return RemoveFinalizer()
     if (
         act is None
         and case.active is not None
-        and not (case.database.held or case.database.deleting)
+        and not (case.database.has_finalizer or case.database.deleting)
     ):
-        return Hold()
+        return AddFinalizer()
     return act
 
 
@@ -170,10 +173,10 @@ def _expire(case: Case) -> Expire | None:
     if case.observed.untidied:
         return None
     failed = 0
-    for job in knowledge.recorded(case.database.status, case.observed):
+    for job in known.recorded(case.database.status, case.observed):
         if job.deleting:
             continue
-        if job.failed and job.ttl != 0 and knowledge.learned_from(case.database.status, job):
+        if job.failed and job.ttl != 0 and known.learned_from(case.database.status, job):
             return Expire(
                 job, 0
             )  # an older runner ends like that: nothing is wrong, nobody is to be alarmed
@@ -199,7 +202,7 @@ def _report_first(database: Database, outlook: Outlook, act: Act | None) -> bool
     ready = database.status.condition("Ready")
     stale = ready is None or (ready.status == "True" and isinstance(outlook, Running | Waiting))
     behind = database.status.observed_generation != database.generation
-    return behind or stale or isinstance(act, Expire | Release)
+    return behind or stale or isinstance(act, Expire | RemoveFinalizer)
 
 
 def _ttl(spec: Spec | InvalidError) -> int:

@@ -63,12 +63,12 @@ Outlook = Ready | Running | Waiting | Stalled | Suspended
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class AddFinalizer:
     """Put our finalizer on the resource, with its resourceVersion as a condition."""
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class RemoveFinalizer:
     """Take our finalizer off the resource, with its resourceVersion as a condition."""
 
 
@@ -111,7 +111,7 @@ class Expire:
     seconds: int
 
 
-Act = Hold | Release | Start | Verify | Cancel | Expire
+Act = AddFinalizer | RemoveFinalizer | Start | Verify | Cancel | Expire
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,7 @@ from medusa_operator.judgement.decision import (
     Suspended,
     Waiting,
 )
-from medusa_operator.knowledge import backoff
-from medusa_operator.knowledge import known as knowledge
+from medusa_operator.knowledge import backoff, known
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
 from medusa_operator.resource.spec import DeletionPolicy
@@ -108,7 +107,7 @@ def run_is_over_and_its_pod_goes_on(case: Case) -> Found | None:
         "is ended"
     )
     outlook = Waiting(Reason.SIDECAR_RUNNING, message)
-    if not knowledge.known(case.database.status, job):
+    if not known.known(case.database.status, job):
         return Found(outlook, wake=case.now + LOOK_AGAIN)
     due = (pod.terminated.finished or pod.created) + SIDECAR_PATIENCE
     if case.now < due <= case.now + SIDECAR_PATIENCE:
@@ -195,7 +194,7 @@ def names_unknown(case: Case, spec: Spec) -> Found | None:
 def newer_than_declared(case: Case, spec: Spec) -> Found | None:
     """A database that is newer than declared is accepted or needs a person; it is never taken back."""
     proven = case.facts.proven
-    if knowledge.asked_again(case.database, case.facts):
+    if known.asked_again(case.database, case.facts):
         return None
     if proven is None or not too_old(case.catalog, proven, spec.version):
         return None
@@ -253,7 +252,7 @@ def pod_template_refused(case: Case, _spec: Spec) -> Found | None:
     """A patch of the pod template that would break a run needs a person."""
     assert case.path.next is not None  # noqa: S101  else the rule before would have spoken
     try:
-        manifests.shape(case.database, case.path.next, case.settings, known=True)
+        manifests.template_hash(case.database, case.path.next, case.settings, known=True)
     except ValueError as exc:  # an InvalidError, or a duration that is none
         malformed = str(exc).startswith("spec.job.template")
         reason = Reason.TEMPLATE_REFUSED if malformed else Reason.INVALID_SPEC
@@ -310,7 +309,7 @@ def database_busy(case: Case, _spec: Spec) -> Found | None:
 
 def queued(case: Case, _spec: Spec) -> Found | None:
     """Only so many runs go on at once; who has waited longest is next."""
-    queue = case.observed.queue
+    queue = case.observed.turn
     if queue is None or queue.ahead < queue.limit - queue.running:
         return None
     message = (
@@ -329,7 +328,9 @@ def _outdated(case: Case, job: Job) -> bool:
         return True
     known = case.facts.proven is not None
     try:
-        return manifests.shape(case.database, step, case.settings, known=known) != job.template
+        return (
+            manifests.template_hash(case.database, step, case.settings, known=known) != job.template
+        )
     except InvalidError:
         return True
 

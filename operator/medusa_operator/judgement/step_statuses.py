@@ -20,7 +20,7 @@ MOST = 32
 """Steps that are told; of those that are done, the oldest are left out."""
 
 
-def told(observed: Observed, decision: Decision) -> tuple[StepStatus, ...]:
+def report(observed: Observed, decision: Decision) -> tuple[StepStatus, ...]:
     """Return the steps that are done, the one that goes on, and those that are left."""
     left = [_pending(step) for step in decision.path.steps]
     job = observed.active

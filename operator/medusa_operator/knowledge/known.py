@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from medusa_operator.jobs import pods
 from medusa_operator.jobs.path import SEED
 from medusa_operator.knowledge import backoff, verdicts, verification
-from medusa_operator.knowledge.learn import Facts, fold
+from medusa_operator.knowledge.learn import Facts, learn
 from medusa_operator.resource import plain
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
@@ -41,7 +41,7 @@ def gather(catalog: Catalog, database: Database, observed: Observed, now: dateti
     fresh = unrecorded(database.status, observed)
     for job in fresh:
         verdict = verdicts.judge(catalog, job, observed.pods)
-        facts = fold(catalog, database, facts, job, verdict, now)
+        facts = learn(catalog, database, facts, job, verdict, now)
         facts = verification.after_run(database, facts, job, verdict, now)
     facts = verification.gather(catalog, database, facts, observed, now)
     gone = vanished(database.status, observed)

@@ -65,7 +65,7 @@ class Facts:
     verification: Verification | None = None
 
 
-def fold(
+def learn(
     catalog: Catalog, database: Database, before: Facts, job: Job, verdict: Verdict, now: datetime
 ) -> Facts:
     """Return what is known after the *verdict* on *job*, given what was known *before* it.

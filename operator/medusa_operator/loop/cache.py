@@ -12,7 +12,7 @@ import structlog
 from medusa_operator.api.cluster import Kind
 from medusa_operator.jobs import slots
 from medusa_operator.resource import answers
-from medusa_operator.resource.model import UID_LABEL, Database, InvalidError, Job, Pod, Queue, Rival
+from medusa_operator.resource.model import UID_LABEL, Database, InvalidError, Job, Pod, Rival, Turn
 from medusa_operator.resource.parse import Field
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REMEMBERED = 20
 """Names of Jobs that went, for each resource: what the status could not be told of in time."""
 
-logger = structlog.get_logger("view")
+logger = structlog.get_logger("cache")
 
 
 class Key(NamedTuple):
@@ -51,7 +51,7 @@ class Unreadable(NamedTuple):
 
 
 @dataclass(slots=True)
-class View:
+class Cache:
     """Resources, their Jobs and their pods."""
 
     _copies: dict[Kind, dict[Key, Copy]] = field(
@@ -209,7 +209,7 @@ class View:
         """Return the keys of those."""
         return [Key(database.namespace, rival.name) for rival in self.rivals(database)]
 
-    def queue(self, database: Database, limit: int, now: datetime) -> Queue | None:
+    def turn(self, database: Database, limit: int, now: datetime) -> Turn | None:
         """Return the turn of a resource among all that want to run; None where there is no limit."""
         if not limit:
             return None
@@ -217,7 +217,7 @@ class View:
         ours = (since, database.uid) if since is not None else None
         line = [turn for turn in self._waiting() if turn[1] != database.uid]
         ahead = sum(turn < ours for turn in line) if ours else len(line)
-        return Queue(limit, len(self._holding(now) - {database.uid}), ahead)
+        return Turn(limit, len(self._holding(now) - {database.uid}), ahead)
 
     def next_in_line(self, limit: int, now: datetime) -> list[Key]:
         """Return those that have waited the longest, as many as may run now."""

@@ -28,7 +28,7 @@ class Health:
     state: State = State.STARTING
     namespaces: tuple[str, ...] = ()
     """Those that are watched; none: all."""
-    deaf: dict[str, str] = field(default_factory=dict)
+    dead_watches: dict[str, str] = field(default_factory=dict)
     """Watches that failed to tell of a change, and which one."""
     unlisted: dict[str, str] = field(default_factory=dict)
     """Namespaces that could not be listed at the last attempt, and why; the empty one stands for all."""
@@ -39,11 +39,11 @@ class Health:
     lag: float = 0.0
     """Seconds by which the event loop was late at the last look."""
 
-    def ill(self) -> list[str]:
+    def problems(self) -> list[str]:
         """Return what is wrong, in sentences; a process that is ill should be started again."""
         said = [
             f"the watch of {kind} is dead: it never told of {what}"
-            for kind, what in self.deaf.items()
+            for kind, what in self.dead_watches.items()
         ]
         silent = time.monotonic() - self.listed
         if self.state is State.LEADING and silent > 3 * self.resync + 30:

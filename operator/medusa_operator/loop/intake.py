@@ -1,4 +1,4 @@
-"""What is to be looked at because an object has changed: puts it into the view and its resource into the queue."""
+"""What is to be looked at because an object has changed: puts it into the cache and its resource into the queue."""
 
 from __future__ import annotations
 
@@ -13,60 +13,60 @@ from medusa_operator.loop.cache import Key
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from medusa_operator.loop.cache import View
-    from medusa_operator.loop.queue import Queue
+    from medusa_operator.loop.cache import Cache
+    from medusa_operator.loop.queue import WorkQueue
 
 SETTLE = 0.1
 """Seconds that a Job or a pod may go on changing before its resource is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class Intake:
     """Takes in what watches and lists tell."""
 
-    view: View
-    queue: Queue
+    cache: Cache
+    queue: WorkQueue
     limit: int
     """Jobs at a time in all; 0: no limit."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def take(self, kind: Kind, body: Mapping[str, Any]) -> None:
+    def put(self, kind: Kind, body: Mapping[str, Any]) -> None:
         """An object is there, perhaps changed."""
-        concerned = self.view.put(kind, body)
+        concerned = self.cache.put(kind, body)
         if concerned is not None:
             self.queue.add(concerned, 0 if kind is Kind.DATABASE else SETTLE)
             if kind is Kind.JOB:
-                self._let_others_in(concerned)
+                self._admit_others(concerned)
 
-    def lose(self, kind: Kind, key: Key, uid: str) -> None:
+    def remove(self, kind: Kind, key: Key, uid: str) -> None:
         """An object is gone."""
         others = []
-        if kind is Kind.DATABASE and (database := self.view.database(key)) is not None:
-            others = self.view.sharing(database)
-        concerned = self.view.remove(kind, key, uid)
+        if kind is Kind.DATABASE and (database := self.cache.database(key)) is not None:
+            others = self.cache.sharing(database)
+        concerned = self.cache.remove(kind, key, uid)
         if concerned is None:
             return
         self.queue.add(concerned)
         for other in others:
             self.queue.add(other)
         if kind is not Kind.POD:
-            self._let_others_in(concerned)
+            self._admit_others(concerned)
 
     def look_at_all(self, within: float) -> None:
         """Let every resource be looked at in the next *within* seconds."""
-        for database in self.view.databases():
+        for database in self.cache.databases():
             key = Key(database.namespace, database.name)
             self.queue.add(key, random.uniform(0, within))  # noqa: S311 - no secret
 
-    def let_next_in(self) -> None:
+    def admit_next(self) -> None:
         """A slot, or a place in line, may have become free: look at those that waited the longest."""
-        for other in self.view.next_in_line(self.limit, self.clock()):
-            self.queue.let_in(other)
+        for other in self.cache.next_in_line(self.limit, self.clock()):
+            self.queue.prefer(other)
 
-    def _let_others_in(self, key: Key) -> None:
+    def _admit_others(self, key: Key) -> None:
         """A Job may have ended: look at those that waited for it."""
-        database = self.view.database(key)
-        if database is not None and not self.view.running(database.uid):
-            for other in self.view.sharing(database):
+        database = self.cache.database(key)
+        if database is not None and not self.cache.running(database.uid):
+            for other in self.cache.sharing(database):
                 self.queue.add(other)
-        self.let_next_in()
+        self.admit_next()

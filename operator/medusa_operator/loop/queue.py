@@ -42,7 +42,7 @@ class _Entry(NamedTuple):
 
 
 @dataclass(slots=True)
-class Queue:
+class WorkQueue:
     """Keys and when they are due; one that is being worked on is handed out again only after that."""
 
     clock: Callable[[], float] = time.monotonic
@@ -64,7 +64,7 @@ class Queue:
             if key not in self._working:
                 self._push(key)
 
-    def let_in(self, key: Key) -> None:
+    def prefer(self, key: Key) -> None:
         """Make *key* due at once, ahead of all that are due: others wait for what it does."""
         self._due[key] = self.clock()
         if key not in self._working:
@@ -133,7 +133,7 @@ class Queue:
 class Controller:
     """Runs a pass over every key of the queue that is due."""
 
-    queue: Queue
+    queue: WorkQueue
     reconcile: Callable[[Key], Awaitable[float | None]]
     """One pass; returns the seconds until the next look, None: when something happens."""
     passed: Callable[[str], None] = lambda _result: None

@@ -25,9 +25,15 @@ from medusa_operator.api.errors import (
 from medusa_operator.jobs import references
 from medusa_operator.judgement import conditions
 from medusa_operator.judgement.decide import decide
-from medusa_operator.judgement.decision import Cancel, Expire, Hold, Release, Start, Verify
-from medusa_operator.knowledge import known as facts
-from medusa_operator.knowledge import verification
+from medusa_operator.judgement.decision import (
+    AddFinalizer,
+    Cancel,
+    Expire,
+    RemoveFinalizer,
+    Start,
+    Verify,
+)
+from medusa_operator.knowledge import known, verification
 from medusa_operator.loop import events
 from medusa_operator.loop.cache import Key
 from medusa_operator.resource.model import (
@@ -50,7 +56,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog import Catalog
     from medusa_operator.api.cluster import Body, Cluster
     from medusa_operator.judgement.decision import Act, Decision
-    from medusa_operator.loop.cache import View
+    from medusa_operator.loop.cache import Cache
     from medusa_operator.loop.events import Recorder
     from medusa_operator.resource.model import Refusal, Settings
     from medusa_operator.resource.status import Run, Status
@@ -71,7 +77,7 @@ class Reconciler:
 
     catalog: Catalog
     cluster: Cluster
-    view: View
+    cache: Cache
     settings: Settings
     recorder: Recorder
     limit: int
@@ -91,7 +97,7 @@ class Reconciler:
 
         A pass that changed something is followed by another, until one finds nothing to do.
         """
-        database = self.view.database(key)
+        database = self.cache.database(key)
         if database is None:
             return None
         try:
@@ -99,10 +105,10 @@ class Reconciler:
         except ConflictError:
             raise
         except Exception:
-            if self.view.failed(database.uid):
+            if self.cache.failed(database.uid):
                 self.freed()
             raise
-        self.view.passed(database.uid)
+        self.cache.passed(database.uid)
         return wake
 
     async def _watched_pass(self, key: Key, database: Database) -> float | None:
@@ -123,7 +129,7 @@ class Reconciler:
 
         Where the namespace is our own, nobody would be left to do so, and the run ends with it.
         """
-        held = [database for database in self.view.databases() if database.held]
+        held = [database for database in self.cache.databases() if database.has_finalizer]
         for namespace in {database.namespace for database in held}:
             if await self.cluster.terminating(namespace):
                 for database in held:
@@ -132,7 +138,7 @@ class Reconciler:
 
     async def _let_go(self, key: Key) -> None:
         """Take our finalizer off a resource, however often it changes meanwhile."""
-        while (database := self.view.database(key)) is not None and database.held:
+        while (database := self.cache.database(key)) is not None and database.has_finalizer:
             try:
                 await self._release(database)
             except ConflictError:
@@ -144,22 +150,22 @@ class Reconciler:
         await self._hold(database, tuple(f for f in database.finalizers if f != FINALIZER))
 
     async def _pass(self, key: Key, database: Database) -> float | None:
-        ending = database.deleting and database.held and database.namespace == self.home
+        ending = database.deleting and database.has_finalizer and database.namespace == self.home
         if ending and await self.cluster.terminating(database.namespace):
             await self._release(database)
             return None
         seed = await self._seed(database)
         event = await self._event(database)
         await self._catch_up(database)
-        database = self.view.database(key) or database  # a newer one may have come meanwhile
+        database = self.cache.database(key) or database  # a newer one may have come meanwhile
         observed = Observed(
-            jobs=self.view.jobs(database.uid),
-            pods=self.view.pods(database.uid),
-            gone=self.view.gone(database.uid),
-            rivals=self.view.rivals(database),
-            queue=self.view.queue(database, self.limit, self.clock()),
+            jobs=self.cache.jobs(database.uid),
+            pods=self.cache.pods(database.uid),
+            gone=self.cache.gone(database.uid),
+            rivals=self.cache.rivals(database),
+            turn=self.cache.turn(database, self.limit, self.clock()),
             seed=seed,
-            verifying=self.view.verifying(database),
+            verifying=self.cache.verifying(database),
             event=event,
         )
         return await self._act(key, database, observed)
@@ -180,9 +186,9 @@ class Reconciler:
         if refused is not None:
             return await self._refused(key, database, observed, decision, refused)
         match decision.act:
-            case Hold():
+            case AddFinalizer():
                 return await self._pass(key, database)  # at once: the turn is ours
-            case Release() | Expire() | Start() | Verify():
+            case RemoveFinalizer() | Expire() | Start() | Verify():
                 return 0.0
             case Cancel() | None:
                 return await self._settle(database, observed, decision)
@@ -191,9 +197,9 @@ class Reconciler:
         """Do what was decided; return why the API server refuses it."""
         try:
             match act:
-                case Hold():
+                case AddFinalizer():
                     await self._hold(database, (*database.finalizers, FINALIZER))
-                case Release():
+                case RemoveFinalizer():
                     await self._release(database)
                 case Expire(job, seconds):
                     await self._expire(database, job, seconds)
@@ -224,7 +230,7 @@ class Reconciler:
                     "A Job cannot get its time to live", job=job.name, error=refused.message
                 )
                 return await self._act(key, database, replace(observed, untidied=True))
-            case Hold() if observed.active is None:
+            case AddFinalizer() if observed.active is None:
                 code = refused.code if refused.code >= 500 else 403
                 said = f"the finalizer {FINALIZER} cannot be set: {refused.message}"
                 refused = CreateError(code, said)
@@ -284,9 +290,9 @@ class Reconciler:
         if isinstance(start, Verify):
             body = await self.cluster.database(database.namespace, database.name)
             self._seen(body)
-            if self.view.database(Key(database.namespace, database.name)) != database:
+            if self.cache.database(Key(database.namespace, database.name)) != database:
                 raise ConflictError(f"{database.name} has changed meanwhile")
-        self.view.claim(database, start.name)
+        self.cache.claim(database, start.name)
         try:
             body = await self.cluster.create_job(start.manifest)
         except ExistsError:
@@ -299,8 +305,8 @@ class Reconciler:
                 "Created a Job", job=start.name, step=start.step.name, attempt=start.attempt
             )
         finally:
-            self.view.unclaim(database)
-        self.view.put(Kind.JOB, body)
+            self.cache.unclaim(database)
+        self.cache.put(Kind.JOB, body)
         return None
 
     async def _hold(self, database: Database, finalizers: tuple[str, ...]) -> None:
@@ -311,7 +317,7 @@ class Reconciler:
             body = await self.cluster.expire_job(database.namespace, job.name, job.uid, seconds)
         except MissingError as exc:
             raise ConflictError(str(exc)) from exc  # the watch will tell
-        self.view.put(Kind.JOB, body)
+        self.cache.put(Kind.JOB, body)
 
     async def _cancel(self, database: Database, job: Job) -> None:
         try:
@@ -320,7 +326,7 @@ class Reconciler:
             raise ConflictError(str(exc)) from exc
         logger.info("Deleted a Job", job=job.name)
         if body is not None:
-            self.view.put(Kind.JOB, body)
+            self.cache.put(Kind.JOB, body)
 
     async def _report(self, database: Database, observed: Observed, decision: Decision) -> bool:
         """Write the status if it changed, and tell of what is new in it; return whether it did."""
@@ -361,7 +367,7 @@ class Reconciler:
         self._complaints.add("definition")
 
     def _seen(self, body: Body) -> None:
-        self.view.put(Kind.DATABASE, body)
+        self.cache.put(Kind.DATABASE, body)
 
     async def _look_again(self, key: Key) -> bool:
         """Read the resource anew; return whether it is still there."""
@@ -376,19 +382,19 @@ class Reconciler:
 
         That is a Job that the status says to run, and the pods of Jobs that are over.
         """
-        seen = Observed(jobs=self.view.jobs(database.uid))
-        unseen = facts.vanished(database.status, seen) or verification.vanished(database, seen)
+        seen = Observed(jobs=self.cache.jobs(database.uid))
+        unseen = known.vanished(database.status, seen) or verification.vanished(database, seen)
         if unseen:
             with contextlib.suppress(MissingError):
-                self.view.put(Kind.JOB, await self.cluster.job(database.namespace, unseen))
-        pods = self.view.pods(database.uid)
+                self.cache.put(Kind.JOB, await self.cluster.job(database.namespace, unseen))
+        pods = self.cache.pods(database.uid)
         ended = {pod.job for pod in pods if pod.over and pod.terminated is not None}
-        seen = Observed(jobs=self.view.jobs(database.uid), pods=pods)
-        over = [*facts.unrecorded(database.status, seen), *verification.unrecorded(database, seen)]
+        seen = Observed(jobs=self.cache.jobs(database.uid), pods=pods)
+        over = [*known.unrecorded(database.status, seen), *verification.unrecorded(database, seen)]
         if all(job.name in ended for job in over):
             return
         for body in await self.cluster.pods(database.namespace, UID_LABEL, database.uid):
-            self.view.put(Kind.POD, body)
+            self.cache.put(Kind.POD, body)
 
     async def _seed(self, database: Database) -> SeedSource | None:
         """Return what is in the ConfigMap of a seed that may have to run; Secrets are not read."""
@@ -414,10 +420,10 @@ class Reconciler:
 
     async def _event(self, database: Database) -> Event | None:
         """Return why a Job gets no pod, or its pod does not start, where that takes long."""
-        job = next((job for job in self.view.jobs(database.uid) if not job.over), None)
+        job = next((job for job in self.cache.jobs(database.uid) if not job.over), None)
         if job is None:
             return None
-        pods = [p for p in self.view.pods(database.uid) if p.job == job.name and not p.over]
+        pods = [p for p in self.cache.pods(database.uid) if p.job == job.name and not p.over]
         kind, waiting = ("Pod", pods[0]) if pods else ("Job", job)
         if isinstance(waiting, Pod) and (waiting.started or waiting.unschedulable):
             return None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from medusa_operator.api.cluster import Cluster
     from medusa_operator.loop.cache import Key
     from medusa_operator.loop.health import Health
-    from medusa_operator.loop.intake import Hearing
+    from medusa_operator.loop.intake import Intake
 
 GRACE = 10.0
 """Seconds that a watch has to tell of what a list has shown."""
@@ -42,7 +42,7 @@ class Resync:
     """Compares what lists show with what watches have told, each namespace by itself."""
 
     cluster: Cluster
-    hearing: Hearing
+    intake: Intake
     health: Health
     interval: float
 
@@ -67,7 +67,7 @@ class Resync:
                 wait = min(AGAIN, self.interval)
             else:
                 wait = self.interval
-                self.hearing.look_at_all(self.interval * SPREAD)
+                self.intake.look_at_all(self.interval * SPREAD)
 
     async def revisit(self) -> None:
         """Take in for ever what could not be listed, as soon as it can."""
@@ -84,34 +84,34 @@ class Resync:
         try:
             for kind in Kind:
                 async for body in self.cluster.everything(kind, space):
-                    self.hearing.take(kind, body)
+                    self.intake.put(kind, body)
         except ApiError as exc:
             await self._failed(space, exc)
         else:
             self._listed(space)
 
     async def _compare(self, space: str) -> None:
-        """Compare the view with lists of metadata; whole objects are read where a watch is dead."""
+        """Compare the cache with lists of metadata; whole objects are read where a watch is dead."""
         missed: dict[tuple[Kind, Key, str], int] = {}
         gone: list[tuple[Kind, Key, str]] = []
-        view = self.hearing.view
+        cache = self.intake.cache
         try:
             for kind in Kind:
-                before, there = view.known(kind), set()
+                before, there = cache.known(kind), set()
                 newest, bodies = await self.cluster.metadata(kind, space)
                 for body in bodies:
                     which = _named(kind, body)
                     if which is None:
                         continue
                     there.add(which)
-                    if view.version(*which) < answers.version(body):
+                    if cache.version(*which) < answers.version(body):
                         missed[which] = answers.version(body)
                 gone.extend(
                     (kind, key, uid)
                     for key, uid in before
                     if space in ("", key.namespace)
                     and (kind, key, uid) not in there
-                    and view.version(kind, key, uid) <= newest  # else the list is older
+                    and cache.version(kind, key, uid) <= newest  # else the list is older
                 )
             self._listed(space)
             if missed:
@@ -120,21 +120,21 @@ class Resync:
         except ApiError as exc:
             await self._failed(space, exc)
         for kind, key, uid in gone:
-            self.hearing.lose(kind, key, uid)
+            self.intake.remove(kind, key, uid)
 
     async def _make_up_for(self, space: str, missed: Mapping[tuple[Kind, Key, str], int]) -> None:
         """Take in what a list has shown and a watch has not told of in time."""
-        view = self.hearing.view
-        untold = {which: new for which, new in missed.items() if view.version(*which) < new}
+        cache = self.intake.cache
+        untold = {which: new for which, new in missed.items() if cache.version(*which) < new}
         for kind in {kind for kind, *_ in untold}:
             async for body in self.cluster.everything(kind, space):  # what is gone was not missed
                 which = _named(kind, body)
-                if which is None or view.version(*which) >= untold.get(which, 0):
+                if which is None or cache.version(*which) >= untold.get(which, 0):
                     continue
                 if (kind.plural, space) not in self.health.refused:
                     logger.error("A watch is dead", kind=kind.plural, missed="/".join(which[1]))
-                    self.health.deaf[kind.plural] = "/".join(which[1])
-                self.hearing.take(kind, body)
+                    self.health.dead_watches[kind.plural] = "/".join(which[1])
+                self.intake.put(kind, body)
 
     def _listed(self, space: str) -> None:
         self.health.listed = time.monotonic()
@@ -154,7 +154,7 @@ class Resync:
         if isinstance(exc, MissingError) and not await self._defined():
             raise DeadWatchError("MedusaDatabase is no longer defined in the cluster") from exc
         if space and isinstance(exc, MissingError | RefusedError):
-            self.hearing.view.forget(space)
+            self.intake.cache.forget(space)
 
     async def _defined(self) -> bool:
         try:
@@ -164,7 +164,7 @@ class Resync:
 
 
 def _named(kind: Kind, body: Mapping[str, Any]) -> tuple[Kind, Key, str] | None:
-    """Return what an object is known by; None for what has no name, of which `View.put` tells."""
+    """Return what an object is known by; None for what has no name, of which `Cache.put` tells."""
     try:
         return (kind, *name_of(body))
     except InvalidError:

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from medusa_operator.api.client import Call
     from medusa_operator.api.login import Login
     from medusa_operator.loop.health import Health
-    from medusa_operator.loop.intake import Hearing
+    from medusa_operator.loop.intake import Intake
 
 BACKOFFS = (1, 2, 4, 8)
 """Seconds between attempts to list or watch; after these kopf begins anew, a second later."""
 
 
 def registry(
-    hearing: Hearing, health: Health, login: Login, called: Callable[[Call], None]
+    intake: Intake, health: Health, login: Login, called: Callable[[Call], None]
 ) -> kopf.OperatorRegistry:
     """Return the handlers: one for each kind of object that is watched, and the log-in."""
     handlers = kopf.OperatorRegistry()
@@ -44,20 +44,20 @@ def registry(
 
     for kind in Kind:
         kopf.on.event(*_names(kind), id=kind.plural, registry=handlers)(
-            _hears(kind, hearing, health)
+            _hears(kind, intake, health)
         )
     return handlers
 
 
-def _hears(kind: Kind, hearing: Hearing, health: Health) -> Callable[..., Any]:
+def _hears(kind: Kind, intake: Intake, health: Health) -> Callable[..., Any]:
     async def heard(event: Any, **_: Any) -> None:
-        health.deaf.pop(kind.plural, None)
+        health.dead_watches.pop(kind.plural, None)
         body = answers.opened(event["object"])
         if event["type"] == "DELETED":
             with contextlib.suppress(InvalidError):  # then it was never taken in
-                hearing.lose(kind, *name_of(body))
+                intake.remove(kind, *name_of(body))
         else:
-            hearing.take(kind, body)
+            intake.put(kind, body)
 
     return heard
 

@@ -45,13 +45,13 @@ async def served(
     """Answer on both addresses, which may be one; None: not at all. *guard* is asked for the metrics."""
 
     async def healthz(_request: web.Request) -> web.Response:
-        return _answer(health.ill(), "ok")
+        return _answer(health.problems(), "ok")
 
     async def readyz(_request: web.Request) -> web.Response:
         waits = ["starting"] if health.state is State.STARTING else []
         if why := health.nothing_listed():
             waits.append(f"nothing can be listed: {why}")
-        return _answer(waits + health.ill(), "\n".join([health.state, *health.away()]))
+        return _answer(waits + health.problems(), "\n".join([health.state, *health.away()]))
 
     async def scrape(request: web.Request) -> web.Response:
         if guard and (refusal := await guard(request.headers.get("Authorization", ""))):

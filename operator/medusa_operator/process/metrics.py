@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
     from medusa_operator.api.client import Call
-    from medusa_operator.loop.cache import View
+    from medusa_operator.loop.cache import Cache
     from medusa_operator.loop.health import Health
-    from medusa_operator.loop.queue import Queue
+    from medusa_operator.loop.queue import WorkQueue
     from medusa_operator.resource.model import Database
     from medusa_operator.resource.status import Run
 
@@ -102,8 +102,8 @@ class Metrics:
 class Fleet(Collector):
     """Gauges of the resources, the queue and the process, read from where they are."""
 
-    view: View
-    queue: Queue
+    cache: Cache
+    queue: WorkQueue
     health: Health
 
     def describe(self) -> list[Metric]:
@@ -132,7 +132,9 @@ class Fleet(Collector):
             self.health.state is State.LEADING,
         )
         yield _gauge(
-            "dead_watches", "Watches that failed to tell of a change.", len(self.health.deaf)
+            "dead_watches",
+            "Watches that failed to tell of a change.",
+            len(self.health.dead_watches),
         )
         unreadable = GaugeMetricFamily(
             "medusadb_unreadable_objects",
@@ -140,7 +142,7 @@ class Fleet(Collector):
             labels=("kind",),
         )
         for kind in Kind:
-            unreadable.add_metric((kind.plural,), self.view.unreadable(kind))
+            unreadable.add_metric((kind.plural,), self.cache.unreadable(kind))
         yield unreadable
         up = GaugeMetricFamily(
             "medusadb_namespace_up",
@@ -155,12 +157,12 @@ class Fleet(Collector):
     def _resources(self) -> Iterator[Metric]:
         conditions: Tally[tuple[str, str, str]] = Tally()
         pending, unverified, active, now = 0.0, 0.0, 0, datetime.now(UTC)
-        for database in self.view.databases():
+        for database in self.cache.databases():
             for condition in database.status.conditions:
                 conditions[condition.type, condition.status, condition.reason] += 1
             pending = max(pending, _pending(database, now))
             unverified = max(unverified, _unverified(database, now))
-            active += bool(self.view.running(database.uid))
+            active += bool(self.cache.running(database.uid))
         family = GaugeMetricFamily(
             "medusadb_resources",
             "Resources by condition.",

@@ -19,11 +19,11 @@ from medusa_operator.api.cluster import Cluster
 from medusa_operator.api.errors import ApiError
 from medusa_operator.api.lease import Leader
 from medusa_operator.loop import watch
-from medusa_operator.loop.cache import View
+from medusa_operator.loop.cache import Cache
 from medusa_operator.loop.events import Recorder
 from medusa_operator.loop.health import Health, State
-from medusa_operator.loop.intake import Hearing
-from medusa_operator.loop.queue import WORKERS, Controller, Queue
+from medusa_operator.loop.intake import Intake
+from medusa_operator.loop.queue import WORKERS, Controller, WorkQueue
 from medusa_operator.loop.reconcile import Reconciler
 from medusa_operator.loop.resync import Resync
 from medusa_operator.process import http
@@ -54,14 +54,14 @@ class Replica:
     login: Login
     health: Health = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
-    view: View = field(default_factory=View)
-    queue: Queue = field(default_factory=Queue)
+    cache: Cache = field(default_factory=Cache)
+    queue: WorkQueue = field(default_factory=WorkQueue)
     _reconciler: Reconciler | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.health = Health(self.options.resync, namespaces=self.options.namespaces)
-        self.metrics.registry.register(Fleet(self.view, self.queue, self.health))
+        self.metrics.registry.register(Fleet(self.cache, self.queue, self.health))
 
     async def run(self) -> None:
         """Return after a signal asked to stop; raise OperatorError where another must take over."""
@@ -110,12 +110,12 @@ class Replica:
 
     async def _lead(self, cluster: Cluster) -> None:
         asked = self.options
-        hearing = Hearing(self.view, self.queue, asked.max_concurrent_runs)
+        intake = Intake(self.cache, self.queue, asked.max_concurrent_runs)
         recorder = Recorder(cluster)
         reconciler = self._reconciler = Reconciler(
             catalog=catalog_files.read(),
             cluster=cluster,
-            view=self.view,
+            cache=self.cache,
             settings=Settings(
                 asked.image,
                 TemplatePolicy(asked.pod_template_policy),
@@ -124,11 +124,11 @@ class Replica:
             recorder=recorder,
             limit=asked.max_concurrent_runs,
             ended=self.metrics.ended,
-            freed=hearing.let_next_in,
+            freed=intake.admit_next,
             home=os.environ.get("POD_NAMESPACE") or self.login.namespace,
         )
         controller = Controller(self.queue, reconciler.reconcile, self.metrics.passed)
-        resync = Resync(cluster, hearing, self.health, asked.resync)
+        resync = Resync(cluster, intake, self.health, asked.resync)
         await resync.first()
         self.health.state = State.LEADING
         await _together(
@@ -139,7 +139,7 @@ class Replica:
             resync.revisit(),
             # the last, as kopf ends every task that was made after it began
             watch.watch(
-                watch.registry(hearing, self.health, self.login, self.metrics.called),
+                watch.registry(intake, self.health, self.login, self.metrics.called),
                 asked.namespaces,
                 asked.selector,
                 began=self._heed_signals,

@@ -28,10 +28,28 @@ if TYPE_CHECKING:
     from medusa_operator.resource.spec import Spec
 
 __all__ = [
-    "API_VERSION", "FINALIZER", "GROUP", "KIND", "MANAGED_BY", "PLURAL", "RETRY_ANNOTATION", "UID_LABEL",
+    "API_VERSION",
+    "FINALIZER",
+    "GROUP",
+    "KIND",
+    "MANAGED_BY",
+    "PLURAL",
+    "RETRY_ANNOTATION",
+    "UID_LABEL",
     "VERIFY_ANNOTATION",
-    "CreateError", "Database", "Event", "InvalidError", "Job", "Observed", "Pod", "Queue", "Refusal",
-    "Rival", "SeedSource", "Settings", "TemplatePolicy",
+    "CreateError",
+    "Database",
+    "Event",
+    "InvalidError",
+    "Job",
+    "Observed",
+    "Pod",
+    "Refusal",
+    "Rival",
+    "SeedSource",
+    "Settings",
+    "TemplatePolicy",
+    "Turn",
 ]  # fmt: skip
 
 PLURAL = "medusadatabases"
@@ -82,7 +100,7 @@ class Database:
     resource_version: str = ""
 
     @property
-    def held(self) -> bool:
+    def has_finalizer(self) -> bool:
         """Whether our finalizer is on it."""
         return FINALIZER in self.finalizers
 
@@ -124,7 +142,7 @@ class Rival:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class Turn:
     """The turn of a resource among all that want to run."""
 
     limit: int
@@ -190,7 +208,7 @@ class Observed:
     gone: tuple[str, ...] = ()
     """Names of the last Jobs of the resource that were seen to go, in the status or not."""
     rivals: tuple[Rival, ...] = ()
-    queue: Queue | None = None
+    turn: Turn | None = None
     """None: no limit."""
     seed: SeedSource | None = None
     """None: no ConfigMap is named, or it was not looked at."""
