@@ -18,7 +18,7 @@ from medusa_operator.judgement.decision import (
     Waiting,
 )
 from medusa_operator.judgement.decision import Suspended as IsSuspended
-from medusa_operator.knowledge import seeds
+from medusa_operator.knowledge import known
 from medusa_operator.resource.model import (
     CreateError,
     Event,
@@ -593,7 +593,7 @@ def test_when_a_seed_is_due(policy, stored, document, due):
     seed = database(seed=SEED).spec.seed
     facts = decided(shop).facts
     if stored:
-        source = seeds.source(seed, facts, SeedSource(stored))
+        source = known.seed_source(seed, facts, SeedSource(stored))
         reference = shop.spec.database.reference
         shop = database(
             applied(seed={"source": source, "reference": reference}), seed=SEED | {"policy": policy}

@@ -5,17 +5,17 @@ from __future__ import annotations
 from itertools import groupby
 from pathlib import Path
 
-from medusa_operator.resource.reasons import MEANINGS, Kind, Reason
+from medusa_operator.resource.reasons import MEANINGS, Category, Reason
 
 PAGE = Path(__file__).parents[2] / "docs" / "reasons.md"
 TITLES = {
-    Kind.READY: "Done",
-    Kind.RUNNING: "Running",
-    Kind.WAITING: "Waiting: it goes on by itself",
-    Kind.GATE: "Waiting for a person to agree",
-    Kind.RETRIED: "Tried again with backoff",
-    Kind.STALLED: "Stalled: a person has to fix it",
-    Kind.ASIDE: "Beside",
+    Category.READY: "Done",
+    Category.RUNNING: "Running",
+    Category.WAITING: "Waiting: it goes on by itself",
+    Category.GATE: "Waiting for a person to agree",
+    Category.RETRIED: "Tried again with backoff",
+    Category.STALLED: "Stalled: a person has to fix it",
+    Category.ASIDE: "Beside",
 }
 
 GATE = """\
@@ -25,12 +25,18 @@ found out where the database is has not failed. [What waits for it](operator.md#
 
 
 def tables():
-    rows = sorted(MEANINGS.items(), key=lambda row: list(Kind).index(row[1].kind))
-    for kind, group in groupby(rows, key=lambda row: row[1].kind):
+    rows = sorted(MEANINGS.items(), key=lambda row: list(Category).index(row[1].category))
+    for category, group in groupby(rows, key=lambda row: row[1].category):
         lines = [f"| `{reason}` | {found.says} | {found.todo} |" for reason, found in group]
-        before = (GATE,) if kind is Kind.GATE else ()
+        before = (GATE,) if category is Category.GATE else ()
         yield "\n".join(
-            (f"## {TITLES[kind]}\n", *before, "| reason | means | to do |", "|---|---|---|", *lines)
+            (
+                f"## {TITLES[category]}\n",
+                *before,
+                "| reason | means | to do |",
+                "|---|---|---|",
+                *lines,
+            )
         )
 
 

@@ -134,7 +134,7 @@ def test_the_status_is_declared_as_it_is_written():
 def test_a_status_is_read_as_it_was_written():
     whole = filled(statuses.Status)
 
-    assert stored.status(whole.to_dict()) == whole
+    assert stored.read(whole.to_dict()) == whole
 
 
 def test_the_bounds_of_the_code_are_those_of_the_schema():

@@ -58,7 +58,7 @@ class Credential:
         return max(self.seconds - EARLY_SECONDS, 0.8 * self.seconds)
 
 
-class Source(Protocol):
+class TokenSource(Protocol):
     """Where credentials come from."""
 
     @property
@@ -69,7 +69,7 @@ class Source(Protocol):
         """Return a credential; raise AccessError with a sentence where there is none."""
 
 
-def source(config: Kubeconfig) -> Source | None:
+def source(config: Kubeconfig) -> TokenSource | None:
     """Return where the credentials of a kubeconfig's user come from; None: they are in it."""
     user, who = config.user, f"user {config.user_name!r} of the kubeconfig"
     if "exec" in user:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator, Mapping
 
-    from medusa_operator.api.credentials import Source
+    from medusa_operator.api.credentials import TokenSource
     from medusa_operator.api.kubeconfig import Kubeconfig
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -50,7 +50,7 @@ class Login:
     """Of our own pod, or the one the kubeconfig's context names."""
     impersonated: tuple[tuple[str, str], ...] = ()
     """The headers by which a kubeconfig's user acts as another one."""
-    source: Source | None = None
+    source: TokenSource | None = None
     certified: float = float("-inf")
     """When new connections last began to use another certificate than older ones, monotonic."""
     _files: dict[Path, int] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class Login:
         if now >= self._end:
             await asyncio.shield(self._renewal)
 
-    async def _renew(self, source: Source) -> None:
+    async def _renew(self, source: TokenSource) -> None:
         try:
             credential = await source.get()
             if credential.certificate:

@@ -1,14 +1,21 @@
-"""Pure: whether the pod of a Job has started, and if not, why."""
+"""Pure: whether the pod of a Job has started, and if not, why; whether it counts as a run."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from medusa_operator.resource.reasons import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
     from medusa_operator.resource.model import Event, Observed
     from medusa_operator.resource.workload import Job, Pod
+
+START_WITHIN = timedelta(minutes=5)
+"""How long a Job whose pod does not start keeps its slot: others may do something with it."""
 
 _PULLING = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
             "ImageInspectError", "RegistryUnavailable")  # fmt: skip
@@ -27,6 +34,19 @@ def outlived(job: Job, observed: Observed) -> Pod | None:
     if job.over or job.deleting:
         return None
     return next((pod for pod in observed.pods if pod.job == job.name and pod.outlived), None)
+
+
+def holds_slot(job: Job, pods: Iterable[Pod], now: datetime) -> bool:
+    """Return whether *job*, of a resource that we know, counts as running.
+
+    One that has not started in time gives its slot back, and takes it again when it starts: then
+    there may be more runs than slots for a while.
+    """
+    if job.over or not job.owned:
+        return False
+    if now - job.created < START_WITHIN:
+        return True
+    return any(pod.started and pod.job == job.name for pod in pods)
 
 
 def stuck(job: Job, observed: Observed) -> tuple[Reason, str] | None:

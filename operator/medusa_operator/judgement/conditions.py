@@ -16,7 +16,7 @@ from medusa_operator.judgement.decision import (
     Suspended,
     Waiting,
 )
-from medusa_operator.knowledge import seeds, verification
+from medusa_operator.knowledge import known, verification
 from medusa_operator.resource import plain
 from medusa_operator.resource.parse import InvalidError, spell_time
 from medusa_operator.resource.reasons import Reason
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from medusa_operator.judgement.decision import Decision, Outlook
     from medusa_operator.resource.model import Database, Observed
 
-Told = tuple[str, Reason, str]
+Said = tuple[str, Reason, str]
 """Status, reason and message of a condition."""
 
 
@@ -119,7 +119,7 @@ def _since(database: Database, kind: str, value: str, now: datetime) -> datetime
     return last.since if last is not None and last.status == value else now
 
 
-def _ready(database: Database, decision: Decision) -> Told:
+def _ready(database: Database, decision: Decision) -> Said:
     match decision.outlook:
         case Ready(reason, message):
             return "True", reason, message
@@ -131,7 +131,7 @@ def _ready(database: Database, decision: Decision) -> Told:
             return _while_suspended(database, decision, message)
 
 
-def _while_suspended(database: Database, decision: Decision, message: str) -> Told:
+def _while_suspended(database: Database, decision: Decision, message: str) -> Said:
     """Say why it is not ready: a failure that stands, or drift, else that nothing was begun."""
     failure, spec = decision.facts.failure, database.spec
     if failure is not None:
@@ -142,7 +142,7 @@ def _while_suspended(database: Database, decision: Decision, message: str) -> To
     return "False", Reason.NOT_APPLIED, f"what is declared is not applied; {message}"
 
 
-def _reconciling(decision: Decision) -> Told:
+def _reconciling(decision: Decision) -> Said:
     match decision.outlook:
         case Waiting(reason, message, retry=True):
             return "True", Reason.RETRY_SCHEDULED, _retry(decision)
@@ -158,7 +158,7 @@ def _retry(decision: Decision) -> str:
     return f"attempt {decision.facts.attempts + 1} follows{at}"
 
 
-def _stalled(outlook: Outlook) -> Told:
+def _stalled(outlook: Outlook) -> Said:
     match outlook:
         case Stalled(reason, message):
             return "True", reason, message
@@ -166,7 +166,7 @@ def _stalled(outlook: Outlook) -> Told:
             return "False", reason, ""
 
 
-def _migrated(database: Database, decision: Decision) -> Told:
+def _migrated(database: Database, decision: Decision) -> Said:
     facts, outlook = decision.facts, decision.outlook
     ready = outlook.ready if isinstance(outlook, Suspended) else outlook
     if isinstance(ready, Ready) and ready.reason is Reason.NEWER_ACCEPTED:
@@ -182,11 +182,11 @@ def _migrated(database: Database, decision: Decision) -> Told:
     return "False", outlook.reason, at
 
 
-def _seeded(database: Database, observed: Observed, decision: Decision) -> Told:
+def _seeded(database: Database, observed: Observed, decision: Decision) -> Said:
     spec, facts = database.spec, decision.facts
     if isinstance(spec, InvalidError) or spec.seed is None:
         return "False", Reason.NOT_REQUESTED, "no seed is asked for"
-    if not seeds.due(spec, facts, observed.seed):
+    if not known.seed_due(spec, facts, observed.seed):
         if facts.seed is not None and facts.seed.skipped:
             said = f"{spec.seed.source} was not loaded: {facts.seed.skipped}"
             return "False", Reason.SEED_SKIPPED, said
@@ -194,7 +194,7 @@ def _seeded(database: Database, observed: Observed, decision: Decision) -> Told:
     return "False", decision.outlook.reason, f"to be seeded from {spec.seed.source}"
 
 
-def _verified(database: Database, decision: Decision) -> Told:
+def _verified(database: Database, decision: Decision) -> Said:
     known, spec = decision.facts.verification, database.spec
     if known is None or isinstance(spec, InvalidError):
         return "Unknown", Reason.NOT_VERIFIED_YET, ""
@@ -218,7 +218,7 @@ def _verified(database: Database, decision: Decision) -> Told:
             return "False", Reason.DATABASE_MOVED, known.message
 
 
-def _suspended(outlook: Outlook) -> Told:
+def _suspended(outlook: Outlook) -> Said:
     match outlook:
         case Suspended(reason, message):
             return "True", reason, message

@@ -20,7 +20,7 @@ from medusa_operator.judgement.decision import (
     Waiting,
 )
 from medusa_operator.judgement.rules import Case, Found
-from medusa_operator.knowledge import known, seeds, verification
+from medusa_operator.knowledge import known, verification
 from medusa_operator.resource.parse import InvalidError, spell_time
 from medusa_operator.resource.reasons import Reason
 from medusa_operator.resource.spec import JobOptions
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog import Catalog
     from medusa_operator.jobs.path import Step
     from medusa_operator.judgement.decision import Act, Outlook
-    from medusa_operator.knowledge.learn import Facts
+    from medusa_operator.knowledge.facts import Facts
     from medusa_operator.resource.model import Database, Observed, Settings
     from medusa_operator.resource.spec import Spec
 
@@ -133,7 +133,11 @@ def _path(catalog: Catalog, database: Database, observed: Observed, facts: Facts
     again = known.asked_again(database, facts) and not verification.drifted(spec, facts)
     applied = facts.configuration == spec.identity and not again
     return plan(
-        catalog, spec, facts.proven, applied=applied, seed_due=seeds.due(spec, facts, observed.seed)
+        catalog,
+        spec,
+        facts.proven,
+        applied=applied,
+        seed_due=known.seed_due(spec, facts, observed.seed),
     )
 
 
@@ -141,7 +145,7 @@ def _seed_source(case: Case) -> str:
     spec = case.database.spec
     if isinstance(spec, InvalidError) or spec.seed is None:
         return ""
-    return seeds.source(spec.seed, case.facts, case.observed.seed)
+    return known.seed_source(spec.seed, case.facts, case.observed.seed)
 
 
 def _tidy(case: Case, act: Act | None) -> Act | None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from medusa_operator.jobs.path import Path, Step
-    from medusa_operator.knowledge.learn import Facts
+    from medusa_operator.knowledge.facts import Facts
     from medusa_operator.resource.reasons import Reason
     from medusa_operator.resource.workload import Job
 

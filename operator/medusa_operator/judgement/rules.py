@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from medusa_migrations.catalog import Catalog
-    from medusa_operator.knowledge.learn import Facts
+    from medusa_operator.knowledge.facts import Facts
     from medusa_operator.resource.model import Database, Observed, Settings
     from medusa_operator.resource.spec import Spec
     from medusa_operator.resource.workload import Job

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 from medusa_operator.jobs import pods
 from medusa_operator.jobs.path import SEED
 from medusa_operator.knowledge import backoff, verdicts, verification
-from medusa_operator.knowledge.learn import Facts, learn
+from medusa_operator.knowledge.facts import Facts
+from medusa_operator.knowledge.learn import learn
 from medusa_operator.resource import plain
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
+from medusa_operator.resource.spec import SeedPolicy, Source, digest
 from medusa_operator.resource.status import HISTORY, LEARNED, Failure, Run, Status, StepState
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from medusa_migrations.catalog import Catalog
-    from medusa_operator.resource.model import CreateError, Database, Observed
+    from medusa_operator.resource.model import CreateError, Database, Observed, SeedSource
+    from medusa_operator.resource.spec import Seed, Spec
     from medusa_operator.resource.workload import Job
 
 _CREATE_ERRORS = {
@@ -101,6 +104,31 @@ def known(status: Status, job: Job) -> bool:
 def learned_from(status: Status, job: Job) -> bool:
     """Return whether the history has the run of this very Job as one that only told where we are."""
     return any(run.outcome == LEARNED and _is_of(run, job) for run in status.history)
+
+
+def seed_due(spec: Spec, facts: Facts, found: SeedSource | None) -> bool:
+    """Return whether the database that the spec names is to be seeded, now or once it is migrated.
+
+    What was seeded stays seeded where its document is taken away.
+    """
+    if spec.seed is None:
+        return False
+    last = facts.seed
+    if last is None or last.reference != spec.database.reference:
+        return True
+    if spec.seed.policy is SeedPolicy.ONCE or (found is not None and found.missing):
+        return False
+    return last.source != seed_source(spec.seed, facts, found)
+
+
+def seed_source(seed: Seed, facts: Facts, found: SeedSource | None) -> str:
+    """Return a hash that is another one when the document is.
+
+    A Secret cannot be looked into: there the reference and the retry annotation say so.
+    """
+    if seed.source.source is Source.SECRET:
+        return digest(str(seed.source), facts.retry_token)
+    return digest(str(seed.source), found.checksum if found is not None else "")
 
 
 def _is_of(run: Run, job: Job) -> bool:

@@ -1,8 +1,8 @@
-"""Pure: what is known of a database, and what the verdict on one more Job adds to it."""
+"""Pure: what the verdict on one more Job adds to what is known of a database."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from medusa_migrations import version as versions
@@ -23,13 +23,13 @@ from medusa_operator.resource.status import (
     Seeded,
     StepState,
     StepStatus,
-    Verification,
 )
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from medusa_migrations.catalog import Catalog
+    from medusa_operator.knowledge.facts import Facts
     from medusa_operator.knowledge.verdicts import Verdict
     from medusa_operator.resource.model import Database
     from medusa_operator.resource.workload import Job
@@ -37,32 +37,6 @@ if TYPE_CHECKING:
 WARNINGS = 5
 WARNING = 256
 """Characters of the longest warning."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known, for the database that the spec names."""
-
-    proven: Proven | None = None
-    applied: str = ""
-    """The version it is known to be at."""
-    previous: str = ""
-    """Where the present path began: a version, `empty`, `partial`; empty: not known."""
-    configuration: str = ""
-    """The identity that is applied; empty where none is for certain."""
-    retry_token: str = ""
-    failure: Failure | None = None
-    """Of the resource as it is; what failed before a change does not count any more."""
-    attempts: int = 0
-    next_retry: datetime | None = None
-    seed: Seeded | None = None
-    done: tuple[StepStatus, ...] = ()
-    """Steps of the present path that are done."""
-    history: tuple[Run, ...] = ()
-    image: str = ""
-    image_id: str = ""
-    warnings: tuple[str, ...] = ()
-    verification: Verification | None = None
 
 
 def learn(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog import Catalog
     from medusa_operator.jobs.path import Step
-    from medusa_operator.knowledge.learn import Facts
+    from medusa_operator.knowledge.facts import Facts
     from medusa_operator.knowledge.verdicts import Verdict
     from medusa_operator.resource.model import Database, Observed
     from medusa_operator.resource.spec import Spec

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import structlog
 
 from medusa_operator.api.cluster import Kind
-from medusa_operator.jobs import slots
+from medusa_operator.jobs.pods import holds_slot
 from medusa_operator.resource import answers
 from medusa_operator.resource.model import UID_LABEL, Database, InvalidError, Job, Pod, Rival, Turn
 from medusa_operator.resource.parse import Field
@@ -245,7 +245,7 @@ class Cache:
             uid
             for uid in self._active
             if uid in self._keys
-            and any(slots.holds(job, self.pods(uid), now) for job in self.jobs(uid))
+            and any(holds_slot(job, self.pods(uid), now) for job in self.jobs(uid))
         }
         return running | set(self._claims)
 

@@ -13,7 +13,7 @@ import structlog
 
 from medusa_operator.api.errors import ApiError
 from medusa_operator.resource.model import API_VERSION, KIND, MANAGED_BY
-from medusa_operator.resource.reasons import MEANINGS, Kind, Reason
+from medusa_operator.resource.reasons import MEANINGS, Category, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def body(database: Database, condition: Condition, now: datetime) -> dict[str, A
     """Return the Event that tells of *condition*."""
     meanings = {str(reason): meaning for reason, meaning in MEANINGS.items()}
     meaning = meanings.get(condition.reason)
-    alarming = meaning is not None and meaning.kind in (Kind.RETRIED, Kind.STALLED)
+    alarming = meaning is not None and meaning.category in (Category.RETRIED, Category.STALLED)
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",

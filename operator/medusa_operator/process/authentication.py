@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from medusa_operator.api.errors import ApiError, RefusedError
-from medusa_operator.process.http import Refusal
+from medusa_operator.process.http import Denial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,16 +36,16 @@ class Guard:
 
     cluster: Cluster
     clock: Callable[[], float] = time.monotonic
-    _known: dict[bytes, tuple[float, Refusal | None]] = field(default_factory=dict)
+    _known: dict[bytes, tuple[float, Denial | None]] = field(default_factory=dict)
     """By the hash of a token: until when it holds, and why it may not."""
     _asking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
-    async def refuse(self, authorization: str) -> Refusal | None:
+    async def refuse(self, authorization: str) -> Denial | None:
         """Return why whoever sent this header may not read; None: they may."""
         scheme, _, token = authorization.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
-            return Refusal(
+            return Denial(
                 401,
                 "a bearer token is needed: the token of a ServiceAccount that may get the "
                 f"nonResourceURL {PATH}",
@@ -62,19 +62,19 @@ class Guard:
             self._keep(key, refusal)
             return refusal
 
-    async def _ask(self, token: str) -> Refusal | None:
+    async def _ask(self, token: str) -> Denial | None:
         user = await self.cluster.user_of(token)
         if user is None:
-            return Refusal(401, "the API server does not know this token, or it has expired")
+            return Denial(401, "the API server does not know this token, or it has expired")
         if not await self.cluster.may_get(user, PATH):
-            return Refusal(
+            return Denial(
                 403,
                 f"{user['user']} may not read this: a ClusterRole has to allow the verb get on "
                 f"the nonResourceURL {PATH}",
             )
         return None
 
-    def _keep(self, key: bytes, refusal: Refusal | None) -> None:
+    def _keep(self, key: bytes, refusal: Denial | None) -> None:
         now = self.clock()
         if len(self._known) >= KEPT:
             self._known = {k: v for k, v in self._known.items() if v[0] > now}
@@ -87,7 +87,7 @@ class Guard:
         )
 
 
-def _unanswered(exc: ApiError) -> Refusal:
+def _unanswered(exc: ApiError) -> Denial:
     """Return what to say where nobody could be asked; it is our trouble, not the asker's."""
     why = f"the API server could not be asked who you are: {exc}"
     if isinstance(exc, RefusedError):
@@ -96,4 +96,4 @@ def _unanswered(exc: ApiError) -> Refusal:
             "on tokenreviews and subjectaccessreviews"
         )
     logger.warning("Metrics are not shown", error=why)
-    return Refusal(503, why)
+    return Denial(503, why)

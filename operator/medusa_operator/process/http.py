@@ -23,14 +23,14 @@ Address = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Denial:
     """Why somebody may not read a page."""
 
     status: int
     message: str
 
 
-Guard = Callable[[str], Awaitable[Refusal | None]]
+Guard = Callable[[str], Awaitable[Denial | None]]
 """Returns why whoever sends this Authorization header may not read the metrics; None: they may."""
 
 

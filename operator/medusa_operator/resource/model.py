@@ -123,7 +123,7 @@ class Database:
             generation=meta["generation"].number(1),
             created=created,
             spec=_spec(body.get("spec")),
-            status=stored.status(body.get("status")),
+            status=stored.read(body.get("status")),
             deleting=bool(meta["deletionTimestamp"]),
             finalizers=meta["finalizers"].texts(),
             retry=meta["annotations"][RETRY_ANNOTATION].text()[:128],

@@ -74,7 +74,7 @@ class Reason(StrEnum):
     RETRIES_EXHAUSTED = "RetriesExhausted"
 
 
-class Kind(StrEnum):
+class Category(StrEnum):
     """What a reason means for whoever waits."""
 
     READY = "done"
@@ -90,7 +90,7 @@ class Kind(StrEnum):
 class Meaning:
     """The definition of a reason."""
 
-    kind: Kind
+    category: Category
     says: str
     todo: str = ""
     """What a person can do; empty where there is nothing to do."""
@@ -100,187 +100,188 @@ _RETRY = "then `kubectl annotate mdb NAME medusadb.dev/retry=$(date +%s) --overw
 
 MEANINGS: dict[Reason, Meaning] = {
     Reason.UP_TO_DATE: Meaning(
-        Kind.READY, "The database is proven to be at `spec.version`, and seeded where asked."
+        Category.READY, "The database is proven to be at `spec.version`, and seeded where asked."
     ),
     Reason.NEWER_ACCEPTED: Meaning(
-        Kind.READY,
+        Category.READY,
         "The database is newer than `spec.version`, and `spec.upgrade.allowOlder` accepts that.",
     ),
-    Reason.SEEDED: Meaning(Kind.READY, "The seed document was loaded (condition Seeded)."),
+    Reason.SEEDED: Meaning(Category.READY, "The seed document was loaded (condition Seeded)."),
     Reason.VERIFIED: Meaning(
-        Kind.READY,
+        Category.READY,
         "The live schema was compared with the version's and does not differ (condition Verified); "
         "`status.verified` says when, and by which Job.",
     ),
     Reason.NOT_VERIFIED_YET: Meaning(
-        Kind.ASIDE,
+        Category.ASIDE,
         "What is declared is not applied, or only the ledger says so: the schema was not compared with "
         "the version's yet (condition Verified).",
         "To have it compared now, annotate the resource with a new `medusadb.dev/verify`.",
     ),
-    Reason.NOT_REQUESTED: Meaning(Kind.ASIDE, "No seed is asked for (condition Seeded)."),
+    Reason.NOT_REQUESTED: Meaning(Category.ASIDE, "No seed is asked for (condition Seeded)."),
     Reason.SEED_SKIPPED: Meaning(
-        Kind.ASIDE,
+        Category.ASIDE,
         "The seed document was not loaded: with the policy Once, as the shop was seeded before or has "
         "products (condition Seeded).",
         "To load it all the same, set `spec.seed.policy` to OnChange.",
     ),
     Reason.SUSPENDED: Meaning(
-        Kind.ASIDE,
+        Category.ASIDE,
         "`spec.suspend` is true: nothing new is started; a run that goes on is finished.",
         "Set `spec.suspend` to false.",
     ),
-    Reason.NOT_SUSPENDED: Meaning(Kind.ASIDE, "`spec.suspend` is false (condition Suspended)."),
+    Reason.NOT_SUSPENDED: Meaning(Category.ASIDE, "`spec.suspend` is false (condition Suspended)."),
     Reason.NOT_APPLIED: Meaning(
-        Kind.ASIDE, "What is declared is not applied, and the resource is suspended."
+        Category.ASIDE, "What is declared is not applied, and the resource is suspended."
     ),
-    Reason.STARTING: Meaning(Kind.RUNNING, "A Job is made, or its pod is about to start."),
-    Reason.MIGRATING: Meaning(Kind.RUNNING, "A migration Job runs."),
-    Reason.SEEDING: Meaning(Kind.RUNNING, "A seed Job runs."),
+    Reason.STARTING: Meaning(Category.RUNNING, "A Job is made, or its pod is about to start."),
+    Reason.MIGRATING: Meaning(Category.RUNNING, "A migration Job runs."),
+    Reason.SEEDING: Meaning(Category.RUNNING, "A seed Job runs."),
     Reason.QUEUED: Meaning(
-        Kind.WAITING,
+        Category.WAITING,
         "As many runs go on as the operator allows at once (`--max-concurrent-runs`); the message "
         "says how many wait before this one.",
     ),
     Reason.DATABASE_BUSY: Meaning(
-        Kind.WAITING, "Another resource that names the same database has a run going on."
+        Category.WAITING, "Another resource that names the same database has a run going on."
     ),
     Reason.AWAITING_ACKNOWLEDGEMENT: Meaning(
-        Kind.GATE,
+        Category.GATE,
         "The next version on the way has breaking notes that nobody has acknowledged.",
         "Read `status.upgradeNotes`, then add the version to `spec.upgrade.acknowledged`.",
     ),
     Reason.AWAITING_APPROVAL: Meaning(
-        Kind.GATE,
+        Category.GATE,
         "`spec.upgrade.approval` is Manual and the next step's version is not acknowledged.",
         "Add the version to `spec.upgrade.acknowledged`.",
     ),
     Reason.REFERENCE_MISSING: Meaning(
-        Kind.WAITING,
+        Category.WAITING,
         "A Secret, a ConfigMap or a key of one that the run needs is not there.",
         "Create it; the run goes on by itself. Or correct the reference.",
     ),
     Reason.REFERENCE_FORBIDDEN: Meaning(
-        Kind.WAITING,
+        Category.WAITING,
         "A Secret that the run needs does not carry the annotation `medusadb.dev/allow`, and the operator "
         "asks for it (`--require-secret-annotation`).",
         "`kubectl annotate secret SECRET medusadb.dev/allow=NAME`, by somebody who may change the Secret; "
         "the run goes on by itself.",
     ),
     Reason.IMAGE_PULL_FAILED: Meaning(
-        Kind.WAITING,
+        Category.WAITING,
         "The runner's image cannot be pulled; the kubelet keeps trying.",
         "Check `spec.job.image` and the pull secrets in `spec.job.template`.",
     ),
     Reason.UNSCHEDULABLE: Meaning(
-        Kind.WAITING, "No node takes the pod.", "See the message: resources, taints, selectors."
+        Category.WAITING, "No node takes the pod.", "See the message: resources, taints, selectors."
     ),
     Reason.POD_FORBIDDEN: Meaning(
-        Kind.WAITING,
+        Category.WAITING,
         "Quota, a limit range, pod security or an admission webhook forbids the Job's pod.",
         "See the message; Kubernetes keeps trying.",
     ),
     Reason.POD_NOT_STARTING: Meaning(
-        Kind.WAITING, "The pod is placed and its container does not start.", "See the message."
+        Category.WAITING, "The pod is placed and its container does not start.", "See the message."
     ),
     Reason.POD_TERMINATING: Meaning(
-        Kind.WAITING,
+        Category.WAITING,
         "A pod of an earlier run is not gone; two runs at once are never started.",
         "Where its node is lost: delete the pod by force once the node is surely off.",
     ),
     Reason.JOB_SUSPENDED: Meaning(
-        Kind.WAITING,
+        Category.WAITING,
         "Somebody suspended the Job (its `spec.suspend`): a queue such as Kueue, or a person.",
         "Resume it where it was suspended; its deadline does not run meanwhile.",
     ),
     Reason.SIDECAR_RUNNING: Meaning(
-        Kind.WAITING,
+        Category.WAITING,
         "The run is over and its verdict is stored; another container of the pod goes on, so the Job is "
         "deleted.",
         "Make it an init container with `restartPolicy: Always`, or keep it out of the pod.",
     ),
     Reason.CANCELLING: Meaning(
-        Kind.WAITING,
+        Category.WAITING,
         "A Job is taken away before it started, because the resource was changed, or because "
         "somebody deletes it.",
     ),
     Reason.DELETING: Meaning(
-        Kind.WAITING,
+        Category.WAITING,
         "The resource is being deleted and waits for its run to end (`spec.deletionPolicy`).",
         "Set `spec.deletionPolicy` to Cancel to end the run at once; it rolls back.",
     ),
     Reason.RETRY_SCHEDULED: Meaning(
-        Kind.RETRIED,
+        Category.RETRIED,
         "An attempt failed in a way that time may heal (condition Reconciling); the reason of Ready "
         "says which. `status.nextRetryTime` says when.",
         f"To try at once, {_RETRY[5:]}.",
     ),
     Reason.UNREACHABLE: Meaning(
-        Kind.RETRIED,
+        Category.RETRIED,
         "PostgreSQL refused, was silent, starting or full, or the connection was lost (exit code 4).",
     ),
     Reason.LOCK_HELD: Meaning(
-        Kind.RETRIED,
+        Category.RETRIED,
         "Another run holds the database's lock, or another session a table, for longer than "
         "`spec.timeouts.lock` (exit code 6); the message says who.",
     ),
     Reason.INTERRUPTED: Meaning(
-        Kind.RETRIED, "The run was told to stop and rolled back (exit codes 130, 143)."
+        Category.RETRIED, "The run was told to stop and rolled back (exit codes 130, 143)."
     ),
     Reason.POD_LOST: Meaning(
-        Kind.RETRIED, "The Job is over and no pod tells how; nothing is guessed, it is run again."
+        Category.RETRIED,
+        "The Job is over and no pod tells how; nothing is guessed, it is run again.",
     ),
     Reason.JOB_LOST: Meaning(
-        Kind.RETRIED, "The Job vanished before its result was read; it is run again."
+        Category.RETRIED, "The Job vanished before its result was read; it is run again."
     ),
-    Reason.KILLED: Meaning(Kind.RETRIED, "The run was killed and left no result."),
+    Reason.KILLED: Meaning(Category.RETRIED, "The run was killed and left no result."),
     Reason.OUT_OF_MEMORY: Meaning(
-        Kind.RETRIED,
+        Category.RETRIED,
         "The run was killed for lack of memory.",
         "Raise `spec.job.resources.limits.memory`.",
     ),
     Reason.DEADLINE_EXCEEDED: Meaning(
-        Kind.RETRIED,
+        Category.RETRIED,
         "The Job was ended at its `activeDeadlineSeconds`; it rolled back.",
         "Raise `spec.job.activeDeadlineSeconds` or `spec.timeouts.run`.",
     ),
     Reason.DATABASE_MOVED: Meaning(
-        Kind.RETRIED,
+        Category.RETRIED,
         "The run was refused, or a verification found, because the database is not where it was seen "
         "last: another one by that name, or a restored backup; the path is planned anew.",
     ),
     Reason.JOB_FORBIDDEN: Meaning(
-        Kind.RETRIED,
+        Category.RETRIED,
         "Quota, a missing right, an admission webhook or a policy forbids the Job, or the finalizer that "
         "holds the resource while it runs.",
         "See the message.",
     ),
     Reason.API_SERVER_ERROR: Meaning(
-        Kind.RETRIED,
+        Category.RETRIED,
         "The API server answered with an error of its own (5xx), mostly as an admission webhook does not "
         "answer.",
         "See the message: fix the webhook, or take its configuration away.",
     ),
     Reason.INIT_CONTAINER_FAILED: Meaning(
-        Kind.RETRIED,
+        Category.RETRIED,
         "An init container of the pod failed, so that the run never began; the message names it.",
         "Correct it in `spec.job.template`, or where it was injected.",
     ),
     Reason.INVALID_SPEC: Meaning(
-        Kind.STALLED, "The spec says something that cannot be meant.", "Correct it."
+        Category.STALLED, "The spec says something that cannot be meant.", "Correct it."
     ),
     Reason.UNKNOWN_VERSION: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "`spec.version` is no version that the operator knows.",
         "Choose one of those in the message, or update the operator.",
     ),
     Reason.DOWNGRADE: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "The database is newer than `spec.version`; a downgrade would lose data and is not done.",
         "Declare a later version, set `spec.upgrade.allowOlder`, or restore a backup.",
     ),
     Reason.TEMPLATE_REFUSED: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "`spec.job.template` is malformed, sets a field that the safety of a run depends on, or one that "
         "`--pod-template-policy` does not allow; or `spec.job.serviceAccountName` names a ServiceAccount that "
         "is not free for it.",
@@ -288,67 +289,67 @@ MEANINGS: dict[Reason, Meaning] = {
         "medusadb.dev/allow=true`.",
     ),
     Reason.JOB_INVALID: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "The API server finds the Job invalid, too large, or knows no such field.",
         "Correct what the message names, mostly in `spec.job`.",
     ),
     Reason.JOB_NAME_TAKEN: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "A Job of that name is there and belongs to somebody else.",
         f"Delete it, {_RETRY}.",
     ),
     Reason.IMAGE_UNUSABLE: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "The image has no `medusa-db` that can be started.",
         "Correct `spec.job.image`.",
     ),
     Reason.RESULT_INVALID: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "The run left no result that can be believed, twice: none, one of another run, or one that does "
         "not prove the version. Or the definition refuses the status.",
         f"Check `spec.job.image`, {_RETRY}.",
     ),
     Reason.RUNNER_ERROR: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "The runner failed in a way that it does not know (exit code 1).",
         f"Read the pod's log; report it; {_RETRY}.",
     ),
     Reason.RUNNER_USAGE: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "The runner was given something it cannot use, mostly the URL in the Secret or the seed "
         "document's key (exit code 2). It is looked at again every 5 minutes.",
         f"Correct it; to be faster, {_RETRY[5:]}.",
     ),
     Reason.UNSUPPORTED: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "It is not a database that can be worked with: sqlite, a pooler, too old, Medusa v2 "
         "(exit code 3). It is looked at again every 5 minutes.",
         f"Name another one; to be faster, {_RETRY[5:]}.",
     ),
     Reason.ACCESS_DENIED: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "PostgreSQL answered no: password, right or database is missing (exit code 5). It is looked at "
         "again every 5 minutes.",
         f"Correct it in the Secret or in PostgreSQL; to be faster, {_RETRY[5:]}.",
     ),
     Reason.MIGRATION_FAILED: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "A migration or data step failed and was rolled back; the database is as it was (exit code "
         "7).",
         f"Mend what the message names, {_RETRY}.",
     ),
     Reason.SEED_FAILED: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "The seed failed and was rolled back (exit code 7).",
         f"Mend the document or what the message names, {_RETRY}.",
     ),
     Reason.VERIFICATION_FAILED: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "Every migration is applied and the schema is not the version's (exit code 8).",
         f"Mend the objects that the message names, {_RETRY}.",
     ),
     Reason.DRIFTED: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "Somebody changed the schema of a database that was as declared; the message names the first "
         "differences. It is looked at again after each `spec.verify.interval`.",
         "Undo the change in PostgreSQL, then annotate the resource with a new `medusadb.dev/verify` or "
@@ -356,13 +357,13 @@ MEANINGS: dict[Reason, Meaning] = {
         "set `spec.verify.interval` to 0s.",
     ),
     Reason.REFUSED: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "The runner understood and must not do it: rows in the way, tables without a ledger, a "
         "foreign ledger (exit code 9).",
         f"Do what the message says, {_RETRY}.",
     ),
     Reason.RETRIES_EXHAUSTED: Meaning(
-        Kind.STALLED,
+        Category.STALLED,
         "As many attempts failed as `spec.retry.limit` allows, where it is set.",
         f"Mend what the message names, {_RETRY}.",
     ),

@@ -156,7 +156,7 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
-class Verify:
+class VerifyOptions:
     """How drift is looked for at rest."""
 
     interval: float = 86400.0
@@ -177,7 +177,7 @@ class Spec:
     """None where nothing is to be seeded."""
     job: JobOptions = field(default_factory=JobOptions)
     timeouts: Timeouts = field(default_factory=Timeouts)
-    verify: Verify = field(default_factory=Verify)
+    verify: VerifyOptions = field(default_factory=VerifyOptions)
     retry_limit: int | None = None
     """Failed attempts after which only a person helps; None: it is tried for ever."""
     """Failed attempts of one step after which only a person helps."""
@@ -308,14 +308,14 @@ def _timeouts(body: Field) -> Timeouts:
     )
 
 
-def _verify(body: Field) -> Verify:
+def _verify(body: Field) -> VerifyOptions:
     interval = values.duration(_duration(body["interval"], "24h"))
     if 0 < interval < SHORTEST_INTERVAL:
         raise InvalidError(
             f"{body.path}.interval: {body['interval'].text()} is too short; write "
             f"{SHORTEST_INTERVAL:g}s or more, or 0s for never"
         )
-    return Verify(interval)
+    return VerifyOptions(interval)
 
 
 def _duration(field: Field, default: str) -> str:

@@ -19,7 +19,7 @@ from medusa_operator.resource.status import (
 )
 
 
-def status(body: object) -> Status:
+def read(body: object) -> Status:
     """Return the status that *body* holds; one that cannot be read counts as lost."""
     try:
         return _read(Field(body, "status"))
