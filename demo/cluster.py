@@ -88,7 +88,7 @@ In another terminal:
   kubectl patch secret shop-db -p {_data(url=wrong)}
   # acknowledge the notes: the run starts, and is refused by PostgreSQL
   kubectl patch mdb shop --type merge -p '{{"spec":{{"upgrade":{{"acknowledged":[{acknowledged}]}}}}}}'
-  # mend the password, and try again
+  # fix the password, and try again
   kubectl patch secret shop-db -p {_data(url=url)}
   kubectl annotate mdb shop --overwrite medusadb.dev/retry="$(date)"
   # suspend

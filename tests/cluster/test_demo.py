@@ -37,7 +37,7 @@ def test_the_commands_that_it_prints_do_what_it_says(demo):
     eventually(lambda: "UpToDate" in output.read_text(), within=120)
     text = output.read_text()
     [settings] = re.findall(r"^  (export .*)$", text, re.MULTILINE)
-    upgrade, spoil, acknowledge, mend, retry, suspend = re.findall(
+    upgrade, spoil, acknowledge, fix, retry, suspend = re.findall(
         r"^  (kubectl .*)$", text, re.MULTILINE
     )
 
@@ -56,7 +56,7 @@ def test_the_commands_that_it_prints_do_what_it_says(demo):
     run(spoil)
     run(acknowledge)
     assert told("AccessDenied")
-    run(mend)
+    run(fix)
     run(retry)
     assert told("UpToDate")
     run(suspend)

@@ -59,14 +59,14 @@ def no_such_database(url):
         pytest.param(no_such_database, "AccessDenied", 5, STALLED, id="5"),
     ],
 )
-def test_a_url_that_is_wrong_is_told_and_mended(wrong, reason, exit_code, state, shop, url):
+def test_a_url_that_is_wrong_is_told_and_fixed(wrong, reason, exit_code, state, shop, url):
     shop.database(wrong(url))
 
     shop.declare(timeouts=SLOW)
     shop.wait(reason)
     found = told(shop)
     shop.database(url)
-    shop.retry("mended")
+    shop.retry("fixed")
     shop.wait()
 
     assert found == (exit_code, state, True)

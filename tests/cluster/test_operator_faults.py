@@ -265,7 +265,7 @@ def test_watches_that_fall_silent_are_noticed_and_made_up_for(
     ill = eventually(lambda: (found := operator.get("/healthz"))[0] == 500 and found)
 
     assert healthy == (200, "ok\n")
-    assert "is dead: it never told of" in ill[1]
+    assert "is dead: it did not report" in ill[1]
     assert runs(shop) == ONCE
     assert operator.metric("medusadb_dead_watches") >= 1
 

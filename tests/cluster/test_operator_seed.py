@@ -162,7 +162,7 @@ def test_a_document_that_is_wrong_is_told_and_mended(shop, url, cluster):
     refused = shop.wait("RunnerUsage")
 
     put(shop, "mug")
-    shop.retry("mended")
+    shop.retry("fixed")
     shop.wait()
 
     assert "products" in refused["message"]

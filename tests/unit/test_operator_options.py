@@ -1,4 +1,4 @@
-"""The operator's flags and their twins in the environment."""
+"""The operator's flags and their environment variables."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ CASES = [
 ]
 
 
-def twin(flag):
+def variable(flag):
     return "MEDUSA_DB_" + flag[2:].replace("-", "_").upper()
 
 
@@ -77,7 +77,7 @@ def test_a_flag_says_what_it_says(flag, text, changes):
 
 @pytest.mark.parametrize(("flag", "text", "changes"), CASES)
 def test_the_environment_says_the_same(flag, text, changes):
-    found = options.parse([], {twin(flag): text})
+    found = options.parse([], {variable(flag): text})
 
     assert found == replace(USUAL, **changes)
 
@@ -108,7 +108,7 @@ def test_a_flag_wins_over_its_twin_and_may_be_repeated():
 def test_what_cannot_be_meant_gets_a_sentence_and_exit_status_2(flag, text, sentence, capsys):
     for arguments, environ, named in (
         ([f"{flag}={text}"], {}, flag),
-        ([], {twin(flag): text}, twin(flag)),
+        ([], {variable(flag): text}, variable(flag)),
     ):
         with pytest.raises(SystemExit) as ended:
             options.parse(arguments, environ)

@@ -75,10 +75,10 @@ def test_a_report_that_proves_the_version_is_success(state):
             "report.exitCode: 'False' is not a whole number",
             id="false",
         ),
-        pytest.param(report(JOB, state="failed"), "its report tells of a failure", id="failed"),
+        pytest.param(report(JOB, state="failed"), "its report is that of a failure", id="failed"),
         pytest.param(
             report(JOB, target="1.20.10"),
-            "its report tells of another target than 1.20.11",
+            "its report is that of another target than 1.20.11",
             id="other-target",
         ),
         pytest.param(
@@ -190,7 +190,7 @@ def test_a_refusal_that_must_not_end_with_0_is_not_believed(seeds, word):
     verdict = judged(ended(job), pod_ended(job, 0, said))
 
     name = job["metadata"]["name"]
-    doubt = f"Job {name} ended well, but its report tells of a failure"
+    doubt = f"Job {name} ended well, but its report is that of a failure"
     assert outcome(verdict) == (False, Reason.RESULT_INVALID, False, doubt)
 
 
@@ -247,7 +247,7 @@ def test_a_job_without_a_pod_that_tells_is_not_guessed_about():
     for job in (ended(JOB), ended(JOB, "Failed", "BackoffLimitExceeded")):
         verdict = judged(job)
 
-        said = f"Job {NAME} is over and no pod tells how it ended"
+        said = f"Job {NAME} is over and no pod shows how it ended"
         assert outcome(verdict) == (False, Reason.POD_LOST, True, said)
 
 
@@ -256,7 +256,7 @@ def test_an_evicted_pod_is_named():
 
     verdict = judged(ended(JOB, "Failed"), gone)
 
-    assert verdict.message.endswith("no pod tells how it ended (Evicted: low on memory)")
+    assert verdict.message.endswith("no pod shows how it ended (Evicted: low on memory)")
 
 
 def test_a_pod_that_failed_before_one_that_succeeded_does_not_count():

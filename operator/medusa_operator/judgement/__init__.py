@@ -1,1 +1,1 @@
-"""Pure: what is the one next step, and how it is told."""
+"""Pure: what is the one next step, and how it is reported."""

@@ -45,7 +45,7 @@ WHATEVER_THE_SPEC: tuple[Callable[[Case], Found | None], ...] = (
     rules.run_is_suspended,
     rules.run_goes_on,
 )
-"""These come first, and hold for a spec that cannot be meant too."""
+"""These come first, and hold for a spec that is not valid too."""
 
 RULES: tuple[Callable[[Case, Spec], Found | None], ...] = (
     rules.suspended,

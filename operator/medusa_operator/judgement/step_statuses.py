@@ -1,4 +1,4 @@
-"""Pure: how the steps of a path are told in a status."""
+"""Pure: how the steps of a path are reported in a status."""
 
 from __future__ import annotations
 

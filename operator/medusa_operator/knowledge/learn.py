@@ -171,7 +171,7 @@ def _once_more(facts: Facts, job: Job, verdict: Verdict) -> Verdict:
     )
     if again:
         return verdict
-    return replace(verdict, retry=True, message=f"{verdict.message}; one more run is to tell")
+    return replace(verdict, retry=True, message=f"{verdict.message}; it is run once more")
 
 
 def _moved(before: Proven | None, told: Proven | None) -> bool:

@@ -171,12 +171,12 @@ def _succeeded(catalog: Catalog, job: Job, pod: Pod, end: Terminated, ended: dat
 
 def _prove(catalog: Catalog, job: Job, report: Report) -> None:
     if report.state not in ("done", "nothing"):
-        raise InvalidError("its report tells of a failure")
+        raise InvalidError("its report is that of a failure")
     if job.seeds:
         return
     wanted = versions.parse(job.version)
     if report.target != job.version or wanted is None:
-        raise InvalidError(f"its report tells of another target than {job.version}")
+        raise InvalidError(f"its report is that of another target than {job.version}")
     if report.verified is False or (job.verifies and not report.verified):
         raise InvalidError("its report says that the schema is not the version's")
     if report.proven is None or not path.fits(catalog, report.proven, wanted):
@@ -195,7 +195,7 @@ def _untold(job: Job, pods: list[Pod], ended: datetime) -> Verdict:
     why = f" ({lost.reason or lost.disrupted}: {_clean(lost.message, 200)})" if lost else ""
     return Verdict(
         success=False, finished=ended, reason=Reason.POD_LOST, retry=True,
-        message=f"Job {job.name} is over and no pod tells how it ended{why}",
+        message=f"Job {job.name} is over and no pod shows how it ended{why}",
     )  # fmt: skip
 
 

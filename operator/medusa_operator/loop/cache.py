@@ -1,4 +1,4 @@
-"""What watches and lists have told of the cluster; only a copy, and never the record of anything."""
+"""What watches and lists have reported of the cluster; only a copy, and never the record of anything."""
 
 from __future__ import annotations
 

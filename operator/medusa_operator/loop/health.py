@@ -40,9 +40,9 @@ class Health:
     """Seconds by which the event loop was late at the last look."""
 
     def problems(self) -> list[str]:
-        """Return what is wrong, in sentences; a process that is ill should be started again."""
+        """Return what is wrong, in sentences; a process with problems should be started again."""
         said = [
-            f"the watch of {kind} is dead: it never told of {what}"
+            f"the watch of {kind} is dead: it did not report {what}"
             for kind, what in self.dead_watches.items()
         ]
         silent = time.monotonic() - self.listed
@@ -51,7 +51,7 @@ class Health:
         return said
 
     def away(self) -> list[str]:
-        """Return which namespaces are not seen to, in sentences; the others are."""
+        """Return which namespaces are not handled, in sentences; the others are."""
         return [
             f"namespace {namespace} cannot be listed: {why}"
             for namespace, why in sorted(self.unlisted.items())

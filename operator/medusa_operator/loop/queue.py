@@ -137,7 +137,7 @@ class Controller:
     reconcile: Callable[[Key], Awaitable[float | None]]
     """One pass; returns the seconds until the next look, None: when something happens."""
     passed: Callable[[str], None] = lambda _result: None
-    """Is told how each pass ended: `done`, `conflict` or `failed`."""
+    """Is called with how each pass ended: `done`, `conflict` or `failed`."""
 
     async def work(self) -> None:
         """Take keys and run passes for ever; several may do so at a time."""

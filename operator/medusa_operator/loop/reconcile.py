@@ -83,11 +83,11 @@ class Reconciler:
     limit: int
     """Jobs at a time in all; 0: no limit."""
     ended: Callable[[Run], None]
-    """Is told of each run whose end was written to a status."""
+    """Is called with each run whose end was written to a status."""
     home: str = ""
     """The namespace that we run in."""
     freed: Callable[[], None] = lambda: None
-    """Is told when a resource gives up its place in the line of those that wait for a slot."""
+    """Is called when a resource gives up its place in the line of those that wait for a slot."""
     clock: Callable[[], datetime] = _now
     _complaints: set[str] = field(default_factory=set)
     """What was logged once and holds for every resource."""
@@ -378,7 +378,7 @@ class Reconciler:
         return True
 
     async def _catch_up(self, database: Database) -> None:
-        """Read what a watch has not told yet, where a verdict would stand on its absence.
+        """Read what a watch has not reported yet, where a verdict would stand on its absence.
 
         That is a Job that the status says to run, and the pods of Jobs that are over.
         """

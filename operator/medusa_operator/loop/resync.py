@@ -39,7 +39,7 @@ logger = structlog.get_logger("resync")
 
 @dataclass(frozen=True, slots=True)
 class Resync:
-    """Compares what lists show with what watches have told, each namespace by itself."""
+    """Compares what lists show with what watches have reported, each namespace by itself."""
 
     cluster: Cluster
     intake: Intake
@@ -123,7 +123,7 @@ class Resync:
             self.intake.remove(kind, key, uid)
 
     async def _make_up_for(self, space: str, missed: Mapping[tuple[Kind, Key, str], int]) -> None:
-        """Take in what a list has shown and a watch has not told of in time."""
+        """Take in what a list has shown and a watch has not reported in time."""
         cache = self.intake.cache
         untold = {which: new for which, new in missed.items() if cache.version(*which) < new}
         for kind in {kind for kind, *_ in untold}:

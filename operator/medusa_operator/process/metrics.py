@@ -133,7 +133,7 @@ class Fleet(Collector):
         )
         yield _gauge(
             "dead_watches",
-            "Watches that failed to tell of a change.",
+            "Watches that did not report a change.",
             len(self.health.dead_watches),
         )
         unreadable = GaugeMetricFamily(

@@ -1,4 +1,4 @@
-"""The operator's command line: flags, each with an environment twin, and what they mean."""
+"""The operator's command line: flags, each with an environment variable, and what they mean."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def parse(arguments: Sequence[str] | None, environ: Mapping[str, str]) -> Option
     parser = argparse.ArgumentParser(
         prog="python -m medusa_operator",
         description="Follow MedusaDatabase resources: bring each one's database to its version.",
-        epilog="Every flag has a twin in the environment; a flag wins over its twin. The API server "
+        epilog="Every flag can be set by an environment variable; a flag wins over it. The API server "
         "is the one that KUBECONFIG names, else that of the cluster around the pod.",
         allow_abbrev=False,
     )
@@ -130,22 +130,22 @@ class _Flags:
         metavar: str,
         **rest: Any,
     ) -> None:
-        """Add a flag whose default is its twin's value, where that is set."""
-        twin = PREFIX + flag.removeprefix("--").replace("-", "_").upper()
-        if spelt := self.environ.get(twin, "").strip():
+        """Add a flag whose default is the value of its environment variable, where that is set."""
+        variable = PREFIX + flag.removeprefix("--").replace("-", "_").upper()
+        if spelt := self.environ.get(variable, "").strip():
             try:
                 usual = kind(spelt)
             except argparse.ArgumentTypeError as exc:
-                self.parser.error(f"{twin}: {exc}")
+                self.parser.error(f"{variable}: {exc}")
         if rest.get("action") == "extend":
             rest["action"] = _Replace
         self.parser.add_argument(
-            flag, type=kind, default=usual, help=f"{about} [{twin}]", metavar=metavar, **rest
+            flag, type=kind, default=usual, help=f"{about} [{variable}]", metavar=metavar, **rest
         )
 
 
 class _Replace(argparse.Action):
-    """Collects a flag that may be repeated; the first one replaces what the twin said."""
+    """Collects a flag that may be repeated; the first one replaces what the environment variable said."""
 
     def __call__(
         self,

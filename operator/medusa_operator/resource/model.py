@@ -89,7 +89,7 @@ class Database:
     generation: int
     created: datetime
     spec: Spec | InvalidError
-    """An InvalidError is what cannot be meant; admission refuses most of it beforehand."""
+    """An InvalidError is what is not valid; admission refuses most of it beforehand."""
     status: Status = field(default_factory=Status)
     deleting: bool = False
     finalizers: tuple[str, ...] = ()
@@ -108,8 +108,8 @@ class Database:
     def from_body(cls, body: Mapping[str, Any]) -> Database:
         """Return the resource that *body* shows.
 
-        A spec that cannot be meant is kept as the InvalidError that says why, so that deletion and
-        finalizer can be seen to all the same. Raises InvalidError where the metadata is no metadata.
+        A spec that is not valid is kept as the InvalidError that says why, so that deletion and
+        finalizer can be handled all the same. Raises InvalidError where the metadata is no metadata.
         """
         whole = Field(body, "")
         meta = whole["metadata"]

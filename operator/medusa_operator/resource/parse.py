@@ -23,7 +23,7 @@ DIGITS = 20
 
 
 class InvalidError(ValueError):
-    """A body says something that cannot be meant; the text is a sentence for its owner."""
+    """A body says something that is not valid; the text is a sentence for its owner."""
 
 
 @dataclass(slots=True, eq=False)

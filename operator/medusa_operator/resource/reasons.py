@@ -229,7 +229,7 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.POD_LOST: Meaning(
         Category.RETRIED,
-        "The Job is over and no pod tells how; nothing is guessed, it is run again.",
+        "The Job is over and no pod shows how it ended; nothing is guessed, it is run again.",
     ),
     Reason.JOB_LOST: Meaning(
         Category.RETRIED, "The Job vanished before its result was read; it is run again."
@@ -268,7 +268,7 @@ MEANINGS: dict[Reason, Meaning] = {
         "Correct it in `spec.job.template`, or where it was injected.",
     ),
     Reason.INVALID_SPEC: Meaning(
-        Category.STALLED, "The spec says something that cannot be meant.", "Correct it."
+        Category.STALLED, "The spec is not valid; the message says what and where.", "Correct it."
     ),
     Reason.UNKNOWN_VERSION: Meaning(
         Category.STALLED,
@@ -336,17 +336,17 @@ MEANINGS: dict[Reason, Meaning] = {
         Category.STALLED,
         "A migration or data step failed and was rolled back; the database is as it was (exit code "
         "7).",
-        f"Mend what the message names, {_RETRY}.",
+        f"Fix what the message names, {_RETRY}.",
     ),
     Reason.SEED_FAILED: Meaning(
         Category.STALLED,
         "The seed failed and was rolled back (exit code 7).",
-        f"Mend the document or what the message names, {_RETRY}.",
+        f"Fix the document or what the message names, {_RETRY}.",
     ),
     Reason.VERIFICATION_FAILED: Meaning(
         Category.STALLED,
         "Every migration is applied and the schema is not the version's (exit code 8).",
-        f"Mend the objects that the message names, {_RETRY}.",
+        f"Fix the objects that the message names, {_RETRY}.",
     ),
     Reason.DRIFTED: Meaning(
         Category.STALLED,
@@ -365,6 +365,6 @@ MEANINGS: dict[Reason, Meaning] = {
     Reason.RETRIES_EXHAUSTED: Meaning(
         Category.STALLED,
         "As many attempts failed as `spec.retry.limit` allows, where it is set.",
-        f"Mend what the message names, {_RETRY}.",
+        f"Fix what the message names, {_RETRY}.",
     ),
 }

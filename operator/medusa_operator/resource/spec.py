@@ -197,7 +197,7 @@ class Spec:
 
 
 def from_body(body: object) -> Spec:
-    """Return the spec that *body* holds; raise InvalidError where it cannot be meant."""
+    """Return the spec that *body* holds; raise InvalidError where it is not valid."""
     spec = Field(body, "spec")
     return Spec(
         version=_version(spec["version"]),

@@ -17,7 +17,7 @@ MESSAGE = 1024
 HISTORY = 10
 """Runs that are kept."""
 LEARNED = "Learned"
-"""The outcome of a run that was refused, and told where the database is: no failure."""
+"""The outcome of a run that was refused, and reported where the database is: no failure."""
 
 
 class StepState(StrEnum):
@@ -144,7 +144,7 @@ class Run:
     job: str
     step: str
     outcome: str
-    """`Succeeded`, `Failed`, or `Learned`: it was refused, and told where the database is."""
+    """`Succeeded`, `Failed`, or `Learned`: it was refused, and reported where the database is."""
     version: str = ""
     attempt: int = 1
     reason: str = ""
