@@ -104,3 +104,10 @@ def test_resources_that_come_and_go_leave_nothing_in_memory(own, cluster, namesp
 
     assert own.exited is None
     assert growth(tuple(samples)) < 1.05
+
+
+def test_a_replica_that_stands_by_takes_little_memory(solo):
+    solo()
+    waiting = solo(wait="standing by")
+
+    assert waiting.rss < 80e6
