@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ipaddress
 import os
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ import structlog
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_kube_config_from_dict
 from kubernetes.aio.config.incluster_config import InClusterConfigLoader
+from kubernetes.client.rest import should_bypass_proxies
 
 from medusa_operator.api import kubeconfig
 from medusa_operator.api.credentials import FILE_SECONDS, Credential, TokenFile, checked, source
@@ -288,30 +288,17 @@ def _impersonated(user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 def _environment_proxy(server: str, environ: Mapping[str, str]) -> str | None:
     """Return the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name, as kubectl understands them."""
     settings = {name.lower(): value for name, value in environ.items() if value}
-    url = urlsplit(server)
-    proxy = settings.get(f"{url.scheme}_proxy")
-    if proxy is None or _excepted(url.hostname or "", settings.get("no_proxy", "")):
+    scheme = urlsplit(server).scheme
+    proxy = settings.get(f"{scheme}_proxy")
+    direct = f"localhost,127.0.0.0/8,::1,{settings.get('no_proxy', '')}"
+    if proxy is None or should_bypass_proxies(server, direct):
         return None
     if not proxy.startswith(("http://", "https://")):
         raise AccessError(
-            f"{url.scheme.upper()}_PROXY is neither an http:// nor an https:// URL; the operator "
+            f"{scheme.upper()}_PROXY is neither an http:// nor an https:// URL; the operator "
             "speaks to no other proxy"
         )
     return proxy
-
-
-def _excepted(host: str, listed: str) -> bool:
-    """Return whether *host* is this machine, or in a NO_PROXY: names, domains, addresses, networks."""
-    names = ["localhost", *(word.strip().lstrip(".").lower() for word in listed.split(","))]
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return any(name == "*" or (name and f".{host}".endswith(f".{name}")) for name in names)
-    for name in names:
-        with suppress(ValueError):
-            if address in ipaddress.ip_network(name, strict=False):
-                return True
-    return address.is_loopback or "*" in names
 
 
 def _changed(file: Path) -> int:
