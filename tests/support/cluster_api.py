@@ -1,13 +1,13 @@
-"""A small client of the Kubernetes API, for tests that look and poke."""
+"""The Kubernetes client, in the few words that tests need to look and poke, and with plain dictionaries."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import urllib3
+from kubernetes.client import ApiClient, ApiException, Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,16 +41,12 @@ class Api:
     server: str
     ca: Path
     token: str
-    _pool: urllib3.PoolManager = field(init=False)
+    _client: ApiClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pool = urllib3.PoolManager(
-            maxsize=8,
-            ca_certs=str(self.ca),
-            retries=urllib3.Retry(total=False),
-            timeout=urllib3.Timeout(connect=5, read=60),
-            headers={"Authorization": f"Bearer {self.token}"},
-        )
+        config = Configuration(host=self.server, ssl_ca_cert=str(self.ca), retries=False)
+        config.connection_pool_maxsize = 8
+        self._client = ApiClient(config)
 
     def get(self, kind: str, name: str, namespace: str = "") -> Object:
         """Return an object; ApiError 404 where there is none."""
@@ -105,16 +101,28 @@ class Api:
         query: dict[str, str] | None = None,
     ) -> Object:
         """Send one request and return the decoded answer."""
-        answer = self._pool.request(
-            method,
-            self.server + target + (f"?{urlencode(query)}" if query else ""),
-            body=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": how},
-        )
+        answer = self._answer(method, target, body, how, query)
+        data = answer.read()
         if answer.status >= 400:
-            raise ApiError(answer.status, _message(answer.data))
-        found = json.loads(answer.data) if answer.data else {}
+            raise ApiError(answer.status, _message(data))
+        found = json.loads(data) if data else {}
         return found if isinstance(found, dict) else {"value": found}
+
+    def _answer(
+        self, method: str, target: str, body: object, how: str, query: dict[str, str] | None
+    ) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": how}
+        asked = self._client.param_serialize(
+            method,
+            target,
+            query_params=list((query or {}).items()),
+            header_params=headers,
+            body=body,
+        )
+        try:
+            return self._client.call_api(*asked, _request_timeout=(5, 60))
+        except ApiException as exc:  # what the client makes of a broken TLS connection
+            raise urllib3.exceptions.SSLError(exc.reason) from exc
 
     def watch(self, kind: str, version: str, seconds: int = 10) -> Iterator[Object]:
         """Yield the events of all namespaces after a resource *version*, for some seconds.
@@ -122,25 +130,21 @@ class Api:
         ApiError where the API server refuses; an ERROR among the events where it has forgotten *version*.
         """
         query = {"watch": "1", "resourceVersion": version, "timeoutSeconds": str(seconds)}
-        answer = self._pool.request(
-            "GET",
-            f"{self.server}{path(kind)}?{urlencode(query)}",
-            preload_content=False,
-        )
+        answer = self._answer("GET", path(kind), None, "application/json", query)
         try:
             if answer.status >= 400:
                 raise ApiError(answer.status, _message(answer.read()))
             buffer = b""
-            for piece in answer.stream(2**16):
+            for piece in answer.response.stream(2**16):
                 *lines, buffer = (buffer + piece).split(b"\n")
                 for line in lines:
                     yield json.loads(line)
         finally:
-            answer.close()
+            answer.response.close()
 
     def close(self) -> None:
         """Close its connections."""
-        self._pool.clear()
+        self._client.rest_client.close()
 
 
 def path(kind: str, name: str = "", namespace: str = "", part: str = "") -> str:
