@@ -12,7 +12,7 @@ from medusa_migrations.findings import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from medusa_migrations.dependency import Node
+    from medusa_migrations.dependency import Node, Thing
     from medusa_migrations.dependents import Blocked, Cause, Foreign, Found, Lost, Taken
 
 _OF_OTHERS = ("table", "index", "enum type", "type", "domain")
@@ -37,8 +37,7 @@ def findings(
         )
     yield from _taken(found.taken)
     yield from _foreign(found.foreign, schema, user)
-    for lost in found.lost:
-        yield _lost(lost, statements.get(lost.thing.node, ("", ""))[1])
+    yield from _lost(found.lost, statements)
 
 
 def _blocked(one: Blocked, before: str, after: str) -> Finding:
@@ -74,14 +73,26 @@ def _cause(cause: Cause) -> str:
             return f"the rows of {cause.what}, to which {cause.item} adds a column with values"
 
 
-def _lost(lost: Lost, after: str) -> Finding:
-    on = f" on {lost.thing.table}" if lost.thing.kind == "index" and lost.thing.table else ""
-    how = " with `cascade`" if lost.asked else ""
-    return Finding(
-        f"{lost.thing}{on} goes along with {lost.cause.what}, which {lost.cause.item} drops{how}",
-        "PostgreSQL drops it without a word; see whether the shop needs another one in its place",
-        after=after,
-    )
+def _lost(found: Sequence[Lost], statements: Mapping[Node, tuple[str, str]]) -> Iterator[Finding]:
+    """Yield a finding for each cause: a schema that is dropped with `cascade` may take a lot along."""
+    by_cause: dict[tuple[Cause, bool], list[Lost]] = {}
+    for one in found:
+        by_cause.setdefault((one.cause, one.asked), []).append(one)
+    for (cause, asked), several in by_cause.items():
+        told = sorted(_with_table(one.thing) for one in several)
+        shown = ", ".join(told[:8]) + (f" and {len(told) - 8} more" if len(told) > 8 else "")
+        goes, them = ("goes", "it") if len(told) == 1 else ("go", "them")
+        again = [statements.get(one.thing.node, ("", ""))[1] for one in several]
+        yield Finding(
+            f"{shown} {goes} along with {cause.what}, which {cause.item} drops"
+            + (" with `cascade`" if asked else ""),
+            f"PostgreSQL drops {them} without a word; see what the shop needs in the place of {them}",
+            after=";\n".join(one.rstrip(";") for one in again if one),
+        )
+
+
+def _with_table(thing: Thing) -> str:
+    return f"{thing} on {thing.table}" if thing.kind == "index" and thing.table else str(thing)
 
 
 def _taken(found: Sequence[Taken]) -> Iterator[Finding]:

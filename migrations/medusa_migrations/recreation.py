@@ -132,6 +132,13 @@ _PUBLICATION = """
              || coalesce(' where (' || pg_get_expr(r.prqual, r.prrelid) || ')', '')
 """
 """From PostgreSQL 15 on: older ones publish whole tables only, on whose columns nothing depends."""
+_NOT_NOW = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.InternalError_,
+    psycopg.errors.UndefinedObject,
+)
+"""What it ends with where a table is locked, or where something is dropped while it is printed."""
 _KINDS = (
     "pg_class", "pg_rewrite", "pg_trigger", "pg_policy", "pg_constraint", "pg_proc", "pg_statistic_ext",
     "pg_attrdef", "pg_publication_rel",
@@ -141,8 +148,8 @@ _KINDS = (
 def read(conn: Connection[Any], nodes: Iterable[Node]) -> Mapping[Node, Statements]:
     """Return the statements for each of *nodes* that PostgreSQL can print.
 
-    It opens the tables in question to print them. One that others have locked is not waited for: then
-    there are none.
+    It opens the tables in question to print them. Where others have locked one, or drop something
+    meanwhile, there are none.
     """
     wanted = list(nodes)
     parameters: dict[str, Any] = {
@@ -161,7 +168,7 @@ def read(conn: Connection[Any], nodes: Iterable[Node]) -> Mapping[Node, Statemen
             for query in (_RELATIONS, _PARTS.replace("{publication}", publication)):
                 for catalog, oid, sub, drop, make in conn.execute(sql.SQL(query), parameters):
                     found[_node(wanted, catalog, oid, sub)] = (drop, make or "")
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
+    except _NOT_NOW:
         return {}
     return found
 
