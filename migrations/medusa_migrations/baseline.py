@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from medusa_migrations import history, live, proof, verify
+from medusa_migrations import basis, history, live, observe, proof, verify
 from medusa_migrations.errors import RefusedError, VerificationError
 
 if TYPE_CHECKING:
@@ -14,7 +14,23 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog import Migration
     from medusa_migrations.course import Course
     from medusa_migrations.observe import Observed
+    from medusa_migrations.plan import Plan
     from medusa_migrations.version import Version
+
+
+def foresee(
+    course: Course, observed: Observed, version: Version
+) -> tuple[list[Migration], Observed, Plan]:
+    """Return the rows of a ledger of *version*, what would be observed with it, and the plan from there.
+
+    Raises as `rows` does, and where that is not the plan that was reviewed.
+    """
+    names = rows(course, observed, version)
+    then = adopted(course, observed, names, version)
+    path = observe.planned(course.conn, course.catalog, then, course.request)
+    if course.options.reviewed is not None:
+        basis.require_runs(course.options.reviewed, path.steps)
+    return names, then, path
 
 
 def rows(course: Course, observed: Observed, version: Version) -> list[Migration]:

@@ -126,6 +126,8 @@ def _migrate(command: argparse.ArgumentParser) -> None:
     _database(command)
     _target(command)
     group = command.add_argument_group("how it runs")
+    _add(group, "--plan", metavar="FILE",
+         help="apply this plan, which `plan --output json` has written, and nothing else; - for stdin")  # fmt: skip
     _add(group, "--transaction", choices=("step", "each"),
          help="one transaction a step (default), or one a migration for very large tables")  # fmt: skip
     _limits(group)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog import Catalog, Note
     from medusa_migrations.observe import Observed
     from medusa_migrations.plan import Plan, Request
+    from medusa_migrations.plan_file import PlanFile
     from medusa_migrations.progress import Progress
     from medusa_migrations.report import Report
     from medusa_migrations.version import Version
@@ -53,6 +54,8 @@ class Options:
     """Asks a person whether to cross these breaking versions; None: nobody is there to be asked."""
     by_whom: str = ""
     """Pod or host, for the history."""
+    reviewed: PlanFile | None = None
+    """The plan that is applied: nothing else is, and on nothing else than it was made for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +70,36 @@ class Course:
     progress: Progress
     report: Report
 
-    def look(self) -> tuple[Observed, Plan]:
-        """Look at the database, tell the report where it is, and plan from there."""
+    def find_schema(self) -> None:
+        """Tell the report which schema the shop is in; refuse another database than that of the plan."""
+        asked, reviewed = self.options.schema or self.address.schema, self.options.reviewed
+        if reviewed is not None:
+            from medusa_migrations import basis  # noqa: PLC0415  most runs have no such plan
+
+            basis.require_database(reviewed, basis.where(self.conn, self.address, asked or ""))
+            asked = asked or reviewed.basis.schema
+        self.report.schema = observe.schema_of(self.conn, asked)
+
+    def look(self, *, adopted: bool = False) -> tuple[Observed, Plan]:
+        """Look at the database, tell the report where it is, and plan from there.
+
+        *adopted* tells that this run has written a ledger itself, so that it is not as it was planned on.
+        """
         observed = observe.observe(self.conn, self.catalog, self.report.schema)
         if self.options.baseline is None:
             observe.refuse_unledgered(self.catalog, observed)
         if self.options.baseline is None or not observed.proof.empty:
             self.tell(observed)
-        return observed, observe.planned(self.conn, self.catalog, observed, self.request)
+        reviewed = None if adopted else self.options.reviewed
+        if reviewed is not None:
+            from medusa_migrations import basis  # noqa: PLC0415  most runs have no such plan
+
+            now = basis.look(self.conn, self.address, self.catalog, observed)
+            basis.require(reviewed, now)
+        path = observe.planned(self.conn, self.catalog, observed, self.request)
+        if reviewed is not None and self.options.baseline is None:
+            basis.require_runs(reviewed, path.steps)
+        return observed, path
 
     def tell(self, observed: Observed | None) -> None:
         """Tell the report where the database is; None: nobody knows."""

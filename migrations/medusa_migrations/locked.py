@@ -55,7 +55,7 @@ class _Locked:
         observed, path = self.course.look()  # another run may have done it while we waited
         if self.course.options.baseline is not None:
             self._adopt(steps, observed, self.course.options.baseline)
-            observed, path = self.course.look()
+            observed, path = self.course.look(adopted=True)
         if path.nothing:
             self.course.finish(
                 observed, path, state="done" if self.course.options.baseline else "nothing"
@@ -135,7 +135,7 @@ class _Locked:
     def _adopt(self, steps: Steps, observed: Observed, version: Version) -> None:
         """Write the ledger of *version* for tables that are provably that version's."""
         schema = self.course.report.schema
-        names = baseline.rows(self.course, observed, version)
+        names, _, _ = baseline.foresee(self.course, observed, version)
         with self.course.conn.transaction():
             ledger.ensure(self.course.conn, schema)
             for migration in names:

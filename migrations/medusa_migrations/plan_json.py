@@ -5,22 +5,47 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations import durations
+from medusa_migrations import __version__, durations
 from medusa_migrations.address import redact
 from medusa_migrations.catalog import DataStep
+from medusa_migrations.plan_file import FORMAT, checksum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from medusa_migrations.catalog import Note
     from medusa_migrations.plan import Item
+    from medusa_migrations.plan_file import Asked, Basis
     from medusa_migrations.preview import Preview, Transaction
 
 
-def to_dict(found: Preview) -> dict[str, Any]:
-    """Return everything a plan says."""
+def to_dict(found: Preview, asked: Asked, basis: Basis) -> dict[str, Any]:
+    """Return everything a plan says: what it was *asked* for, on what *basis* it was made, what would run.
+
+    `plan_file.read` reads it back.
+    """
     path, sizes = found.path, found.sizes
     return {
+        "plan": FORMAT,
+        "runner": __version__,
+        "request": {
+            "to": asked.to,
+            "unasked": asked.unasked,
+            "flags": dict(asked.flags),
+            "stops": list(asked.stops),
+            "dataSteps": asked.data_steps,
+            "dataStep": list(asked.asked),
+            "baseline": asked.baseline,
+            "migrationsDir": asked.migrations_dir,
+            "migrationsFormat": asked.migrations_format,
+        },
+        "database": {
+            "system": basis.system,
+            "name": basis.database,
+            "schema": basis.schema,
+            "ledger": list(basis.ledger),
+            "objects": dict(basis.objects),
+        },
         "from": [str(version) for version in path.proof.versions],
         "place": found.place,
         "target": str(path.target),
@@ -105,7 +130,7 @@ def _work(items: Sequence[Item], sizes: Mapping[str, tuple[int, int]]) -> dict[s
 
 
 def _item(item: Item, found: Preview) -> dict[str, Any]:
-    body: dict[str, Any] = {"name": item.name, "about": item.about}
+    body: dict[str, Any] = {"name": item.name, "about": item.about, "sha256": checksum(item)}
     if isinstance(item, DataStep):
         return {"kind": "data step", **body}
     own, sizes = found.own.get(item.name), found.sizes

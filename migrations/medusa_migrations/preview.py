@@ -11,7 +11,6 @@ from medusa_migrations import (
     history,
     live,
     lock,
-    observe,
     own_locks,
     preflight,
     table_locks,
@@ -45,6 +44,8 @@ class Preview:
 
     observed: Observed
     """As it would be with the rows of `adopts`."""
+    before: Observed
+    """As it is."""
     place: str
     """Where the database is, in words."""
     path: Plan
@@ -76,15 +77,13 @@ def look(course: Course) -> Preview:
     """
     conn, options = course.conn, course.options
     course.report.target = str(course.request.target)
-    course.report.schema = observe.schema_of(conn, options.schema or course.address.schema)
-    observed, path = course.look()
-    place = observed.place(course.catalog)
+    course.find_schema()
+    before, path = course.look()
+    observed = before
     adopts: list[Migration] = []
     if options.baseline is not None:
-        adopts = baseline.rows(course, observed, options.baseline)
-        observed = baseline.adopted(course, observed, adopts, options.baseline)
+        adopts, observed, path = baseline.foresee(course, before, options.baseline)
         course.tell(observed)
-        path = observe.planned(conn, course.catalog, observed, course.request)
     nothing = path.nothing and options.baseline is None
     findings = (
         []
@@ -93,7 +92,8 @@ def look(course: Course) -> Preview:
     )
     return Preview(
         observed=observed,
-        place=place,
+        before=before,
+        place=before.place(course.catalog),
         path=path,
         options=options,
         steps=tuple((step, _transactions(course, step)) for step in path.steps),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medusa_migrations import observe
-
 if TYPE_CHECKING:
     from medusa_migrations.course import Course
 
@@ -19,8 +17,7 @@ def migrate(course: Course) -> None:
     """
     report = course.report
     report.target = str(course.request.target)
-    asked = course.options.schema or course.address.schema
-    report.schema = observe.schema_of(course.conn, asked)
+    course.find_schema()
     observed, path = course.look()
     if path.nothing and course.options.baseline is None:
         course.finish(observed, path, state="nothing")

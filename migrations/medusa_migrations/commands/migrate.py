@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_migrations import catalog_files, progress, runner, text
-from medusa_migrations.commands import options, running
+from medusa_migrations.commands import options, planned, running
 from medusa_migrations.commands.database import connected
 from medusa_migrations.commands.reporting import reported
 from medusa_migrations.course import Course
@@ -33,9 +32,10 @@ def migrate(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> None:
-    request = options.request(args, catalog, project=Path.cwd())
+    reviewed = planned.read(args, catalog)
+    request = planned.request(args, catalog, reviewed)
     asks = sys.stdin.isatty() and sys.stderr.isatty()
-    how = replace(running.how(args, catalog), ask=_ask if asks else None)
+    how = replace(running.how(args, catalog, reviewed), ask=_ask if asks else None)
     telling = progress.for_stream()
     try:
         with connected(args, "migrate", telling.say) as (conn, address):

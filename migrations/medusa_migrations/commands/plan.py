@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medusa_migrations import catalog_files, commands, plan_json, plan_sql, preview, progress, text
+from medusa_migrations import (
+    basis,
+    catalog_files,
+    commands,
+    plan_json,
+    plan_sql,
+    preview,
+    progress,
+    text,
+)
 from medusa_migrations.address import redact
-from medusa_migrations.commands import options, running
+from medusa_migrations.commands import options, planned, running
 from medusa_migrations.commands.database import connected
 from medusa_migrations.commands.reporting import reported
 from medusa_migrations.course import Course
@@ -43,18 +51,19 @@ def plan(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace, report: Report) -> Preview:
     catalog = catalog_files.read()
-    request = options.request(args, catalog, project=Path.cwd())
-    how = running.how(args, catalog)
+    reviewed = planned.read(args, catalog)
+    request = planned.request(args, catalog, reviewed)
+    how = running.how(args, catalog, reviewed)
     with connected(args, "plan") as (conn, address):
         course = Course(conn, address, catalog, request, how, progress.for_stream(), report)
         found = preview.look(course)
         if args.sql:
             options.write(plan_sql.script(conn, found))
-            return found
-    if args.output == "json":
-        options.write_json(plan_json.to_dict(found))
-    else:
-        options.write(text.plan(found))
+        elif args.output == "json":
+            now = basis.look(conn, address, catalog, found.before)
+            options.write_json(plan_json.to_dict(found, running.asked(args, request), now))
+        else:
+            options.write(text.plan(found))
     return found
 
 
@@ -70,6 +79,6 @@ def _verdict(found: Preview, report: Report) -> tuple[int, str]:
     if found.refusals:
         first = found.refusals[0]
         report.reason, report.message = first.reason, str(first)
-        return RefusedError.exit_code, f"migrate would be refused: {first.headline}"
+        return RefusedError.exit_code, f"migrate would be refused: {first}"
     report.reason, report.message = "Pending", text.pending(found)
     return NotYetError.exit_code, report.message

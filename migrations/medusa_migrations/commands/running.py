@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations.commands import options
 from medusa_migrations.course import Limits, Options
+from medusa_migrations.plan_file import Asked
 
 if TYPE_CHECKING:
     import argparse
 
     from medusa_migrations.catalog import Catalog
+    from medusa_migrations.plan import Request
+    from medusa_migrations.plan_file import PlanFile
 
 
 def limits(args: argparse.Namespace) -> Limits:
@@ -25,8 +28,24 @@ def limits(args: argparse.Namespace) -> Limits:
     )
 
 
-def how(args: argparse.Namespace, catalog: Catalog) -> Options:
-    """Return how a run behaves, but for who is there to be asked."""
+def asked(args: argparse.Namespace, request: Request) -> Asked:
+    """Return what is asked of a run, for a plan that is to be reviewed."""
+    return Asked(
+        to=str(request.target),
+        unasked=request.unasked,
+        flags=dict(request.flags),
+        stops=tuple(map(str, request.stops)),
+        data_steps=request.data_steps,
+        asked=request.asked,
+        baseline=str(args.baseline or ""),
+        each=args.transaction == "each",
+        migrations_dir=args.migrations_dir or "",
+        migrations_format=args.migrations_format,
+    )
+
+
+def how(args: argparse.Namespace, catalog: Catalog, reviewed: PlanFile | None = None) -> Options:
+    """Return how a run behaves, but for who is there to be asked; *reviewed* is the plan it applies."""
     return Options(
         schema=args.schema,
         limits=limits(args),
@@ -35,6 +54,7 @@ def how(args: argparse.Namespace, catalog: Catalog) -> Options:
         on_breaking=args.approval == "on-breaking" and not args.yes,
         acknowledged=frozenset(args.acknowledge),
         by_whom=os.environ.get("POD_NAME") or os.environ.get("HOSTNAME", ""),
+        reviewed=reviewed,
     )
 
 

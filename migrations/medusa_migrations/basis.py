@@ -1,0 +1,91 @@
+"""What a plan is made on: which database, and what it is like; and whether it still is so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations import __version__, live, plan_file
+from medusa_migrations.errors import RefusedError
+from medusa_migrations.plan_file import Basis
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg import Connection
+
+    from medusa_migrations.address import Address
+    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.observe import Observed
+    from medusa_migrations.plan import Step
+    from medusa_migrations.plan_file import PlanFile
+
+_WHERE = """
+    select case when has_function_privilege('pg_control_system()', 'execute')
+                then (select system_identifier::text from pg_control_system()) else '' end,
+           current_database()::text
+"""
+OUTDATED, OTHER = "PlanOutdated", "OtherDatabase"
+
+
+def where(conn: Connection[Any], address: Address, schema: str = "") -> Basis:
+    """Return which database this is; its name not, where that may come from a Secret."""
+    row = conn.execute(_WHERE).fetchone()
+    system, database = row or ("", "")
+    return Basis(system, database if address.quotable else "", schema)
+
+
+def look(conn: Connection[Any], address: Address, catalog: Catalog, observed: Observed) -> Basis:
+    """Return which database this is, and what it is like."""
+    found = where(conn, address, observed.schema)
+    return Basis(
+        system=found.system,
+        database=found.database,
+        schema=found.schema,
+        place=observed.place(catalog),
+        ledger=observed.ledger.names,
+        objects=plan_file.objects(live.read(conn, observed.schema)),
+    )
+
+
+def require_database(plan: PlanFile, now: Basis) -> None:
+    """Raise RefusedError where *plan* was made for another database."""
+    if why := plan_file.other_database(plan.basis, now):
+        raise RefusedError(
+            f"the plan {plan.name} is not for this database: {why}. Give the address of the one it was made "
+            "for, or make a plan for this one with `medusa-db plan --output json`",
+            reason=OTHER,
+        )
+
+
+def require(plan: PlanFile, now: Basis) -> None:
+    """Raise RefusedError where *now* is not what *plan* was made on."""
+    require_database(plan, now)
+    found = plan_file.moved(plan, now, __version__)
+    _refuse(plan, found, _applied(plan, now))
+
+
+def require_runs(plan: PlanFile, steps: Sequence[Step]) -> None:
+    """Raise RefusedError where *steps* are not those of *plan*."""
+    _refuse(plan, plan_file.other_runs(plan, steps))
+
+
+def _refuse(plan: PlanFile, found: Sequence[str], more: str = "") -> None:
+    if found:
+        raise RefusedError(
+            f"the plan {plan.name} is outdated: {_some(found)}.{more} Nothing was changed; make "
+            "the plan again with `medusa-db plan --output json`, and review it",
+            reason=OUTDATED,
+            detail="\n".join(f"- {line}" for line in found[3:]),
+        )
+
+
+def _applied(plan: PlanFile, now: Basis) -> str:
+    planned = {name for _, items in plan.runs for name, _ in items if "/" not in name}
+    if planned and planned <= set(now.ledger):
+        return " Every migration in it is in the ledger by now: it was applied."
+    return ""
+
+
+def _some(lines: Sequence[str], most: int = 3) -> str:
+    more = f"; and {len(lines) - most} more" if len(lines) > most else ""
+    return "; ".join(lines[:most]) + more
