@@ -12,7 +12,7 @@ from psycopg import errors as pg
 from medusa_migrations.errors import FailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from psycopg import Connection
 
@@ -23,6 +23,8 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         """Take the limit; the time begins with `running`."""
         self.seconds = seconds
+        self.committed: Callable[[], bool] = lambda: False
+        """Whether something of the run is committed, and so is not rolled back."""
         self._over = threading.Event()
 
     @contextmanager
@@ -59,8 +61,9 @@ class Deadline:
             raise self._out_of_time()
 
     def _out_of_time(self) -> FailedError:
+        what = "its last transaction was" if self.committed() else "was"
         return FailedError(
-            f"the run took longer than --run-timeout {self.seconds:g} s and was rolled back; allow it "
+            f"the run took longer than --run-timeout {self.seconds:g} s and {what} rolled back; allow it "
             "more, or use --transaction each for very large tables",
             reason="RunTimeout",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from medusa_migrations import (
     approval,
     baseline,
+    connection,
     failure,
     history,
     ledger,
@@ -28,6 +30,9 @@ from medusa_migrations.findings import raise_for
 from medusa_migrations.steps import Steps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from medusa_migrations.catalog import Migration
     from medusa_migrations.course import Course
     from medusa_migrations.observe import Observed
     from medusa_migrations.plan import Plan
@@ -52,22 +57,48 @@ class _Locked:
             self.course.conn, self.course.options.limits, deadline, self.course.progress, self.course.report,
             datetime.now(UTC), self.course.options.by_whom,
         )  # fmt: skip
+        deadline.committed = lambda: steps.stays
         observed, path = self.course.look()  # another run may have done it while we waited
-        if self.course.options.baseline is not None:
-            self._adopt(steps, observed, self.course.options.baseline)
-            observed, path = self.course.look(adopted=True)
-        if path.nothing:
-            self.course.finish(
-                observed, path, state="done" if self.course.options.baseline else "nothing"
-            )
+        adopts: list[Migration] = []
+        version = self.course.options.baseline
+        if version is not None:
+            adopts, observed, path = baseline.foresee(self.course, observed, version)
+        if path.nothing and version is None:
+            self.course.finish(observed, path, state="nothing")
             return
-        approval.require(self.course, path)  # a baseline, or another run, may have moved it
-        try:
-            with deadline.running(self.course.conn):
+        approval.require(self.course, path)  # another run may have moved it
+        with self._says_what_stays(steps), deadline.running(self.course.conn):
+            if not path.nothing:
                 self._preflight(observed, path)
-                self._asks_before(path)
-                foreseen = self._foresee(observed, path)
-                self._steps(steps, observed, path)
+            if version is not None:
+                self._adopt(steps, adopts, version)
+                observed, path = self.course.look(adopted=True)
+            self._asks_before(path)
+            foreseen = self._foresee(observed, path)
+            self._steps(steps, observed, path)
+        if path.nothing:
+            self.course.finish(observed, path, state="done")
+            return
+        foreseen.join()
+        try:
+            observed = observe.observe(
+                self.course.conn, self.course.catalog, self.course.report.schema
+            )
+            self.course.finish(observed, path, state="done")
+            self._verify(observed)
+        except Interrupted as exc:
+            exc.add(
+                f"The database is at {self.course.report.after}: every step was committed, and nothing was "
+                "verified. `medusa-db verify` does that"
+            )
+            raise
+
+    @contextmanager
+    def _says_what_stays(self, steps: Steps) -> Iterator[None]:
+        """Let what goes wrong inside a `with` say what of the run is committed."""
+        try:
+            with connection.translated(self.course.address, self.course.conn):
+                yield
         except (RunnerError, Interrupted) as exc:
             if steps.committed or steps.committing:
                 place = self.course.report.after
@@ -76,11 +107,9 @@ class _Locked:
                 exc.add(
                     f"The ledger of --baseline {self.course.options.baseline} stays; leave that out"
                 )
+            elif isinstance(exc, Interrupted):
+                exc.nothing_stays()
             raise
-        foreseen.join()
-        observed = observe.observe(self.course.conn, self.course.catalog, self.course.report.schema)
-        self.course.finish(observed, path, state="done")
-        self._verify(observed)
 
     def _foresee(self, observed: Observed, path: Plan) -> threading.Thread:
         """Work out what the schema should be afterwards, while the server makes it."""
@@ -98,7 +127,7 @@ class _Locked:
                 steps.run(step, before)
                 before = str(step.target)
             if path.moves and before != str(path.target):  # it shares its migrations with `before`
-                with self.course.conn.transaction():
+                with steps.committed_at_its_end():
                     steps.record(before, str(path.target), [], [])
         finally:
             self.course.tell(self._left(steps, observed))
@@ -132,11 +161,10 @@ class _Locked:
             self.course.report.history = f"off: {off}"
             self.course.progress.say(f"no history is kept: {off}")
 
-    def _adopt(self, steps: Steps, observed: Observed, version: Version) -> None:
+    def _adopt(self, steps: Steps, names: Sequence[Migration], version: Version) -> None:
         """Write the ledger of *version* for tables that are provably that version's."""
         schema = self.course.report.schema
-        names, _, _ = baseline.foresee(self.course, observed, version)
-        with self.course.conn.transaction():
+        with steps.committed_at_its_end():
             ledger.ensure(self.course.conn, schema)
             for migration in names:
                 ledger.record(self.course.conn, schema, migration)

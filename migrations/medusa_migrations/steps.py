@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from medusa_migrations.errors import DeniedError, FailedError, LockHeldError, Un
 from medusa_migrations.report import Done
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from psycopg import Connection
 
@@ -87,6 +88,11 @@ class Steps:
         told = self.report
         return len(told.migrations) + len(told.data_steps) + len(told.deferred)
 
+    @property
+    def stays(self) -> bool:
+        """Whether anything of this run is committed."""
+        return self.adopted or bool(self.committed)
+
     def run(self, step: Step, before: str) -> None:
         """Run *step*; *before* says where the database is, for the history.
 
@@ -124,6 +130,18 @@ class Steps:
                 return
             self.deadline.sleep(pause)
             pause = min(pause * 2, 5.0) * random.uniform(0.8, 1.2)  # noqa: S311  jitter, no secret
+
+    @contextmanager
+    def committed_at_its_end(self) -> Iterator[None]:
+        """Hold a transaction for the duration of a `with`; note while its commit is on its way."""
+        try:
+            with self.conn.transaction():
+                yield
+                self.committing = True
+        except psycopg.Error as exc:
+            self.committing = self.committing and connection.is_lost(exc)
+            raise
+        self.committing = False
 
     def _keep(self, part: Sequence[Item], done: Sequence[Done]) -> None:
         for item, entry in zip(part, done, strict=True):
@@ -196,10 +214,10 @@ class Steps:
         names = [item.name for item in items if isinstance(item, Migration)]
         there = ledger.recorded(self.conn, self.report.schema, names)
         if there:
+            fate = "this was rolled back" if self.stays else "nothing was changed"
             raise LockHeldError(
                 f"another tool has run {there[0]} meanwhile, of {len(names)} migrations that were "
-                "pending; nothing was changed. Run the same command again, it goes on from what the "
-                "ledger says"
+                f"pending; {fate}. Run the same command again, it goes on from what the ledger says"
             )
 
     def _apply(self, item: Item) -> int | None:
@@ -325,8 +343,7 @@ class Steps:
         text = next((item.text for item in items if item.name == what), "")
         triggers = live.triggers_of(self.conn, failure.functions(exc))
         own = any(item.version is None for item in items if item.name == what)
-        committed = self.adopted or bool(self.committed)
-        return failure.explain(exc, what, text, own=own, committed=committed, triggers=triggers)
+        return failure.explain(exc, what, text, own=own, committed=self.stays, triggers=triggers)
 
 
 class _Busy(Exception):  # noqa: N818  not an error: the step is tried again

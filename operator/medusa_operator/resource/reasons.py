@@ -225,7 +225,8 @@ MEANINGS: dict[Reason, Meaning] = {
         "`spec.timeouts.lock` (exit code 6); the message says who.",
     ),
     Reason.INTERRUPTED: Meaning(
-        Category.RETRIED, "The run was told to stop and rolled back (exit codes 130, 143)."
+        Category.RETRIED,
+        "The run was told to stop; what was not committed is rolled back (exit codes 130, 143).",
     ),
     Reason.POD_LOST: Meaning(
         Category.RETRIED,
@@ -242,7 +243,7 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.DEADLINE_EXCEEDED: Meaning(
         Category.RETRIED,
-        "The Job was ended at its `activeDeadlineSeconds`; it rolled back.",
+        "The Job was ended at its `activeDeadlineSeconds`; what was not committed is rolled back.",
         "Raise `spec.job.activeDeadlineSeconds` or `spec.timeouts.run`.",
     ),
     Reason.DATABASE_MOVED: Meaning(
@@ -334,8 +335,8 @@ MEANINGS: dict[Reason, Meaning] = {
     ),
     Reason.MIGRATION_FAILED: Meaning(
         Category.STALLED,
-        "A migration or data step failed and was rolled back; the database is as it was (exit code "
-        "7).",
+        "A migration or data step failed; its transaction was rolled back, what was committed before it stays "
+        "(exit code 7).",
         f"Fix what the message names, {_RETRY}.",
     ),
     Reason.SEED_FAILED: Meaning(

@@ -26,6 +26,7 @@ from medusa_migrations import runner as migrating
 from medusa_migrations.deadline import Deadline
 from medusa_migrations.errors import (
     FailedError,
+    Interrupted,
     LockHeldError,
     RefusedError,
     RunnerError,
@@ -56,6 +57,10 @@ _OTHERS = (
     pg.InsufficientPrivilege, pg.ReadOnlySqlTransaction, pg.LockNotAvailable, pg.QueryCanceled, pg.DiskFull,
 )  # fmt: skip
 """What is wrong with the shop, and not with the seed; the connection knows their sentences."""
+_UNKNOWN = (
+    "Whether the seed was committed is not known, for the answer was lost: `medusa-db status` tells what the shop "
+    "was seeded with last"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,8 @@ class _Run:
     counts: Counts = field(default_factory=Counts)
     passwords: dict[str, str] = field(default_factory=dict)
     """Those of the demo's users that were made and written."""
+    committing: bool = False
+    """Whether the commit of the seed is on its way, and its answer not yet there."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -196,7 +203,7 @@ class _Run:
                 "merchant's and stay as they are, unless --overwrite"
             )
         made = {}
-        with self._transaction():
+        with self._says_what_stays(), self._transaction():
             if self.options.demo:
                 made = self._as_demo()
             if remembers:
@@ -246,18 +253,39 @@ class _Run:
             ):
                 self.conn.execute(begin)
                 yield
+                self.committing = not self.options.dry_run
+            self.committing = False
         except _OTHERS:
+            self.committing = False
             raise
         except psycopg.Error as exc:  # some constraints are checked at commit
             raise self._failure(exc) from exc
 
+    @contextmanager
+    def _says_what_stays(self) -> Iterator[None]:
+        """Let what goes wrong inside a `with` say what of the run is committed, or may be."""
+        try:
+            yield
+        except (RunnerError, Interrupted) as exc:
+            if self.committing:
+                exc.add(_UNKNOWN)
+            if done := len(self.report.migrations):
+                exc.add(
+                    f"What was migrated before the seed stays ({done} migrations): the database is at "
+                    f"{self.report.after} now"
+                )
+            elif isinstance(exc, Interrupted) and not self.committing:
+                exc.nothing_stays()
+            raise
+
     def _failure(self, exc: psycopg.Error) -> RunnerError:
         if self.conn.broken or self.conn.closed or connection.is_lost(exc):
+            fate = "" if self.committing else "; the server rolls back what was not committed"
             return UnreachableError(
-                "the connection to the database was lost; the server rolls back what was not committed. "
-                "Run the same command again",
+                f"the connection to the database was lost{fate}. Run the same command again",
                 reason="ConnectionLost",
             )
+        self.committing = False
         said = exc.diag.message_primary or str(exc)
         if isinstance(exc, (pg.DeadlockDetected, pg.SerializationFailure)):
             return LockHeldError(
