@@ -19,8 +19,8 @@ from medusa_operator.api.lease import Leader
 from medusa_operator.loop.cache import Cache, Key
 from medusa_operator.loop.health import Health
 from medusa_operator.loop.intake import Intake
+from medusa_operator.loop.observe import _content, _when
 from medusa_operator.loop.queue import WorkQueue
-from medusa_operator.loop.reconcile import _content, _when
 from medusa_operator.loop.resync import Resync
 from medusa_operator.resource import answers
 from medusa_operator.resource.model import InvalidError

@@ -74,3 +74,13 @@ class ConflictError(ApiError):
 
 class RefusedError(ApiError):
     """The request itself was refused: admission, quota, validation or a missing right."""
+
+
+def is_refusal(exc: ApiError) -> bool:
+    """Return whether the API server refused a request, as far as can be known.
+
+    Who did not answer may have done it all the same.
+    """
+    if isinstance(exc, ConflictError | MissingError | UnreachableError | AnswerError):
+        return False
+    return isinstance(exc, RefusedError) or exc.status >= 500

@@ -42,6 +42,8 @@ def gather(catalog: Catalog, database: Database, observed: Observed, now: dateti
     """Return what is known of *database*."""
     facts = _remembered(database, now)
     fresh = unrecorded(database.status, observed)
+    # Oldest first, each on top of what the one before it left: a refusal teaches where a database is only
+    # while nobody knew, and whether it has moved is seen against where it was before that very run.
     for job in fresh:
         verdict = verdicts.judge(catalog, job, observed.pods)
         facts = learn(catalog, database, facts, job, verdict, now)

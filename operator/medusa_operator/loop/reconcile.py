@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import contextlib
-import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,15 +10,11 @@ import structlog
 
 from medusa_operator.api.cluster import Kind
 from medusa_operator.api.errors import (
-    AnswerError,
     ApiError,
     ConflictError,
-    ExistsError,
     MissingError,
     RefusedError,
-    UnreachableError,
 )
-from medusa_operator.jobs import references
 from medusa_operator.judgement import conditions
 from medusa_operator.judgement.decide import decide
 from medusa_operator.judgement.decision import (
@@ -33,32 +25,28 @@ from medusa_operator.judgement.decision import (
     Start,
     Verify,
 )
-from medusa_operator.knowledge import known, verification
+from medusa_operator.knowledge import verification
 from medusa_operator.loop import events
 from medusa_operator.loop.cache import Key
+from medusa_operator.loop.observe import observe
+from medusa_operator.loop.perform import perform, refusal, remove_finalizer
 from medusa_operator.resource.model import (
     FINALIZER,
-    UID_LABEL,
     CreateError,
     Database,
-    Event,
     InvalidError,
-    Job,
     Observed,
-    Pod,
-    SeedSource,
 )
-from medusa_operator.resource.spec import SeedPolicy, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from medusa_migrations.catalog import Catalog
     from medusa_operator.api.cluster import Body, Cluster
-    from medusa_operator.judgement.decision import Act, Decision
+    from medusa_operator.judgement.decision import Decision
     from medusa_operator.loop.cache import Cache
     from medusa_operator.loop.events import Recorder
-    from medusa_operator.resource.model import Refusal, Settings
+    from medusa_operator.resource.model import Settings
     from medusa_operator.resource.status import Run, Status
 
 PATIENCE = 5.0
@@ -71,7 +59,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reconciler:
     """All that a pass needs."""
 
@@ -89,8 +77,8 @@ class Reconciler:
     freed: Callable[[], None] = lambda: None
     """Is called when a resource gives up its place in the line of those that wait for a slot."""
     clock: Callable[[], datetime] = _now
-    _complaints: set[str] = field(default_factory=set)
-    """What was logged once and holds for every resource."""
+    _definition_is_older: bool = False
+    """Whether it was logged that the definition in the cluster drops what we write."""
 
     async def reconcile(self, key: Key) -> float | None:
         """Do one pass; return the seconds until the next look, None: when something happens.
@@ -140,33 +128,19 @@ class Reconciler:
         """Take our finalizer off a resource, however often it changes meanwhile."""
         while (database := self.cache.database(key)) is not None and database.has_finalizer:
             try:
-                await self._release(database)
+                await remove_finalizer(self.cluster, self.cache, database)
             except ConflictError:
                 await self._look_again(key)
             except MissingError:
                 return
 
-    async def _release(self, database: Database) -> None:
-        await self._hold(database, tuple(f for f in database.finalizers if f != FINALIZER))
-
     async def _pass(self, key: Key, database: Database) -> float | None:
         ending = database.deleting and database.has_finalizer and database.namespace == self.home
         if ending and await self.cluster.terminating(database.namespace):
-            await self._release(database)
+            await remove_finalizer(self.cluster, self.cache, database)
             return None
-        seed = await self._seed(database)
-        event = await self._event(database)
-        await self._catch_up(database)
-        database = self.cache.database(key) or database  # a newer one may have come meanwhile
-        observed = Observed(
-            jobs=self.cache.jobs(database.uid),
-            pods=self.cache.pods(database.uid),
-            gone=self.cache.gone(database.uid),
-            rivals=self.cache.rivals(database),
-            turn=self.cache.turn(database, self.limit, self.clock()),
-            seed=seed,
-            verifying=self.cache.verifying(database),
-            event=event,
+        database, observed = await observe(
+            self.cluster, self.cache, database, self.limit, self.clock
         )
         return await self._act(key, database, observed)
 
@@ -175,45 +149,26 @@ class Reconciler:
         decision = self._decide(database, observed)
         if decision.report_first and await self._report(database, observed, decision.before):
             return 0.0
-        match decision.act:
-            case Start() | Verify() as start if refusal := await self._refusal(database, start):
-                if isinstance(start, Verify):
-                    error = CreateError(403, refusal.message)
-                    return await self._refused(key, database, observed, decision, error)
-                observed = replace(observed, refusal=refusal)
+        if isinstance(decision.act, Start | Verify):
+            found = await refusal(self.cluster, database, decision.act, self.settings)
+            if found is not None and isinstance(decision.act, Verify):
+                error = CreateError(403, found.message)
+                return await self._refused(key, database, observed, decision, error)
+            if found is not None:
+                observed = replace(observed, refusal=found)
                 return await self._settle(database, observed, self._decide(database, observed))
-        refused = await self._perform(database, decision.act)
+        refused = await perform(self.cluster, self.cache, database, decision.act)
         if refused is not None:
             return await self._refused(key, database, observed, decision, refused)
         match decision.act:
             case AddFinalizer():
-                return await self._pass(key, database)  # at once: the turn is ours
+                # Once more, and at once: the turn is ours only as long as nobody else comes in between.
+                # Observed anew, as the finalizer took a request, in which anything can have happened.
+                return await self._pass(key, database)
             case RemoveFinalizer() | Expire() | Start() | Verify():
                 return 0.0
             case Cancel() | None:
                 return await self._settle(database, observed, decision)
-
-    async def _perform(self, database: Database, act: Act | None) -> CreateError | None:
-        """Do what was decided; return why the API server refuses it."""
-        try:
-            match act:
-                case AddFinalizer():
-                    await self._hold(database, (*database.finalizers, FINALIZER))
-                case RemoveFinalizer():
-                    await self._release(database)
-                case Expire(job, seconds):
-                    await self._expire(database, job, seconds)
-                case Cancel(job):
-                    await self._cancel(database, job)
-                case Start() | Verify() as start:
-                    return await self._start(database, start)
-                case None:
-                    pass
-        except ApiError as exc:
-            if not _refused(exc):
-                raise
-            return CreateError(exc.status, str(exc))
-        return None
 
     async def _refused(
         self,
@@ -268,66 +223,6 @@ class Reconciler:
             return None
         return max(0.0, (decision.wake - self.clock()).total_seconds())
 
-    async def _refusal(self, database: Database, start: Start | Verify) -> Refusal | None:
-        """Return why the Job must not be made: something that its pod refers to is not free for that."""
-        for reference in references.asked_for(start.manifest, self.settings):
-            try:
-                found = await self.cluster.metadata_of(
-                    database.namespace, reference.plural, reference.name
-                )
-            except RefusedError as exc:
-                return references.unseen(reference, str(exc))
-            if refused := references.refused(reference, found, database.name):
-                return refused
-        return None
-
-    async def _start(self, database: Database, start: Start | Verify) -> CreateError | None:
-        """Create the Job; return why the API server refuses it.
-
-        Nothing holds a resource that is only verified, so it may be gone without our being told;
-        its Jobs would be taken away one after the other. Raises MissingError then.
-        """
-        if isinstance(start, Verify):
-            body = await self.cluster.database(database.namespace, database.name)
-            self._seen(body)
-            if self.cache.database(Key(database.namespace, database.name)) != database:
-                raise ConflictError(f"{database.name} has changed meanwhile")
-        self.cache.claim(database, start.name)
-        try:
-            body = await self.cluster.create_job(start.manifest)
-        except ExistsError:
-            body = await self.cluster.job(database.namespace, start.name)
-            found = Job.from_body(body)
-            if found.owner != database.uid or not found.owned:
-                return CreateError(409, f"Job {start.name} is there and belongs to somebody else")
-        else:
-            logger.info(
-                "Created a Job", job=start.name, step=start.step.name, attempt=start.attempt
-            )
-        finally:
-            self.cache.unclaim(database)
-        self.cache.put(Kind.JOB, body)
-        return None
-
-    async def _hold(self, database: Database, finalizers: tuple[str, ...]) -> None:
-        self._seen(await self.cluster.write_finalizers(database, finalizers))
-
-    async def _expire(self, database: Database, job: Job, seconds: int) -> None:
-        try:
-            body = await self.cluster.expire_job(database.namespace, job.name, job.uid, seconds)
-        except MissingError as exc:
-            raise ConflictError(str(exc)) from exc  # the watch will tell
-        self.cache.put(Kind.JOB, body)
-
-    async def _cancel(self, database: Database, job: Job) -> None:
-        try:
-            body = await self.cluster.delete_job(database.namespace, job.name, job.uid)
-        except MissingError as exc:
-            raise ConflictError(str(exc)) from exc
-        logger.info("Deleted a Job", job=job.name)
-        if body is not None:
-            self.cache.put(Kind.JOB, body)
-
     async def _report(self, database: Database, observed: Observed, decision: Decision) -> bool:
         """Write the status if it changed, and tell of what is new in it; return whether it did."""
         now = self.clock()
@@ -346,7 +241,7 @@ class Reconciler:
             body = await self.cluster.write_status(database, status.to_dict())
         self._seen(body)
         if body["metadata"].get("resourceVersion") == database.resource_version:
-            self._complain_of_definition()
+            self._log_older_definition()
             return False  # what was new in it was dropped: written again, it would be again
         for condition in events.changes(database.status, status):
             logger.info(
@@ -358,13 +253,13 @@ class Reconciler:
             self.ended(run)
         return True
 
-    def _complain_of_definition(self) -> None:
-        if not self._complaints:
+    def _log_older_definition(self) -> None:
+        if not self._definition_is_older:
             logger.warning(
                 "The definition of MedusaDatabase in the cluster is older than the operator, and drops "
                 "a part of the status: apply the one that belongs to it"
             )
-        self._complaints.add("definition")
+        self._definition_is_older = True
 
     def _seen(self, body: Body) -> None:
         self.cache.put(Kind.DATABASE, body)
@@ -377,80 +272,6 @@ class Reconciler:
             return False  # the watch will tell
         return True
 
-    async def _catch_up(self, database: Database) -> None:
-        """Read what a watch has not reported yet, where a verdict would stand on its absence.
-
-        That is a Job that the status says to run, and the pods of Jobs that are over.
-        """
-        seen = Observed(jobs=self.cache.jobs(database.uid))
-        unseen = known.vanished(database.status, seen) or verification.vanished(database, seen)
-        if unseen:
-            with contextlib.suppress(MissingError):
-                self.cache.put(Kind.JOB, await self.cluster.job(database.namespace, unseen))
-        pods = self.cache.pods(database.uid)
-        ended = {pod.job for pod in pods if pod.over and pod.terminated is not None}
-        seen = Observed(jobs=self.cache.jobs(database.uid), pods=pods)
-        over = [*known.unrecorded(database.status, seen), *verification.unrecorded(database, seen)]
-        if all(job.name in ended for job in over):
-            return
-        for body in await self.cluster.pods(database.namespace, UID_LABEL, database.uid):
-            self.cache.put(Kind.POD, body)
-
-    async def _seed(self, database: Database) -> SeedSource | None:
-        """Return what is in the ConfigMap of a seed that may have to run; Secrets are not read."""
-        if isinstance(database.spec, InvalidError) or database.deleting:
-            return None
-        seed = database.spec.seed
-        if seed is None or seed.source.source is not Source.CONFIG_MAP:
-            return None
-        if seed.policy is SeedPolicy.ONCE and database.status.seed is not None:
-            return None
-        try:
-            found = await self.cluster.config_map(database.namespace, seed.source.name)
-        except ApiError as exc:
-            if not _refused(exc):
-                raise
-            return SeedSource(missing=f"ConfigMap {seed.source.name} cannot be read: {exc}")
-        if found is None:
-            return SeedSource(missing=f"ConfigMap {seed.source.name} is not there")
-        content = _content(found, seed.source.key)
-        if content is None:
-            return SeedSource(missing=f"ConfigMap {seed.source.name} has no key {seed.source.key}")
-        return SeedSource(checksum=hashlib.sha256(content).hexdigest())
-
-    async def _event(self, database: Database) -> Event | None:
-        """Return why a Job gets no pod, or its pod does not start, where that takes long."""
-        job = next((job for job in self.cache.jobs(database.uid) if not job.over), None)
-        if job is None:
-            return None
-        pods = [p for p in self.cache.pods(database.uid) if p.job == job.name and not p.over]
-        kind, waiting = ("Pod", pods[0]) if pods else ("Job", job)
-        if isinstance(waiting, Pod) and (waiting.started or waiting.unschedulable):
-            return None
-        if 0 <= (self.clock() - waiting.created).total_seconds() < PATIENCE:
-            return None  # a clock behind the API server's has no patience
-        try:
-            found = await self.cluster.warnings(database.namespace, kind, waiting.name)
-        except ApiError as exc:
-            if not _refused(exc):
-                raise
-            logger.debug("Events cannot be read", error=str(exc))
-            return None  # they only explain
-        newest = max(found, key=_when, default=None)
-        if newest is None:
-            return None
-        return Event(str(newest.get("reason") or ""), str(newest.get("message") or ""))
-
-
-def _refused(exc: ApiError) -> bool:
-    """Return whether the API server refused a request, as far as can be known.
-
-    Who did not answer may have done it all the same.
-    """
-    if isinstance(exc, ConflictError | MissingError | UnreachableError | AnswerError):
-        return False
-    return isinstance(exc, RefusedError) or exc.status >= 500
-
 
 def _ended(before: Status, after: Status) -> list[Run]:
     """Return the runs that *after* has and *before* has not."""
@@ -458,21 +279,3 @@ def _ended(before: Status, after: Status) -> list[Run]:
     runs = [run for run in after.history if (run.job, run.completed) not in known]
     verified = verification.ended(before, after)
     return [*runs, verified] if verified is not None else runs
-
-
-def _content(config_map: Body, key: str) -> bytes | None:
-    if (text := (config_map.get("data") or {}).get(key)) is not None:
-        return str(text).encode(errors="replace")
-    if (data := (config_map.get("binaryData") or {}).get(key)) is not None:
-        with contextlib.suppress(binascii.Error):
-            return base64.b64decode(str(data))
-    return None
-
-
-def _when(event: Body) -> str:
-    return str(
-        event.get("lastTimestamp")
-        or event.get("eventTime")
-        or (event.get("metadata") or {}).get("creationTimestamp")
-        or ""
-    )
