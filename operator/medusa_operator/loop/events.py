@@ -62,8 +62,7 @@ def _tells(before: str, verified: Condition) -> bool:
 
 def body(database: Database, condition: Condition, now: datetime) -> dict[str, Any]:
     """Return the Event that tells of *condition*."""
-    meanings = {str(reason): meaning for reason, meaning in MEANINGS.items()}
-    meaning = meanings.get(condition.reason)
+    meaning = MEANINGS.get(condition.reason)
     alarming = meaning is not None and meaning.category in (Category.RETRIED, Category.STALLED)
     return {
         "apiVersion": "events.k8s.io/v1",

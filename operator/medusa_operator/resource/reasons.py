@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Reason(StrEnum):
@@ -98,7 +102,7 @@ class Meaning:
 
 _RETRY = "then `kubectl annotate mdb NAME medusadb.dev/retry=$(date +%s) --overwrite`"
 
-MEANINGS: dict[Reason, Meaning] = {
+MEANINGS: Mapping[str, Meaning] = {
     Reason.UP_TO_DATE: Meaning(
         Category.READY, "The database is proven to be at `spec.version`, and seeded where asked."
     ),

@@ -164,7 +164,6 @@ class Job:
     """Its end is decided, and its pods are not all gone."""
     failure: str = ""
     """Why Kubernetes ended it, in a word: `DeadlineExceeded`, `PodFailurePolicy`, ..."""
-    failure_message: str = ""
     started: datetime | None = None
     finished: datetime | None = None
     ttl: int | None = None
@@ -241,7 +240,6 @@ class Job:
             failed=_is(conditions, "Failed"),
             ending=_is(conditions, "FailureTarget") or _is(conditions, "SuccessCriteriaMet"),
             failure=_reason_if(failed, "True"),
-            failure_message=_message_if(failed, "True"),
             started=status["startTime"].time(),
             finished=status["completionTime"].time()
             or (conditions[done]["lastTransitionTime"].time() if _is(conditions, done) else None),
