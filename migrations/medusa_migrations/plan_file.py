@@ -206,14 +206,14 @@ def _plan(name: str, body: Any) -> PlanFile:
         shown = repr(body["plan"])[:60]
         raise _NoPlanError(f"its format is {shown}, and this medusa-db reads {FORMAT!r}")
     asked, database = _get(body, "request", dict), _get(body, "database", dict)
-    limits = _get(body, "limits", dict)
+    limits, flags = _get(body, "limits", dict), _get(asked, "flags", dict)
     return PlanFile(
         name=name,
         runner=_text(body, "runner"),
         asked=Asked(
             to=_text(asked, "to"),
             unasked=_get(asked, "unasked", bool),
-            flags={key: _get(_get(asked, "flags", dict), key, bool) for key in asked["flags"]},
+            flags={key: _get(flags, key, bool) for key in flags},
             stops=_texts(asked, "stops"),
             data_steps=_get(asked, "dataSteps", bool),
             asked=_texts(asked, "dataStep"),
