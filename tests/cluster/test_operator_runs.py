@@ -217,7 +217,7 @@ def test_a_version_that_is_changed_during_a_run_is_gone_to_after_it(shop, shop_a
     with psycopg.connect(url) as other:
         other.execute("lock table money_amount")
         shop.declare("1.18.1", upgrade={"approval": "Automatic"})
-        shop.running_pod()
+        shop.wait("Migrating")
 
         shop.change(version="1.20.11")
         shop.wait("Migrating")
