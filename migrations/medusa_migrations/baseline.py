@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations import basis, history, live, observe, proof, verify
 from medusa_migrations.errors import RefusedError, VerificationError
+from medusa_migrations.findings import joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ def rows(course: Course, observed: Observed, version: Version) -> list[Migration
     if not verdict.ok:
         course.report.drift = list(verdict.drift)
         raise VerificationError(
-            f"the tables are not those of {version}: {verify.some(verdict.drift)}. Nothing was written; "
+            f"the tables are not those of {version}: {joined(verdict.drift)}. Nothing was written; "
             "name the version that made them, and flags that were on with --flag",
             detail="\n".join(f"- {line}" for line in verdict.drift),
         )

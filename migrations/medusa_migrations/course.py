@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations import observe
+from medusa_migrations import observe, standing
 from medusa_migrations.catalog import not_repeated
+from medusa_migrations.errors import VerificationError
+from medusa_migrations.findings import joined
 from medusa_migrations.report import Proven
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ class Course:
         observed = observe.observe(self.conn, self.catalog, self.report.schema)
         if self.options.baseline is None:
             observe.refuse_unledgered(self.catalog, observed)
+            observe.refuse_ledger_alone(self.catalog, observed)
         if self.options.baseline is None or not observed.proof.empty:
             self.tell(observed)
         reviewed = None if adopted else self.options.reviewed
@@ -124,6 +127,40 @@ class Course:
             report.warnings.append(
                 f"the ledger has {name} more than once, as races of Medusa's own tool leave it; harmless"
             )
+
+    def compare(self, observed: Observed) -> None:
+        """Tell the report how the schema compares with the version, where nothing had to run.
+
+        Raises VerificationError for what differs since a run that failed its verification, or did
+        not come to its end.
+        """
+        found = standing.look(self.conn, self.catalog, observed)
+        if found.unread is not None:
+            self.report.warnings.append(str(found.unread))
+        if not found.differences:
+            return
+        from medusa_migrations import definitions  # noqa: PLC0415  hardly ever needed
+
+        self.report.earlier = [str(one) for one in found.before]
+        for one in found.before:
+            self.report.warnings.append(str(definitions.stays(one, observed.schema)))
+        if found.new:
+            self.judge([str(one) for one in found.new])
+
+    def judge(self, drift: Sequence[str]) -> None:
+        """Tell the report that a run has left the schema with *drift*; raise VerificationError for any.
+
+        Where only that differs which did before, it is neither verified nor a failure.
+        """
+        self.report.drift = list(drift)
+        self.report.verified = False if drift else (None if self.report.earlier else True)
+        if not drift:
+            return
+        raise VerificationError(
+            f"every migration is applied, and the schema still differs from that of {self.report.target}: "
+            f"{joined(drift)}. `medusa-db verify` lists all of it",
+            detail="\n".join(f"- {line}" for line in drift),
+        )
 
 
 def _short(note: Note) -> dict[str, Any]:

@@ -229,12 +229,13 @@ def _add_column(schema: Schema, table: Table, reader: _Reader) -> None:
     lenient = reader.skip("if", "not", "exists")
     name = reader.name()
     type_ = type_name(_type(reader))
-    not_null, default = False, None
+    not_null, default, written = False, None, None
     while reader.next in ("not", "null", "default"):
         if reader.skip("not", "null"):
             not_null = True
         elif reader.skip("default"):
-            default = normal(reader.until(_COLUMN_ENDS))
+            written = reader.until(_COLUMN_ENDS)
+            default = normal(written)
         else:
             reader.expect("null")
     if lenient and name in table.columns:
@@ -244,8 +245,9 @@ def _add_column(schema: Schema, table: Table, reader: _Reader) -> None:
     if type_ in _SERIALS:
         sequence = f"{table.name}_{name}_seq"
         schema.sequences.add(sequence)
-        type_, not_null, default = _SERIALS[type_], True, normal(f"nextval('{sequence}')")
-    table.columns[name] = Column(name, type_, not_null, default, anywhere=lenient)
+        written = f"nextval('{sequence}')"
+        type_, not_null, default = _SERIALS[type_], True, normal(written)
+    table.columns[name] = Column(name, type_, not_null, default, written, anywhere=lenient)
 
 
 def _type(reader: _Reader) -> str:
@@ -265,7 +267,8 @@ def _add_constraint(table: Table, reader: _Reader) -> None:
     elif reader.skip("unique"):
         made = Constraint(name, Kind.UNIQUE, reader.names())
     elif reader.skip("check"):
-        made = Constraint(name, Kind.CHECK, check=normal(reader.group()))
+        written = reader.group()
+        made = Constraint(name, Kind.CHECK, check=normal(written), check_sql=written)
     else:
         reader.expect("foreign", "key")
         columns = reader.names()
@@ -299,11 +302,12 @@ def _create_index(schema: Schema, reader: _Reader, *, unique: bool = False) -> N
     reader.expect("on")
     table = reader.name()
     method = reader.name() if reader.skip("using") else "btree"
-    keys = tuple(key.strip() for key in _keys(reader))
-    where = normal(reader.until(frozenset())) if reader.skip("where") else ""
+    written = tuple(_keys(reader))
+    keys = tuple(normal(key).strip() for key in written)
+    where = reader.until(frozenset()) if reader.skip("where") else ""
     if table not in schema.tables:
         raise DialectError(f"there is no table {table}")
-    made = Index(name, table, unique, method, keys, where)
+    made = Index(name, table, unique, method, keys, normal(where), written, where)
     if name not in schema.indexes:
         schema.indexes[name] = made
     elif lenient:
@@ -316,7 +320,7 @@ def _keys(reader: _Reader) -> list[str]:
     reader.expect("(")
     found = []
     while True:
-        found.append(normal(reader.until(frozenset({",", ")"}))))
+        found.append(reader.until(frozenset({",", ")"})))
         if not reader.skip(","):
             break
     reader.expect(")")
@@ -437,9 +441,10 @@ def _alter_column(table: Table, reader: _Reader) -> None:
     elif reader.skip("drop", "not", "null"):
         column = dataclasses.replace(column, not_null=False)
     elif reader.skip("set", "default"):
-        column = dataclasses.replace(column, default=normal(reader.until(frozenset({","}))))
+        written = reader.until(frozenset({","}))
+        column = dataclasses.replace(column, default=normal(written), default_sql=written)
     elif reader.skip("drop", "default"):
-        column = dataclasses.replace(column, default=None)
+        column = dataclasses.replace(column, default=None, default_sql=None)
     else:
         reader.expect("type")
         column = dataclasses.replace(column, type=type_name(_type(reader)))
@@ -469,6 +474,9 @@ def _rename_column(schema: Schema, table: Table, reader: _Reader) -> None:
     def renamed(text: str) -> str:
         return " ".join(new if word == old else word for word in text.split())
 
+    def rewritten(text: str) -> str:
+        return " ".join(f'"{new}"' if word.strip('"') == old else word for word in text.split())
+
     table.columns = {
         new if key == old else key: dataclasses.replace(column, name=new) if key == old else column
         for key, column in table.columns.items()
@@ -478,11 +486,16 @@ def _rename_column(schema: Schema, table: Table, reader: _Reader) -> None:
             constraint,
             columns=tuple(new if c == old else c for c in constraint.columns),
             check=renamed(constraint.check),
+            check_sql=rewritten(constraint.check_sql),
         )
     for name, index in schema.indexes.items():
         if index.table == table.name:
             schema.indexes[name] = dataclasses.replace(
-                index, keys=tuple(map(renamed, index.keys)), where=renamed(index.where)
+                index,
+                keys=tuple(map(renamed, index.keys)),
+                where=renamed(index.where),
+                keys_sql=tuple(map(rewritten, index.keys_sql)),
+                where_sql=rewritten(index.where_sql),
             )
 
 

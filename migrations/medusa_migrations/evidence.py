@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medusa_migrations import ddl, verify
+from medusa_migrations.findings import joined
 from medusa_migrations.schema import Schema
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def hint(catalog: Catalog, names: Sequence[str], live: Schema) -> str:
         return ""
     rows = [one.migration.name for one in found.missing] + [one.name for one in found.groundless]
     return (
-        f"The schema proves that the ledger is wrong about {verify.some(rows)}: `medusa-db repair` shows why, "
+        f"The schema proves that the ledger is wrong about {joined(rows)}: `medusa-db repair` shows why, "
         "and --apply writes it"
     )
 
@@ -290,4 +291,4 @@ def _reach(catalog: Catalog, rows: Rows) -> int:
 
 
 def _some(lines: Iterable[str]) -> str:
-    return verify.some(sorted(lines))
+    return joined(sorted(lines))

@@ -26,10 +26,20 @@ class Finding:
     """A statement that takes it out of the way; in a plan only, like *after*."""
     after: str = ""
     """Statements that bring it back after the run."""
+    differs: str = ""
+    """The difference from before that stays as it is, in the words of the verification at the end."""
+    fix: str = ""
+    """SQL that makes it right."""
 
     def __str__(self) -> str:
         text = f"{self.problem}. {self.advice}" if self.advice else self.problem
         return text + (f" For example: {', '.join(self.keys)}" if self.keys else "")
+
+
+def joined(lines: Sequence[str], most: int = 3) -> str:
+    """Return the first *most* of *lines*, and how many more there are."""
+    shown = "; ".join(lines[:most])
+    return shown if len(lines) <= most else f"{shown}; and {len(lines) - most} more"
 
 
 def raise_for(findings: Sequence[Finding]) -> None:

@@ -13,7 +13,7 @@ from medusa_migrations import (
     verify,
 )
 from medusa_migrations.catalog import Migration
-from medusa_migrations.verify import Object
+from medusa_migrations.drift import Object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

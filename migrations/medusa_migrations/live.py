@@ -32,7 +32,12 @@ _CONSTRAINTS = """
            array(select a.attname from unnest(k.conkey) with ordinality u (num, i)
                    join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.num order by i),
            array(select a.attname from unnest(k.confkey) with ordinality u (num, i)
-                   join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.num order by i)
+                   join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.num order by i),
+           concat_ws(' ', case k.confmatchtype when 'f' then 'match full' end,
+                     case when k.condeferrable then 'deferrable' end,
+                     case when k.condeferred then 'initially deferred' end,
+                     case when not {enforced} then 'not enforced'
+                          when not k.convalidated then 'not valid' end)
       from pg_constraint k
       join pg_class c on c.oid = k.conrelid
       join pg_namespace n on n.oid = c.relnamespace
@@ -103,7 +108,8 @@ def _read(conn: Connection[Any], schema: str) -> Schema:
         made.columns[name] = Column(
             name, type_name(type_), not_null, None if default is None else normal(default)
         )
-    for row in conn.execute(_CONSTRAINTS, parameters):
+    enforced = "k.conenforced" if conn.info.server_version >= 180000 else "true"
+    for row in conn.execute(sql.SQL(_CONSTRAINTS).format(enforced=sql.SQL(enforced)), parameters):
         constraint = _constraint(row)
         found.tables[row[0]].constraints[constraint.name] = constraint
     for name, table, unique, method, keys, where, valid in conn.execute(_INDEXES, parameters):
@@ -117,15 +123,15 @@ def _read(conn: Connection[Any], schema: str) -> Schema:
 
 
 def _constraint(row: tuple[Any, ...]) -> Constraint:
-    _, name, contype, references, on_delete, on_update, check, columns, referenced = row
+    _, name, contype, references, on_delete, on_update, check, columns, referenced, options = row
     kind = _KINDS[contype]
     if kind is Kind.CHECK:
-        return Constraint(name, kind, check=normal(check))
+        return Constraint(name, kind, check=normal(check), options=options)
     if kind is not Kind.FOREIGN:
-        return Constraint(name, kind, tuple(columns))
+        return Constraint(name, kind, tuple(columns), options=options)
     return Constraint(
         name, kind, tuple(columns), references, tuple(referenced), _RULES[on_delete],
-        _RULES[on_update],
+        _RULES[on_update], options=options,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from medusa_migrations import (
     approval,
     baseline,
     connection,
+    definitions,
     failure,
     history,
     ledger,
@@ -22,10 +23,11 @@ from medusa_migrations import (
     pooler,
     preflight,
     proof,
+    standing,
     verify,
 )
 from medusa_migrations.deadline import Deadline
-from medusa_migrations.errors import Interrupted, RunnerError, VerificationError
+from medusa_migrations.errors import Interrupted, RunnerError
 from medusa_migrations.findings import raise_for
 from medusa_migrations.steps import Steps
 
@@ -65,18 +67,20 @@ class _Locked:
             adopts, observed, path = baseline.foresee(self.course, observed, version)
         if path.nothing and version is None:
             self.course.finish(observed, path, state="nothing")
+            self.course.compare(observed)
             return
         approval.require(self.course, path)  # another run may have moved it
         with self._says_what_stays(steps), deadline.running(self.course.conn):
             if not path.nothing:
-                self._preflight(observed, path)
+                steps.differed = self._preflight(observed, path)
             if version is not None:
                 self._adopt(steps, adopts, version)
                 observed, path = self.course.look(adopted=True)
             self._asks_before(path)
             foreseen = self._foresee(observed, path)
             self._steps(steps, observed, path)
-        if path.nothing:
+        if path.nothing:  # a ledger was adopted, whose tables had been compared
+            standing.end(self.course.conn, observed, str(path.target), (), ())
             self.course.finish(observed, path, state="done")
             return
         foreseen.join()
@@ -85,7 +89,7 @@ class _Locked:
                 self.course.conn, self.course.catalog, self.course.report.schema
             )
             self.course.finish(observed, path, state="done")
-            self._verify(observed)
+            self._verify(observed, steps.differed)
         except Interrupted as exc:
             exc.add(
                 f"The database is at {self.course.report.after}: every step was committed, and nothing was "
@@ -147,9 +151,11 @@ class _Locked:
             for line in note.before:
                 self.course.progress.say(f"{note.version} asks beforehand: {line}")
 
-    def _preflight(self, observed: Observed, path: Plan) -> None:
+    def _preflight(self, observed: Observed, path: Plan) -> tuple[str, ...]:
+        """Refuse what stands in the way; return the differences from before that stay."""
+        course = self.course
         findings = preflight.look(
-            self.course.conn, self.course.address, self.course.catalog, observed, path.items
+            course.conn, course.address, course.catalog, observed, path.target, path.items
         )
         for finding in findings:
             if finding.error is None:
@@ -160,6 +166,7 @@ class _Locked:
         if off:
             self.course.report.history = f"off: {off}"
             self.course.progress.say(f"no history is kept: {off}")
+        return tuple(finding.differs for finding in findings if finding.differs)
 
     def _adopt(self, steps: Steps, names: Sequence[Migration], version: Version) -> None:
         """Write the ledger of *version* for tables that are provably that version's."""
@@ -172,18 +179,15 @@ class _Locked:
         steps.adopted = True
         self.course.progress.say(f"adopted the tables as {version}", ledger_rows=len(names))
 
-    def _verify(self, observed: Observed) -> None:
-        found = live.read(self.course.conn, self.course.report.schema)
-        verdict = verify.verify(
-            self.course.catalog, self.course.request.target, observed.proof.applied, found
-        )
-        self.course.report.verified = verdict.ok
-        self.course.report.drift = list(verdict.drift)
-        self.course.report.foreign = list(verdict.foreign)
-        self.course.report.variant = list(verdict.variant)
-        if not verdict.ok:
-            raise VerificationError(
-                f"every migration is applied, and the schema still differs from that of "
-                f"{self.course.request.target}: {verify.some(verdict.drift)}. `medusa-db verify` lists all of it",
-                detail="\n".join(f"- {line}" for line in verdict.drift),
-            )
+    def _verify(self, observed: Observed, differed: Sequence[str]) -> None:
+        """Compare the schema with the target's; what *differed* before the run is not held against it."""
+        report, target = self.course.report, self.course.request.target
+        conn, catalog = self.course.conn, self.course.catalog
+        found, applied = live.read(conn, report.schema), observed.proof.applied
+        verdict = definitions.compare(conn, catalog, target, applied, report.schema, found)
+        report.earlier = [line for line in verdict.drift if line in differed]
+        report.foreign = list(verdict.foreign)
+        report.variant = list(verdict.variant)
+        new = [line for line in verdict.drift if line not in differed]
+        standing.end(conn, observed, str(target), report.earlier, new)
+        self.course.judge(new)

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from medusa_migrations.version import Version
 
 
+_IN_EVERY_SHOP = frozenset({"cart", "customer", "order", "product", "region", "store"})
+"""Tables that every version has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What one look found."""
@@ -120,6 +124,18 @@ def refuse_unledgered(catalog: Catalog, observed: Observed) -> None:
             "adopt it with --baseline V; else give Medusa a schema of its own (--schema)",
             reason="NoLedger",
         )
+
+
+def refuse_ledger_alone(catalog: Catalog, observed: Observed) -> None:
+    """Raise RefusedError where a ledger says what was made, and none of the tables is there."""
+    if not observed.proof.applied or observed.ledger.tables & _IN_EVERY_SHOP:
+        return
+    raise RefusedError(
+        f"the ledger says that the schema {observed.schema} is at {observed.place(catalog)}, and none of "
+        "Medusa's tables is there: only the table migrations came along. Restore the whole database; or, "
+        f'to begin with an empty one: drop table "{observed.schema}".migrations',
+        reason="NoTables",
+    )
 
 
 def is_ready(conn: Connection[Any], schema: str, step: DataStep) -> bool:

@@ -82,6 +82,7 @@ def to_dict(found: Preview, asked: Asked, basis: Basis) -> dict[str, Any]:
             }
             | ({"before": finding.before} if finding.before else {})
             | ({"after": finding.after} if finding.after else {})
+            | ({"fix": finding.fix} if finding.fix else {})
             for finding in found.findings
         ],
     }

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog import Catalog, DataStep
     from medusa_migrations.observe import Observed
     from medusa_migrations.table_locks import TableLock
+    from medusa_migrations.version import Version
 
 
 def look(
@@ -37,9 +38,13 @@ def look(
     address: Address,
     catalog: Catalog,
     observed: Observed,
+    target: Version,
     items: Sequence[Migration | DataStep],
 ) -> list[Finding]:
-    """Return what stands in the way of running *items* on what was *observed*; writes nothing."""
+    """Return what stands in the way of *items*, on the way from what was *observed* to *target*.
+
+    Writes nothing.
+    """
     schema = observed.schema
     migrations = [item for item in items if isinstance(item, Migration)]
     changed = touches.touched(migration.statements for migration in migrations)
@@ -56,7 +61,7 @@ def look(
         *event_triggers.look(conn, migrations),
         *in_the_way.look(conn, catalog, schema, items),
         *function_texts.look(conn, schema, migrations),
-        *definitions.look(conn, catalog, observed, migrations),
+        *definitions.look(conn, catalog, observed, target, items),
         *_blockers(conn, schema, locks),
         *row_checks.look(conn, schema, row_checks.of_items(items)),
     ]

@@ -13,6 +13,7 @@ from medusa_migrations import (
     lock,
     own_locks,
     preflight,
+    standing,
     table_locks,
 )
 from medusa_migrations.errors import RunnerError
@@ -86,9 +87,9 @@ def look(course: Course) -> Preview:
         course.tell(observed)
     nothing = path.nothing and options.baseline is None
     findings = (
-        []
+        standing.findings(conn, course.catalog, observed)
         if nothing
-        else preflight.look(conn, course.address, course.catalog, observed, path.items)
+        else preflight.look(conn, course.address, course.catalog, observed, path.target, path.items)
     )
     return Preview(
         observed=observed,
@@ -102,7 +103,7 @@ def look(course: Course) -> Preview:
         adopts=tuple(adopts),
         findings=tuple(findings),
         warnings=() if nothing else tuple(_warnings(course)),
-        refusals=() if nothing else tuple(_refusals(course, path, findings)),
+        refusals=tuple(_refusals(course, path, findings)),
         one_try=table_locks.one_try(
             options.limits.lock_timeout, table_locks.deadlock_timeout(conn)
         ),

@@ -70,6 +70,8 @@ class Report:
     notes: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     drift: list[str] = field(default_factory=list)
+    earlier: list[str] = field(default_factory=list)
+    """What differs from the target, and did so before the run."""
     foreign: list[str] = field(default_factory=list)
     variant: list[str] = field(default_factory=list)
     verified: bool | None = None
@@ -118,6 +120,8 @@ class Report:
             "variant": self.variant,
             "driftCount": len(self.drift),
             "drift": self.drift,
+            "earlierCount": len(self.earlier),
+            "earlier": self.earlier,
             "foreignCount": len(self.foreign),
             "foreign": self.foreign,
             "notes": self.notes,
@@ -136,14 +140,14 @@ def bounded(body: dict[str, Any], limit: int = LIMIT) -> str:
     """Return *body* as one line of JSON of at most *limit* bytes, where that is LEAST or more.
 
     What is long and least needed is cut first: the list of migrations, foreign objects, the texts
-    of notes, then notes, the versions between the ends of what is proven, drift and warnings from
-    their ends, counts of a seed that are 0; `truncated` says that something was.
+    of notes, then notes, the versions between the ends of what is proven, differences and warnings
+    from their ends, counts of a seed that are 0; `truncated` says that something was.
     """
     body = dict(body)
     text = _json(body)
     for cut in (
         *map(_halved, ("migrations", "foreign", "notes", "variant", "assumedDone")), _without_versions,
-        *map(_halved, ("repair", "drift", "warnings", "dataSteps", "deferred")), _without_zeros,
+        *map(_halved, ("repair", "earlier", "drift", "warnings", "dataSteps", "deferred")), _without_zeros,
         _halved("acknowledge"), _shortened_message, _fewer_counts,
     ):  # fmt: skip
         while (excess := len(text.encode()) - limit) > 0 and cut(body, excess):

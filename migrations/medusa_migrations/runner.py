@@ -21,6 +21,7 @@ def migrate(course: Course) -> None:
     observed, path = course.look()
     if path.nothing and course.options.baseline is None:
         course.finish(observed, path, state="nothing")
+        course.compare(observed)
         return
     from medusa_migrations import approval, locked  # noqa: PLC0415  most starts find nothing to do
 

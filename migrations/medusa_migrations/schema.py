@@ -34,6 +34,8 @@ class Column:
     not_null: bool = False
     default: str | None = None
     """In the normal form of `expression`."""
+    default_sql: str | None = field(default=None, compare=False)
+    """As it is written, where our own SQL says so."""
     anywhere: bool = field(default=False, compare=False)
     """Whether it may have been there before its migration, and so at another place in the table."""
 
@@ -51,8 +53,16 @@ class Constraint:
     on_delete: str = "no action"
     on_update: str = "no action"
     check: str = ""
+    check_sql: str = field(default="", compare=False)
+    """The check as it is written, where our own SQL says so."""
+    options: str = ""
+    """What of it is not as usual: `match full`, `deferrable`, `not valid`."""
 
     def __str__(self) -> str:
+        return " ".join(filter(None, (self._rule, self.options)))
+
+    @property
+    def _rule(self) -> str:
         if self.kind is Kind.CHECK:
             return f"check {self.check}"
         text = f"{self.kind} ({', '.join(self.columns)})"
@@ -74,6 +84,9 @@ class Index:
     keys: tuple[str, ...]
     """Columns or expressions, each with its operator class where it is not the default."""
     where: str = ""
+    keys_sql: tuple[str, ...] = field(default=(), compare=False)
+    """The keys as they are written, where our own SQL says so."""
+    where_sql: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         text = f"{'unique ' if self.unique else ''}{self.method} ({', '.join(self.keys)})"
@@ -88,6 +101,10 @@ class Table:
     columns: dict[str, Column] = field(default_factory=dict)
     constraints: dict[str, Constraint] = field(default_factory=dict)
 
+    def copy(self) -> Table:
+        """Return one that can be changed by itself."""
+        return Table(self.name, dict(self.columns), dict(self.constraints))
+
 
 @dataclass(slots=True)
 class Schema:
@@ -98,6 +115,16 @@ class Schema:
     enums: dict[str, tuple[str, ...]] = field(default_factory=dict)
     sequences: set[str] = field(default_factory=set)
     extensions: set[str] = field(default_factory=set)
+
+    def copy(self) -> Schema:
+        """Return one that can be changed by itself."""
+        return Schema(
+            {name: table.copy() for name, table in self.tables.items()},
+            dict(self.indexes),
+            dict(self.enums),
+            set(self.sequences),
+            set(self.extensions),
+        )
 
 
 @functools.cache

@@ -26,6 +26,7 @@ from medusa_migrations import (
     row_names,
     row_security,
     search_path,
+    standing,
     table_locks,
     touches,
 )
@@ -79,6 +80,8 @@ class Steps:
     """Whether a ledger was written for tables that had none."""
     path: tuple[str, ...] = ()
     """The search path that the shop has; its own schema is the first."""
+    differed: tuple[str, ...] = ()
+    """What differs before the run and stays so: the verification at the end is told of it."""
     medusas: tuple[str, ...] = ()
     """The part of it that statements of Medusa's can have."""
 
@@ -320,6 +323,7 @@ class Steps:
                 by_whom=f"@{self.by_whom}" if self.by_whom else "",
             ),
         )
+        standing.begin(self.conn, self.report.schema, after, self.differed)
 
     def _holders(self, items: Sequence[Item], locks: Sequence[TableLock]) -> str:
         changed = touches.touched(item.text for item in items).tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from medusa_migrations import durations
+from medusa_migrations import durations, fixes
 from medusa_migrations.catalog import DataStep, Migration, Severity
 from medusa_migrations.findings import script
 from medusa_migrations.progress import size
@@ -365,6 +365,11 @@ def report(found: Report, notes_found: Sequence[Note] = ()) -> str:
                 f"  medusa-db notes{since} --to {found.target}"
             )
         verified = {True: "verified", False: "NOT verified", None: "not verified"}[found.verified]
+        if found.earlier:
+            known = f"{count(len(found.earlier), 'difference')} that were there before"
+            verified = (
+                f"NOT verified, beside {known}" if found.drift else f"verified, but for {known}"
+            )
         ran = count(len(found.migrations), "migration") if found.migrations else "no migration"
         parts.append(
             f"\nFrom {found.before} to {found.after}: {ran} in {duration(found.seconds)}, {verified}."
@@ -396,8 +401,14 @@ def _slowest(title: str, done: Sequence[Done], most: int = 8) -> str:
     return text + (f"\nand {rest} more, each faster" if rest else "")
 
 
-def status(catalog: Catalog, observed: Observed, waits: Sequence[str], seeded: str) -> str:
-    """Tell where the database is, and in words what it was *seeded* with."""
+def status(
+    catalog: Catalog,
+    observed: Observed,
+    waits: Sequence[str],
+    seeded: str,
+    differs: Sequence[str] = (),
+) -> str:
+    """Tell where the database is, how its schema *differs*, and in words what it was *seeded* with."""
     proof = observed.proof
     rows = [("version", observed.place(catalog)), ("schema", observed.schema)]
     if observed.at is not None and len(proof.versions) > 1:
@@ -410,6 +421,13 @@ def status(catalog: Catalog, observed: Observed, waits: Sequence[str], seeded: s
     if proof.partial:
         rows.append(
             ("repair", "`medusa-db repair` shows which rows of the ledger the schema proves")
+        )
+    if differs:
+        rows.append(
+            (
+                "differences",
+                f"{len(differs)}; `medusa-db verify` lists them, with the SQL to fix them",
+            )
         )
     if waits:
         rows.append(("data steps waiting", ", ".join(waits)))
@@ -460,13 +478,18 @@ def repair(found: Evidence, told: Report, *, written: bool) -> str:
     return "\n\n".join([*parts, end])
 
 
-def verdict(found: Verdict, target: str) -> str:
-    """Tell what verification found."""
+def verdict(found: Verdict, target: str, schema: str) -> str:
+    """Tell what verification of *schema* found, and the SQL that makes it right."""
     parts = []
     if found.ok:
         parts.append(f"The schema is that of {target}.")
     else:
-        parts.append(f"The schema differs from that of {target}:\n{bullets(found.drift)}")
+        lines = []
+        for one in found.differences:
+            lines.append(bullets([str(one)]))
+            if how := fixes.spelled(one, schema):
+                lines.append(f"    {how};")
+        parts.append(f"The schema differs from that of {target}:\n" + "\n".join(lines))
     if found.variant:
         parts.append(
             "As an upgrade by Medusa's own tool leaves it (allowed):\n" + bullets(found.variant)

@@ -1,13 +1,15 @@
-"""Pure: the live schema against the one a version should have; drift, each in a sentence."""
+"""Pure: compares the live schema with the one that a version should have."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from medusa_migrations import ddl
+from medusa_migrations import ddl, drift
+from medusa_migrations.drift import Difference, Object
 from medusa_migrations.schema import Column, Index, Schema, Table
 
 if TYPE_CHECKING:
@@ -24,17 +26,31 @@ TOOL_TABLES = frozenset({"migrations", "typeorm_metadata", "mikro_orm_migrations
 class Verdict:
     """What a look at the live schema found."""
 
-    drift: tuple[str, ...]
-    """A sentence for each object that is not what it should be, in the order of their names."""
+    differences: tuple[Difference, ...]
+    """Each object that is not what it should be, in the order of their names."""
     foreign: tuple[str, ...]
     """Objects of plugins and of the shop itself: `table loyalty_points`, `column order.note`."""
     variant: tuple[str, ...]
     """Migrations found in the text of an older version, as Medusa's own upgrades leave them."""
+    wanted: Schema = field(default_factory=Schema, compare=False)
+    """What it was compared with."""
+
+    def beside(self, found: Iterable[Difference]) -> Verdict:
+        """Return one that has *found* as well, as far as it is about tables of the version or the ledger."""
+        known = {*self.wanted.tables, "migrations"}
+        more = [one for one in found if one.object.table in known]
+        both = sorted([*self.differences, *more], key=str)
+        return dataclasses.replace(self, differences=tuple(both))
+
+    @property
+    def drift(self) -> tuple[str, ...]:
+        """A sentence for each difference."""
+        return drift.sentences(self.differences)
 
     @property
     def ok(self) -> bool:
         """Whether nothing differs that should not."""
-        return not self.drift
+        return not self.differences
 
 
 def expected(migrations: Iterable[Migration]) -> Schema:
@@ -63,9 +79,10 @@ def differences(passed: ddl.Passed) -> list[str]:
     """Return in a sentence each how what is there differs from what would be made in its place."""
     match passed.made, passed.there:
         case Column() as made, Column() as there:
-            return _column_drift(passed.what, made, there)
+            one = Object("column", passed.table, made.name)
+            return [str(found) for found in drift.of_columns(one, made, there)]
         case Table() as made, Table() as there:
-            return _table_drift(made, there)
+            return [str(found) for found in drift.of_tables(made, there)]
         case Index() as made, Index() as there if made != there:
             on = "" if made.table == there.table else f" on {there.table}"
             return [f"{passed.what} is {there}{on} instead of {made}"]
@@ -106,7 +123,7 @@ def verify(catalog: Catalog, version: Version, applied: Sequence[str], live: Sch
                 verdict = _verdict(catalog, trial, live, variant)
             except ddl.DialectError:
                 continue
-            if len(verdict.drift) < len(best.drift):
+            if len(verdict.differences) < len(best.differences):
                 best, chosen = verdict, trial
     return best
 
@@ -119,12 +136,6 @@ def drift_of(
     Raises DialectError where they cannot be run in this order.
     """
     return _verdict(catalog, _chosen(catalog, version, applied), live, variant=()).drift
-
-
-def some(lines: Sequence[str], most: int = 3) -> str:
-    """Return the first *most* of *lines*, and how many more there are."""
-    shown = "; ".join(lines[:most])
-    return shown if len(lines) <= most else f"{shown}; and {len(lines) - most} more"
 
 
 def foresee(catalog: Catalog, version: Version, applied: Sequence[str]) -> None:
@@ -142,16 +153,16 @@ def _verdict(
     catalog: Catalog, chosen: Mapping[str, Migration], live: Schema, variant: tuple[str, ...]
 ) -> Verdict:
     wanted = expected(chosen.values())
-    drift, foreign = _drift(wanted, live), []
-    ours = objects(wanted)
-    for found in sorted(objects(live) - ours):
-        if not _counts(found, wanted):
+    found, foreign = drift.between(wanted, live), []
+    ours = drift.objects(wanted)
+    for one in sorted(drift.objects(live) - ours):
+        if not _counts(one, wanted):
             continue
-        if found in known_objects(catalog):
-            drift.append(f"{found} is left over from another version")
+        if one in known_objects(catalog):
+            found.append(Difference(one, f"{one} is left over from another version"))
         else:
-            foreign.append(str(found))
-    return Verdict(tuple(drift), tuple(foreign), variant)
+            foreign.append(str(one))
+    return Verdict(tuple(found), tuple(foreign), variant, wanted)
 
 
 def _counts(found: Object, wanted: Schema) -> bool:
@@ -163,41 +174,6 @@ def _counts(found: Object, wanted: Schema) -> bool:
     return found.name not in TOOL_TABLES
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Object:
-    """The address of one object of a schema."""
-
-    kind: str
-    table: str
-    name: str
-
-    @property
-    def part(self) -> bool:
-        """Whether it is a part of a table."""
-        return self.kind in ("column", "constraint", "index")
-
-    def __str__(self) -> str:
-        match self.kind:
-            case "column":
-                return f"column {self.table}.{self.name}"
-            case "constraint" | "index":
-                return f"{self.kind} {self.name} on {self.table}"
-            case _:
-                return f"{self.kind} {self.name}"
-
-
-def objects(schema: Schema) -> frozenset[Object]:
-    """Return the address of everything in *schema* but extensions."""
-    found = {Object("table", name, name) for name in schema.tables}
-    for table in schema.tables.values():
-        found |= {Object("column", table.name, name) for name in table.columns}
-        found |= {Object("constraint", table.name, name) for name in table.constraints}
-    found |= {Object("index", index.table, index.name) for index in schema.indexes.values()}
-    found |= {Object("type", "", name) for name in schema.enums}
-    found |= {Object("sequence", "", name) for name in schema.sequences}
-    return frozenset(found)
-
-
 @functools.lru_cache(maxsize=1)
 def known_objects(catalog: Catalog) -> frozenset[Object]:
     """Return every object that some text of Medusa's makes, to tell left-overs from foreign ones."""
@@ -207,69 +183,3 @@ def known_objects(catalog: Catalog) -> frozenset[Object]:
         for migration in texts
         for made in ddl.makes(migration.statements)
     )
-
-
-def _drift(wanted: Schema, live: Schema) -> list[str]:
-    drift: list[str] = []
-    for table in wanted.tables.values():
-        there = live.tables.get(table.name)
-        if there is None:
-            drift.append(f"table {table.name} is missing")
-        else:
-            drift += _table_drift(table, there)
-    drift += _named("index", wanted.indexes, live.indexes)
-    for name, labels in wanted.enums.items():
-        found = live.enums.get(name)
-        if found is None:
-            drift.append(f"type {name} is missing")
-        elif found != labels:
-            drift.append(f"type {name} has the values {_list(found)} instead of {_list(labels)}")
-    drift += [f"sequence {name} is missing" for name in sorted(wanted.sequences - live.sequences)]
-    drift += [
-        f"extension {name} is missing" for name in sorted(wanted.extensions - live.extensions)
-    ]
-    return sorted(drift)
-
-
-def _table_drift(wanted: Table, live: Table) -> list[str]:
-    drift = []
-    for column in wanted.columns.values():
-        there = live.columns.get(column.name)
-        if there is None:
-            drift.append(f"column {wanted.name}.{column.name} is missing")
-        else:
-            drift += _column_drift(f"column {wanted.name}.{column.name}", column, there)
-    fixed = {name for name, column in wanted.columns.items() if not column.anywhere}
-    shared = [name for name in wanted.columns if name in live.columns and name in fixed]
-    order = [name for name in live.columns if name in fixed]
-    if shared != order:
-        first = next(a for a, b in zip(shared, order, strict=True) if a != b)
-        drift.append(f"table {wanted.name} has its columns in another order from {first} on")
-    return drift + _named(f"table {wanted.name}: constraint", wanted.constraints, live.constraints)
-
-
-def _column_drift(what: str, wanted: Column, live: Column) -> list[str]:
-    drift = []
-    if wanted.type != live.type:
-        drift.append(f"{what} is {live.type} instead of {wanted.type}")
-    if wanted.not_null != live.not_null:
-        drift.append(f"{what} {'takes null' if wanted.not_null else 'does not take null'}")
-    if wanted.default != live.default:
-        has = "no default" if live.default is None else f"the default {live.default}"
-        should = "none" if wanted.default is None else wanted.default
-        drift.append(f"{what} has {has} instead of {should}")
-    return drift
-
-
-def _named(what: str, wanted: Mapping[str, object], live: Mapping[str, object]) -> list[str]:
-    drift = []
-    for name, made in wanted.items():
-        if name not in live:
-            drift.append(f"{what} {name} is missing")
-        elif live[name] != made:
-            drift.append(f"{what} {name} is {live[name]} instead of {made}")
-    return drift
-
-
-def _list(labels: Sequence[str]) -> str:
-    return ", ".join(labels)

@@ -96,10 +96,20 @@ def _url(args: argparse.Namespace) -> tuple[str, str]:
 
 
 def look(
-    args: argparse.Namespace, conn: Connection[Any], address: Address, catalog: Catalog
+    args: argparse.Namespace,
+    conn: Connection[Any],
+    address: Address,
+    catalog: Catalog,
+    *,
+    tables: bool = True,
 ) -> Observed:
-    """Return what one look at the shop's schema finds; raise where tables are there without a ledger."""
+    """Return what one look at the shop's schema finds; raise where tables are there without a ledger.
+
+    Raises also where a ledger is there without *tables*, if those are wanted.
+    """
     schema = observe.schema_of(conn, args.schema or address.schema)
     observed = observe.observe(conn, catalog, schema)
     observe.refuse_unledgered(catalog, observed)
+    if tables:
+        observe.refuse_ledger_alone(catalog, observed)
     return observed

@@ -74,7 +74,7 @@ def _verdict(found: Preview, report: Report) -> tuple[int, str]:
         *found.warnings,
         *(str(one) for one in found.findings if one.error is None),
     ]
-    if found.nothing:
+    if found.nothing and not found.refusals:
         return 0, ""
     if found.refusals:
         first = found.refusals[0]

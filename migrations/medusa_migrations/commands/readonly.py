@@ -12,6 +12,7 @@ from medusa_migrations import (
     history,
     observe,
     proof,
+    standing,
     text,
 )
 from medusa_migrations.address import redact
@@ -43,6 +44,7 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
         waits = sorted(itertools.chain(*observe.waiting(conn, catalog, observed)))
         seed = records.latest(conn, observed.schema)
         unreadable = history.why_unreadable(conn)
+        differs = [str(one) for one in standing.look(conn, catalog, observed).differences]
     target = wanted or observed.at or observed.proof.latest or catalog.newest
     pending = options.pending(args, catalog, observed, target)
     if args.output == "json":
@@ -59,6 +61,7 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
                 "target": str(target),
                 "pending": pending,
                 "dataStepsWaiting": list(waits),
+                "differences": differs,
                 "seed": records.to_dict(seed) if seed else None,
                 "history": [history.to_dict(run) for run in observed.runs],
             }
@@ -70,7 +73,7 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
         for name in pending:
             options.write(f"[ ] {name}")
     else:
-        options.write(text.status(catalog, observed, waits, seed_text.seeded(seed)))
+        options.write(text.status(catalog, observed, waits, seed_text.seeded(seed), differs))
         if unreadable:
             options.write(f"\nThe history of runs cannot be read: {unreadable}.")
         if wanted and pending:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medusa_migrations import catalog_files, connection, evidence, live, observe, text
+from medusa_migrations import (
+    catalog_files,
+    connection,
+    evidence,
+    fixes,
+    integrity,
+    live,
+    observe,
+    text,
+)
 from medusa_migrations import verify as verifying
 from medusa_migrations.commands import options
 from medusa_migrations.commands.database import connected, look
@@ -12,12 +21,15 @@ from medusa_migrations.commands.readonly import require
 from medusa_migrations.commands.reporting import reported
 from medusa_migrations.ddl import DialectError
 from medusa_migrations.errors import RefusedError, VerificationError
+from medusa_migrations.findings import joined
 from medusa_migrations.report import Report
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from medusa_migrations.catalog import Catalog
+    from medusa_migrations.drift import Difference
     from medusa_migrations.observe import Observed
     from medusa_migrations.schema import Schema
 
@@ -28,19 +40,25 @@ def verify(args: argparse.Namespace) -> int:
     with reported(args, report, printed=False):
         catalog = catalog_files.read()
         report.target = str(options.known(catalog, args.to, "--to") or "")
-        observed, schema = _look(args, catalog, report)
-        _compare(args, catalog, observed, schema, report)
+        observed, schema, working = _look(args, catalog, report)
+        _compare(args, catalog, observed, schema, working, report)
     return 0
 
 
-def _look(args: argparse.Namespace, catalog: Catalog, report: Report) -> tuple[Observed, Schema]:
-    """Read ledger and schema as they are at one moment, whoever changes them meanwhile."""
+def _look(
+    args: argparse.Namespace, catalog: Catalog, report: Report
+) -> tuple[Observed, Schema, list[Difference]]:
+    """Read ledger and schema as they are at one moment, whoever changes them meanwhile.
+
+    And what is wrong with keys and sequences.
+    """
     with connected(args, "verify") as (conn, address), connection.snapshot(conn):
-        observed = look(args, conn, address, catalog)
+        observed = look(args, conn, address, catalog, tables=False)
         report.schema = observed.schema
         report.proven = observe.proven(observed)
         report.before = report.after = observed.place(catalog)
-        return observed, live.read(conn, observed.schema)
+        schema = live.read(conn, observed.schema)
+        return observed, schema, integrity.look(conn, observed.schema, schema.tables)
 
 
 def _compare(
@@ -48,6 +66,7 @@ def _compare(
     catalog: Catalog,
     observed: Observed,
     schema: Schema,
+    working: Sequence[Difference],
     report: Report,
 ) -> None:
     target = args.to or observed.at or observed.proof.latest
@@ -61,7 +80,7 @@ def _compare(
         )
     pending = options.pending(args, catalog, observed, target)
     try:
-        verdict = verifying.verify(catalog, target, observed.proof.applied, schema)
+        verdict = verifying.verify(catalog, target, observed.proof.applied, schema).beside(working)
     except DialectError as exc:
         raise VerificationError(
             f"the names in the ledger cannot all have run: {exc}. `medusa-db repair` shows which rows the schema "
@@ -79,12 +98,21 @@ def _compare(
                 "ok": report.verified,
                 "pending": pending,
                 "drift": report.drift,
+                "differences": [
+                    {
+                        "kind": one.object.kind,
+                        "object": str(one.object),
+                        "difference": str(one),
+                        "fix": fixes.spelled(one, observed.schema),
+                    }
+                    for one in verdict.differences
+                ],
                 "variant": report.variant,
                 "foreign": report.foreign,
             }
         )
     else:
-        options.write(text.verdict(verdict, str(target)))
+        options.write(text.verdict(verdict, str(target), observed.schema))
         if pending:
             options.write(f"The ledger lacks, for {target}:\n" + text.bullets(pending))
         if hint:
@@ -93,5 +121,5 @@ def _compare(
     report.state = "done"
     if not verdict.ok:
         raise VerificationError(
-            f"the database is not what {target} should be: {verifying.some(verdict.drift)}"
+            f"the database is not what {target} should be: {joined(verdict.drift)}"
         )
