@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientError, web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from yarl import URL
 
 from faults import eventually
@@ -21,6 +23,7 @@ from medusa_operator.api.client import named
 from medusa_operator.api.errors import AccessError
 from medusa_operator.api.watch_session import open_watch_session
 from operator_login import ask, certificate, kubeconfig, serving, tunnelling
+from operator_mutations import junk, mutated
 
 SECRET = "s3cr3t-7f2a"
 LOCAL = ("IP:127.0.0.1",)
@@ -733,7 +736,7 @@ def test_a_proxy_that_cannot_be_used_gets_a_sentence(tmp_path):
         pytest.param({"user": {"token": 12}}, "token in user 'u' of .* is not text", id="number"),
         pytest.param({"user": {"token": f"{SECRET}\n"}}, "is not a token", id="line end"),
         pytest.param({"user": {"tokenFile": "gone"}}, "gone cannot be read: No such", id="token file"),
-        pytest.param({"user": {"exec": SECRET}}, "exec in user 'u' of .* is not a map", id="exec"),
+        pytest.param({"user": {"exec": SECRET}}, "exec in user 'u' of .* is not a mapping", id="exec"),
         pytest.param({"user": {"client-key-data": SECRET}}, "has half of client-cert", id="half"),
         pytest.param(
             {"user": {"client-certificate-data": "c2VjcmV0", "client-key-data": "c2VjcmV0"}},
@@ -847,3 +850,81 @@ def test_queries_arrive_as_they_were_meant(tmp_path):
 )  # fmt: skip
 def test_a_request_is_named_as_in_the_metrics_of_kubernetes(prefix, method, path, name):
     assert named(method, URL(f"https://rancher.example{prefix}{path}")) == name
+
+
+# Whatever a file holds
+
+
+def a_file_of_everything(folder, certificates):
+    """Return a kubeconfig document with every key that is read, and users that log in in every way."""
+    cert, key = certificates["client"]
+    users = {
+        "token": {"token": SECRET, "as": "shop", "as-groups": ["ops"], "as-user-extra": {"a": ["b"]}},
+        "file": {"tokenFile": str(folder / "token")},
+        "plugin": plugin(
+            folder, printed(token=SECRET), args=["a"], env=[{"name": "A", "value": "b"}],
+            provideClusterInfo=True, installHint="hint",
+        ),
+        "oidc": oidc("https://127.0.0.1:1", **{"id-token": web_token(exp=time.time() + 3600)}),
+        "certificate": {"client-certificate-data": data(cert), "client-key-data": data(key)},
+        "files": {"client-certificate": str(cert), "client-key": str(key)},
+        "password": {"username": "me", "password": SECRET},
+    }  # fmt: skip
+    cluster = {
+        "server": "https://127.0.0.1:1", "certificate-authority-data": data(cert),
+        "certificate-authority": str(cert), "proxy-url": "http://127.0.0.1:1",
+        "tls-server-name": "a", "insecure-skip-tls-verify": False,
+        "extensions": [{"name": "client.authentication.k8s.io/exec", "extension": {"a": "b"}}],
+    }  # fmt: skip
+    return {
+        "current-context": "token",
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": name, "user": user} for name, user in users.items()],
+        "contexts": [
+            {"name": name, "context": {"cluster": "c", "user": name, "namespace": "ops"}}
+            for name in users
+        ],
+    }
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_whatever_a_kubeconfig_holds_it_is_used_or_gets_a_sentence(tmp_path, certificates, data):
+    (tmp_path / "token").write_text(SECRET)
+    whole = a_file_of_everything(tmp_path, certificates)
+    user = data.draw(st.integers(0, len(whole["users"]) - 1))
+    one = whole | {key: [whole[key][user]] for key in ("users", "contexts")}
+    one["current-context"] = one["contexts"][0]["name"]
+    (tmp_path / "config").write_text(json.dumps(data.draw(mutated(one, junk))))
+
+    async def asked():
+        it = await login.find({"KUBECONFIG": str(tmp_path / "config")})
+        await it.authorization()
+        await asyncio.wait_for(ask(it), 10)
+
+    try:
+        asyncio.run(asked())
+    except AccessError as refused:
+        assert SECRET not in str(refused)  # noqa: PT017
+    except ClientError:
+        pass  # it was used, and nobody answers there
+
+
+@settings(max_examples=500, deadline=None)
+@given(mutated({
+    "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+    "status": {
+        "token": SECRET, "clientCertificateData": SECRET, "clientKeyData": SECRET,
+        "expirationTimestamp": "2099-01-01T00:00:00Z",
+    },
+}, junk))  # fmt: skip
+def test_whatever_an_exec_plugin_prints_it_is_used_or_gets_a_sentence(told):
+    try:
+        found = credentials._credential(told, "client.authentication.k8s.io/v1", "the plugin")
+    except AccessError as refused:
+        assert SECRET not in str(refused)  # noqa: PT017
+    else:
+        assert found.seconds > 0
+        assert SECRET not in repr(found).replace(found.certificate, "")

@@ -75,10 +75,20 @@ def source(config: Kubeconfig) -> TokenSource | None:
     if "exec" in user:
         return ExecPlugin(user["exec"], who, config.cluster)
     if "auth-provider" in user:
-        return Issuer(dict(user["auth-provider"].get("config") or {}), who)
+        options = user["auth-provider"].get("config") or {}
+        return Issuer(_texts(options, f"the auth-provider of {who}"), who)
     if user.get("tokenFile"):
         return TokenFile(Path(user["tokenFile"]))
     return None
+
+
+def _texts(options: Any, whose: str) -> dict[str, str]:
+    """Return the options of an auth-provider; raise AccessError where one is no text."""
+    if not isinstance(options, dict) or not all(
+        isinstance(value, str | None) for value in options.values()
+    ):
+        raise AccessError(f"config of {whose} is not a mapping of texts; put them in quotes")
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def checked(token: Any, whose: str) -> str:
@@ -101,7 +111,7 @@ class TokenFile:
             text = self.file.read_text().strip()
         except OSError as exc:
             raise AccessError(f"the token {self.file} cannot be read: {exc.strerror}") from exc
-        except UnicodeDecodeError:
+        except ValueError:  # not text, or a path that is none
             text = ""
         return Credential(checked(text, f"what {self.file} holds"), seconds=FILE_SECONDS)
 

@@ -20,15 +20,16 @@ _PATHS = {
     "cluster": ("certificate-authority",),
     "user": ("client-certificate", "client-key", "tokenFile"),
 }
-_TEXTS = {
-    "context": ("cluster", "user", "namespace"),
-    "cluster": (
-        "server", "certificate-authority", "certificate-authority-data", "tls-server-name", "proxy-url",
-    ),
-    "user": (
-        "token", "tokenFile", "client-certificate", "client-certificate-data", "client-key",
-        "client-key-data", "username", "password", "as", "as-uid",
-    ),
+_TEXT = "text; put it in quotes"
+_FLAG = "true or false"
+_LIST = "a list of texts"
+_MAPPING = "a mapping"
+_MAPPINGS = "a list of mappings"
+_EXTRA = "a mapping with a list of texts for each name"
+_SHAPES = {
+    "context": dict.fromkeys(("cluster", "user", "namespace"), _TEXT),
+    "cluster": dict.fromkeys(("server", "certificate-authority", "certificate-authority-data", "tls-server-name", "proxy-url"), _TEXT) | {"insecure-skip-tls-verify": _FLAG, "extensions": _MAPPINGS},
+    "user": dict.fromkeys(("token", "tokenFile", "client-certificate", "client-certificate-data", "client-key", "client-key-data", "username", "password", "as", "as-uid"), _TEXT) | {"as-groups": _LIST, "as-user-extra": _EXTRA, "exec": _MAPPING, "auth-provider": _MAPPING},
 }  # fmt: skip
 
 
@@ -87,18 +88,18 @@ def _load(path: Path) -> dict[str, Any]:
         return {}  # an empty file, as kubectl leaves
     if not isinstance(document, dict):
         raise AccessError(f"{path} is not a kubeconfig")
-    for kind, texts in _TEXTS.items():
+    folder = path.absolute().parent
+    for kind, shapes in _SHAPES.items():
         for item in _items(document, kind, path):
             body = item[kind] = _without_nulls(item.get(kind))
             where = f"{kind} {item.get('name')!r} of {path}"
-            for key in texts:
-                if not isinstance(body.get(key, ""), str):
-                    raise AccessError(f"{key} in {where} is not text; put it in quotes")
+            for key, shape in shapes.items():
+                if key in body and not _is(body[key], shape):
+                    raise AccessError(f"{key} in {where} is not {shape}")
             for key in _PATHS.get(kind, ()):
                 if body.get(key):
-                    body[key] = str(path.absolute().parent / body[key])
-            if kind == "user":
-                _see_from(path.absolute().parent, body, where)
+                    body[key] = str(folder / body[key])
+            _see_from(folder, body)
     return document
 
 
@@ -111,16 +112,25 @@ def _items(document: dict[str, Any], kind: str, path: Path) -> list[dict[str, An
     return items
 
 
-def _see_from(folder: Path, user: dict[str, Any], where: str) -> None:
-    """Resolve what the log-in of *user* names: a plugin with a slash in it, an issuer's authority."""
-    for key in ("exec", "auth-provider"):
-        if not isinstance(user.get(key, {}), dict):
-            raise AccessError(f"{key} in {where} is not a mapping")
-    plugin = user.get("exec", {})
-    command = plugin.get("command")
-    if isinstance(command, str) and "/" in command:
-        plugin["command"] = str(folder / command)
-    issuer = user.get("auth-provider", {}).get("config")
+def _is(value: Any, shape: str) -> bool:
+    if shape == _TEXT:
+        return isinstance(value, str)
+    if shape == _FLAG:
+        return isinstance(value, bool)
+    if shape == _LIST:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if shape == _MAPPINGS:
+        return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    if shape == _EXTRA:
+        return isinstance(value, dict) and all(_is(texts, _LIST) for texts in value.values())
+    return isinstance(value, dict)
+
+
+def _see_from(folder: Path, body: dict[str, Any]) -> None:
+    """Resolve what the log-in of a user names: a plugin with a slash in it, an issuer's authority."""
+    plugin, issuer = body.get("exec", {}), body.get("auth-provider", {}).get("config")
+    if isinstance(plugin.get("command"), str) and "/" in plugin["command"]:
+        plugin["command"] = str(folder / plugin["command"])
     if isinstance(issuer, dict) and isinstance(issuer.get("idp-certificate-authority"), str):
         issuer["idp-certificate-authority"] = str(folder / issuer["idp-certificate-authority"])
 

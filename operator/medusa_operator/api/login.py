@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import structlog
 from kubernetes.aio.client import ApiClient, Configuration
@@ -208,14 +208,14 @@ async def _in_cluster(environ: Mapping[str, str], account: Path) -> Login:
 
 
 async def _from_kubeconfig(given: Kubeconfig, environ: Mapping[str, str]) -> Login:
-    asked = source(given)
+    asked, who = source(given), f"user {given.user_name!r} of the kubeconfig"
     credential = Credential() if asked is None else await asked.get()
     user = dict(given.user)
     if asked is not None:
         for key in ("exec", "auth-provider", "tokenFile", "token"):
             user.pop(key, None)
     elif user.get("token"):
-        checked(user["token"], f"the token of user {given.user_name!r} of the kubeconfig")
+        checked(user["token"], f"the token of {who}")
     config, cluster = Configuration(), dict(given.cluster)
     try:
         if data := cluster.pop("certificate-authority-data", ""):
@@ -235,7 +235,7 @@ async def _from_kubeconfig(given: Kubeconfig, environ: Mapping[str, str]) -> Log
             api = _client(config, "the kubeconfig's certificates")
     except (ConfigException, ValueError) as exc:
         raise AccessError(f"the kubeconfig's certificates cannot be used: {exc}") from exc
-    found = Login(api, given.namespace, _impersonated(given.user), asked)
+    found = Login(api, given.namespace, _impersonated(given.user, who), asked)
     found.given(credential)
     return found
 
@@ -275,13 +275,15 @@ def _as_files(certificate: str, key: str) -> Iterator[tuple[str, str] | tuple[()
         yield str(files[0]), str(files[1])
 
 
-def _impersonated(user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _impersonated(user: Mapping[str, Any], who: str) -> tuple[tuple[str, str], ...]:
     """Return the headers by which a user acts as another; to leave them out would give more rights."""
     found = [("Impersonate-User", user["as"])] if user.get("as") else []
     found += [("Impersonate-Uid", user["as-uid"])] if user.get("as-uid") else []
-    found += [("Impersonate-Group", str(group)) for group in user.get("as-groups") or ()]
-    for name, values in (user.get("as-user-extra") or {}).items():
-        found += [(f"Impersonate-Extra-{name}", str(value)) for value in values]
+    found += [("Impersonate-Group", group) for group in user.get("as-groups", ())]
+    for name, values in user.get("as-user-extra", {}).items():
+        found += [(f"Impersonate-Extra-{quote(str(name), safe='')}", value) for value in values]
+    if not all(value.isprintable() for _, value in found):
+        raise AccessError(f"whom {who} acts as cannot be sent: a header holds no line end")
     return tuple(found)
 
 
