@@ -163,6 +163,36 @@ def advancing(conn: Connection[Any], schema: str) -> list[sql.Composed]:
     return statements
 
 
+def lacking(conn: Connection[Any], schema: str) -> list[str]:
+    """Return what our role must be given to add rows to a ledger that it reads, in SQL."""
+    row = conn.execute(
+        "select has_table_privilege(c.oid, 'insert'), pg_has_role(c.relowner, 'usage')"
+        " from pg_class c where c.oid = to_regclass(quote_ident(%s) || '.migrations')",
+        [schema],
+    ).fetchone()
+    if row is None:
+        return []
+    may_insert, owns = row
+    table = _table(schema).as_string(conn)
+    role = sql.Identifier(conn.info.user).as_string(conn)
+    by_default, sequence = _ids(conn, schema)
+    if not by_default and not owns:
+        return [f"alter table {table} owner to {role}"]
+    found = [] if may_insert else [f"grant insert on {table} to {role}"]
+    if sequence is not None:
+        needed = conn.execute(
+            "select has_sequence_privilege(%(it)s, 'usage'), has_sequence_privilege(%(it)s, 'update')",
+            {"it": sequence},
+        ).fetchone()
+        may_use, may_set = needed or (True, True)
+        if not may_use or (
+            not may_set
+            and conn.execute(sql.SQL("select") + _behind(schema, sequence)).fetchone() is not None
+        ):
+            found.append(f"grant usage, update on sequence {sequence} to {role}")
+    return found
+
+
 def _ids(conn: Connection[Any], schema: str) -> tuple[bool, str | None]:
     """Return whether ids come by themselves, and the sequence they come from."""
     row = conn.execute(
@@ -184,8 +214,14 @@ def _ids(conn: Connection[Any], schema: str) -> tuple[bool, str | None]:
 
 def _moving(schema: str, sequence: str) -> sql.Composed:
     """Return the statement that sets *sequence* where it is behind the rows."""
+    setting = sql.SQL("select setval({}, m.last)").format(sql.Literal(sequence))
+    return setting + _behind(schema, sequence)
+
+
+def _behind(schema: str, sequence: str) -> sql.Composed:
+    """Return the rest of a query that has a row, with the last id, where *sequence* is behind it."""
     return sql.SQL(
-        "select setval({0}, m.last) from (select max(id) as last from {1}) m"
+        " from (select max(id) as last from {1}) m"
         " where m.last > coalesce((select p.last_value from pg_sequences p"
         " join pg_class c on c.relname = p.sequencename"
         " join pg_namespace n on n.oid = c.relnamespace and n.nspname = p.schemaname"

@@ -55,6 +55,7 @@ def look(
         *_server(conn),
         *pooler.look(conn, address),
         *rights.look(conn, schema, changed),
+        *rights.recordable(conn, schema),
         *rights.not_lockable(conn, schema, needs, locks),
         *rights.hidden(conn, schema, items),
         *extensions.look(conn, migrations),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations import row_names, row_security
+from medusa_migrations import ledger, row_names, row_security
 from medusa_migrations.catalog import Migration
 from medusa_migrations.errors import DeniedError
 from medusa_migrations.findings import Finding, some
@@ -86,6 +86,17 @@ def look(conn: Connection[Any], schema: str, changed: Touched) -> Iterator[Findi
             f"Run as {owner}, their owner, or {member}",
             DeniedError,
             "NotOwner",
+        )
+
+
+def recordable(conn: Connection[Any], schema: str) -> Iterator[Finding]:
+    """Find what our role may not do to the ledger, of what adding a row to it takes."""
+    if lacking := ledger.lacking(conn, schema):
+        yield Finding(
+            f"the role {conn.info.user} may not add rows to the ledger {schema}.migrations",
+            f"As its owner: {'; '.join(lacking)}",
+            DeniedError,
+            "MayNotRecord",
         )
 
 

@@ -44,7 +44,7 @@ def test_a_role_that_may_only_read_is_refused_with_the_grant_it_needs(
 
         assert (done.returncode, done.stdout) == (5, "")
         assert done.stderr.startswith(
-            "medusa-db: 2 things stand in the way, nothing was written:\n"
+            "medusa-db: 3 things stand in the way, nothing was written:\n"
             f"- the role {reader} may not create tables in the schema public. As its owner: "
             f'grant usage, create on schema "public" to "{reader}"\n- the role {reader} does not own '
         )
@@ -251,3 +251,63 @@ def test_types_of_another_owner_are_named_before_anything_is_written(
         said = f"the role {shop.owner} does not own the type swap_fulfillment_status_enum"
         assert said in done.stderr + done.stdout
         assert snapshot(shop.admin) == before
+
+
+LEDGERS = {
+    "another-owner": ("alter table migrations owner to postgres", "grant select, insert on migrations to {}"),
+    "no-insert": ("revoke insert on migrations from {}",),
+    "a-sequence-behind": (
+        "alter table migrations owner to postgres",
+        "grant select, insert on migrations to {}",
+        "grant usage on sequence migrations_id_seq to {}",
+        "select setval('migrations_id_seq', 1, false)",
+    ),
+    "no-default": (
+        "alter table migrations owner to postgres",
+        "grant all on migrations to {}",
+        "alter table migrations alter id drop default",
+    ),
+}  # fmt: skip
+GRANTS = {
+    "another-owner": 'grant usage, update on sequence public.migrations_id_seq to "{}"',
+    "no-insert": 'grant insert on "public"."migrations" to "{}"',
+    "a-sequence-behind": 'grant usage, update on sequence public.migrations_id_seq to "{}"',
+    "no-default": 'alter table "public"."migrations" owner to "{}"',
+}
+
+
+@pytest.mark.parametrize("name", LEDGERS)
+def test_a_ledger_that_takes_no_row_of_our_role_is_found_beforehand(
+    server: TestServer, name: str
+) -> None:
+    with owned_shop(server, "1.18.0") as shop:
+        shop.run(*LEDGERS[name])
+        before = snapshot(shop.admin)
+        grant = GRANTS[name].format(shop.owner)
+
+        planned = servers.medusa_db("plan", "--to", "1.20.11", url=shop.url)
+        done = servers.medusa_db("migrate", "--to", "1.20.11", url=shop.url)
+
+        said = (
+            f"the role {shop.owner} may not add rows to the ledger public.migrations. "
+            f"As its owner: {grant}"
+        )
+        assert said in " ".join(planned.stdout.split())
+        assert (done.returncode, done.stderr.strip().splitlines()[-1]) == (5, f"medusa-db: {said}")
+        assert snapshot(shop.admin) == before
+        shop.run(grant)
+        again = servers.medusa_db("migrate", "--to", "1.20.11", url=shop.url)
+        assert again.returncode == 0, again.stderr
+
+
+def test_a_ledgers_sequence_that_may_only_be_used_is_enough(server: TestServer) -> None:
+    with owned_shop(server, "1.18.0") as shop:
+        shop.run(
+            "alter table migrations owner to postgres",
+            "grant select, insert on migrations to {}",
+            "grant usage on sequence migrations_id_seq to {}",
+        )
+
+        done = servers.medusa_db("migrate", "--to", "1.20.11", url=shop.url)
+
+        assert done.returncode == 0, done.stderr
