@@ -77,15 +77,16 @@ def conn(url: str) -> Iterator[Connection[Any]]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """End with what was left out, and why; and with what a time of chaos has to say of itself."""
+    """End with what was left out, and why; and with what a time of chaos, or of mess, has to say."""
     for reports in terminalreporter.stats.values():
         for report in reports:
-            told = [
-                text for name, text in getattr(report, "user_properties", ()) if name == "chaos"
-            ]
-            if told and report.when == "call":
-                terminalreporter.section("chaos")
-                terminalreporter.line("\n".join(told))
+            for title in ("chaos", "mess"):
+                told = [
+                    text for name, text in getattr(report, "user_properties", ()) if name == title
+                ]
+                if told and report.when == "call":
+                    terminalreporter.section(title)
+                    terminalreporter.line("\n".join(told))
     reasons: Counter[str] = Counter()
     for report in terminalreporter.stats.get("skipped", []):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""

@@ -1,0 +1,107 @@
+"""Pure: may a run end so on a database that real life has changed? what was seen -> what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAMELESS = frozenset(
+    {"", "Unexpected", "Refused", "Denied", "Unsupported", "Unreachable", "MigrationFailed"}
+)
+"""Reasons that only say that something went wrong."""
+
+WOULD_RUN = (0, 10)
+"""How `plan --check` ends where `migrate` would go through."""
+
+JUSTIFIED = {
+    "RowSecurity": "Medusa's own migrations go through and lose what the policies hide",
+    "OtherDefinition": "Medusa's own migrations take an object of that name for theirs, whatever it is",
+}
+"""Why we refuse what Medusa's own migrations do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How one command ended."""
+
+    code: int
+    report: dict[str, Any]
+    said: str = ""
+
+    @property
+    def reason(self) -> str:
+        return str(self.report.get("reason", ""))
+
+    @property
+    def fatal(self) -> list[str]:
+        """Reasons of what a plan found that forbids the run."""
+        return [one["reason"] for one in self.report.get("findings", ()) if one["fatal"]]
+
+    def __str__(self) -> str:
+        said = [line for line in self.said.splitlines() if not line.startswith("{")]  # a log's line
+        return " ".join([str(self.code), self.reason, *said])[:1500]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything that was seen of one shop."""
+
+    theirs: str
+    """Why Medusa's own migrations failed; empty: they went through."""
+    plan: Run
+    first: Run
+    second: Run
+    verify: Run
+    changed: str
+    """What the first run changed; empty: nothing."""
+    difference: str
+    """How the shop differs from the one that Medusa has upgraded, where both went through."""
+    unforeseeable: bool
+    """Whether something was done that nobody can know beforehand."""
+    each: bool = False
+    """Whether every migration was a transaction of its own."""
+
+
+def complaints(seen: Seen) -> list[str]:
+    """Return everything that must not be."""
+    if seen.first.code == 0:
+        return [*_went_through(seen), *_plan_agrees(seen)]
+    return [*_refused(seen), *_plan_agrees(seen)]
+
+
+def _went_through(seen: Seen) -> Iterator[str]:
+    if not seen.theirs and seen.difference:
+        yield f"silently different from Medusa's:\n{seen.difference[:3000]}"
+    again = (seen.second.code, seen.second.report.get("state"))
+    if again != (0, "nothing"):
+        yield f"a second run is not nothing: {seen.second}"
+    verified = seen.first.report.get("verified")
+    if (seen.verify.code == 0) is not verified and seen.first.report.get("state") != "nothing":
+        yield f"verified is {verified}, and then verify says {seen.verify}"
+
+
+def _refused(seen: Seen) -> Iterator[str]:
+    first = seen.first
+    excused = seen.unforeseeable and first.reason == "MigrationFailed"
+    if first.reason in NAMELESS and not excused:
+        yield f"ended without a reason that was known beforehand: {first}"
+    if seen.changed and not (excused and seen.each):
+        yield f"something was written by a run that ended with {first}:\n{seen.changed[:2000]}"
+    if not seen.theirs and first.reason not in JUSTIFIED and not excused:
+        yield f"Medusa's own migrations go through, and we refuse: {first}"
+    if (seen.second.code, seen.second.reason) != (first.code, first.reason):
+        yield f"a second run says something else: {first}, then {seen.second}"
+
+
+def _plan_agrees(seen: Seen) -> Iterator[str]:
+    plan, first = seen.plan, seen.first
+    refuses = plan.code not in WOULD_RUN
+    if refuses and first.code == 0:
+        yield f"plan refuses ({plan} {plan.fatal}), and migrate goes through"
+    if not refuses and first.code != 0 and not seen.unforeseeable:
+        yield f"plan foresees nothing, and migrate ends with {first}"
+    if plan.fatal and first.code != 0 and first.reason not in plan.fatal:
+        yield f"plan foresees {plan.fatal}, and migrate ends with {first}"
