@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from medusa_operator.judgement.decision import Decision, Outlook
     from medusa_operator.resource.model import Database, Observed
 
-Said = tuple[str, Reason, str]
+Triple = tuple[str, Reason, str]
 """Status, reason and message of a condition."""
 
 
@@ -119,7 +119,7 @@ def _since(database: Database, kind: str, value: str, now: datetime) -> datetime
     return last.since if last is not None and last.status == value else now
 
 
-def _ready(database: Database, decision: Decision) -> Said:
+def _ready(database: Database, decision: Decision) -> Triple:
     match decision.outlook:
         case Ready(reason, message):
             return "True", reason, message
@@ -131,7 +131,7 @@ def _ready(database: Database, decision: Decision) -> Said:
             return _while_suspended(database, decision, message)
 
 
-def _while_suspended(database: Database, decision: Decision, message: str) -> Said:
+def _while_suspended(database: Database, decision: Decision, message: str) -> Triple:
     """Say why it is not ready: a failure that stands, or drift, else that nothing was begun."""
     failure, spec = decision.facts.failure, database.spec
     if failure is not None:
@@ -142,7 +142,7 @@ def _while_suspended(database: Database, decision: Decision, message: str) -> Sa
     return "False", Reason.NOT_APPLIED, f"what is declared is not applied; {message}"
 
 
-def _reconciling(decision: Decision) -> Said:
+def _reconciling(decision: Decision) -> Triple:
     match decision.outlook:
         case Waiting(reason, message, retry=True):
             return "True", Reason.RETRY_SCHEDULED, _retry(decision)
@@ -158,7 +158,7 @@ def _retry(decision: Decision) -> str:
     return f"attempt {decision.facts.attempts + 1} follows{at}"
 
 
-def _stalled(outlook: Outlook) -> Said:
+def _stalled(outlook: Outlook) -> Triple:
     match outlook:
         case Stalled(reason, message):
             return "True", reason, message
@@ -166,7 +166,7 @@ def _stalled(outlook: Outlook) -> Said:
             return "False", reason, ""
 
 
-def _migrated(database: Database, decision: Decision) -> Said:
+def _migrated(database: Database, decision: Decision) -> Triple:
     facts, outlook = decision.facts, decision.outlook
     ready = outlook.ready if isinstance(outlook, Suspended) else outlook
     if isinstance(ready, Ready) and ready.reason is Reason.NEWER_ACCEPTED:
@@ -182,7 +182,7 @@ def _migrated(database: Database, decision: Decision) -> Said:
     return "False", outlook.reason, at
 
 
-def _seeded(database: Database, observed: Observed, decision: Decision) -> Said:
+def _seeded(database: Database, observed: Observed, decision: Decision) -> Triple:
     spec, facts = database.spec, decision.facts
     if isinstance(spec, InvalidError) or spec.seed is None:
         return "False", Reason.NOT_REQUESTED, "no seed is asked for"
@@ -194,7 +194,7 @@ def _seeded(database: Database, observed: Observed, decision: Decision) -> Said:
     return "False", decision.outlook.reason, f"to be seeded from {spec.seed.source}"
 
 
-def _verified(database: Database, decision: Decision) -> Said:
+def _verified(database: Database, decision: Decision) -> Triple:
     known, spec = decision.facts.verification, database.spec
     if known is None or isinstance(spec, InvalidError):
         return "Unknown", Reason.NOT_VERIFIED_YET, ""
@@ -218,7 +218,7 @@ def _verified(database: Database, decision: Decision) -> Said:
             return "False", Reason.DATABASE_MOVED, known.message
 
 
-def _suspended(outlook: Outlook) -> Said:
+def _suspended(outlook: Outlook) -> Triple:
     match outlook:
         case Suspended(reason, message):
             return "True", reason, message

@@ -1,0 +1,91 @@
+"""The rooms are those of docs/architecture.md, and what is new in one of them is held by its contracts."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {"medusa_operator": "operator", "medusa_seed": "seed", "medusa_migrations": "migrations"}
+PROBES = {
+    "medusa_migrations/probe.py": "",
+    "medusa_operator/process/probe.py": "from medusa_migrations import probe\n",
+    "medusa_operator/judgement/probe.py": "import aiohttp\n",
+    "medusa_operator/jobs/probe.py": "from medusa_operator.api import cluster\n",
+    "medusa_operator/resource/probe.py": "from medusa_operator.loop import cache\n",
+    "medusa_operator/api/probe.py": "import psycopg\n",
+}
+
+
+def tables(package):
+    """Return the modules that the page names for each room of *package*."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    table = page.partition(f"| `{package}` | ")[2].partition("\n\n")[0]
+    rooms, room = {}, ""
+    for line in table.splitlines()[2:]:
+        first, about = line.strip("| ").split(" | ", 1)
+        if heading := re.fullmatch(r"\*\*`(\w+)/`\*\*", first):
+            room = heading[1]
+            rooms[room] = []
+        else:
+            named = re.findall(r"`(\w+)`", first) + re.findall(r"`(\w+)`(?:, pure)?:", about)
+            also = re.findall(r"`(\w+)`, (?=`\w+`(?:, pure)?:)", about)
+            rooms.setdefault(room, []).extend(named + also)
+    return rooms
+
+
+def tree(package):
+    """Return the modules that each room of *package* has."""
+    rooms = {}
+    for file in (ROOT / PACKAGES[package] / package).rglob("*.py"):
+        if file.stem != "__init__":
+            room = "" if file.parent.name == package else file.parent.name
+            rooms.setdefault(room, []).append(file.stem)
+    return rooms
+
+
+def in_order(rooms):
+    return {room: sorted(modules) for room, modules in sorted(rooms.items()) if modules}
+
+
+@pytest.mark.parametrize("package", ["medusa_operator", "medusa_seed"])
+def test_the_page_names_every_module_in_its_room_and_no_other(package):
+    assert in_order(tables(package)) == in_order(tree(package))
+
+
+@pytest.mark.parametrize("package", ["medusa_operator", "medusa_seed"])
+def test_a_room_has_at_most_fifteen_modules_and_a_sentence(package):
+    for room, modules in tree(package).items():
+        text = (ROOT / PACKAGES[package] / package / room / "__init__.py").read_text()
+        assert len(modules) <= 15, room
+        assert re.match(r'"""[A-Z].+\."""\n', text), room
+
+
+def test_what_is_new_in_a_room_is_held_without_being_named(tmp_path):
+    for package, folder in PACKAGES.items():
+        shutil.copytree(
+            ROOT / folder / package, tmp_path / package,
+            ignore=shutil.ignore_patterns("__pycache__", "*.json"),
+        )  # fmt: skip
+    for file, text in PROBES.items():
+        (tmp_path / file).write_text(f'"""New here."""\n\n{text}')
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=tmp_path, check=False,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True,
+    )  # fmt: skip
+
+    broken = set(re.findall(r"^(.+?) BROKEN", done.stdout, re.MULTILINE))
+    assert broken >= {
+        "The operator knows the catalog, and nothing else of the runner",
+        "The operator's arrows point down",
+        "The operator's judgement imports nothing that acts",
+        "The operator never opens a database connection",
+    }
