@@ -11,7 +11,8 @@ from ledgers import CATALOG
 from medusa_operator.judgement import conditions
 from medusa_operator.judgement.decide import decide
 from medusa_operator.judgement.decision import Decision, Start, Verify
-from medusa_operator.resource.model import FINALIZER, Database, Job, Observed, Pod, Settings
+from medusa_operator.resource.model import Database, Job, Observed, Pod, Settings
+from medusa_operator.resource.names import FINALIZER
 
 if TYPE_CHECKING:
     from medusa_operator.resource.status import Status

@@ -26,16 +26,8 @@ from medusa_operator.judgement.decision import (
     Start,
     Verify,
 )
-from medusa_operator.resource.model import (
-    FINALIZER,
-    RETRY_ANNOTATION,
-    Database,
-    Job,
-    Observed,
-    Pod,
-    Rival,
-    SeedSource,
-)
+from medusa_operator.resource.model import Database, Job, Observed, Pod, Rival, SeedSource
+from medusa_operator.resource.names import FINALIZER, RETRY_ANNOTATION
 from operator_bodies import SETTINGS, START, URL, spelt
 
 Body = dict[str, Any]

@@ -20,14 +20,8 @@ from medusa_operator.api.errors import (
     UnreachableError,
 )
 from medusa_operator.resource import answers
-from medusa_operator.resource.model import (
-    API_VERSION,
-    GROUP,
-    KIND,
-    MANAGED_BY,
-    PLURAL,
-    InvalidError,
-)
+from medusa_operator.resource.model import InvalidError
+from medusa_operator.resource.names import API_VERSION, GROUP, KIND, MANAGED_BY, PLURAL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from medusa_migrations import values
 from medusa_operator.jobs import restricted, template
-from medusa_operator.resource import workload
+from medusa_operator.resource import names
 from medusa_operator.resource.model import TemplatePolicy
+from medusa_operator.resource.names import API_VERSION, KIND, MANAGED_BY, UID_LABEL
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.spec import (
     Approval,
@@ -22,7 +23,7 @@ from medusa_operator.resource.spec import (
     Transaction,
     digest,
 )
-from medusa_operator.resource.workload import API_VERSION, CONTAINER, KIND, MANAGED_BY, UID_LABEL
+from medusa_operator.resource.workload import CONTAINER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -104,19 +105,19 @@ def manifest(
     fingerprint = _fingerprint(pod)
     pod["spec"]["containers"][0]["args"] += ["--run-id", run_id]
     notes = {
-        workload.STEP: step.name,
-        workload.RUN_ID: run_id,
-        workload.ATTEMPT: str(attempt),
-        workload.VERSION: str(step.version),
-        workload.TARGET: str(step.target),
-        workload.CONFIGURATION: spec.identity,
-        workload.REFERENCE: spec.database.reference,
-        workload.GENERATION: str(database.generation),
-        workload.RETRY: database.retry,
-        workload.VERIFY: database.verify,
-        workload.SEED_SOURCE: seed_source,
-        workload.AFTER: after,
-        workload.TEMPLATE: fingerprint,
+        names.STEP: step.name,
+        names.RUN_ID: run_id,
+        names.ATTEMPT: str(attempt),
+        names.VERSION: str(step.version),
+        names.TARGET: str(step.target),
+        names.CONFIGURATION: spec.identity,
+        names.REFERENCE: spec.database.reference,
+        names.GENERATION: str(database.generation),
+        names.RETRY: database.retry,
+        names.VERIFY: database.verify,
+        names.SEED_SOURCE: seed_source,
+        names.AFTER: after,
+        names.TEMPLATE: fingerprint,
     }
     return {
         "apiVersion": "batch/v1",

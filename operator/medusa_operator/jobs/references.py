@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from medusa_operator.resource.model import Refusal, TemplatePolicy
+from medusa_operator.resource.names import GROUP
 from medusa_operator.resource.reasons import Reason
-from medusa_operator.resource.workload import GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

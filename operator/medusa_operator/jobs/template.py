@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from medusa_operator.resource.names import GROUP
 from medusa_operator.resource.parse import Field, InvalidError
-from medusa_operator.resource.workload import CONTAINER, GROUP
+from medusa_operator.resource.workload import CONTAINER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

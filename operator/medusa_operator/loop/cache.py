@@ -12,7 +12,8 @@ import structlog
 from medusa_operator.api.cluster import Kind
 from medusa_operator.jobs.pods import holds_slot
 from medusa_operator.resource import answers
-from medusa_operator.resource.model import UID_LABEL, Database, InvalidError, Job, Pod, Rival, Turn
+from medusa_operator.resource.model import Database, InvalidError, Job, Pod, Rival, Turn
+from medusa_operator.resource.names import UID_LABEL
 from medusa_operator.resource.parse import Field
 
 if TYPE_CHECKING:

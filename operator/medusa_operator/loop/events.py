@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from medusa_operator.api.errors import ApiError
-from medusa_operator.resource.model import API_VERSION, KIND, MANAGED_BY
+from medusa_operator.resource.names import API_VERSION, KIND, MANAGED_BY
 from medusa_operator.resource.reasons import MEANINGS, Category, Reason
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from medusa_operator.api.cluster import Kind
 from medusa_operator.api.errors import ApiError, MissingError, is_refusal
 from medusa_operator.knowledge import known, verification
 from medusa_operator.loop.cache import Key
-from medusa_operator.resource.model import UID_LABEL, Event, InvalidError, Observed, Pod, SeedSource
+from medusa_operator.resource.model import Event, InvalidError, Observed, Pod, SeedSource
+from medusa_operator.resource.names import UID_LABEL
 from medusa_operator.resource.spec import SeedPolicy, Source
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from medusa_operator.judgement.decision import (
     Verify,
 )
 from medusa_operator.loop.cache import Key
-from medusa_operator.resource.model import FINALIZER, CreateError, Job
+from medusa_operator.resource.model import CreateError, Job
+from medusa_operator.resource.names import FINALIZER
 
 if TYPE_CHECKING:
     from medusa_operator.api.cluster import Cluster

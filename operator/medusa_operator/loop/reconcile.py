@@ -30,13 +30,8 @@ from medusa_operator.loop import events
 from medusa_operator.loop.cache import Key
 from medusa_operator.loop.observe import observe
 from medusa_operator.loop.perform import perform, refusal, remove_finalizer
-from medusa_operator.resource.model import (
-    FINALIZER,
-    CreateError,
-    Database,
-    InvalidError,
-    Observed,
-)
+from medusa_operator.resource.model import CreateError, Database, InvalidError, Observed
+from medusa_operator.resource.names import FINALIZER
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,17 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from medusa_operator.resource import spec as specs
 from medusa_operator.resource import stored
+from medusa_operator.resource.names import FINALIZER, RETRY_ANNOTATION, VERIFY_ANNOTATION
 from medusa_operator.resource.parse import Field, InvalidError
 from medusa_operator.resource.status import Status
-from medusa_operator.resource.workload import (
-    API_VERSION,
-    GROUP,
-    KIND,
-    MANAGED_BY,
-    UID_LABEL,
-    Job,
-    Pod,
-)
+from medusa_operator.resource.workload import Job, Pod
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,15 +21,6 @@ if TYPE_CHECKING:
     from medusa_operator.resource.spec import Spec
 
 __all__ = [
-    "API_VERSION",
-    "FINALIZER",
-    "GROUP",
-    "KIND",
-    "MANAGED_BY",
-    "PLURAL",
-    "RETRY_ANNOTATION",
-    "UID_LABEL",
-    "VERIFY_ANNOTATION",
     "CreateError",
     "Database",
     "Event",
@@ -51,14 +35,6 @@ __all__ = [
     "TemplatePolicy",
     "Turn",
 ]  # fmt: skip
-
-PLURAL = "medusadatabases"
-FINALIZER = f"{GROUP}/running-job"
-"""On a resource only while a Job of it is not over."""
-RETRY_ANNOTATION = f"{GROUP}/retry"
-"""Any new value asks for another attempt, or another look."""
-VERIFY_ANNOTATION = f"{GROUP}/verify"
-"""Any new value asks for a verification."""
 
 
 class TemplatePolicy(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from medusa_operator.resource import plain
+from medusa_operator.resource import names, plain
 from medusa_operator.resource.parse import DIGITS, Field, InvalidError
 
 if TYPE_CHECKING:
@@ -17,27 +17,6 @@ CONTAINER = "medusa-db"
 
 IMAGE = 512
 """Characters of the longest name of an image that is kept."""
-
-GROUP = "medusadb.dev"
-API_VERSION = f"{GROUP}/v1alpha1"
-KIND = "MedusaDatabase"
-MANAGED_BY = "medusa-database-operator"
-UID_LABEL = f"{GROUP}/database-uid"
-"""On Jobs and pods: the uid of their resource."""
-STEP = f"{GROUP}/step"
-RUN_ID = f"{GROUP}/run-id"
-ATTEMPT = f"{GROUP}/attempt"
-VERSION = f"{GROUP}/version"
-TARGET = f"{GROUP}/target"
-CONFIGURATION = f"{GROUP}/configuration"
-REFERENCE = f"{GROUP}/reference"
-GENERATION = f"{GROUP}/generation"
-RETRY = f"{GROUP}/retry"
-AFTER = f"{GROUP}/after"
-"""The uid of the run before, where one was known."""
-VERIFY = f"{GROUP}/verify"
-SEED_SOURCE = f"{GROUP}/seed-source"
-TEMPLATE = f"{GROUP}/template"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +188,7 @@ class Job:
         job = Field(body, "")
         meta, status, spec = job["metadata"], job["status"], job["spec"]
         notes, labels = meta["annotations"], meta["labels"]
-        owner = labels[UID_LABEL].text()
+        owner = labels[names.UID_LABEL].text()
         conditions = _conditions(status)
         failed = conditions.get("Failed") or conditions.get("FailureTarget")
         done = "Complete" if _is(conditions, "Complete") else "Failed"
@@ -219,19 +198,19 @@ class Job:
             uid=meta["uid"].required(),
             owner=owner,
             created=_time(meta["creationTimestamp"]),
-            step=_note(notes[STEP], 32) or "migrate",
-            run_id=notes[RUN_ID].text(),
-            attempt=min(max(1, _whole(notes[ATTEMPT].text(), 1)), 2**31 - 1),
-            version=_note(notes[VERSION], 14),
-            target=_note(notes[TARGET], 14),
-            configuration=_note(notes[CONFIGURATION], 64),
-            reference=_note(notes[REFERENCE], 64),
-            generation=min(_whole(notes[GENERATION].text(), 0), 2**63 - 1),
-            retry=_note(notes[RETRY], 128),
-            verify=_note(notes[VERIFY], 128),
-            seed_source=_note(notes[SEED_SOURCE], 64),
-            after=_note(notes[AFTER], 253),
-            template=notes[TEMPLATE].text(),
+            step=_note(notes[names.STEP], 32) or "migrate",
+            run_id=notes[names.RUN_ID].text(),
+            attempt=min(max(1, _whole(notes[names.ATTEMPT].text(), 1)), 2**31 - 1),
+            version=_note(notes[names.VERSION], 14),
+            target=_note(notes[names.TARGET], 14),
+            configuration=_note(notes[names.CONFIGURATION], 64),
+            reference=_note(notes[names.REFERENCE], 64),
+            generation=min(_whole(notes[names.GENERATION].text(), 0), 2**63 - 1),
+            retry=_note(notes[names.RETRY], 128),
+            verify=_note(notes[names.VERIFY], 128),
+            seed_source=_note(notes[names.SEED_SOURCE], 64),
+            after=_note(notes[names.AFTER], 253),
+            template=notes[names.TEMPLATE].text(),
             image=next(
                 (_note(c["image"], IMAGE) for c in containers if c["name"].value == CONTAINER), ""
             ),
