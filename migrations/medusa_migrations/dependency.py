@@ -88,6 +88,8 @@ class Graph:
 
     def whole(self, node: Node) -> Node | None:
         """Return what *node* is a part of, so that it is dropped only with that: the view of a rule."""
+        if node.sub and node in self.things and "view" in self.things[node].kind:
+            return Node(node.catalog, node.oid)
         if node.catalog not in ("pg_rewrite", "pg_attrdef"):
             return None
         return next((edge.on for edge in self.stands_on.get(node, ()) if edge.how == "i"), None)
@@ -133,11 +135,16 @@ class Graph:
         return found
 
     def holding(self, row_type: Node) -> Iterator[Node]:
-        """Yield the columns that hold values of *row_type*, of arrays or of domains of it."""
+        """Yield the columns of tables that hold values of *row_type*, or of types made of it."""
         types = [row_type]
         for one in types:
             for edge in self.to(one):
-                if edge.node.catalog == "pg_type" and edge.node not in types:
-                    types.append(edge.node)
-                elif edge.node.catalog == "pg_class" and edge.node.sub:
-                    yield edge.node
+                node = edge.node
+                kind = self.things[node].kind if node in self.things else ""
+                if node.catalog == "pg_type" and node not in types:
+                    types.append(node)
+                elif kind == "composite type column":
+                    whole = self.stands_on.get(Node(node.catalog, node.oid), ())
+                    types += [e.on for e in whole if e.how == "i" and e.on not in types]
+                elif kind in ("table column", "materialized view column"):
+                    yield node

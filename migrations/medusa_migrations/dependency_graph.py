@@ -94,6 +94,12 @@ _REACHED = """
            and (r.catalog in ('pg_rewrite'::regclass, 'pg_attrdef'::regclass)
                 or (r.catalog = 'pg_class'::regclass and r.sub = 0))
         union all
+        select 'pg_type'::regclass, c.reltype, 0 from pg_class c
+         where r.catalog = 'pg_class'::regclass and r.sub > 0 and c.oid = r.oid and c.relkind = 'c'
+        union all
+        select r.catalog, c.oid, 0 from pg_class c
+         where r.catalog = 'pg_class'::regclass and r.sub > 0 and c.oid = r.oid and c.relkind in ('v', 'm')
+        union all
         select r.catalog, a.attrelid, a.attnum from pg_inherits i
           join pg_attribute p on p.attrelid = i.inhparent and p.attnum = r.sub
           join pg_attribute a on a.attrelid = i.inhrelid and a.attname = p.attname and not a.attisdropped

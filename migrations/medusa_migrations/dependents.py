@@ -370,7 +370,8 @@ class _State:
     def _rewrite(self, table: Entry, cause: Cause) -> None:
         """Note the columns of others that hold whole rows of *table*: PostgreSQL cannot rewrite those."""
         if table.row_type is not None:
-            for node in self.graph.holding(table.row_type):
+            for column in self.graph.holding(table.row_type):
+                node = self.graph.whole(column) or column
                 if node not in self.gone:
                     self._block(node, cause)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from medusa_migrations.dependents import spelled
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 _OF_OTHERS = ("table", "index", "enum type", "type", "domain")
 """What `rights` looks at where it is in the shop's schema."""
+
+
+_TEMPORARY = re.compile(r"\bpg_temp_\d+\.")
 
 
 def findings(
@@ -48,6 +52,13 @@ def _blocked(one: Blocked, before: str, after: str) -> Finding:
             problem,
             f"PostgreSQL refuses that, unless {one.unless} drops it before: what its calls and blocks "
             "do is not known beforehand",
+        )
+    if _TEMPORARY.search(one.thing.identity):
+        return Finding(
+            problem,
+            "PostgreSQL refuses that: it is a temporary one of another session, and goes when that ends",
+            RefusedError,
+            "Dependents",
         )
     again = "create it again as the schema is then" if after else "see to it again"
     printed = "; `medusa-db plan` prints the statements" if before else ""

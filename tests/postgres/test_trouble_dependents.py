@@ -61,6 +61,11 @@ BLOCKING = {
     "create table plugin.audit (old line_item_adjustment)": (
         f"column plugin.audit.old depends on {AMOUNT}"
     ),
+    "create type plugin.unused as (old line_item_adjustment)": None,
+    "create type plugin.change as (old line_item_adjustment)": None,
+    "create table plugin.changes (changes plugin.change[])": (
+        f"column plugin.changes.changes depends on {AMOUNT}"
+    ),
     "create table archive () inherits (money_amount)": None,
     "create view reporting.archived as select variant_id from archive": (
         f"view reporting.archived depends on {VARIANT}"
@@ -213,6 +218,15 @@ def test_what_an_upgrade_leaves_alone_is_no_obstacle_and_works_afterwards(
             id="a-domain",
         ),
         pytest.param(
+            "1.3.0",
+            "create materialized view plugin.jobs as select id, status from batch_job; create index on"
+            " plugin.jobs (status)",
+            "materialized view plugin.jobs depends on column batch_job.status, which "
+            "extendedBatchJob1657267320181 drops and on batch_job_status_enum, which "
+            "extendedBatchJob1657267320181 drops",
+            id="a-materialized-view-with-such-a-column",
+        ),
+        pytest.param(
             "1.20.0",
             "alter table customer drop constraint"
             ' "UQ_unique_email_for_guests_and_customer_accounts"; alter table customer add constraint'
@@ -303,3 +317,17 @@ def test_a_cascade_of_the_shops_own_stops_nothing_and_what_goes_with_it_is_told(
         "view public.report goes along with column seen.at, which away1600000000000 drops with `cascade`"
     )
     migrated(url, *options)
+
+
+def test_a_temporary_view_of_another_session_is_told_as_that(shop_at: Callable[..., str]) -> None:
+    url = shop_at("1.12.3")
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute("create temporary view seen as select profile_id from product")
+
+        (found,) = (f for f in planned(url) if f["reason"] == "Dependents")
+
+    assert found["advice"].endswith(
+        "it is a temporary one of another session, and goes when that ends"
+    )
+    assert "before" not in found
+    migrated(url)
