@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import cluster_proxy
 from cluster_api import ApiError
 from cluster_images import RUNNER, Image
+from cluster_objects import condition
 from cluster_operator import OWN
 from cluster_proxy import refusal
 from cluster_shop import JOBS, PODS, RESOURCE, Shop, succeeds
@@ -62,6 +63,37 @@ def test_a_job_that_says_to_be_ours_ends_nothing_and_takes_no_slot(
 
     eventually(lambda: operator.metric("medusadb_api_requests_total") > 60)
     assert (operator.exited, operator.get("/healthz")) == (None, (200, "ok\n"))
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_pod_with_the_labels_of_a_run_which_its_job_takes_over_proves_nothing(
+    shop, kubelet, cluster, namespace, eventually
+):
+    del kubelet.images[RUNNER]  # the pod that the Job made does not start
+    kubelet.images["copy:1"] = Image(outcome=succeeds)
+    shop.database("postgres://nobody")
+    shop.declare("1.20.11")
+    made = eventually(shop.jobs)[0]
+    eventually(lambda: cluster.api.list(PODS, namespace))
+    run = made["spec"]["template"]["spec"]["containers"][0]
+    copy = {"name": run["name"], "image": "copy:1", "args": run["args"]}
+    labels = made["spec"]["template"]["metadata"]["labels"]
+    pod = {
+        "metadata": {"name": "copy", "labels": labels},
+        "spec": {"restartPolicy": "Never", "containers": [copy]},
+    }
+
+    cluster.api.create(PODS, pod, namespace)
+    eventually(
+        lambda: condition(cluster.api.get(JOBS, made["metadata"]["name"], namespace), "Complete")
+    )
+    lost = eventually(shop.history)[0]
+    kubelet.images[RUNNER] = Image(outcome=succeeds)
+    shop.retry("again")
+    shop.wait()
+
+    assert lost == ("migrate-1.20.11", "Failed", "PodLost")
+    assert shop.history()[-1] == ("migrate-1.20.11", "Succeeded", "")
 
 
 @pytest.mark.usefixtures("permissive")

@@ -110,6 +110,7 @@ def pod(job: Body, state: Body | None = None, phase: str = "Pending", **status: 
     return {
         "metadata": {
             "name": f"{job['metadata']['name']}-0",
+            "generateName": f"{job['metadata']['name']}-",
             "labels": job["spec"]["template"]["metadata"]["labels"]
             | {"batch.kubernetes.io/job-name": job["metadata"]["name"]},
             "creationTimestamp": job["metadata"]["creationTimestamp"],

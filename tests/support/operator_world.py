@@ -370,6 +370,7 @@ class World:
             self.pods[name] = {
                 "metadata": {
                     "name": name,
+                    "generateName": f"{body['metadata']['name']}-",
                     "labels": labels,
                     "creationTimestamp": spelt(self.now),
                     "ownerReferences": [

@@ -291,6 +291,16 @@ def test_pods_of_other_jobs_tell_nothing():
     assert verdict.reason is Reason.POD_LOST
 
 
+@pytest.mark.parametrize("name", ["", "neighbour-", None])
+def test_a_pod_that_the_job_took_over_tells_nothing(name):
+    other = pod_ended(JOB, 0, report(JOB))
+    other["metadata"]["generateName"] = name
+
+    verdict = judged(ended(JOB), other)
+
+    assert (verdict.success, verdict.reason) == (False, Reason.POD_LOST)
+
+
 def test_a_sidecar_tells_nothing():
     found = pod_ended(JOB, 0, report(JOB))
     found["status"]["containerStatuses"][0]["name"] = "proxy"

@@ -112,9 +112,10 @@ def judge(catalog: Catalog, job: Job, pods: tuple[Pod, ...]) -> Verdict:
 
     A pod that proves success counts even where Kubernetes calls the Job failed; a Job that is called
     complete and whose pod does not prove it is no success; failures of pods that were replaced do
-    not count. Without a pod that tells, nothing is guessed.
+    not count. Nor does a pod that the Job did not make: nobody knows what it ran. Without a pod that
+    tells, nothing is guessed.
     """
-    mine = [pod for pod in pods if pod.job == job.name]
+    mine = [pod for pod in pods if pod.job == job.name and not pod.adopted]
     told = sorted(((pod, pod.terminated) for pod in mine if pod.terminated), key=_when)
     ended = job.finished or (told[-1][1].finished if told else None) or job.created
     succeeded = [(pod, end) for pod, end in told if end.exit_code == 0]

@@ -42,6 +42,8 @@ class Pod:
     job_uid: str = ""
     orphaned: bool = False
     """Whether nothing owns it: its Job was deleted, and it was left."""
+    adopted: bool = False
+    """Whether its Job did not make it: the Job controller takes over any pod whose labels fit."""
     reason: str = ""
     """Of the pod as a whole: `Evicted`, ..."""
     message: str = ""
@@ -91,6 +93,7 @@ class Pod:
             job=controller["name"].text() if controller["kind"].value == "Job" else "",
             job_uid=controller["uid"].text(),
             orphaned=not any(meta["ownerReferences"].items()),
+            adopted=meta["generateName"].text().rstrip("-") != controller["name"].text(),
             phase=status["phase"].text("Pending"),
             created=_time(meta["creationTimestamp"]),
             reason=status["reason"].text(),
