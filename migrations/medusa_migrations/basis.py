@@ -24,6 +24,34 @@ _WHERE = """
                 then (select system_identifier::text from pg_control_system()) else '' end,
            current_database()::text
 """
+_OBJECTS = """
+    with ours as (select oid from pg_namespace where nspname = %(schema)s)
+    select 'trigger ' || t.tgname || ' on ' || c.relname, pg_get_triggerdef(t.oid) || t.tgenabled::text
+      from pg_trigger t join pg_class c on c.oid = t.tgrelid join ours on ours.oid = c.relnamespace
+     where not t.tgisinternal
+    union all
+    select 'rule ' || r.rulename || ' on ' || c.relname, pg_get_ruledef(r.oid) || r.ev_enabled::text
+      from pg_rewrite r join pg_class c on c.oid = r.ev_class join ours on ours.oid = c.relnamespace
+     where r.rulename <> '_RETURN'
+    union all
+    select 'policy ' || p.polname || ' on ' || c.relname,
+           concat_ws(' ', p.polcmd, p.polpermissive, p.polroles, pg_get_expr(p.polqual, p.polrelid),
+                     pg_get_expr(p.polwithcheck, p.polrelid))
+      from pg_policy p join pg_class c on c.oid = p.polrelid join ours on ours.oid = c.relnamespace
+    union all
+    select 'view ' || c.relname, pg_get_viewdef(c.oid)
+      from pg_class c join ours on ours.oid = c.relnamespace where c.relkind in ('v', 'm')
+    union all
+    select 'owner or row security of ' || c.relname,
+           concat_ws(' ', c.relowner, c.relrowsecurity, c.relforcerowsecurity)
+      from pg_class c join ours on ours.oid = c.relnamespace where c.relkind in ('r', 'p', 'f')
+    union all
+    select 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',
+           concat_ws(' ', p.prosrc, p.prosecdef, p.proconfig, p.provolatile)
+      from pg_proc p join ours on ours.oid = p.pronamespace
+     where not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid
+                          and d.deptype = 'e')
+"""
 OUTDATED, OTHER = "PlanOutdated", "OtherDatabase"
 
 
@@ -43,8 +71,15 @@ def look(conn: Connection[Any], address: Address, catalog: Catalog, observed: Ob
         schema=found.schema,
         place=observed.place(catalog),
         ledger=observed.ledger.names,
-        objects=plan_file.objects(live.read(conn, observed.schema)),
+        objects=plan_file.objects(live.read(conn, observed.schema))
+        | _others(conn, observed.schema),
     )
+
+
+def _others(conn: Connection[Any], schema: str) -> dict[str, str]:
+    """Return what else is in the schema and may matter to a run, each with a checksum of its definition."""
+    rows = conn.execute(_OBJECTS, {"schema": schema})
+    return {name: plan_file.digest(str(definition)) for name, definition in rows}
 
 
 def require_database(plan: PlanFile, now: Basis) -> None:

@@ -9,7 +9,7 @@
     |- FailedError              7    a migration, data step or seed failed and was rolled back
     |- VerificationError        8    the database is not what its version should be
     |- RefusedError             9    downgrade, unknown version, ledger against catalog, not acknowledged
-    `- NotYetError             10    not yet at the version
+    `- NotYetError             10    not yet at the version; of `plan --check`: something would run
     Interrupted          130 / 143   SIGINT / SIGTERM; rolled back, lock released
 
 The exit codes are a contract (`docs/exit-codes.md`); a Job's `podFailurePolicy` stands on them.

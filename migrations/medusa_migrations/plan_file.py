@@ -98,9 +98,12 @@ def objects(schema: Schema) -> dict[str, str]:
     parts |= {f"type {name}": list(labels) for name, labels in schema.enums.items()}
     parts |= {f"sequence {name}": [] for name in schema.sequences}
     parts |= {f"extension {name}": [] for name in schema.extensions}
-    return {
-        name: hashlib.sha256(repr(parts[name]).encode()).hexdigest()[:16] for name in sorted(parts)
-    }
+    return {name: digest(repr(parts[name])) for name in sorted(parts)}
+
+
+def digest(definition: str) -> str:
+    """Return a short checksum of what an object is."""
+    return hashlib.sha256(definition.encode()).hexdigest()[:16]
 
 
 def other_database(then: Basis, now: Basis) -> str:
@@ -154,7 +157,7 @@ def _other_runs(then: Runs, now: Runs) -> Iterator[str]:
         yield f"{_some(more)} would run as well"
     both = planned.keys() & present.keys()
     if edited := [name for name in planned if name in both and planned[name] != present[name]]:
-        yield f"{_some(edited)} has another text than the one that was planned"
+        yield f"the text is not the one that was planned, of {_some(edited)}"
     if then != now and not (missing or more or edited):
         yield "its steps would run in another order, or be cut in another way"
 
@@ -173,9 +176,8 @@ def read(name: str, content: bytes) -> PlanFile:
         return _plan(name, _parsed(content))
     except _NoPlanError as exc:
         raise UsageError(
-            f"--plan {name}: {exc}. Make one with `medusa-db plan --output json > {name}`"
-            if name != "-"
-            else f"--plan: what stdin gave: {exc}. Make one with `medusa-db plan --output json`"
+            f"--plan{f' {name}' if name != '-' else ', what stdin gave'}: {exc}. Make one with `medusa-db plan "
+            "--output json > plan.json`"
         ) from exc
 
 

@@ -65,7 +65,8 @@ def bullets(lines: Sequence[str], mark: str = "-", indent: str = "  ") -> str:
 def plan(found: Preview) -> str:
     """Tell what would happen, and first whether it would be refused."""
     path, sizes, place = found.path, found.sizes, found.place
-    parts = [f"The database is at {place}; wanted is {path.target}."]
+    here = "has tables and no ledger" if found.adopts else f"is at {place}"
+    parts = [f"The database {here}; wanted is {path.target}."]
     parts += [_refusal(found, exc) for exc in found.refusals]
     if path.proof.foreign:
         parts.append(f"{len(path.proof.foreign)} migrations of plugins or the shop are left alone.")
@@ -112,7 +113,7 @@ def plan(found: Preview) -> str:
         )
     if path.notes:
         parts.append(
-            f"\nThe upgrade guides on the way (medusa-db notes --from {place} --to {path.target}):\n"
+            f"\nThe upgrade guides on the way (medusa-db notes --from {found.options.baseline or place} --to {path.target}):\n"
         )
         parts.append(_asks(path.notes))
     if path.maybe_notes:

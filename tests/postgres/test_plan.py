@@ -138,7 +138,7 @@ def test_a_plan_of_a_baseline_tells_what_comes_behind_it(shop_at):
 
     assert told.returncode == 10, told.stderr
     assert told.stdout.startswith(
-        "The database is at empty; wanted is 1.13.0.\n"
+        "The database has tables and no ledger; wanted is 1.13.0.\n"
         "The tables are those of 1.12.3: their ledger would get 66 rows.\n\nStep to 1.13.0: 4 migrations"
     )
     assert (alone.returncode, alone.stderr) == (

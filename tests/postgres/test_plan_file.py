@@ -145,6 +145,9 @@ def test_a_plan_with_nothing_to_do_does_nothing(
         ("insert into migrations (timestamp, name) values (1, 'mine1')", "the ledger has got mine1"),
         ("delete from migrations where id = (select max(id) from migrations)", "the ledger has lost "),
         ("drop table migrations", ""),
+        ("create view mine as select id from product", "the view mine is new"),
+        ("alter table product enable row level security", "the owner or row security of product is not what it was"),
+        ("create function mine() returns int language sql as 'select 1'", "the function mine() is new"),
     ],
 )  # fmt: skip
 def test_a_database_that_has_moved_since_is_left_alone(
@@ -211,7 +214,7 @@ def test_own_files_that_are_not_those_of_the_plan_outdate_it(
     done = applied(file, url=url)
 
     said = {
-        "edited": "mine1690000000000 has another text than the one that was planned",
+        "edited": "the text is not the one that was planned, of mine1690000000000",
         "more": "other1690000000001 would run as well",
         "gone": "mine1690000000000 would not run",
     }[how]
