@@ -26,7 +26,7 @@ create function touch() returns trigger language plpgsql as
   'begin update public.store set name = name; return new; end';
 create trigger touching before update on customer for each row execute function touch();
 create function count_all() returns bigint language sql as 'select count(*) from public.image';
-alter role current_user set search_path to public, audit;
+do $$ begin execute format('alter database %I set search_path to public, audit', current_database()); end $$;
 """
 STATEMENTS = {
     "add-column": 'ALTER TABLE ONLY public."product" ADD COLUMN loyalty integer',
