@@ -203,16 +203,23 @@ def sizes(
 
 
 def immediate(conn: Connection[Any], schema: str) -> sql.Composed | None:
-    """Return the statement after which no trigger of *schema* waits for the commit; None: none does.
+    """Return the statement after which no trigger on tables of *schema* waits for the commit; None: none does.
 
-    A table cannot be altered while one waits for its rows. Those that are made later may wait.
+    A table cannot be altered while one waits for its rows. Those that are made later may wait. A
+    foreign key that points to a table has triggers on it as well, wherever its own table is.
     """
     names = conn.execute(
-        "select distinct conname::text from pg_constraint k join pg_namespace n on n.oid = connamespace"
-        " where nspname = %s and condeferred order by 1",
+        """
+        select distinct n.nspname, k.conname from pg_constraint k
+          join pg_namespace n on n.oid = k.connamespace
+          left join pg_class f on f.oid = k.confrelid
+          left join pg_namespace p on p.oid = f.relnamespace
+         where k.condeferred and %s in (n.nspname, p.nspname) and has_schema_privilege(n.oid, 'usage')
+         order by 1, 2
+        """,
         [schema],
     ).fetchall()
     if not names:
         return None
-    listed = sql.SQL(", ").join(sql.Identifier(schema, name) for (name,) in names)
+    listed = sql.SQL(", ").join(sql.Identifier(*name) for name in names)
     return sql.SQL("set constraints {} immediate").format(listed)

@@ -71,9 +71,18 @@ def look(
 def _server(conn: Connection[Any]) -> Iterator[Finding]:
     row = conn.execute(
         "select pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',"
-        " current_setting('server_encoding')"
+        " current_setting('server_encoding'), current_setting('session_replication_role') = 'replica'"
     ).fetchone()
-    standby, read_only, encoding = row or (False, False, "UTF8")
+    standby, read_only, encoding, replica = row or (False, False, "UTF8", False)
+    if replica:
+        yield Finding(
+            "sessions of this user fire no triggers (session_replication_role is replica), so no foreign "
+            "key is enforced and no row that hangs on another one follows it",
+            "As a superuser: reset the setting for this role or database (alter role ... reset "
+            "session_replication_role)",
+            DeniedError,
+            "TriggersOff",
+        )
     if encoding not in ("UTF8", "SQL_ASCII"):
         yield Finding(
             f"the encoding of this database is {encoding}, which cannot hold Medusa's own rows",

@@ -60,3 +60,35 @@ def test_a_deferred_trigger_of_the_shop_fires_before_its_table_is_altered(shop_a
     done = medusa_db("migrate", "--to", "1.20.11", url=url)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_a_deferred_foreign_key_of_another_schema_is_checked_before_its_table_is_altered(
+    shop_at, tmp_path
+):
+    url = shop_at("1.12.3")
+    with psycopg.connect(url) as conn:
+        conn.execute(
+            "create schema plugin; create table plugin.seen (product_id varchar references product (id)"
+            " deferrable initially deferred)"
+        )
+        conn.execute(
+            "insert into shipping_profile (id, name, type) values ('sp', 'Usual', 'default');"
+            " insert into product (id, title, profile_id) values ('p', 'Mug', 'sp')"
+        )
+    (tmp_path / "1680000000000_tidy.sql").write_text("delete from product where id = 'p';")
+
+    done = medusa_db("migrate", "--to", "1.20.11", "--migrations-dir", str(tmp_path), url=url)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_sessions_that_fire_no_triggers_are_refused(shop_at):
+    url = shop_at("1.12.3")
+    with psycopg.connect(url, autocommit=True) as conn:
+        name = conn.info.dbname
+        conn.execute(f"alter database {name} set session_replication_role to replica")
+
+    done = medusa_db("migrate", "--to", "1.20.11", url=url)
+
+    assert done.returncode == 5
+    assert "sessions of this user fire no triggers" in done.stderr
