@@ -44,13 +44,13 @@ def registry(
 
     for kind in Kind:
         kopf.on.event(*_names(kind), id=kind.plural, registry=handlers)(
-            _hears(kind, intake, health)
+            _handler(kind, intake, health)
         )
     return handlers
 
 
-def _hears(kind: Kind, intake: Intake, health: Health) -> Callable[..., Any]:
-    async def heard(event: Any, **_: Any) -> None:
+def _handler(kind: Kind, intake: Intake, health: Health) -> Callable[..., Any]:
+    async def handle(event: Any, **_: Any) -> None:
         health.dead_watches.pop(kind.plural, None)
         body = answers.opened(event["object"])
         if event["type"] == "DELETED":
@@ -59,7 +59,7 @@ def _hears(kind: Kind, intake: Intake, health: Health) -> Callable[..., Any]:
         else:
             intake.put(kind, body)
 
-    return heard
+    return handle
 
 
 def settings(selector: str) -> kopf.OperatorSettings:
