@@ -14,7 +14,7 @@ import operator_login
 from cluster_images import RUNNER, Image
 from cluster_operator import HOME, OWN
 from cluster_shop import Shop, succeeds
-from medusa_operator import client, login
+from medusa_operator.api import client, login
 
 
 @pytest.fixture(autouse=True)
