@@ -79,7 +79,9 @@ def _went_through(seen: Seen) -> Iterator[str]:
     if again != (0, "nothing"):
         yield f"a second run is not nothing: {seen.second}"
     verified = seen.first.report.get("verified")
-    if (seen.verify.code == 0) is not bool(verified) and seen.first.report.get("state") != "nothing":
+    if (seen.verify.code == 0) is not bool(verified) and seen.first.report.get(
+        "state"
+    ) != "nothing":
         yield f"verified is {verified}, and then verify says {seen.verify}"
 
 

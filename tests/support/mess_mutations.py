@@ -64,7 +64,9 @@ COLUMNS = f"{_COLUMNS} order by 1, 2"
 TEXTS = f"{_COLUMNS} and format_type(atttypid, atttypmod) in ('text', 'character varying') order by 1, 2"
 NUMBERS = f"{_COLUMNS} and format_type(atttypid, atttypmod) in ('integer', 'numeric', 'real') order by 1, 2"
 TIMES = f"{_COLUMNS} and atttypid = 'timestamptz'::regtype order by 1, 2"
+REQUIRED = f"{_COLUMNS} and attnotnull order by 1, 2"
 OPTIONAL = f"{_COLUMNS} and not attnotnull order by 1, 2"
+DEFAULTED = f"{_COLUMNS} and atthasdef order by 1, 2"
 KEYED = f"""
     {_COLUMNS} and exists (
         select from pg_constraint where conrelid = pg_class.oid and contype = 'p' and conkey = array[attnum]
@@ -88,6 +90,9 @@ ENUMS = f"""
     select typname::text, (select min(enumlabel) from pg_enum where enumtypid = pg_type.oid)::text
     from pg_type where typnamespace = {_HERE} and typtype = 'e' order by 1
 """
+ENUM_COLUMNS = (
+    f"{_COLUMNS} and exists (select from pg_enum where enumtypid = atttypid) order by 1, 2"
+)
 SEQUENCES = f"""
     select relname::text from pg_class
     where relnamespace = {_HERE} and relkind = 'S' and relname not like 'migrations%' order by 1
@@ -101,6 +106,8 @@ UNFORESEEN = "what code of the shop's own does is known only once it runs"
 
 MUTATIONS = (
     # constraints
+    Mutation("drop a constraint", CONSTRAINTS, "alter table {0} drop constraint {1}"),
+    Mutation("rename a constraint", CONSTRAINTS, "alter table {0} rename constraint {1} to {1:mine}"),
     Mutation(
         "a foreign key not valid", FOREIGN_KEYS,
         "alter table {0} drop constraint {1}; alter table {0} add constraint {1} {2:raw} not valid",
@@ -111,9 +118,12 @@ MUTATIONS = (
     Mutation("a check on a number", NUMBERS, "alter table {0} add constraint mine_number check ({1} > -10) not valid"),
     Mutation("unique of one's own", KEYED, "alter table {0} add constraint mine_unique unique ({1})"),
     # indexes
+    Mutation("drop an index", INDEXES, "drop index {1:raw}"),
+    Mutation("rename an index", INDEXES, "alter index {1:raw} rename to mine_index"),
     Mutation("add an index", COLUMNS, "create index mine_on on {0} ({1})"),
     Mutation("add an index on an expression", TEXTS, "create index mine_lower on {0} (lower({1})) where {1} is not null"),
     Mutation("add a unique index", COLUMNS, "create unique index mine_one on {0} ({1})"),
+    Mutation("an invalid index", INDEXES, "update pg_index set indisvalid = false where indexrelid = '{1:raw}'::regclass", admin=True),
     Mutation("cluster a table", INDEXES, "alter table {0} cluster on {1:raw}"),
     # what depends on tables and columns
     Mutation("a view", COLUMNS, "create view mine_view as select {1} from {0}"),
@@ -171,7 +181,25 @@ MUTATIONS = (
     Mutation("rights given", TABLES, "grant select, insert on {0} to stranger"),
     Mutation("rights on a column given", COLUMNS, "grant select ({1}) on {0} to stranger"),
     # types and columns
+    Mutation("a wider text", TEXTS, "alter table {0} alter {1} type {2:other}"),
+    Mutation("a bounded text", TEXTS, "alter table {0} alter {1} type varchar(500)"),
+    Mutation("a bigger number", NUMBERS, "alter table {0} alter {1} type bigint"),
+    Mutation("a numeric", NUMBERS, "alter table {0} alter {1} type numeric"),
+    Mutation("a time without zone", TIMES, "alter table {0} alter {1} type timestamp"),
+    Mutation("a text instead of an enum", ENUM_COLUMNS, "alter table {0} alter {1} drop default; alter table {0} alter {1} type text"),
+    Mutation("a domain", TEXTS, "create domain mine_text as text; alter table {0} alter {1} type mine_text"),
     Mutation("a collation", TEXTS, "alter table {0} alter {1} type {2:raw} collate \"C\""),
+    Mutation("an enum's value of one's own", ENUMS, "alter type {0} add value 'mine'"),
+    Mutation("an enum's value renamed", ENUMS, "alter type {0} rename value {1:text} to 'mine'"),
+    Mutation("an enum renamed", ENUMS, "alter type {0} rename to mine_renamed"),
+    Mutation("a column renamed", COLUMNS, "alter table {0} rename {1} to mine_column"),
+    Mutation("a column dropped", COLUMNS, "alter table {0} drop {1}"),
+    Mutation("a table renamed", TABLES, "alter table {0} rename to mine_table"),
+    Mutation("a table dropped", TABLES, "drop table {0} cascade"),
+    Mutation("not null dropped", REQUIRED, "alter table {0} alter {1} drop not null"),
+    Mutation("not null set", OPTIONAL, "alter table {0} alter {1} set not null"),
+    Mutation("a default dropped", DEFAULTED, "alter table {0} alter {1} drop default"),
+    Mutation("a default set", TEXTS, "alter table {0} alter {1} set default 'mine'"),
     Mutation("a comment", COLUMNS, "comment on column {0}.{1} is 'mine'"),
     Mutation("unlogged", TABLES, "alter table {0} set unlogged"),
     Mutation("storage parameters", TABLES, "alter table {0} set (fillfactor = 70, autovacuum_enabled = off)"),
@@ -188,8 +216,11 @@ MUTATIONS = (
     Mutation("another index called as one that comes later", INDEXES, "create index {1:raw} on product (id)", later=True),
     Mutation("a type that comes later", ENUMS, "create type {0} as enum ({1:text})", later=True),
     Mutation("a sequence called as a table that comes later", TABLES, "create sequence {0}", later=True),
+    Mutation("a sequence that comes later", SEQUENCES, "create sequence {0}", later=True),
     # the ledger
+    Mutation("a ledger row deleted", LEDGER, "delete from migrations where name = {0:text}"),
     Mutation("a ledger row twice", LEDGER, "insert into migrations (timestamp, name) select timestamp, name from migrations where name = {0:text}"),
+    Mutation("a ledger row renamed", LEDGER, "update migrations set name = name || '_old' where name = {0:text}"),
     Mutation("a ledger row of a plugin", ONCE, "insert into migrations (timestamp, name) values (1650000000000, 'plugin1650000000000')"),
     Mutation("another timestamp in the ledger", LEDGER, "update migrations set timestamp = 1 where name = {0:text}"),
     Mutation("the ledger without a default", ONCE, "alter table migrations alter id drop default"),
