@@ -19,6 +19,7 @@ RUN --mount=type=secret,id=ca \
  && /tools/bin/pip --python /opt/medusa-db/bin/python install --quiet --require-hashes --only-binary :all: \
       -r requirements/runner.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY cli cli
 COPY migrations migrations
 COPY seed seed
 COPY operator operator

@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml requirements/uv.txt requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes --disable-pip-version-check -r requirements/uv.txt
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m compileall -q migrations/medusa_migrations seed/medusa_seed operator/medusa_operator
+	@$(BIN)/python -m compileall -q cli/medusa_db migrations/medusa_migrations seed/medusa_seed operator/medusa_operator
 	@touch $@
 
 lock:  ## Renew requirements/*.txt from pyproject.toml

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import medusa_packages
 import medusa_server
 from measure import FailedRunError, Invocation
-from medusa_migrations import catalog_files, embedded, version
+from medusa_db.demo import embedded
+from medusa_migrations.catalog import load, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,7 +159,7 @@ def _parts(script: str) -> list[tuple[str, str]]:
     """Return name and text of each migration in *script*; what precedes the first goes with it."""
     target = version.parse(TARGET)
     assert target is not None  # noqa: S101  a constant of this module
-    names = [migration.name for migration in catalog_files.read().enabled(target, {})]
+    names = [migration.name for migration in load.read().enabled(target, {})]
     parts, rest = [], script
     for name, following in itertools.pairwise([*names, ""]):
         text, mark, rest = rest.partition(f"\n-- {following}\n")

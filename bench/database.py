@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from measure import FailedRunError
-from medusa_migrations import embedded
+from medusa_db.demo import embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

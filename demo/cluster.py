@@ -23,7 +23,7 @@ from cluster_images import RUNNER
 from cluster_kubectl import CommandError, Kubectl
 from cluster_kubelet import Kubelet
 from cluster_objects import secret
-from medusa_migrations import embedded
+from medusa_db.demo import embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ class CompileCatalog(BuildHookInterface):  # type: ignore[type-arg]  # its param
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         """Compile; hatchling calls it before a wheel, or an editable install, is made."""
         sys.path.insert(0, str(Path(__file__).parent))
-        from medusa_migrations import catalog_source  # noqa: PLC0415  it is not installed yet
+        from medusa_migrations.catalog import source  # noqa: PLC0415  it is not installed yet
 
-        compiled = catalog_source.compile_()
+        compiled = source.compile_()
         build_data["artifacts"].append(str(compiled.relative_to(self.root)))

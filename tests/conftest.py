@@ -13,7 +13,8 @@ import pytest
 import medusa_packages
 import postgres_versions
 import servers
-from medusa_migrations import catalog_files, embedded
+from medusa_db.demo import embedded
+from medusa_migrations.catalog import load
 from servers import TestServer
 from tiers import need
 
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.catalog.model import Catalog
 
 
 @pytest.fixture(scope="session")
 def catalog() -> Catalog:
     """The catalog as shipped."""
-    return catalog_files.read()
+    return load.read()
 
 
 SERVERS = ("embedded", "debian")

@@ -17,7 +17,7 @@ from cluster_kubectl import Kubectl
 from cluster_kubelet import Kubelet
 from cluster_shop import Shop
 from faults import eventually as look_again
-from medusa_migrations import embedded
+from medusa_db.demo import embedded
 from servers import TestServer
 from tiers import need
 

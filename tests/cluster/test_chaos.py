@@ -33,7 +33,7 @@ from cluster_kubectl import Kubectl
 from cluster_kubelet import Kubelet
 from cluster_operator import DEPLOY, HOME
 from faults import eventually
-from medusa_migrations import embedded
+from medusa_db.demo import embedded
 from tiers import need
 
 LONG = bool(os.environ.get("MEDUSA_TEST_ALL"))

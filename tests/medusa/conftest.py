@@ -10,7 +10,7 @@ import pytest
 
 import medusa_packages
 import servers
-from medusa_migrations import embedded
+from medusa_db.demo import embedded
 from medusa_replay import replay
 from servers import TestServer
 from tiers import need

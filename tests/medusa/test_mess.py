@@ -22,7 +22,7 @@ import medusa_packages
 import mess_judge
 import servers
 from ledgers import CATALOG, v
-from medusa_migrations import embedded
+from medusa_db.demo import embedded
 from mess_mutations import BY_NAME
 from mess_shops import Shop, Shops, Step
 from tiers import need

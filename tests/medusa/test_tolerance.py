@@ -11,14 +11,14 @@ from psycopg import sql
 
 import medusa_packages
 from medusa_equality import clock, differences, migrate
-from medusa_migrations import version as versions
+from medusa_migrations.catalog import version as versions
 from medusa_replay import replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.catalog.model import Catalog
     from servers import TestServer
 
 _UP = re.compile(r"(\w+)\.prototype\.up = .*?(?=\w+\.prototype\.down = |\Z)", re.DOTALL)

@@ -13,7 +13,7 @@ import docker_engine
 import servers
 from docker_engine import IMAGE, ROOT, RUNNER, Engine
 from faults import eventually
-from medusa_migrations import embedded
+from medusa_db.demo import embedded
 from tiers import need
 
 if TYPE_CHECKING:

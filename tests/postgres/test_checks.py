@@ -19,12 +19,16 @@ from psycopg import sql
 
 import medusa_rows
 from faults import snapshot
-from medusa_migrations import catalog_files, ledger, live, observe, proof, row_checks
-from medusa_migrations.catalog import DataStep
-from medusa_migrations.errors import RefusedError
-from medusa_migrations.findings import Finding
-from medusa_migrations.plan import Request
-from medusa_migrations.plan import plan as planned
+from medusa_migrations.catalog import load
+from medusa_migrations.catalog.model import DataStep
+from medusa_migrations.contract.errors import RefusedError
+from medusa_migrations.plan import observe, proof
+from medusa_migrations.plan.findings import Finding
+from medusa_migrations.plan.plan import Request
+from medusa_migrations.plan.plan import plan as planned
+from medusa_migrations.postgres import live
+from medusa_migrations.preflight import row_checks
+from medusa_migrations.records import ledger
 from servers import medusa_db
 
 if TYPE_CHECKING:
@@ -33,8 +37,8 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from medusa_migrations.catalog import Catalog, Check
-    from medusa_migrations.plan import Item
+    from medusa_migrations.catalog.model import Catalog, Check
+    from medusa_migrations.plan.plan import Item
     from servers import TestServer
 
     Rows = Mapping[str, Sequence[dict[str, Any]]]
@@ -283,7 +287,7 @@ CASES = {
     ),
 }
 
-SHIPPED = catalog_files.read()
+SHIPPED = load.read()
 CHECKS = [
     pytest.param(
         item.name, check, id=f"{check.table} {check.says}".replace(" ", "-").replace(",", "")

@@ -13,7 +13,7 @@ import pytest
 import data_step_model as model
 import data_step_rows as shop_rows
 import data_step_shop as shops
-from medusa_migrations import version as versions
+from medusa_migrations.catalog import version as versions
 from servers import medusa_db, rows
 
 GIFT_CARDS = "1.7.1/gift_card_tax_rate"

@@ -13,14 +13,15 @@ from psycopg import sql
 
 import servers
 from faults import snapshot
-from medusa_migrations import catalog_files, verify
-from medusa_migrations.effects import Drop, Retype, Space, of
-from medusa_migrations.version import parse
+from medusa_migrations.catalog import load
+from medusa_migrations.catalog.version import parse
+from medusa_migrations.schema import verify
+from medusa_migrations.schema.effects import Drop, Retype, Space, of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from medusa_migrations.schema import Schema
+    from medusa_migrations.schema.model import Schema
 
 FEW = settings(
     max_examples=60 if os.environ.get("MEDUSA_TEST_ALL") else 5,
@@ -64,14 +65,14 @@ NEWER = {"function with a body": 140000, "publication": 150000}
 
 
 def schema_of(version: str) -> Schema:
-    catalog = catalog_files.read()
+    catalog = load.read()
     wanted = parse(version)
     return verify.expected(catalog.enabled(wanted, {}))
 
 
 def ending() -> set[tuple[str, str]]:
     """Return the columns that some migration drops or retypes."""
-    catalog = catalog_files.read()
+    catalog = load.read()
     found = set()
     for migration in catalog.present(catalog.newest):
         for effect in of(migration.statements):

@@ -17,13 +17,13 @@ from psycopg import sql
 import servers
 from faults import eventually, is_locked, programs, running, snapshot
 from live_shop import Moved, Row, fill, slowly, writing
-from medusa_migrations import touches
+from medusa_migrations.schema import touches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from medusa_migrations.catalog import Catalog, DataStep, Migration
+    from medusa_migrations.catalog.model import Catalog, DataStep, Migration
     from servers import TestServer
 
 FLAGS = ("sales_channels", "product_categories", "publishable_api_keys", "medusa_v2")

@@ -12,8 +12,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from medusa_migrations import catalog_source, live, lock_modes
-from medusa_migrations.catalog import Lock
+from medusa_migrations.catalog import source
+from medusa_migrations.catalog.model import Lock
+from medusa_migrations.postgres import live
+from medusa_migrations.schema import lock_modes
 
 MODES = [
     "RowShareLock",
@@ -160,7 +162,7 @@ def test_the_files_say_what_is_measured(measured, catalog):
     texts = [text for found in catalog.texts.values() for text in found]
     if os.environ.get("MEDUSA_WRITE_LOCKS"):
         for text in texts:
-            write(catalog_source.folder() / text.origin, measured[text.origin])
+            write(source.folder() / text.origin, measured[text.origin])
         pytest.skip("written")
 
     wrong = {t.origin: t.locks for t in texts if t.locks != measured[t.origin]}

@@ -7,7 +7,7 @@ import json
 import psycopg
 import pytest
 
-from medusa_migrations import live
+from medusa_migrations.postgres import live
 from servers import medusa_db, rows
 
 LEDGER = "select timestamp, name from migrations order by id"

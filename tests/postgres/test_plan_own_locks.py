@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from medusa_migrations import lock_modes
+from medusa_migrations.schema import lock_modes
 from servers import medusa_db, rows
 
 if TYPE_CHECKING:

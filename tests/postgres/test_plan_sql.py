@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from medusa_migrations import embedded, live
+from medusa_db.demo import embedded
+from medusa_migrations.postgres import live
 from servers import medusa_db, rows
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 import faults
-from medusa_migrations.errors import RefusedError
+from medusa_migrations.contract.errors import RefusedError
 from medusa_seed.planning import passwords
 from seed_documents import product, shop, written
 from seed_rows import contents

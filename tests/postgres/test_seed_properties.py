@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from medusa_migrations.errors import UsageError
+from medusa_migrations.contract.errors import UsageError
 from medusa_seed.planning.changes import ORDER
 from seed_rows import contents
 from seed_runs import exported, seed

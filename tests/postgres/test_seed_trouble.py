@@ -13,7 +13,7 @@ from psycopg import sql
 import faults
 import servers
 from faults import eventually, is_locked, is_noticed, running
-from medusa_migrations.errors import UsageError
+from medusa_migrations.contract.errors import UsageError
 from seed_documents import product, shop, written
 from seed_rows import contents
 from seed_runs import changed, seed

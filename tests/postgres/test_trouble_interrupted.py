@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.catalog.model import Catalog
     from servers import TestServer
 
 LAST = "AlterCustomerUniqueConstraint1709888477798"

@@ -17,7 +17,7 @@ import pytest
 
 import servers
 from faults import eventually, is_locked, snapshot
-from medusa_migrations import lock
+from medusa_migrations.postgres import lock
 from tiers import need
 
 if TYPE_CHECKING:

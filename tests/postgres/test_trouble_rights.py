@@ -11,7 +11,7 @@ from psycopg import sql
 
 import servers
 from faults import runs, snapshot
-from medusa_migrations import history
+from medusa_migrations.records import history
 from roles import owned_shop, role
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg import errors as pg
 
-from medusa_migrations import connection
-from medusa_migrations.report import LIMIT
+from medusa_migrations.contract.report import LIMIT
+from medusa_migrations.postgres import connection
 from servers import medusa_db
 
 DRIFT = [

@@ -27,7 +27,7 @@ from chaos_history import (
 from cluster_api import ApiError
 from cluster_shop import JOBS, PODS, RESOURCE
 from ledgers import CATALOG
-from medusa_migrations import proof
+from medusa_migrations.plan import proof
 from servers import rows
 
 if TYPE_CHECKING:

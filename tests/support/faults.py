@@ -16,12 +16,13 @@ import psycopg
 from psycopg import sql
 
 import servers
-from medusa_migrations import embedded, lock
+from medusa_migrations.postgres import lock
 from tiers import need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from medusa_db.demo import embedded
     from servers import TestServer
 
 Found = TypeVar("Found")

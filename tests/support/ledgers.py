@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from medusa_migrations import catalog_files
-from medusa_migrations.version import Version, parse
+from medusa_migrations.catalog import load
+from medusa_migrations.catalog.version import Version, parse
 
-CATALOG = catalog_files.read()
+CATALOG = load.read()
 
 
 def v(text: str) -> Version:

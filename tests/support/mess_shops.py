@@ -17,8 +17,8 @@ from psycopg import sql
 
 import medusa_rows
 import medusa_snapshot as snapshots
+from medusa_db import parser
 from medusa_equality import NAMES, clock
-from medusa_migrations import cli
 from medusa_replay import ReplayError, replay
 from mess_judge import Run, Seen
 from mess_mutations import OWNER, STRANGER, Mutation, Name
@@ -265,7 +265,7 @@ def run(*words: str, url: str) -> Run:
             contextlib.redirect_stderr(stderr),
             mock.patch.dict(os.environ, environ(url), clear=True),
         ):
-            code = cli.main([*words, "--output", "json"])
+            code = parser.main([*words, "--output", "json"])
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

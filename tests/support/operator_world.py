@@ -12,8 +12,8 @@ from hashlib import sha256
 from typing import Any
 
 from ledgers import CATALOG, names
-from medusa_migrations import version as versions
-from medusa_migrations.proof import prove
+from medusa_migrations.catalog import version as versions
+from medusa_migrations.plan.proof import prove
 from medusa_operator.jobs import path
 from medusa_operator.judgement import conditions
 from medusa_operator.judgement.decide import decide

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from medusa_migrations import address as addresses
-from medusa_migrations import catalog_files, connection, progress
-from medusa_migrations.course import Course, Limits, Options
-from medusa_migrations.plan import Request
-from medusa_migrations.report import Report
+from medusa_migrations.catalog import load
+from medusa_migrations.contract.report import Report
+from medusa_migrations.plan.plan import Request
+from medusa_migrations.postgres import address as addresses
+from medusa_migrations.postgres import connection
+from medusa_migrations.run import progress
+from medusa_migrations.run.course import Course, Limits, Options
 from medusa_seed.document import document, files
 from medusa_seed.document.findings import Findings
 from medusa_seed.planning.merge import IfExists, Policy
@@ -68,7 +70,7 @@ class _Silent(progress.Log):
 
 @contextlib.contextmanager
 def _course(url: str) -> Iterator[Course]:
-    catalog = catalog_files.read()
+    catalog = load.read()
     address = addresses.parse(url)
     with (
         connection.open_(address, "seed", patience=0, say=str) as conn,

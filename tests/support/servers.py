@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from medusa_migrations import embedded
+from medusa_db.demo import embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +114,7 @@ def medusa_db(
 
 def command(*arguments: str) -> list[str]:
     """Return the command line of `medusa-db` with *arguments*."""
-    return [sys.executable, "-m", "medusa_migrations", *arguments]
+    return [sys.executable, "-m", "medusa_db", *arguments]
 
 
 def environ(url: str | None, environment: dict[str, str] | None = None) -> dict[str, str]:

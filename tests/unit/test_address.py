@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from medusa_migrations.address import Address, parse, redact
-from medusa_migrations.errors import UnsupportedError, UsageError
+from medusa_migrations.contract.errors import UnsupportedError, UsageError
+from medusa_migrations.contract.redact import redact
+from medusa_migrations.postgres.address import Address, parse
 
 URL = "postgres://shop:s3cr3t@db:5432/shop"
 

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from ledgers import v
-from medusa_migrations import catalog_files, catalog_source, ddl, own_sql, statements, verify
-from medusa_migrations.catalog import Catalog, Severity
+from medusa_migrations.catalog import load, source
+from medusa_migrations.catalog.model import Catalog, Severity
+from medusa_migrations.plan import own_sql
+from medusa_migrations.schema import ddl, statements, verify
 
 
 def test_every_version_of_medusa_v1_is_known(catalog: Catalog):
@@ -82,7 +84,7 @@ def test_every_flag_is_known(catalog: Catalog):
 
 
 def test_every_folder_is_a_known_version_and_holds_only_what_is_read(catalog: Catalog):
-    root = catalog_source.folder()
+    root = source.folder()
     known = {str(version) for version in catalog.versions}
     allowed = re.compile(r"\d{13}_\w+\.sql|after_\w+\.sql|version\.yaml|checks\.yaml")
 
@@ -105,8 +107,8 @@ def test_withdrawn_and_returned_names_exist(catalog: Catalog):
 
 
 def test_checks_belong_to_an_item_of_their_folder(catalog: Catalog):
-    files = catalog_source.parse()
-    for path in catalog_source.folder().glob("*/checks.yaml"):
+    files = source.parse()
+    for path in source.folder().glob("*/checks.yaml"):
         names = {text.name for texts in catalog.texts.values() for text in texts}
         body = files[f"{path.parent.name}/checks.yaml"]
         beside = {f"{m[2]}{m[1]}" for f in path.parent.iterdir()
@@ -197,12 +199,12 @@ def test_the_data_steps_of_the_upgrade_guides_are_there(catalog: Catalog):
 
 
 def test_what_is_compiled_is_what_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(catalog_source, "COMPILED", tmp_path / "catalog.json")
-    catalog_source.compile_()
+    monkeypatch.setattr(source, "COMPILED", tmp_path / "catalog.json")
+    source.compile_()
 
-    compiled, written = catalog_source.read(), catalog_source.parse()
+    compiled, written = source.read(), source.parse()
 
-    assert told(catalog_files.read(compiled)) == told(catalog_files.read(written))
+    assert told(load.read(compiled)) == told(load.read(written))
 
 
 def told(catalog: Catalog) -> object:
@@ -217,14 +219,14 @@ def test_what_is_compiled_no_longer_counts_once_a_file_has_changed(tmp_path, mon
     (folder / "1.1.0").mkdir(parents=True)
     file = folder / "1.1.0" / "1611063162649_initialSchema.sql"
     file.write_text("-- one")
-    monkeypatch.setattr(catalog_source, "COMPILED", tmp_path / "catalog.json")
-    monkeypatch.setattr(catalog_source, "folder", lambda: folder)
-    catalog_source.compile_()
-    monkeypatch.setattr(catalog_source, "parse", lambda: {"parsed": "again"})
+    monkeypatch.setattr(source, "COMPILED", tmp_path / "catalog.json")
+    monkeypatch.setattr(source, "folder", lambda: folder)
+    source.compile_()
+    monkeypatch.setattr(source, "parse", lambda: {"parsed": "again"})
 
-    fresh = catalog_source.read()
+    fresh = source.read()
     file.write_text("-- other")
-    stale = catalog_source.read()
+    stale = source.read()
 
     assert fresh == {"1.1.0/1611063162649_initialSchema.sql": "-- one"}
     assert stale == {"parsed": "again"}

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from medusa_migrations import cli, commands, errors, values
+from medusa_db import commands
+from medusa_db import parser as cli
+from medusa_migrations.contract import errors, values
 from servers import command, environ, medusa_db
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -62,7 +64,7 @@ def test_every_exit_code_is_in_the_docs():
 
 def test_the_version_is_told_without_importing_anything():
     code = (
-        "import sys; from medusa_migrations.cli import main; main(['--version']);"
+        "import sys; from medusa_db.parser import main; main(['--version']);"
         "print(sorted(m for m in ('psycopg', 'yaml', 'dataclasses', 'rich') if m in sys.modules))"
     )
 
@@ -75,7 +77,7 @@ def test_the_version_is_told_without_importing_anything():
 
 def test_the_runner_never_imports_the_operators_libraries():
     code = (
-        "import sys; from medusa_migrations.commands import migrate, offline, readonly;"
+        "import sys; from medusa_db.commands import migrate, offline, readonly;"
         "print([m for m in ('kopf', 'kubernetes', 'medusa_operator') if m in sys.modules])"
     )
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medusa_migrations import concealed, connection
-from medusa_migrations.address import parse, resolve
-from medusa_migrations.errors import RunnerError, UsageError
+from medusa_migrations.contract import concealed
+from medusa_migrations.contract.errors import RunnerError, UsageError
+from medusa_migrations.postgres import connection
+from medusa_migrations.postgres.address import parse, resolve
 
 SECRET = "sk_live_51H8SECRETSECRET"
 VALUES = st.text(

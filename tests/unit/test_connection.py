@@ -4,9 +4,7 @@ import psycopg
 import pytest
 from psycopg import errors as pg
 
-from medusa_migrations import connection
-from medusa_migrations.address import parse
-from medusa_migrations.errors import (
+from medusa_migrations.contract.errors import (
     DeniedError,
     FailedError,
     LockHeldError,
@@ -14,6 +12,8 @@ from medusa_migrations.errors import (
     UnreachableError,
     UnsupportedError,
 )
+from medusa_migrations.postgres import connection
+from medusa_migrations.postgres.address import parse
 
 ADDRESS = parse("postgres://shop:s3cr3t@db/shop")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from medusa_migrations import dependents
-from medusa_migrations.dependency import Edge, Node, Thing
-from medusa_migrations.dependents import Entry, Found, Pending, There
-from medusa_migrations.effects import Space
+from medusa_migrations.schema import dependents
+from medusa_migrations.schema.dependency import Edge, Node, Thing
+from medusa_migrations.schema.dependents import Entry, Found, Pending, There
+from medusa_migrations.schema.effects import Space
 
 TABLE, A, B = Node("pg_class", 1), Node("pg_class", 1, 1), Node("pg_class", 1, 2)
 ROW = Node("pg_type", 2)

@@ -1,7 +1,7 @@
 import pytest
 
-from medusa_migrations.catalog import Lock, Migration
-from medusa_migrations.durations import work
+from medusa_migrations.catalog.model import Lock, Migration
+from medusa_migrations.schema.durations import work
 
 SIZES = {"a": (1_000_000, 1), "b": (500_000, 1)}
 

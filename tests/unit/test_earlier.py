@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from medusa_migrations import ddl, earlier, fixes, proof, verify
-from medusa_migrations import version as versions
-from medusa_migrations.catalog import Migration
-from medusa_migrations.plan import Request, plan
+from medusa_migrations.catalog import version as versions
+from medusa_migrations.catalog.model import Migration
+from medusa_migrations.plan import earlier, proof
+from medusa_migrations.plan.plan import Request, plan
+from medusa_migrations.schema import ddl, fixes, verify
 
 if TYPE_CHECKING:
-    from medusa_migrations.catalog import Catalog
-    from medusa_migrations.earlier import Earlier
-    from medusa_migrations.schema import Schema
+    from medusa_migrations.catalog.model import Catalog
+    from medusa_migrations.plan.earlier import Earlier
+    from medusa_migrations.schema.model import Schema
 
 TARGET = versions.parse("1.20.11")
 assert TARGET is not None

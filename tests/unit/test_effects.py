@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from medusa_migrations import effects
-from medusa_migrations.effects import Change, Drop, Make, Name, Rename, Retype, Space, Unseen
+from medusa_migrations.schema import effects
+from medusa_migrations.schema.effects import Change, Drop, Make, Name, Rename, Retype, Space, Unseen
 
 T = Name(Space.RELATION, "t")
 

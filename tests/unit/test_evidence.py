@@ -5,19 +5,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from medusa_migrations import catalog_files, evidence, verify
-from medusa_migrations import version as versions
+from medusa_migrations.catalog import load
+from medusa_migrations.catalog import version as versions
+from medusa_migrations.plan import evidence
+from medusa_migrations.schema import verify
 
 if TYPE_CHECKING:
-    from medusa_migrations.catalog import Catalog
-    from medusa_migrations.evidence import Evidence
-    from medusa_migrations.schema import Schema
-    from medusa_migrations.version import Version
+    from medusa_migrations.catalog.model import Catalog
+    from medusa_migrations.catalog.version import Version
+    from medusa_migrations.plan.evidence import Evidence
+    from medusa_migrations.schema.model import Schema
 
 
 @functools.cache
 def shipped() -> Catalog:
-    return catalog_files.read()
+    return load.read()
 
 
 def parsed(text: str) -> Version:

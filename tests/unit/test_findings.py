@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from medusa_migrations.errors import DeniedError, RefusedError
-from medusa_migrations.findings import Finding, raise_for
+from medusa_migrations.contract.errors import DeniedError, RefusedError
+from medusa_migrations.plan.findings import Finding, raise_for
 
 RIGHTS = Finding("shop may not create tables", "Grant it", DeniedError, "SchemaPrivilege")
 ROWS = Finding("order: 2 rows", "Mend them", RefusedError, "RowsInTheWay", ("one", "two"))

@@ -2,8 +2,8 @@ from itertools import product
 
 import pytest
 
-from medusa_migrations.catalog import Lock, Migration
-from medusa_migrations.lock_modes import SOURCE, conflicts, joined, needs, strength
+from medusa_migrations.catalog.model import Lock, Migration
+from medusa_migrations.schema.lock_modes import SOURCE, conflicts, joined, needs, strength
 
 MODES = (
     "access share",

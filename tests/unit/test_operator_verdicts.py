@@ -7,8 +7,8 @@ import json
 import pytest
 
 from ledgers import CATALOG
-from medusa_migrations.report import LEAST, Done, Report, bounded
-from medusa_migrations.report import Proven as Shown
+from medusa_migrations.contract.report import LEAST, Done, Report, bounded
+from medusa_migrations.contract.report import Proven as Shown
 from medusa_operator.knowledge.verdicts import judge
 from medusa_operator.resource.model import Job, Pod, SeedSource
 from medusa_operator.resource.reasons import Reason

@@ -6,9 +6,10 @@ import os
 
 import pytest
 
-from medusa_migrations import cli, own_files
-from medusa_migrations.errors import UsageError
-from medusa_migrations.formats import Format
+from medusa_db import parser
+from medusa_migrations.contract.errors import UsageError
+from medusa_migrations.plan import own_files
+from medusa_migrations.plan.formats import Format
 
 FILE = "1800000000000_loyalty.sql"
 UP = "alter table loyalty add tier text;\n"
@@ -37,7 +38,7 @@ def refused(tmp_path, content, format_="sql", name=FILE):
 
 
 def test_the_command_line_knows_the_formats():
-    assert list(cli.FORMATS) == list(Format)
+    assert list(parser.FORMATS) == list(Format)
 
 
 TWO_HALVES = {

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledgers import CATALOG, names, v
-from medusa_migrations.catalog import Migration
-from medusa_migrations.errors import RefusedError, UsageError
-from medusa_migrations.plan import Request, plan
-from medusa_migrations.proof import prove
+from medusa_migrations.catalog.model import Migration
+from medusa_migrations.contract.errors import RefusedError, UsageError
+from medusa_migrations.plan.plan import Request, plan
+from medusa_migrations.plan.proof import prove
 
 
 def planned(ledger, target, at=None, **request):

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa_migrations import plan_file
-from medusa_migrations.errors import UsageError
-from medusa_migrations.plan_file import Basis, PlanFile
-from medusa_migrations.schema import Column, Constraint, Index, Kind, Schema, Table
+from medusa_migrations.contract.errors import UsageError
+from medusa_migrations.plan import plan_file
+from medusa_migrations.plan.plan_file import Basis, PlanFile
+from medusa_migrations.schema.model import Column, Constraint, Index, Kind, Schema, Table
 from servers import medusa_db
 
 BODY = {

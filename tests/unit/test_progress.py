@@ -6,8 +6,8 @@ import json
 import time
 from contextlib import suppress
 
-from medusa_migrations import progress
-from medusa_migrations.progress import Log, size
+from medusa_migrations.run import progress
+from medusa_migrations.run.progress import Log, size
 
 
 def told(capsys):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledgers import CATALOG, names, v
-from medusa_migrations.proof import newer, prove
+from medusa_migrations.plan.proof import newer, prove
 
 
 def test_an_empty_ledger_proves_nothing():

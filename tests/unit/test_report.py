@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa_migrations.report import LEAST, LIMIT, Done, Proven, Report, bounded
+from medusa_migrations.contract.report import LEAST, LIMIT, Done, Proven, Report, bounded
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROVEN = Proven("version", ("1.12.0", "1.12.1"), "1.12.1")

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from medusa_migrations.row_names import named
-from medusa_migrations.search_path import entries
+from medusa_migrations.postgres.search_path import entries
+from medusa_migrations.schema.row_names import named
 
 
 @pytest.mark.parametrize(

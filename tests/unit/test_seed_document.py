@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from medusa_migrations.errors import UsageError
+from medusa_migrations.contract.errors import UsageError
 from medusa_seed.document.findings import Findings, spell
 from seed_documents import broken, product, read, shop
 

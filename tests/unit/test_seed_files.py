@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa_migrations.errors import FailedError, UsageError
+from medusa_migrations.contract.errors import FailedError, UsageError
 from medusa_seed.document import files, json_stream
 from medusa_seed.document.files import Piece
 from seed_documents import written

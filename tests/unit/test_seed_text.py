@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from medusa_migrations.report import LIMIT, Done, Report, bounded
+from medusa_db.show import seed
+from medusa_migrations.contract.report import LIMIT, Done, Report, bounded
 from medusa_seed.document import json_schema
 from medusa_seed.planning.changes import ORDER, Counts
-from medusa_seed.run import text
 from seed_documents import written
 from servers import medusa_db
 
@@ -39,7 +39,7 @@ def test_a_seed_is_told_as_a_table():
     found.before = "1.12.3"
     found.warnings = ["mind the step"]
 
-    assert text.report(found).splitlines() == [
+    assert seed.report(found).splitlines() == [
         "Migrated from 1.12.3 to 1.20.11: 1 migration.",
         "                  CREATED  UPDATED  UNCHANGED  KEPT",
         "products          2",
@@ -66,7 +66,7 @@ def test_a_seed_is_told_as_a_table():
     ],
 )  # fmt: skip
 def test_the_last_line_tells_how_it_ended(found, last):
-    assert text.report(found).splitlines()[-1] == last
+    assert seed.report(found).splitlines()[-1] == last
 
 
 def test_the_counts_of_every_kind_fit_into_a_report():

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from medusa_migrations import address
-from medusa_migrations.concealed import Concealed
-from medusa_migrations.errors import UsageError
+from medusa_migrations.contract.concealed import Concealed
+from medusa_migrations.contract.errors import UsageError
+from medusa_migrations.postgres import address
 
 SECRET = "s3cr3t"
 URL = f"postgres://shop:{SECRET}@db:5432/shop"

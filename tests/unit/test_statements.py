@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from medusa_migrations.statements import UnterminatedError, comments, split
+from medusa_migrations.schema.statements import UnterminatedError, comments, split
 
 
 def texts(sql):

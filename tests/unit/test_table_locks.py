@@ -1,6 +1,6 @@
 import pytest
 
-from medusa_migrations.table_locks import TableLock, groups, one_try
+from medusa_migrations.postgres.table_locks import TableLock, groups, one_try
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from medusa_migrations import ddl, verify
-from medusa_migrations.schema import Schema
+from medusa_migrations.schema import ddl, verify
+from medusa_migrations.schema.model import Schema
 
 TABLE = 'create table "t" ("a" integer not null, constraint "t_pk" primary key ("a"));'
 INDEX = 'create index "i" on "t" ("a");'

@@ -1,6 +1,6 @@
 import pytest
 
-from medusa_migrations.touches import Touched, touched
+from medusa_migrations.schema.touches import Touched, touched
 
 
 @pytest.mark.parametrize(

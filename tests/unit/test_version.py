@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa_migrations import version as versions
-from medusa_migrations.version import Version, nearest, parse, ranges
+from medusa_migrations.catalog import version as versions
+from medusa_migrations.catalog.version import Version, nearest, parse, ranges
 
 some_versions = st.builds(Version, st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
 

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from medusa_migrations import values
+from medusa_migrations.contract import values
 from medusa_operator.jobs import restricted, template
 from medusa_operator.resource import names
 from medusa_operator.resource.model import TemplatePolicy

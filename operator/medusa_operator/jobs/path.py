@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from medusa_migrations import version as versions
-from medusa_migrations.catalog import Severity
+from medusa_migrations.catalog import version as versions
+from medusa_migrations.catalog.model import Severity
 from medusa_operator.resource.reasons import Reason
 from medusa_operator.resource.spec import Approval
 
 if TYPE_CHECKING:
-    from medusa_migrations.catalog import Catalog, Note
-    from medusa_migrations.version import Version
+    from medusa_migrations.catalog.model import Catalog, Note
+    from medusa_migrations.catalog.version import Version
     from medusa_operator.resource.spec import Spec
     from medusa_operator.resource.status import Proven
 

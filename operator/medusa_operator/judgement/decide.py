@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.catalog.model import Catalog
     from medusa_operator.jobs.path import Step
     from medusa_operator.judgement.decision import Act, Outlook
     from medusa_operator.knowledge.facts import Facts

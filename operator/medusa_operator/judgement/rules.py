@@ -26,7 +26,7 @@ from medusa_operator.resource.spec import DeletionPolicy
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.catalog.model import Catalog
     from medusa_operator.knowledge.facts import Facts
     from medusa_operator.resource.model import Database, Observed, Settings
     from medusa_operator.resource.spec import Spec

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medusa_migrations import version as versions
-from medusa_migrations.catalog import Severity
+from medusa_migrations.catalog import version as versions
+from medusa_migrations.catalog.model import Severity
 from medusa_operator.resource.status import UpgradeNote
 
 if TYPE_CHECKING:
-    from medusa_migrations.catalog import Catalog, Note
-    from medusa_migrations.version import Version
+    from medusa_migrations.catalog.model import Catalog, Note
+    from medusa_migrations.catalog.version import Version
 
 MOST = 20
 """Notes that are told; what asks least, and of that the oldest, is left out."""

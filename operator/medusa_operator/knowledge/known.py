@@ -23,7 +23,7 @@ from medusa_operator.resource.status import HISTORY, LEARNED, Failure, Run, Stat
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.catalog.model import Catalog
     from medusa_operator.resource.model import CreateError, Database, Observed, SeedSource
     from medusa_operator.resource.spec import Seed, Spec
     from medusa_operator.resource.workload import Job

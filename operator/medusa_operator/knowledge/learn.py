@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from medusa_migrations import version as versions
+from medusa_migrations.catalog import version as versions
 from medusa_operator.jobs import path
 from medusa_operator.jobs.manifests import LEARNED_FROM
 from medusa_operator.jobs.path import MIGRATE, SEED
@@ -28,7 +28,7 @@ from medusa_operator.resource.status import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.catalog.model import Catalog
     from medusa_operator.knowledge.facts import Facts
     from medusa_operator.knowledge.verdicts import Verdict
     from medusa_operator.resource.model import Database

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations import version as versions
+from medusa_migrations.catalog import version as versions
 from medusa_operator.jobs import path
 from medusa_operator.jobs.manifests import LEARNED_FROM
 from medusa_operator.resource import plain
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.catalog.model import Catalog
     from medusa_operator.resource.workload import Job, Pod, Terminated
 
 FORMAT = "medusadb.dev/v1"

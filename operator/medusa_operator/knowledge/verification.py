@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from medusa_migrations import version as versions
+from medusa_migrations.catalog import version as versions
 from medusa_operator.jobs import manifests, path, pods
 from medusa_operator.knowledge import verdicts
 from medusa_operator.resource import plain
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.catalog.model import Catalog
     from medusa_operator.jobs.path import Step
     from medusa_operator.knowledge.facts import Facts
     from medusa_operator.knowledge.verdicts import Verdict

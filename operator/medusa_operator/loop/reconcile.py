@@ -36,7 +36,7 @@ from medusa_operator.resource.names import FINALIZER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from medusa_migrations.catalog import Catalog
+    from medusa_migrations.catalog.model import Catalog
     from medusa_operator.api.cluster import Body, Cluster
     from medusa_operator.judgement.decision import Decision
     from medusa_operator.loop.cache import Cache

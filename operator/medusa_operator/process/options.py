@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations import values
+from medusa_migrations.contract import values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from medusa_migrations import catalog_files
+from medusa_migrations.catalog import load
 from medusa_operator.api import client
 from medusa_operator.api.cluster import Cluster
 from medusa_operator.api.errors import ApiError
@@ -113,7 +113,7 @@ class Replica:
         intake = Intake(self.cache, self.queue, asked.max_concurrent_runs)
         recorder = Recorder(cluster)
         reconciler = self._reconciler = Reconciler(
-            catalog=catalog_files.read(),
+            catalog=load.read(),
             cluster=cluster,
             cache=self.cache,
             settings=Settings(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from medusa_migrations.address import redact
+from medusa_migrations.contract.redact import redact
 
 _ESCAPE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor

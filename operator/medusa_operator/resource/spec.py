@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations import values
-from medusa_migrations import version as versions
+from medusa_migrations.catalog import version as versions
+from medusa_migrations.contract import values
 from medusa_operator.resource.parse import Field, InvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from medusa_migrations.version import Version
+    from medusa_migrations.catalog.version import Version
 
 SHORTEST_INTERVAL = 10.0
 """Seconds between two verifications, at least."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from medusa_migrations.errors import FailedError, UsageError
+from medusa_migrations.contract.errors import FailedError, UsageError
 from medusa_seed.document import json_stream
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations.errors import UsageError
+from medusa_migrations.contract.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

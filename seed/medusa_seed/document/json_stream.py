@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations.errors import UsageError
+from medusa_migrations.contract.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from medusa_migrations.errors import UsageError
+from medusa_migrations.contract.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

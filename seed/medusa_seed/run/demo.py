@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medusa_migrations.errors import RefusedError
+from medusa_migrations.contract.errors import RefusedError
 
 if TYPE_CHECKING:
     from medusa_seed.document.document import Document

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from medusa_migrations import row_security
-from medusa_migrations.errors import UsageError
+from medusa_migrations.contract.errors import UsageError
+from medusa_migrations.postgres import row_security
 from medusa_seed.document import document, model
 from medusa_seed.document.files import Piece
 from medusa_seed.document.findings import Findings

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations.errors import RefusedError
+from medusa_migrations.contract.errors import RefusedError
 from medusa_seed.document import document as documents
 from medusa_seed.document.findings import Findings
 from medusa_seed.document.model import PRODUCT
@@ -23,7 +23,7 @@ from medusa_seed.shop import load, look, records, tables
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from medusa_migrations.progress import Progress
+    from medusa_migrations.run.progress import Progress
     from medusa_seed.document.document import Document, Placed
     from medusa_seed.document.files import Source
     from medusa_seed.planning.changes import Counts

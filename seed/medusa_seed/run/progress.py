@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from medusa_migrations.progress import Progress
+    from medusa_migrations.run.progress import Progress
 
 EVERY = 15.0
 """Seconds between two log lines."""

@@ -12,19 +12,8 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from medusa_migrations import (
-    __version__,
-    connection,
-    failure,
-    live,
-    lock,
-    observe,
-    pooler,
-    search_path,
-)
-from medusa_migrations import runner as migrating
-from medusa_migrations.deadline import Deadline
-from medusa_migrations.errors import (
+from medusa_migrations import __version__
+from medusa_migrations.contract.errors import (
     FailedError,
     Interrupted,
     LockHeldError,
@@ -32,8 +21,13 @@ from medusa_migrations.errors import (
     RunnerError,
     UnreachableError,
 )
-from medusa_migrations.plan import plan
-from medusa_migrations.steps import limited
+from medusa_migrations.plan import observe
+from medusa_migrations.plan.plan import plan
+from medusa_migrations.postgres import connection, failure, live, lock, search_path
+from medusa_migrations.postgres.deadline import Deadline
+from medusa_migrations.preflight import pooler
+from medusa_migrations.run import runner as migrating
+from medusa_migrations.run.steps import limited
 from medusa_seed.planning.changes import Counts
 from medusa_seed.planning.merge import Policy
 from medusa_seed.run import demo
@@ -45,11 +39,11 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from medusa_migrations.course import Course
-    from medusa_migrations.observe import Observed
-    from medusa_migrations.plan import Request
-    from medusa_migrations.report import Report
-    from medusa_migrations.version import Version
+    from medusa_migrations.catalog.version import Version
+    from medusa_migrations.contract.report import Report
+    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.plan import Request
+    from medusa_migrations.run.course import Course
     from medusa_seed.document.document import Document
     from medusa_seed.document.files import Source
 

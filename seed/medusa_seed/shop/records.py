@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from medusa_migrations import own_schema
+from medusa_migrations.records import own_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

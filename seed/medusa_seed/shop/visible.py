@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations import row_security
+from medusa_migrations.postgres import row_security
 from medusa_seed.planning.changes import ORDER
 
 if TYPE_CHECKING:

@@ -1,0 +1,117 @@
+"""Opens the database that the options and the environment name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medusa_db.commands import options
+from medusa_migrations.contract import concealed
+from medusa_migrations.contract.errors import UsageError
+from medusa_migrations.plan import observe
+from medusa_migrations.postgres import address as addresses
+from medusa_migrations.postgres import connection
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+    from psycopg import Connection
+
+    from medusa_db.demo.embedded import Server
+    from medusa_migrations.catalog.model import Catalog
+    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.postgres.address import Address
+
+
+@contextlib.contextmanager
+def connected(
+    args: argparse.Namespace, command: str, say: Callable[[str], None] | None = None
+) -> Iterator[tuple[Connection[Any], Address]]:
+    """Open the database that *args* and the environment name, for the duration of a `with`."""
+
+    def complain(line: str) -> None:
+        sys.stderr.write(f"medusa-db: {line}\n")
+
+    options.own(args)  # what is wrong with files is told before anything is opened
+    with _address(args) as address:
+        conn = connection.open_(address, command, patience=args.connect_wait, say=say or complain)
+        with conn, connection.translated(address, conn):
+            yield conn, address
+
+
+@contextlib.contextmanager
+def _address(args: argparse.Namespace) -> Iterator[Address]:
+    server: Server | None = None
+    if args.embedded is not None:
+        server = _embedded(args.embedded)
+    try:
+        if server:
+            yield addresses.parse(server.url("medusa"))
+        else:
+            known = concealed.from_environment(os.environ)
+            yield addresses.resolve(*_url(args), os.environ, known)
+    finally:
+        if server is not None:
+            server.stop()
+
+
+def _embedded(folder: str) -> Server:
+    """Start the private server kept in *folder*, with a database `medusa`."""
+    import psycopg  # noqa: PLC0415
+
+    from medusa_db.demo import embedded  # noqa: PLC0415
+
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    place = Path(folder) if folder else Path(home) / "medusa-db"
+    server = embedded.Server(place.resolve(), embedded.binaries())
+    server.start()
+    with psycopg.connect(server.url(), autocommit=True) as conn:
+        row = conn.execute("select from pg_database where datname = 'medusa'").fetchone()
+        if row is None:
+            conn.execute("create database medusa")
+    return server
+
+
+def _url(args: argparse.Namespace) -> tuple[str, str]:
+    """Return the URL, and where it stands."""
+    if args.database_url:
+        twin = "MEDUSA_DB_DATABASE_URL"
+        given = os.environ.get(twin) == args.database_url
+        return str(args.database_url), twin if given else "--database-url"
+    if args.database_url_file:
+        file = str(args.database_url_file)
+        try:
+            return Path(file).read_text(encoding="utf-8").strip(), file
+        except (OSError, UnicodeDecodeError) as exc:
+            said = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+            raise UsageError(f"--database-url-file {file}: {said}") from exc
+    if os.environ.get("DATABASE_URL"):
+        return os.environ["DATABASE_URL"], "DATABASE_URL"
+    raise UsageError(
+        "no database is named; set DATABASE_URL=postgres://user@host:5432/shop, or give "
+        "--database-url, --database-url-file or --embedded"
+    )
+
+
+def look(
+    args: argparse.Namespace,
+    conn: Connection[Any],
+    address: Address,
+    catalog: Catalog,
+    *,
+    tables: bool = True,
+) -> Observed:
+    """Return what one look at the shop's schema finds; raise where tables are there without a ledger.
+
+    Raises also where a ledger is there without *tables*, if those are wanted.
+    """
+    schema = observe.schema_of(conn, args.schema or address.schema)
+    observed = observe.observe(conn, catalog, schema)
+    observe.refuse_unledgered(catalog, observed)
+    if tables:
+        observe.refuse_ledger_alone(catalog, observed)
+    return observed

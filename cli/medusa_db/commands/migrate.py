@@ -1,0 +1,60 @@
+"""`migrate`: a run, and its report."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from medusa_db.commands import options, planned, running
+from medusa_db.commands.database import connected
+from medusa_db.commands.reporting import reported
+from medusa_db.show import text
+from medusa_migrations.catalog import load
+from medusa_migrations.contract.report import Report
+from medusa_migrations.run import progress, runner
+from medusa_migrations.run.course import Course
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from medusa_migrations.catalog.model import Catalog, Note
+
+
+def migrate(args: argparse.Namespace) -> int:
+    """Bring the database to a version, and tell what was done, however it ends."""
+    report = Report(command="migrate", run_id=args.run_id)
+    with reported(args, report):
+        catalog = load.read()
+        _run(args, catalog, report)
+    if args.output == "text":
+        options.write(text.report(report, _notes_of(catalog, report)))
+    return 0
+
+
+def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> None:
+    reviewed = planned.read(args, catalog)
+    request = planned.request(args, catalog, reviewed)
+    asks = sys.stdin.isatty() and sys.stderr.isatty()
+    how = replace(running.how(args, catalog, reviewed), ask=_ask if asks else None)
+    telling = progress.for_stream()
+    try:
+        with connected(args, "migrate", telling.say) as (conn, address):
+            runner.migrate(Course(conn, address, catalog, request, how, telling, report))
+    finally:
+        telling.end()
+
+
+def _ask(notes: Sequence[Note]) -> bool:
+    """Ask a person on the terminal whether to cross the versions of *notes*."""
+    versions = ", ".join(str(note.version) for note in notes)
+    sys.stderr.write(f"\n{text.notes(notes)}\n\nThe way crosses breaking versions: {versions}.\n")
+    sys.stderr.write("There is no way back but a backup. Go on? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _notes_of(catalog: Catalog, report: Report) -> list[Note]:
+    told = {note["version"] for note in report.notes}
+    return [note for note in catalog.notes if str(note.version) in told]

@@ -1,0 +1,103 @@
+"""`notes`, `versions`, `create-migration` and `demo`: no database of yours needed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medusa_db.commands import options
+from medusa_db.demo import demo as demonstration
+from medusa_db.show import plan_json, text
+from medusa_migrations.catalog import load
+from medusa_migrations.contract.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def notes(args: argparse.Namespace) -> int:
+    """Tell the notes between two versions."""
+    catalog = load.read()
+    after = options.known(catalog, args.from_, "--from")
+    to = options.known(catalog, args.to, "--to") or catalog.newest
+    if after is not None and after > to:
+        raise UsageError(f"--from {after} is later than --to {to}; notes are for the way up")
+    found = catalog.notes_between(after, to)
+    if args.output == "json":
+        options.write_json([plan_json.note(one) for one in found])
+    elif args.output == "markdown":
+        options.write(text.notes_markdown(found))
+    else:
+        options.write(text.notes(found) or f"No notes above {after} up to {to}.")
+    return 0
+
+
+def versions(args: argparse.Namespace) -> int:
+    """List every known version."""
+    catalog = load.read()
+    rows: list[dict[str, Any]] = []
+    for release in catalog.releases:
+        flags = catalog.defaults(release.version)
+        gating = {
+            flag
+            for migration in catalog.present(release.version)
+            for flag in catalog.gates(migration, release.version)
+        }
+        rows.append(
+            {
+                "version": str(release.version),
+                "date": release.date,
+                "package": release.package,
+                "migrations": len(catalog.enabled(release.version, {})),
+                "flags": {name: flags[name] for name in sorted(gating)},
+            }
+        )
+    if args.output == "json":
+        options.write_json(rows)
+    else:
+        options.write(
+            text.table(
+                ("VERSION", "DATE", "PUBLISHED", "MIGRATIONS", "FLAGS THAT GATE SOME"),
+                [
+                    (
+                        row["version"], row["date"] or "-", "package" if row["package"] else "tag",
+                        str(row["migrations"]),
+                        ", ".join(f"{n} {'on' if on else 'off'}" for n, on in row["flags"].items()),
+                    )
+                    for row in rows
+                ],
+            )
+        )  # fmt: skip
+    return 0
+
+
+def create_migration(args: argparse.Namespace) -> int:
+    """Make an empty migration file, named as it must be."""
+    name = args.name
+    if not name.isidentifier() or not name.isascii() or name[-1].isdigit():
+        raise UsageError(
+            f"{name!r} cannot be a migration's name; use letters, digits and _, and end in a letter: "
+            "add_loyalty_points"
+        )
+    folder = Path(args.migrations_dir)
+    stamp = int(datetime.now(UTC).timestamp() * 1000)
+    file = folder / f"{stamp}_{name}.sql"
+    body = f"-- {name.replace('_', ' ')}\n\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(body)
+    except OSError as exc:
+        raise UsageError(f"{file} cannot be written: {exc}") from exc
+    options.write(str(file))
+    return 0
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Show the whole job on a private PostgreSQL."""
+    catalog = load.read()
+    start = options.known(catalog, args.from_, "--from")
+    target = options.known(catalog, args.to, "--to") or catalog.newest
+    assert start is not None  # noqa: S101  the option has a default
+    return demonstration.run(catalog, start, target, keep=args.keep)

@@ -1,0 +1,152 @@
+"""`status` and `wait`: they look, and write nothing."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from medusa_db.commands import options
+from medusa_db.commands.database import connected, look
+from medusa_db.show import seed as seed_text
+from medusa_db.show import text
+from medusa_migrations.catalog import load
+from medusa_migrations.contract.errors import NotYetError, RefusedError, UnreachableError
+from medusa_migrations.contract.redact import redact
+from medusa_migrations.plan import observe, proof
+from medusa_migrations.preflight import standing
+from medusa_migrations.records import history
+from medusa_seed.shop import records
+
+if TYPE_CHECKING:
+    import argparse
+
+    from medusa_migrations.catalog.model import Catalog
+    from medusa_migrations.catalog.version import Version
+    from medusa_migrations.plan.observe import Observed
+
+
+def show(args: argparse.Namespace) -> int:
+    """Show what is applied and pending, as Medusa's own tool does."""
+    return status(args, names=True)
+
+
+def status(args: argparse.Namespace, *, names: bool = False) -> int:
+    """Show where the database is."""
+    catalog = load.read()
+    wanted = options.known(catalog, args.check, "--check")
+    with connected(args, "status") as (conn, address):
+        observed = look(args, conn, address, catalog)
+        waits = sorted(itertools.chain(*observe.waiting(conn, catalog, observed)))
+        seed = records.latest(conn, observed.schema)
+        unreadable = history.why_unreadable(conn)
+        differs = [str(one) for one in standing.look(conn, catalog, observed).differences]
+    target = wanted or observed.at or observed.proof.latest or catalog.newest
+    pending = options.pending(args, catalog, observed, target)
+    if args.output == "json":
+        shown = observed.proof
+        options.write_json(
+            {
+                "versions": [str(version) for version in shown.versions],
+                "place": observed.place(catalog),
+                "schema": observed.schema,
+                "flags": dict(shown.flags),
+                "applied": list(shown.applied),
+                "foreign": list(shown.foreign),
+                "doubled": list(shown.doubled),
+                "target": str(target),
+                "pending": pending,
+                "dataStepsWaiting": list(waits),
+                "differences": differs,
+                "seed": records.to_dict(seed) if seed else None,
+                "history": [history.to_dict(run) for run in observed.runs],
+            }
+            | ({"historyUnreadable": unreadable} if unreadable else {})
+        )
+    elif names:
+        for name in observed.proof.applied:
+            options.write(f"[X] {name}")
+        for name in pending:
+            options.write(f"[ ] {name}")
+    else:
+        options.write(text.status(catalog, observed, waits, seed_text.seeded(seed), differs))
+        if unreadable:
+            options.write(f"\nThe history of runs cannot be read: {unreadable}.")
+        if wanted and pending:
+            options.write(f"\npending for {wanted}:\n{text.bullets(pending)}")
+    if wanted:
+        require(catalog, observed, wanted, pending, allow_newer=False)
+    return 0
+
+
+def wait(args: argparse.Namespace) -> int:
+    """Wait until the database is at a version; read-only and bounded."""
+    catalog = load.read()
+    wanted = options.known(catalog, args.for_, "--for")
+    assert wanted is not None  # noqa: S101  the option is required
+    deadline = time.monotonic() + args.timeout
+    said = ""
+    while True:
+        try:
+            place = _look_once(args, catalog, wanted)
+        except (NotYetError, UnreachableError) as exc:
+            if str(exc) != said:
+                said = str(exc)
+                sys.stderr.write(f"medusa-db: waiting: {redact(said)}\n")
+            if time.monotonic() + 1 > deadline:
+                raise NotYetError(
+                    f"gave up after {args.timeout:g} s: {exc}", reason="WaitTimeout"
+                ) from exc
+            time.sleep(1)
+        else:
+            if args.output == "json":
+                options.write_json({"version": place, "for": str(wanted), "ok": True})
+            elif place == str(wanted):
+                options.write(f"The database is at {wanted}.")
+            else:
+                options.write(f"The database is at {place}; a server of {wanted} works with it.")
+            return 0
+
+
+def _look_once(args: argparse.Namespace, catalog: Catalog, wanted: Version) -> str:
+    """Return where the database is, where *wanted* can start on it."""
+    args.connect_wait = 0.0
+    with connected(args, "wait") as (conn, address):
+        observed = look(args, conn, address, catalog)
+    pending = options.pending(args, catalog, observed, wanted)
+    require(catalog, observed, wanted, pending, allow_newer=args.allow_newer)
+    undecided = observed.at is None and wanted in observed.proof.possible
+    return str(wanted) if undecided else observed.place(catalog)
+
+
+def require(
+    catalog: Catalog,
+    observed: Observed,
+    wanted: Version,
+    pending: list[str],
+    *,
+    allow_newer: bool,
+) -> None:
+    """Raise NotYetError below *wanted*, RefusedError above it."""
+    possible = observed.proof.possible
+    ahead = proof.newer(catalog, observed.proof.applied, wanted)
+    if ahead or (possible and possible[0] > wanted):
+        if not allow_newer:
+            raise RefusedError(
+                f"the database is at {observed.place(catalog)}, which is newer than {wanted}; "
+                "a server of that version may not work with it",
+                reason="Newer",
+            )
+        reached = observed.at or observed.proof.oldest or max(map(catalog.first_version, ahead))
+        if broken := catalog.breaks_servers(wanted, reached):
+            raise RefusedError(
+                f"the database is at {observed.place(catalog)}, and servers older than {broken} do not "
+                f"work with it: {wanted} cannot start. Start a server of {broken} or later",
+                reason="OlderServersBreak",
+            )
+    elif pending:
+        raise NotYetError(
+            f"the database is at {observed.place(catalog)}; "
+            f"{text.count(len(pending), 'migration')} pending for {wanted}"
+        )

@@ -1,0 +1,47 @@
+"""`repair`: shows the ledger rows that the live schema proves, and writes them where asked."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from medusa_db.commands import options
+from medusa_db.commands.database import connected
+from medusa_db.commands.reporting import reported
+from medusa_db.show import text
+from medusa_migrations.catalog import load
+from medusa_migrations.contract.report import Report
+from medusa_migrations.plan import observe
+from medusa_migrations.run import progress
+from medusa_migrations.run.repair import Repair
+
+if TYPE_CHECKING:
+    import argparse
+
+    from medusa_migrations.plan.evidence import Evidence
+
+
+def repair(args: argparse.Namespace) -> int:
+    """Show what is wrong with the ledger and how that is proven; with `--apply` write it."""
+    report = Report(command="repair", run_id=args.run_id)
+    with reported(args, report):
+        found = _run(args, report)
+        report.repair = found.told
+    if args.output == "text":
+        options.write(text.repair(found, report, written=args.apply))
+    return 0
+
+
+def _run(args: argparse.Namespace, report: Report) -> Evidence:
+    catalog = load.read()
+    flags = options.flags(catalog, args.flag, os.environ)
+    telling = progress.for_stream()
+    with connected(args, "repair", telling.say) as (conn, address):
+        report.schema = observe.schema_of(conn, args.schema or address.schema)
+        by_whom = os.environ.get("POD_NAME") or os.environ.get("HOSTNAME", "")
+        one = Repair(conn, address, catalog, report, flags, by_whom)
+        if args.apply:
+            return one.apply(lock_wait=args.lock_wait, progress=telling)
+        found = one.look()
+        report.state = "nothing"
+        return found

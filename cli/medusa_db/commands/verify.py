@@ -1,0 +1,121 @@
+"""`verify`: compares the live schema with a version's, in one snapshot; writes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medusa_db.commands import options
+from medusa_db.commands.database import connected, look
+from medusa_db.commands.readonly import require
+from medusa_db.commands.reporting import reported
+from medusa_db.show import text
+from medusa_migrations.catalog import load
+from medusa_migrations.contract.errors import RefusedError, VerificationError
+from medusa_migrations.contract.report import Report
+from medusa_migrations.plan import evidence, observe
+from medusa_migrations.plan.findings import joined
+from medusa_migrations.postgres import connection, live
+from medusa_migrations.preflight import integrity
+from medusa_migrations.schema import fixes
+from medusa_migrations.schema import verify as verifying
+from medusa_migrations.schema.ddl import DialectError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from medusa_migrations.catalog.model import Catalog
+    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.schema.drift import Difference
+    from medusa_migrations.schema.model import Schema
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Compare the live schema with that of a version, and tell each difference."""
+    report = Report("verify", run_id=args.run_id)
+    with reported(args, report, printed=False):
+        catalog = load.read()
+        report.target = str(options.known(catalog, args.to, "--to") or "")
+        observed, schema, working = _look(args, catalog, report)
+        _compare(args, catalog, observed, schema, working, report)
+    return 0
+
+
+def _look(
+    args: argparse.Namespace, catalog: Catalog, report: Report
+) -> tuple[Observed, Schema, list[Difference]]:
+    """Read ledger and schema as they are at one moment, whoever changes them meanwhile.
+
+    And what is wrong with keys and sequences.
+    """
+    with connected(args, "verify") as (conn, address), connection.snapshot(conn):
+        observed = look(args, conn, address, catalog, tables=False)
+        report.schema = observed.schema
+        report.proven = observe.proven(observed)
+        report.before = report.after = observed.place(catalog)
+        schema = live.read(conn, observed.schema)
+        return observed, schema, integrity.look(conn, observed.schema, schema.tables)
+
+
+def _compare(
+    args: argparse.Namespace,
+    catalog: Catalog,
+    observed: Observed,
+    schema: Schema,
+    working: Sequence[Difference],
+    report: Report,
+) -> None:
+    target = args.to or observed.at or observed.proof.latest
+    if target is None:
+        raise RefusedError(
+            f"the database is {observed.place(catalog)}: its ledger proves no version to verify. "
+            f"Name one with --to. {evidence.hint(catalog, observed.ledger.names, schema)}".rstrip(
+                ". "
+            ),
+            reason="NoVersion",
+        )
+    pending = options.pending(args, catalog, observed, target)
+    try:
+        verdict = verifying.verify(catalog, target, observed.proof.applied, schema).beside(working)
+    except DialectError as exc:
+        raise VerificationError(
+            f"the names in the ledger cannot all have run: {exc}. `medusa-db repair` shows which rows the schema "
+            "proves"
+        ) from exc
+    report.target = str(target)
+    report.drift, report.foreign = list(verdict.drift), list(verdict.foreign)
+    report.variant = list(verdict.variant)
+    report.verified = verdict.ok and not pending
+    hint = "" if report.verified else evidence.hint(catalog, observed.ledger.names, schema)
+    if args.output == "json":
+        options.write_json(
+            {
+                "version": str(target),
+                "ok": report.verified,
+                "pending": pending,
+                "drift": report.drift,
+                "differences": [
+                    {
+                        "kind": one.object.kind,
+                        "object": str(one.object),
+                        "difference": str(one),
+                        "fix": fixes.spelled(one, observed.schema),
+                    }
+                    for one in verdict.differences
+                ],
+                "variant": report.variant,
+                "foreign": report.foreign,
+            }
+        )
+    else:
+        options.write(text.verdict(verdict, str(target), observed.schema))
+        if pending:
+            options.write(f"The ledger lacks, for {target}:\n" + text.bullets(pending))
+        if hint:
+            options.write(hint + ".")
+    require(catalog, observed, target, pending, allow_newer=False)
+    report.state = "done"
+    if not verdict.ok:
+        raise VerificationError(
+            f"the database is not what {target} should be: {joined(verdict.drift)}"
+        )

@@ -1,0 +1,1 @@
+"""An old shop on a private PostgreSQL, to try things on."""

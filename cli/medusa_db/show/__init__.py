@@ -1,0 +1,1 @@
+"""How it is shown to a person, to a machine and to psql."""

@@ -1,0 +1,1 @@
+"""What Medusa's versions hold: migrations, data steps, notes; and where that is read from."""

@@ -1,0 +1,1 @@
+"""What runner and operator agree on: exit codes, reports, what stays hidden."""

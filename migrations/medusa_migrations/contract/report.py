@@ -1,0 +1,207 @@
+"""What a run did, as JSON for machines: bounded and free of secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from medusa_migrations import __version__
+from medusa_migrations.contract.redact import redact
+
+FORMAT = "medusadb.dev/v1"
+"""The name of the format, so that a reader knows what it holds."""
+LIMIT = 4096
+"""Bytes of a container's termination message
+(https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/)."""
+LEAST = 1024
+"""Bytes that hold what a report always has: all containers of a pod share 12 KiB."""
+
+
+@dataclass(slots=True)
+class Done:
+    """One item of a run that was done."""
+
+    name: str
+    seconds: float
+    rows: int | None = None
+    """Rows changed, for a data step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What the ledger proves at the end of a run."""
+
+    state: str = "unknown"
+    """`version`, `empty`, `partial` (the names belong together in no version) or `unknown`."""
+    versions: tuple[str, ...] = ()
+    """Every version that has what is applied, ascending."""
+    at: str = ""
+    """The one of them that our history names."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON; what is not known is left out."""
+        found = self.versions
+        ends = {"from": found[0], "to": found[-1], "versions": list(found)} if found else {}
+        return {"state": self.state} | ends | ({"at": self.at} if self.at else {})
+
+
+@dataclass(slots=True)
+class Report:
+    """The course of a run; filled while it goes on, so that a failure tells how far it came."""
+
+    command: str
+    run_id: str = ""
+    """Given by whoever started the run, to know its report again."""
+    target: str = ""
+    schema: str = ""
+    before: str = ""
+    """Where the database was: versions, `empty` or `partial`."""
+    after: str = ""
+    """Where it is at the end, in the same words."""
+    proven: Proven = field(default_factory=Proven)
+    state: str = "failed"
+    """`done`, `nothing` (there was nothing to do), `failed`, or `refused` where that is a result."""
+    migrations: list[Done] = field(default_factory=list)
+    data_steps: list[Done] = field(default_factory=list)
+    deferred: list[str] = field(default_factory=list)
+    assumed_done: list[str] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    drift: list[str] = field(default_factory=list)
+    earlier: list[str] = field(default_factory=list)
+    """What differs from the target, and did so before the run."""
+    foreign: list[str] = field(default_factory=list)
+    variant: list[str] = field(default_factory=list)
+    verified: bool | None = None
+    history: str = "on"
+    seconds: float = 0.0
+    retries: int = 0
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    acknowledge: list[str] = field(default_factory=list)
+    """Breaking versions on the way whose notes nobody has acknowledged."""
+    seed: dict[str, Any] = field(default_factory=dict)
+    """What became of the seed document: its checksum, counts by kind, whether it was recorded."""
+
+    repair: list[str] = field(default_factory=list)
+    """Rows of the ledger that the schema proves to be missing (`+`) or groundless (`-`), with the reason."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything; keys that say nothing are left out."""
+        body = {
+            "report": FORMAT,
+            "runId": self.run_id,
+            "runner": __version__,
+            "command": self.command,
+            "state": self.state,
+            "exitCode": self.exit_code,
+            "reason": self.reason,
+            "message": redact(self.message),
+            "acknowledge": self.acknowledge,
+            "schema": self.schema,
+            "from": self.before,
+            "version": self.after,
+            "proven": self.proven.to_dict(),
+            "target": self.target,
+            "verified": self.verified,
+            "seconds": round(self.seconds, 3),
+            "retries": self.retries,
+            "history": self.history,
+            "migrationCount": len(self.migrations),
+            "seed": self.seed,
+            "repair": self.repair,
+            "dataSteps": [_done(done) for done in self.data_steps],
+            "deferred": self.deferred,
+            "assumedDone": self.assumed_done,
+            "warnings": [redact(warning) for warning in self.warnings],
+            "variant": self.variant,
+            "driftCount": len(self.drift),
+            "drift": self.drift,
+            "earlierCount": len(self.earlier),
+            "earlier": self.earlier,
+            "foreignCount": len(self.foreign),
+            "foreign": self.foreign,
+            "notes": self.notes,
+            "migrations": [_done(done) for done in self.migrations],
+        }
+        always = ("exitCode", "migrationCount", "verified")
+        return {k: v for k, v in body.items() if v or (k in always and v is not None)}
+
+
+def _done(done: Done) -> dict[str, Any]:
+    rows = {} if done.rows is None else {"rows": done.rows}
+    return {"name": done.name, "seconds": round(done.seconds, 3)} | rows
+
+
+def bounded(body: dict[str, Any], limit: int = LIMIT) -> str:
+    """Return *body* as one line of JSON of at most *limit* bytes, where that is LEAST or more.
+
+    What is long and least needed is cut first: the list of migrations, foreign objects, the texts
+    of notes, then notes, the versions between the ends of what is proven, differences and warnings
+    from their ends, counts of a seed that are 0; `truncated` says that something was.
+    """
+    body = dict(body)
+    text = _json(body)
+    for cut in (
+        *map(_halved, ("migrations", "foreign", "notes", "variant", "assumedDone")), _without_versions,
+        *map(_halved, ("repair", "earlier", "drift", "warnings", "dataSteps", "deferred")), _without_zeros,
+        _halved("acknowledge"), _shortened_message, _fewer_counts,
+    ):  # fmt: skip
+        while (excess := len(text.encode()) - limit) > 0 and cut(body, excess):
+            body["truncated"] = True
+            text = _json(body)
+    return text
+
+
+_Cut = Callable[[dict[str, Any], int], bool]
+"""Takes something off a report that is so many bytes too long; returns whether there was any."""
+
+
+def _halved(key: str) -> _Cut:
+    def cut(body: dict[str, Any], _excess: int) -> bool:
+        value = body.pop(key, None)
+        if value and len(value) > 1:
+            body[key] = value[: len(value) // 2]
+        return bool(value)
+
+    return cut
+
+
+def _without_versions(body: dict[str, Any], _excess: int) -> bool:
+    proven = body.get("proven", {})
+    body["proven"] = {key: value for key, value in proven.items() if key != "versions"}
+    return "versions" in proven
+
+
+def _without_zeros(body: dict[str, Any], _excess: int) -> bool:
+    counts = body.get("seed", {}).get("counts", {})
+    kept = {kind: {word: n for word, n in row.items() if n} for kind, row in counts.items()}
+    kept = {kind: row for kind, row in kept.items() if row}
+    if kept == counts:
+        return False
+    body["seed"] = body["seed"] | {"counts": kept}
+    return True
+
+
+def _shortened_message(body: dict[str, Any], excess: int) -> bool:
+    """Cut the message to what fits: a character is a byte or more."""
+    message = body.pop("message", "")
+    if len(message) > 1:
+        body["message"] = message[: max(1, len(message) - max(1, excess // 6))]
+    return bool(message)
+
+
+def _fewer_counts(body: dict[str, Any], _excess: int) -> bool:
+    counts = body.get("seed", {}).get("counts", {})
+    if counts:
+        kept = dict(list(counts.items())[: len(counts) // 2])
+        body["seed"] = body["seed"] | {"counts": kept}
+    return bool(counts)
+
+
+def _json(body: dict[str, Any]) -> str:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="backslashreplace").decode()  # an argument that was no UTF-8

@@ -1,0 +1,1 @@
+"""Where the database is, and what has to run."""

@@ -1,0 +1,289 @@
+"""Pure: what becomes of the differences that a schema has before a run, on the way to its target."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from medusa_migrations.catalog.model import Migration
+from medusa_migrations.schema import ddl, drift, statements, touches, verify
+from medusa_migrations.schema.model import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from medusa_migrations.catalog.model import Catalog, DataStep
+    from medusa_migrations.catalog.version import Version
+    from medusa_migrations.plan.proof import Proof
+    from medusa_migrations.schema.drift import Difference
+    from medusa_migrations.schema.model import Constraint, Schema, Table
+    from medusa_migrations.schema.statements import Statement
+    from medusa_migrations.schema.touches import Touched
+
+_ROWS = frozenset({"insert", "update", "delete", "with"})
+_FAMILIES = {
+    "number": ("integer", "bigint", "smallint", "numeric", "real", "double precision"),
+    "text": ("text", "character varying", "character"),
+    "time": ("timestamp with time zone", "timestamp without time zone", "date"),
+    "json": ("json", "jsonb"),
+    "boolean": ("boolean",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A pending migration or data step that would fail because of how the schema differs."""
+
+    item: str
+    because: tuple[Difference, ...]
+    """Empty where no single difference explains it."""
+    said: str = ""
+    """What is wrong, where no difference says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What differs before a run, and what becomes of it."""
+
+    blocked: tuple[Blocked, ...] = ()
+    stays: tuple[Difference, ...] = ()
+    """What differs from the target in the same way afterwards."""
+    goes: tuple[Difference, ...] = ()
+    """What the migrations of the run make right, or take away."""
+    tables: frozenset[str] = frozenset()
+    """The tables that the version has."""
+
+
+def foresee(
+    catalog: Catalog,
+    proof: Proof,
+    at: Version | None,
+    target: Version,
+    items: Sequence[Migration | DataStep],
+    live: Schema,
+) -> Earlier:
+    """Return how *live* differs from the version it is at, and what *items* make of that.
+
+    Both, what is there and what should be, are taken along the pending migrations. What a migration of
+    the shop's own does is not known: of tables that it changes, nothing is said to be in the way.
+    """
+    start = at or proof.latest or max(map(catalog.first_version, proof.applied), default=None)
+    if start is None:
+        return Earlier()
+    try:
+        verdict = verify.verify(catalog, start, proof.applied, live)
+    except (
+        ddl.DialectError
+    ):  # the names of the ledger cannot all have run: `repair` has a word on it
+        return Earlier()
+    tables = frozenset(verdict.wanted.tables)
+    if verdict.ok:
+        return Earlier(tables=tables)
+    walk = _Walk(verdict.wanted.copy(), live.copy())
+    for item in items:
+        walk.run(item)
+    medusas = [m.name for m in items if isinstance(m, Migration) and m.version is not None]
+    try:
+        after = verify.verify(catalog, target, [*proof.applied, *medusas], walk.there)
+    except ddl.DialectError:
+        return Earlier(tuple(walk.blocked), verdict.differences, tables=tables)
+    left = {str(one) for one in after.differences}
+    told = {one for found in walk.blocked for one in found.because}
+    goes = tuple(
+        one
+        for one in verdict.differences
+        if str(one) not in left and one not in told and not walk.passes(one)
+    )
+    return Earlier(tuple(walk.blocked), after.differences, goes, tables)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Takes the schema that should be and the one that is there along the same migrations."""
+
+    wanted: Schema
+    there: Schema
+    blocked: list[Blocked] = field(default_factory=list)
+    own: set[str] = field(default_factory=set)
+    """Tables that the shop's own migrations change on the way."""
+    unseen: bool = False
+    """Whether one of them may have changed whatever it likes."""
+    passed: list[ddl.Passed] = field(default_factory=list)
+
+    def passes(self, one: Difference) -> bool:
+        """Return whether a migration finds the object of *one* as it would make it, or passes over it."""
+        found = one.object
+        names = (str(found), f"{found.kind} {found.name}")
+        return any(passed.what in names for passed in self.passed)
+
+    def run(self, item: Migration | DataStep) -> None:
+        """Go on by *item*."""
+        if not isinstance(item, Migration):
+            for statement in statements.split(item.text):
+                self._note(item.name, self._rows(statement), "")
+            return
+        if item.version is None:
+            changed = touches.touched([item.statements])
+            self.own |= changed.tables | changed.types
+            self.unseen = self.unseen or bool(changed.unseen)
+            return
+        should, does = verify.applies(self.wanted, item), verify.applies(self.there, item)
+        for statement in statements.split(item.statements):
+            if does:
+                self._there(item, statement)
+            if should:
+                with suppress(ddl.DialectError):  # where older texts explain what is there
+                    ddl.apply(self.wanted, statement.text)
+            if does and should and self.blocked and self.blocked[-1].item == item.name:
+                self._heal(touches.touched([statement.text]))
+        if item.extension:
+            self.wanted.extensions.add(item.extension)
+            self.there.extensions.add(item.extension)
+
+    def _there(self, item: Migration, statement: Statement) -> None:
+        if statement.words[0] in _ROWS:
+            self._note(item.name, self._rows(statement), "")
+            return
+        trial = self.there.copy()
+        try:
+            ddl.apply(trial, statement.text, self.passed)
+        except ddl.DialectError as exc:
+            self._note(item.name, self._named(statement), str(exc))
+            return
+        for because, said in self._refused(trial, statement):
+            self._note(item.name, because, said)
+        self.there = trial
+
+    def _note(self, item: str, because: Sequence[Difference], said: str) -> None:
+        if self.unseen or any(one.object.table in self.own for one in because):
+            return
+        known = {one for found in self.blocked for one in found.because}
+        new = tuple(one for one in because if one not in known)
+        if new or (said and not because):
+            self.blocked.append(Blocked(item, new, said if not new else ""))
+
+    def _differences(self) -> list[Difference]:
+        return drift.between(self.wanted, self.there)
+
+    def _named(self, statement: Statement) -> list[Difference]:
+        """Return the differences in what *statement* names; those of its tables where there is none."""
+        names = _names(statement)
+        found = self._differences()
+        exact = [one for one in found if one.object.name in names and _is_gone(one)]
+        tables = touches.touched([statement.text]).tables
+        return exact or [one for one in found if one.object.table in tables]
+
+    def _rows(self, statement: Statement) -> list[Difference]:
+        """Return the differences on which a statement on rows would fail."""
+        changed = touches.touched([statement.text])
+        tables, names = changed.written | changed.read, _names(statement)
+        return [
+            one
+            for one in self._differences()
+            if one.object.table in tables
+            and (one.object.kind == "table" or one.object.name in names)
+            and (_is_gone(one) or _is_other(one))
+        ]
+
+    def _refused(
+        self, after: Schema, statement: Statement
+    ) -> Iterator[tuple[list[Difference], str]]:
+        """Yield what PostgreSQL would refuse though every name is there."""
+        changed = touches.touched([statement.text])
+        made = after.tables.keys() - self.there.tables.keys()
+        for name in sorted(made | (changed.altered & after.tables.keys())):
+            table, before = after.tables[name], self.there.tables.get(name)
+            new = [
+                one
+                for one in table.constraints.values()
+                if before is None or one.name not in before.constraints
+            ]
+            keys = [one.name for one in table.constraints.values() if one.kind is Kind.PRIMARY]
+            if len(keys) > 1 and any(one.kind is Kind.PRIMARY for one in new):
+                yield [], f"the table {name} has a primary key already, {keys[0]}"
+            for one in new:
+                if one.kind is Kind.FOREIGN:
+                    yield from self._key(after, table, one)
+
+    def _key(
+        self, after: Schema, table: Table, key: Constraint
+    ) -> Iterator[tuple[list[Difference], str]]:
+        """Yield why the foreign key *key* of *table* cannot be made."""
+        target = after.tables.get(key.references)
+        found = [
+            one
+            for one in self._differences()
+            if one.object.table in (table.name, key.references)
+            and one.object.kind in ("table", "column", "constraint", "index")
+        ]
+        if target is None:
+            yield found, f"the table {key.references} is not there"
+        elif not _unique(after, target, key.referenced):
+            about = [one for one in found if one.object.kind != "column"]
+            columns = ", ".join(key.referenced)
+            yield about, f"nothing makes {columns} of {key.references} unique"
+        elif any(
+            a in table.columns
+            and b in target.columns
+            and _family(table.columns[a].type) != _family(target.columns[b].type)
+            for a, b in zip(key.columns, key.referenced, strict=True)
+        ):
+            names = {*key.columns, *key.referenced}
+            about = [one for one in found if one.object.name in names and _is_other(one)]
+            yield about, f"the columns of the foreign key {key.name} have types that do not fit"
+
+    def _heal(self, changed: Touched) -> None:
+        """Let what is there be as it should be where a statement failed, so that it counts once."""
+        for name in changed.tables:
+            self.there.indexes = {k: v for k, v in self.there.indexes.items() if v.table != name}
+            if name in self.wanted.tables:
+                self.there.tables[name] = self.wanted.tables[name].copy()
+            else:
+                self.there.tables.pop(name, None)
+        for index in self.wanted.indexes.values():
+            if index.table in changed.tables:
+                self.there.indexes[index.name] = index
+        for name in changed.indexes - self.wanted.indexes.keys():
+            self.there.indexes.pop(name, None)
+        for name in changed.types:
+            self.there.enums.pop(name, None)
+        self.there.enums |= {k: v for k, v in self.wanted.enums.items() if k in changed.types}
+
+
+def _names(statement: Statement) -> set[str]:
+    return {
+        token.strip('"') if token.startswith('"') else token.lower() for token in statement.tokens
+    }
+
+
+def _is_gone(one: Difference) -> bool:
+    return one.live is None
+
+
+def _is_other(one: Difference) -> bool:
+    """Return whether a column is of a type that takes no values of the one it should have."""
+    wanted, live = getattr(one.wanted, "type", None), getattr(one.live, "type", None)
+    if wanted is None or live is None or wanted == live:
+        return False
+    # an enum takes literals as text does, and texts are what it is copied from
+    return _family(wanted, enum="text") != _family(live, enum="text")
+
+
+def _family(type_: str, *, enum: str = "") -> str:
+    base = type_.partition("(")[0]
+    return next((name for name, types in _FAMILIES.items() if base in types), enum or base)
+
+
+def _unique(schema: Schema, table: Table, columns: Sequence[str]) -> bool:
+    """Return whether a foreign key may point to *columns* of *table*."""
+    wanted = {*columns}
+    return any(
+        one.kind in (Kind.PRIMARY, Kind.UNIQUE)
+        and {*one.columns} == wanted
+        and not one.options.startswith("deferrable")
+        for one in table.constraints.values()
+    ) or any(
+        index.table == table.name and index.unique and not index.where and {*index.keys} == wanted
+        for index in schema.indexes.values()
+    )

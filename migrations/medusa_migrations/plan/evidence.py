@@ -1,0 +1,294 @@
+"""Pure: which rows of the ledger the live schema proves to be missing, or to be there without cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from medusa_migrations.plan.findings import joined
+from medusa_migrations.schema import ddl, verify
+from medusa_migrations.schema.model import Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from medusa_migrations.catalog.model import Catalog, Migration
+
+Rows = tuple[tuple[int, str], ...]
+"""The ledger: id and name, by id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A row that the ledger lacks, of a migration whose work is there."""
+
+    migration: Migration
+    reason: str
+    id: int | None
+    """The free place of its own among the ids; None: at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Groundless:
+    """A row of the ledger whose migration has left nothing, or whose work was undone."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the schema proves of the ledger."""
+
+    missing: tuple[Missing, ...]
+    groundless: tuple[Groundless, ...]
+    unproven: tuple[str, ...]
+    """Migrations of the version that is proven then, and which leave no trace in the schema."""
+
+    @property
+    def told(self) -> list[str]:
+        """Each row with its reason: `+` is added, `-` taken away."""
+        return [
+            *(f"+ {one.migration.name}: {one.reason}" for one in self.missing),
+            *(f"- {one.name}: {one.reason}" for one in self.groundless),
+        ]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the ledger is what the schema says."""
+        return not self.missing and not self.groundless
+
+
+def weigh(
+    catalog: Catalog, rows: Rows, live: Schema, flags: Mapping[str, bool] | None = None
+) -> Evidence:
+    """Return what *live* proves of the ledger *rows*.
+
+    A migration counts as run where the schema differs less from what is expected with it than without,
+    and in nothing new: all that it changes is as it leaves it. It counts as not run in the same way, where
+    no missing row explains it.
+    """
+    known = tuple(row for row in _first(rows) if catalog.knows(row[1]))
+    if not known:
+        return Evidence((), (), ())
+    holes, whole = _holes(catalog, known, live)
+    behind, whole = _behind(catalog, whole, live, flags or {})
+    missing, whole = _missing(catalog, whole, live)
+    groundless, whole = _groundless(catalog, whole, live)
+    missing = [*holes, *behind, *missing]
+    replaced, whole = _replaced(catalog, whole, live, flags or {})
+    if not missing and not groundless and not replaced:
+        return Evidence((), (), ())
+    names = {name for _, name in whole}
+    latest = max((catalog.first_version(name) for name in names), default=catalog.newest)
+    silent = [m.name for m in catalog.enabled(latest, flags or {}) if m.name not in names]
+    found = sorted([*missing, *replaced], key=lambda one: one.migration.order)
+    return Evidence(tuple(found), tuple(groundless), tuple(silent))
+
+
+def hint(catalog: Catalog, names: Sequence[str], live: Schema) -> str:
+    """Return a sentence that leads to `medusa-db repair` where *live* proves something of the ledger *names*."""
+    found = weigh(catalog, tuple(enumerate(names, 1)), live)
+    if found.nothing:
+        return ""
+    rows = [one.migration.name for one in found.missing] + [one.name for one in found.groundless]
+    return (
+        f"The schema proves that the ledger is wrong about {joined(rows)}: `medusa-db repair` shows why, "
+        "and --apply writes it"
+    )
+
+
+def _first(rows: Rows) -> Iterable[tuple[int, str]]:
+    """Yield each name once, with its first id; races of Medusa's own tool double rows."""
+    seen: set[str] = set()
+    for id_, name in rows:
+        if name not in seen:
+            seen.add(name)
+            yield id_, name
+
+
+def _holes(catalog: Catalog, rows: Rows, live: Schema) -> tuple[list[Missing], Rows]:
+    """Return the rows without which later ones of the ledger cannot have run, and all rows with them."""
+    found: list[Missing] = []
+    reach = _reach(catalog, rows)
+    for migration in _candidates(catalog, rows):
+        if reach > len(rows):
+            break
+        place = _place(catalog, rows, migration)
+        more = _with(rows, migration, place)
+        if (reached := _reach(catalog, more)) > reach + 1:
+            reason = "later migrations of the ledger stand on what it makes"
+            found.append(Missing(migration, reason, place))
+            rows, reach = more, reached
+    made = {name for one in found for *_, name in ddl.makes(one.migration.statements)}
+    drift = _drift(catalog, rows, live)
+    if drift is None or any(name in made for line in drift for name in line.split()):
+        return [], rows
+    return found, rows
+
+
+def _behind(
+    catalog: Catalog, rows: Rows, live: Schema, flags: Mapping[str, bool]
+) -> tuple[list[Missing], Rows]:
+    """Return the rows that lead to the newest version whose whole set the schema has, and all rows with them."""
+    drift = _drift(catalog, rows, live)
+    latest = max(catalog.first_version(name) for _, name in rows)
+    tried: set[frozenset[str]] = set()
+    for version in reversed(catalog.versions):
+        have = {name for _, name in rows}
+        added = [m for m in catalog.enabled(version, flags) if m.name not in have]
+        names = frozenset(m.name for m in added)
+        if not drift or version < latest:
+            break
+        if len(added) < 2 or names in tried:
+            continue
+        tried.add(names)
+        found, whole = [], rows
+        for migration in added:
+            place = _place(catalog, whole, migration)
+            reason = f"the schema is as {version} has it"
+            found.append(Missing(migration, reason, place))
+            whole = _with(whole, migration, place)
+        with_them = _drift(catalog, whole, live)
+        if with_them is not None and with_them < drift:
+            proven = [
+                one for one in found if _tells(catalog, whole, one.migration.name, with_them, live)
+            ]
+            kept = have | {one.migration.name for one in proven}
+            return proven, tuple(row for row in whole if row[1] in kept)
+    return [], rows
+
+
+def _tells(catalog: Catalog, rows: Rows, name: str, drift: frozenset[str], live: Schema) -> bool:
+    """Return whether the schema tells that *name*, one of *rows*, has run: one that changes rows only does not."""
+    names = _sorted(catalog, (other for _, other in rows))
+    rest = [other for other in names if other != name]
+    return (
+        _differences(catalog, rest, live) != drift
+        or _differences(catalog, [*rest, name], live) != drift
+    )
+
+
+def _missing(catalog: Catalog, rows: Rows, live: Schema) -> tuple[list[Missing], Rows]:
+    """Return the rows that are missing, in the order in which their migrations run, and all rows with them."""
+    found: list[Missing] = []
+    drift = _drift(catalog, rows, live)
+    for migration in _candidates(catalog, rows):
+        if not drift:
+            break
+        place = _place(catalog, rows, migration)
+        more = _with(rows, migration, place)
+        with_it = _drift(catalog, more, live)
+        if with_it is not None and with_it < drift:
+            reason = f"the schema has what it makes; without the row: {_some(drift - with_it)}"
+            found.append(Missing(migration, reason, place))
+            rows, drift = more, with_it
+    return found, rows
+
+
+def _groundless(catalog: Catalog, rows: Rows, live: Schema) -> tuple[list[Groundless], Rows]:
+    """Return the rows whose migration has left nothing, newest looked at first, and the other rows."""
+    found: list[Groundless] = []
+    drift = _drift(catalog, rows, live)
+    for row in sorted(rows, key=lambda row: _order(catalog, row[1]), reverse=True):
+        if not drift:
+            break
+        rest = tuple(other for other in rows if other != row)
+        without = _drift(catalog, rest, live)
+        if without is not None and without < drift:
+            reason = f"the schema has nothing of what it makes: {_some(drift - without)}"
+            found.append(Groundless(row[1], reason))
+            rows, drift = rest, without
+    return found, rows
+
+
+def _replaced(
+    catalog: Catalog, rows: Rows, live: Schema, flags: Mapping[str, bool]
+) -> tuple[list[Missing], Rows]:
+    """Return the rows of migrations whose work later ones have replaced, and all rows with them.
+
+    In their place they change nothing of what is expected; run now, they would.
+    """
+    found: list[Missing] = []
+    drift = _drift(catalog, rows, live)
+    last = max(_order(catalog, name) for _, name in rows)
+    latest = max(catalog.first_version(name) for _, name in rows)
+    run = {migration.name for migration in catalog.enabled(latest, flags)}
+    for migration in _candidates(catalog, rows):
+        if migration.order > last or migration.name not in run:
+            continue
+        names = [name for _, name in rows]
+        in_place = _differences(catalog, _sorted(catalog, [*names, migration.name]), live)
+        behind = _differences(catalog, [*_sorted(catalog, names), migration.name], live)
+        if in_place == drift and behind != drift:
+            place = _place(catalog, rows, migration)
+            reason = "later migrations of the ledger have replaced what it makes; run now it would undo them"
+            found.append(Missing(migration, reason, place))
+            rows = _with(rows, migration, place)
+    return found, rows
+
+
+def _candidates(catalog: Catalog, rows: Rows) -> list[Migration]:
+    have = {name for _, name in rows}
+    latest = max(catalog.first_version(name) for name in have)
+    sets = (*catalog.present(catalog.newest), *catalog.present(latest))
+    found = {m.name: m for m in sets if m.name not in have}
+    return sorted(found.values(), key=lambda migration: migration.order)
+
+
+def _place(catalog: Catalog, rows: Rows, migration: Migration) -> int | None:
+    """Return a free id between the rows that *migration* runs between; None where there is none."""
+    before = [id_ for id_, name in rows if _order(catalog, name) < migration.order]
+    behind = [id_ for id_, name in rows if _order(catalog, name) > migration.order]
+    if not behind:
+        return None
+    free = max(before, default=0) + 1
+    return free if free < min(behind) else None
+
+
+def _with(rows: Rows, migration: Migration, place: int | None) -> Rows:
+    at = place if place is not None else max((id_ for id_, _ in rows), default=0) + 1
+    return tuple(sorted((*rows, (at, migration.name))))
+
+
+def _order(catalog: Catalog, name: str) -> tuple[int, str]:
+    return catalog.texts[name][-1].order
+
+
+def _sorted(catalog: Catalog, names: Iterable[str]) -> list[str]:
+    return sorted(names, key=lambda name: _order(catalog, name))
+
+
+def _drift(catalog: Catalog, rows: Rows, live: Schema) -> frozenset[str] | None:
+    """Return how *live* differs from what *rows* make; None: their migrations cannot be run.
+
+    In the order of the ledger, or, where that cannot be, as Medusa runs them.
+    """
+    names = [name for _, name in rows]
+    found = _differences(catalog, names, live)
+    return _differences(catalog, _sorted(catalog, names), live) if found is None else found
+
+
+def _differences(catalog: Catalog, names: Sequence[str], live: Schema) -> frozenset[str] | None:
+    latest = max(catalog.first_version(name) for name in names)
+    try:
+        return frozenset(verify.drift_of(catalog, latest, names, live))
+    except ddl.DialectError:
+        return None
+
+
+def _reach(catalog: Catalog, rows: Rows) -> int:
+    """Return how many of *rows* can be run in their order; one more where all can."""
+    names = _sorted(catalog, (name for _, name in rows))
+    latest = max(catalog.first_version(name) for name in names)
+    schema = Schema()
+    for count, name in enumerate(names):
+        try:
+            verify.apply(schema, catalog.text(name, latest))
+        except ddl.DialectError:
+            return count
+    return len(names) + 1
+
+
+def _some(lines: Iterable[str]) -> str:
+    return joined(sorted(lines))

@@ -1,0 +1,192 @@
+"""One look at a database: which schema, what its ledger proves, what our history says."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import errors as pg
+from psycopg import sql
+
+from medusa_migrations.catalog import version as versions
+from medusa_migrations.catalog.model import not_repeated
+from medusa_migrations.contract.errors import DeniedError, RefusedError
+from medusa_migrations.contract.report import Proven
+from medusa_migrations.plan import proof
+from medusa_migrations.plan.plan import plan
+from medusa_migrations.postgres import search_path
+from medusa_migrations.records import history, ledger
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from medusa_migrations.catalog.model import Catalog, DataStep
+    from medusa_migrations.catalog.version import Version
+    from medusa_migrations.plan.plan import Plan, Request
+    from medusa_migrations.plan.proof import Proof
+    from medusa_migrations.records.history import Run
+    from medusa_migrations.records.ledger import Ledger
+
+
+_IN_EVERY_SHOP = frozenset({"cart", "customer", "order", "product", "region", "store"})
+"""Tables that every version has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What one look found."""
+
+    schema: str
+    ledger: Ledger
+    proof: Proof
+    runs: tuple[Run, ...]
+    """Our history of this schema, newest first."""
+    named: Version | None
+    """Where our history says the database is."""
+    deferred: tuple[str, ...]
+    """Data steps that earlier runs left waiting."""
+
+    @property
+    def at(self) -> Version | None:
+        """The one possible version that our history names; None where it names none."""
+        return self.named if self.named in self.proof.possible else None
+
+    def place(self, catalog: Catalog) -> str:
+        """Say in a few words where the database is: `1.3.2`, `1.3.0 to 1.3.3`, `empty`, `partial`."""
+        if self.at is not None:
+            return str(self.at)
+        if self.proof.versions:
+            return catalog.spell(self.proof.versions)
+        return "empty" if self.proof.empty else "partial"
+
+
+def proven(observed: Observed) -> Proven:
+    """Return what a report says of where the database is."""
+    proof = observed.proof
+    if proof.empty:
+        return Proven("empty")
+    if proof.partial:
+        return Proven("partial")
+    return Proven("version", tuple(map(str, proof.versions)), str(observed.at or ""))
+
+
+def observe(conn: Connection[Any], catalog: Catalog, schema: str) -> Observed:
+    """Look; read-only. Raises what `ledger.read` raises."""
+    found = ledger.read(conn, schema)
+    runs = tuple(history.read(conn, schema))
+    named = versions.parse(runs[0].to_version) if runs else None
+    deferred = history.deferred(conn, schema) if runs else ()
+    return Observed(schema, found, proof.prove(catalog, found.names), runs, named, deferred)
+
+
+def schema_of(conn: Connection[Any], asked: str | None) -> str:
+    """Return the schema the shop is in: the one asked for, else the first of the search path.
+
+    Raises DeniedError where there is none, and where a schema that was not asked for has no ledger
+    while another one has: a shop that is not looked at would count as an empty database.
+    """
+    row = conn.execute(
+        "select coalesce(%(asked)s, current_schema()), to_regnamespace(quote_ident(%(asked)s)),"
+        " %(asked)s::text is not null or to_regclass(quote_ident(current_schema()) || '.migrations')"
+        " is not null",
+        {"asked": asked},
+    ).fetchone()
+    assert row is not None  # noqa: S101  a select without a table yields one row
+    schema, there, certain = row
+    if not certain:
+        search_path.refuse_hidden_ledger(conn, schema)
+    if schema is None:
+        raise DeniedError(
+            "no schema of the search path exists; create one, or name one with --schema",
+            reason="NoSchema",
+        )
+    if asked is not None and there is None:
+        raise DeniedError(
+            f"there is no schema {asked!r} in this database; create it first: "
+            + sql.SQL("create schema {}").format(sql.Identifier(asked)).as_string(conn),
+            reason="NoSchema",
+        )
+    return str(schema)
+
+
+def refuse_unledgered(catalog: Catalog, observed: Observed) -> None:
+    """Raise RefusedError where Medusa's tables are there and no ledger says which version made them."""
+    if not observed.proof.empty or not observed.ledger.tables:
+        return
+    from medusa_migrations.schema import verify  # noqa: PLC0415  hardly ever needed
+
+    medusa = {o.name for o in verify.known_objects(catalog) if o.kind == "table"}
+    there = ledger.looks_like_medusa(observed.ledger.tables, medusa)
+    if there:
+        shown = ", ".join(there[:5]) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
+        raise RefusedError(
+            f"the schema {observed.schema} has tables that Medusa would make ({shown}), and no "
+            "ledger that says at which version they are. If this is a Medusa shop at version V, "
+            "adopt it with --baseline V; else give Medusa a schema of its own (--schema)",
+            reason="NoLedger",
+        )
+
+
+def refuse_ledger_alone(catalog: Catalog, observed: Observed) -> None:
+    """Raise RefusedError where a ledger says what was made, and none of the tables is there."""
+    if not observed.proof.applied or observed.ledger.tables & _IN_EVERY_SHOP:
+        return
+    raise RefusedError(
+        f"the ledger says that the schema {observed.schema} is at {observed.place(catalog)}, and none of "
+        "Medusa's tables is there: only the table migrations came along. Restore the whole database; or, "
+        f'to begin with an empty one: drop table "{observed.schema}".migrations',
+        reason="NoTables",
+    )
+
+
+def is_ready(conn: Connection[Any], schema: str, step: DataStep) -> bool:
+    """Return whether a data step can be done; a table that is not there yet means not."""
+    if step.ready is None:
+        return True
+    from medusa_migrations.postgres import live  # noqa: PLC0415  hardly ever needed
+
+    try:
+        with conn.transaction():
+            conn.execute(live.seen_from(schema))
+            row = conn.execute(sql.SQL(step.ready)).fetchone()
+    except (pg.UndefinedTable, pg.UndefinedColumn):
+        return False
+    return bool(row and row[0])
+
+
+def waiting(
+    conn: Connection[Any], catalog: Catalog, observed: Observed
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the data steps left waiting by earlier runs: those ready by now, and the others."""
+    names = observed.deferred
+    steps = not_repeated(step for step in catalog.data_steps if step.name in names)
+    ready = [step.name for step in steps if is_ready(conn, observed.schema, step)]
+    return tuple(ready), tuple(step.name for step in steps if step.name not in ready)
+
+
+def planned(conn: Connection[Any], catalog: Catalog, observed: Observed, request: Request) -> Plan:
+    """Return the plan for *request*; raise what `plan` raises.
+
+    Where no history can be kept, a version that needs no migration leaves nothing to do.
+    """
+    path = plan(catalog, observed.proof, resume(conn, catalog, observed, request), at=observed.at)
+    if path.moves and not path.items and history.why_off(conn) is not None:
+        return dataclasses.replace(path, moves=False)
+    return path
+
+
+def resume(
+    conn: Connection[Any], catalog: Catalog, observed: Observed, request: Request
+) -> Request:
+    """Return *request* as the history adds to it.
+
+    That is the data steps that earlier runs left waiting and that can be done now; and an upgrade that
+    an earlier run has begun, and not finished, is one that was asked for.
+    """
+    if request.unasked and observed.named == request.target:
+        request = dataclasses.replace(request, unasked=False)
+    if not request.data_steps:
+        return request
+    ready, _ = waiting(conn, catalog, observed)
+    return dataclasses.replace(request, resumed=ready)

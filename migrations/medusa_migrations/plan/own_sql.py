@@ -1,0 +1,112 @@
+"""Pure: what must not stand in the SQL of a shop's own migration, and what to do instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medusa_migrations.schema import statements
+
+if TYPE_CHECKING:
+    from medusa_migrations.schema.statements import Statement
+
+
+def trouble(sql: str) -> str:
+    """Return a sentence, with its line, about the first thing that cannot run here; or nothing.
+
+    Raises UnterminatedError.
+    """
+    for statement in statements.each(sql):  # what follows a COPY is no SQL: look no further
+        why = _psql(statement) or _transaction(statement) or _outside(statement)
+        if why:
+            return f"line {statement.line}: {why}"
+    return ""
+
+
+def _psql(statement: Statement) -> str:
+    """Return what is wrong with what only psql understands."""
+    first, words = statement.tokens[0], [token.lower() for token in statement.tokens]
+    if first.startswith("\\"):
+        command = first.split()[0]
+        if command in ("\\restrict", "\\unrestrict"):
+            return (
+                f"`{command}` is written by pg_dump for psql; take the lines with a backslash out, "
+                "and dump with --inserts"
+            )
+        return (
+            f"`{command}` is a command of psql, not SQL; write what it does as SQL, or run the "
+            "file with psql"
+        )
+    if words[0] == "copy" and {"stdin", "stdout"} & set(words[1:]):
+        return (
+            "`copy` from or to the client needs psql; write `insert` statements, as "
+            "`pg_dump --inserts` does"
+        )
+    if statement.variables:
+        return (
+            f"`{statement.variables[0]}` is a variable of psql; write its value, or cast with two "
+            "colons where that was meant"
+        )
+    return ""
+
+
+def controls_transaction(statement: Statement) -> bool:
+    """Return whether *statement* begins or ends a transaction (savepoints do not)."""
+    match statement.words:
+        case ("rollback", "to", *_) | ("rollback", "transaction" | "work", "to"):
+            return False
+        case ("begin" | "commit" | "rollback" | "abort" | "end", *_):
+            return True
+        case ("start", "transaction", *_) | ("prepare", "transaction", *_):
+            return True
+        case _:
+            return False
+
+
+def _transaction(statement: Statement) -> str:
+    if not controls_transaction(statement):
+        return ""
+    return (
+        f"`{' '.join(statement.tokens[:3])}` controls the transaction; a migration and its ledger "
+        "row are one transaction, remove it"
+    )
+
+
+def _outside(statement: Statement) -> str:
+    """Return what is wrong with a statement that PostgreSQL runs outside of transactions only."""
+    words = [token.lower() for token in statement.tokens]
+    kind, advice = "", "run it by itself, with psql, before or after"
+    match words:
+        case ["create", "index", "concurrently", *_] | [
+            "create", "unique", "index", "concurrently", *_,
+        ]:  # fmt: skip
+            kind = "create index concurrently"
+            advice = (
+                "write a plain `create index`; or make it by hand beforehand, and let the migration "
+                "say `create index if not exists`"
+            )
+        case ["drop", "index", "concurrently", *_]:
+            kind, advice = "drop index concurrently", "write a plain `drop index`"
+        case ["reindex", *rest] if "concurrently" in rest:
+            kind = "reindex concurrently"
+        case ["reindex", *rest] if {"schema", "database", "system"} & set(rest[: _after(rest) + 1]):
+            kind = "reindex"
+        case ["alter", "table", *rest] if "detach" in rest and rest[-1] == "concurrently":
+            kind, advice = "detach partition concurrently", "leave `concurrently` out"
+        case ["vacuum", *_]:
+            kind = "vacuum"
+        case ["cluster"] | ["cluster", "verbose"]:
+            kind, advice = "cluster", "name the table"
+        case ["create" | "drop" as verb, "database" | "tablespace" as what, *_]:
+            kind = f"{verb} {what}"
+        case ["alter", "system", *_] | ["discard", "all"]:
+            kind = " ".join(words[:2])
+        case ["alter", "database", _, "set", "tablespace", *_]:
+            kind = "alter database .. set tablespace"
+        case _:
+            return ""
+    return f"`{kind}` cannot run in a transaction, and a migration is one; {advice}"
+
+
+def _after(words: list[str]) -> int:
+    """Return where what follows options in parentheses begins."""
+    return words.index(")") + 1 if words[:1] == ["("] and ")" in words else 0

@@ -1,0 +1,110 @@
+"""Pure: which version, or versions, the names in a ledger prove."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from medusa_migrations.catalog.model import Catalog
+    from medusa_migrations.catalog.version import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a ledger says of the database it is in."""
+
+    versions: tuple[Version, ...]
+    """The versions whose set it holds, ascending; empty: no version, so the ledger is partial."""
+    possible: tuple[Version, ...]
+    """Every version that fits at all, with flags set by hand: 1.6.0 with analytics on looks like 1.6.1."""
+    flags: Mapping[str, bool]
+    """Flags as the ledger shows them; one that left no trace is not named."""
+    applied: tuple[str, ...]
+    """Medusa's own names, in ledger order, each once."""
+    foreign: tuple[str, ...]
+    """Names of plugins and of the shop itself."""
+    doubled: tuple[str, ...]
+    """Names with more than one row, which races of Medusa's own tool leave behind."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether none of Medusa's migrations was applied."""
+        return not self.applied
+
+    @property
+    def partial(self) -> bool:
+        """Whether the names belong together in no version."""
+        return bool(self.applied) and not self.versions
+
+    @property
+    def oldest(self) -> Version | None:
+        """The lowest version it can be at."""
+        return self.versions[0] if self.versions else None
+
+    @property
+    def latest(self) -> Version | None:
+        """The highest version it can be at."""
+        return self.versions[-1] if self.versions else None
+
+
+def prove(catalog: Catalog, names: Iterable[str]) -> Proof:
+    """Return what *names*, a ledger in its order, proves.
+
+    A version is proven where everything it runs is applied and nothing is applied that came later.
+    Of these count the ones that explain the ledger best: without names that were withdrawn, and
+    with as few flags set by hand as can be.
+    """
+    rows = list(names)
+    applied = tuple(name for name in dict.fromkeys(rows) if catalog.knows(name))
+    have = frozenset(applied)
+    fits: dict[tuple[int, bool], list[Version]] = {}
+    latest = max((catalog.first_version(name) for name in have), default=None)
+    for version in catalog.versions:
+        if latest is None or version < latest:  # nothing is applied, or something that came later
+            continue
+        flags = shown_flags(catalog, version, have)
+        wanted = {migration.name for migration in catalog.enabled(version, flags)}
+        if wanted <= have:
+            defaults = catalog.defaults(version)
+            by_hand = sum(flags[name] != defaults[name] for name in flags)
+            fits.setdefault((by_hand, wanted != have), []).append(version)
+    proven = fits[min(fits)] if fits else []
+    flags = shown_flags(catalog, proven[-1], have) if proven else _on(catalog, have)
+    return Proof(
+        versions=tuple(proven),
+        possible=tuple(sorted(version for found in fits.values() for version in found)),
+        flags=flags,
+        applied=applied,
+        foreign=tuple(name for name in dict.fromkeys(rows) if not catalog.knows(name)),
+        doubled=tuple(name for name, count in Counter(rows).items() if count > 1),
+    )
+
+
+def shown_flags(catalog: Catalog, version: Version, have: frozenset[str]) -> dict[str, bool]:
+    """Return the flags of *version* as the applied names show them.
+
+    A flag is on where a migration that only it gates is applied; a flag that gates something and
+    left nothing is off; a flag that only gates together with others that are off is not named.
+    """
+    shown: dict[str, bool] = {}
+    for migration in catalog.present(version):
+        gates = catalog.gates(migration, version)
+        if migration.name in have:
+            shown.update(dict.fromkeys(gates, True))
+        elif len(gates) == 1:
+            shown.setdefault(gates[0], False)
+    return shown
+
+
+def newer(catalog: Catalog, applied: Sequence[str], target: Version) -> tuple[str, ...]:
+    """Return the applied names that came only after *target*."""
+    return tuple(name for name in applied if name not in catalog.ever(target))
+
+
+def _on(catalog: Catalog, have: frozenset[str]) -> dict[str, bool]:
+    texts = (catalog.texts[name][-1] for name in have)
+    return {flag: True for text in texts for flag in text.flags}

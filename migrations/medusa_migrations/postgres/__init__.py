@@ -1,0 +1,1 @@
+"""How the server is reached, asked and locked, and why it refuses."""

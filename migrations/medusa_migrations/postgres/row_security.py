@@ -1,0 +1,151 @@
+"""Row-level security: which tables hide rows from our role, and how that is said.
+
+A session of ours has `row_security = off`: PostgreSQL then refuses a statement that would pass over
+rows in silence (https://www.postgresql.org/docs/current/ddl-rowsecurity.html).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import errors as pg
+from psycopg import sql
+
+from medusa_migrations.contract.errors import DeniedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from psycopg import Connection
+
+REASON = "RowSecurity"
+OFF = sql.SQL("set local row_security to off")
+"""For a transaction of a session that is not ours alone, or whose settings were reset."""
+OWN_TABLES = ("history", "seed", "seeded_row", "verification")
+"""Our records in the schema medusa_db."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hiding:
+    """A table that hides rows from our role."""
+
+    schema: str
+    table: str
+    owner: str
+    ours: bool
+    """Whether our role is its owner, so that only `force row level security` holds it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The tables that hide rows from the role *role*."""
+
+    role: str
+    tables: tuple[Hiding, ...]
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in a sentence."""
+        names = [one.table if one.schema != "medusa_db" else f"medusa_db.{one.table}"
+                 for one in self.tables]  # fmt: skip
+        return (
+            f"row-level security may hide rows of {_some(names)} from the role {self.role}: they "
+            "would count as not there, and be left out"
+        )
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        ways = [f"as a superuser: {_bypass(self.role)}"]
+        others = sorted({one.owner for one in self.tables if not one.ours})
+        if any(one.ours for one in self.tables):
+            forced = [one for one in self.tables if one.ours]
+            ways.append(
+                "or take the force away for the time of the run, as their owner: "
+                + "; ".join(
+                    sql.SQL("alter table {} no force row level security")
+                    .format(sql.Identifier(one.schema, one.table))
+                    .as_string(None)
+                    for one in forced[:3]
+                )
+                + (f"; and {len(forced) - 3} more" if len(forced) > 3 else "")
+            )
+        if others:
+            ways.append(f"or run as {' and '.join(others)}, where the owner sees every row")
+        return f"Let the role see all of them, {', '.join(ways)}"
+
+    @property
+    def sentence(self) -> str:
+        """Problem and advice."""
+        return f"{self.problem}. {self.advice}"
+
+    def raise_if_any(self) -> None:
+        """Raise DeniedError where there is one."""
+        if self.tables:
+            raise DeniedError(self.sentence, reason=REASON)
+
+
+def look(conn: Connection[Any], schema: str, names: Iterable[str]) -> Found:
+    """Return which of the tables *names*, of *schema* or of another one among them, hide rows.
+
+    Our own records and the ledger are looked at as well. A role that bypasses row-level security, and
+    an owner where it is not forced, see everything.
+    """
+    known = list(names)
+    rows = conn.execute(
+        """
+        select n.nspname, c.relname, pg_get_userbyid(c.relowner), pg_has_role(c.relowner, 'usage'),
+               current_user
+          from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where c.relrowsecurity and c.relkind in ('r', 'p') and row_security_active(c.oid)
+           and ((c.relname = any(%(names)s) and (n.nspname = %(schema)s or n.nspname = any(%(names)s)))
+                or (n.nspname, c.relname) = (%(schema)s, 'migrations')
+                or (n.nspname = 'medusa_db' and c.relname = any(%(own)s)))
+         order by n.nspname = 'medusa_db', 1, 2
+        """,
+        {"names": known, "schema": schema, "own": list(OWN_TABLES)},
+    ).fetchall()
+    return Found(rows[0][4] if rows else "", tuple(Hiding(*row[:4]) for row in rows))
+
+
+def refused(exc: psycopg.Error) -> bool:
+    """Return whether PostgreSQL refused a statement because row-level security would hide rows."""
+    if not isinstance(exc, (pg.InsufficientPrivilege, pg.FeatureNotSupported)):
+        return False
+    return exc.diag.source_function == "check_enable_rls" or "row-level security" in str(exc)
+
+
+def error(exc: psycopg.Error, role: str, where: str) -> DeniedError:
+    """Return what PostgreSQL's refusal *exc* means; *where* says what was being done."""
+    said = exc.diag.message_primary or str(exc)
+    table = re.search(r'["„“«»]\s*([^"„“”«»]+?)\s*["“”«»]', said)
+    named = f"of {table[1]} " if table else ""
+    return DeniedError(
+        f"{where}: row-level security may hide rows {named}from the role {role}, and PostgreSQL refused "
+        f"to pass over them in silence ({said}, SQLSTATE {exc.sqlstate}). Let the role see all of them, "
+        f"as a superuser: {_bypass(role)}; or run as a role that does",
+        reason=REASON,
+        detail="\n".join(filter(None, (exc.diag.context,))),
+    )
+
+
+def role(conn: Connection[Any]) -> str:
+    """Return the role whose rights count; the one that logged in where nobody answers."""
+    with contextlib.suppress(psycopg.Error):
+        row = conn.execute("select current_user").fetchone()
+        if row:
+            return str(row[0])
+    return conn.info.user
+
+
+def _bypass(name: str) -> str:
+    return sql.SQL("alter role {} bypassrls").format(sql.Identifier(name)).as_string(None)
+
+
+def _some(names: Sequence[str], most: int = 8) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more tables"

@@ -1,0 +1,194 @@
+"""Looks at the definitions of the live tables: what they say of the ledger and of what is pending."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from medusa_migrations.catalog.model import Migration
+from medusa_migrations.contract.errors import RefusedError, VerificationError
+from medusa_migrations.plan import earlier, evidence
+from medusa_migrations.plan.findings import Finding, joined
+from medusa_migrations.postgres import live
+from medusa_migrations.preflight import integrity
+from medusa_migrations.schema import ddl, fixes, touches, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from psycopg import Connection
+
+    from medusa_migrations.catalog.model import Catalog, DataStep
+    from medusa_migrations.catalog.version import Version
+    from medusa_migrations.plan.earlier import Blocked
+    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.schema.drift import Difference
+    from medusa_migrations.schema.model import Schema
+    from medusa_migrations.schema.verify import Verdict
+
+REASON = "SchemaDiffers"
+
+
+def look(
+    conn: Connection[Any],
+    catalog: Catalog,
+    observed: Observed,
+    target: Version,
+    items: Sequence[Migration | DataStep],
+) -> Iterator[Finding]:
+    """Find what the tables' definitions say, of the ledger and of what *items* make on the way to *target*."""
+    there = read(conn, observed.schema, "What differs is found by the verification at the end")
+    if isinstance(there, Finding):
+        yield there
+        return
+    migrations = [item for item in items if isinstance(item, Migration)]
+    hint = evidence.hint(catalog, observed.ledger.names, there)
+    if hint:
+        yield Finding(hint, "")
+    yield from _earlier(conn, catalog, observed, target, items, there, doubted=bool(hint))
+    yield from _passed_over(there, migrations)
+
+
+def read(conn: Connection[Any], schema: str, advice: str) -> Schema | Finding:
+    """Return the definitions of *schema*, or with *advice* why they cannot be read.
+
+    Printing a default opens its table. A table that others have locked is not waited for here: the
+    steps do that, in a way that names who has it.
+    """
+    try:
+        with conn.transaction():
+            conn.execute("set local lock_timeout to '100ms'")
+            return live.read(conn, schema)
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as exc:
+        locked = isinstance(exc, psycopg.errors.LockNotAvailable)
+        return Finding(
+            ("a table is locked by another session" if locked else "the query was cancelled")
+            + ", so it was not looked for what was made by hand",
+            advice,
+        )
+
+
+def compare(
+    conn: Connection[Any],
+    catalog: Catalog,
+    version: Version,
+    applied: Sequence[str],
+    schema: str,
+    there: Schema,
+) -> Verdict:
+    """Compare the definitions *there*, and what keys and sequences do, with *version*; raise as `verify` does."""
+    verdict = verify.verify(catalog, version, applied, there)
+    found = integrity.look(conn, schema, {*verdict.wanted.tables, "migrations"})
+    return verdict.beside(found)
+
+
+def _earlier(
+    conn: Connection[Any],
+    catalog: Catalog,
+    observed: Observed,
+    target: Version,
+    items: Sequence[Migration | DataStep],
+    there: Schema,
+    *,
+    doubted: bool,
+) -> Iterator[Finding]:
+    """Find what differs from the version the database is at, by what becomes of it on the way.
+
+    Where the ledger is *doubted*, the way to make something right may be to repair that.
+    """
+    found = earlier.foresee(catalog, observed.proof, observed.at, target, items, there)
+    for blocked in found.blocked:
+        yield _blocked(blocked, observed.schema, doubted=doubted)
+    working = integrity.look(conn, observed.schema, {*found.tables, "migrations"})
+    ours = [one for one in working if one.object.name == "migrations_id_seq"]
+    for one in (*found.stays, *(one for one in working if one not in ours)):
+        yield stays(one, observed.schema)
+    for one in (*(() if doubted else found.goes), *ours):
+        yield Finding(f"{one}, before this run already", "The run makes it right")
+
+
+def _blocked(found: Blocked, schema: str, *, doubted: bool) -> Finding:
+    statements = [fixes.spelled(one, schema) for one in found.because]
+    fix = "; ".join(dict.fromkeys(filter(None, statements)))
+    if doubted:
+        advice = "Look at `medusa-db repair` first; " + (
+            f"if the ledger is right: {fix}" if fix else ""
+        )
+    elif fix:
+        advice = f"Make it right first: {fix}"
+    else:
+        advice = "Make it right first; `medusa-db verify` compares the whole schema"
+    what = "; ".join(map(str, found.because)) or found.said
+    return Finding(
+        f"{what}, and {found.item} would fail on it", advice, RefusedError, REASON, fix=fix
+    )
+
+
+def stays(one: Difference, schema: str) -> Finding:
+    """Return the warning that the schema differed before, and that the run leaves it so."""
+    fix = fixes.spelled(one, schema)
+    return Finding(
+        f"{one}, before this run already",
+        "It stays as it is" + (f"; to make it right: {fix}" if fix else ""),
+        reason=REASON,
+        differs=str(one),
+        fix=fix,
+    )
+
+
+def left(one: Difference, schema: str) -> Finding:
+    """Return that the last run left a difference, and that it is still there."""
+    fix = fixes.spelled(one, schema)
+    return Finding(
+        f"{one}, since the last run",
+        f"To make it right: {fix}" if fix else "",
+        VerificationError,
+        REASON,
+        fix=fix,
+    )
+
+
+def _passed_over(there: Schema, migrations: Sequence[Migration]) -> Iterator[Finding]:
+    """Find what Medusa's migrations make only where it is missing, or drop only where it is there.
+
+    What is there and is something else would be taken for Medusa's own, so that is refused. Makes
+    *there* what it will be.
+    """
+    changed = set[str]()
+    if not there.tables.keys() - verify.TOOL_TABLES:
+        return
+    for migration in migrations:
+        if migration.version is None:  # what it does to its tables is not known
+            changed |= touches.touched([migration.statements]).altered
+            continue
+        passed: list[ddl.Passed] = []
+        failed = False
+        try:
+            verify.apply(there, migration, passed)
+        except ddl.DialectError:  # drift from before, and what follows is not known
+            failed = True
+        for one in passed:
+            if one.table not in changed:
+                yield _passed(migration, one)
+        if failed:
+            return
+
+
+def _passed(migration: Migration, one: ddl.Passed) -> Finding:
+    if one.made is None:
+        return Finding(
+            f"{one.what} is not there, and {migration.name} would drop or change it",
+            "It is passed over, as Medusa's own migration does",
+        )
+    different = verify.differences(one)
+    if not different:
+        return Finding(
+            f"{one.what} is there already, as {migration.name} would make it", "It stays as it is"
+        )
+    return Finding(
+        f"{one.what} is there already, and is not what {migration.name} makes: {joined(different)}",
+        "Make it the same, or rename or drop it",
+        RefusedError,
+        "OtherDefinition",
+    )

@@ -1,0 +1,115 @@
+"""Looks before anything is written: every finding at once, each with what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations.catalog.model import Migration
+from medusa_migrations.contract.errors import DeniedError, UnsupportedError
+from medusa_migrations.plan.findings import Finding, some
+from medusa_migrations.postgres import table_locks
+from medusa_migrations.preflight import (
+    definitions,
+    event_triggers,
+    extensions,
+    function_texts,
+    in_the_way,
+    pooler,
+    rights,
+    row_checks,
+)
+from medusa_migrations.schema import lock_modes, touches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from psycopg import Connection
+
+    from medusa_migrations.catalog.model import Catalog, DataStep
+    from medusa_migrations.catalog.version import Version
+    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.postgres.address import Address
+    from medusa_migrations.postgres.table_locks import TableLock
+
+
+def look(
+    conn: Connection[Any],
+    address: Address,
+    catalog: Catalog,
+    observed: Observed,
+    target: Version,
+    items: Sequence[Migration | DataStep],
+) -> list[Finding]:
+    """Return what stands in the way of *items*, on the way from what was *observed* to *target*.
+
+    Writes nothing.
+    """
+    schema = observed.schema
+    migrations = [item for item in items if isinstance(item, Migration)]
+    changed = touches.touched(migration.statements for migration in migrations)
+    changed.written.update(table for migration in migrations for table in migration.rows)
+    needs = lock_modes.needs(items)
+    locks = table_locks.there(conn, schema, needs)
+    return [
+        *_server(conn),
+        *pooler.look(conn, address),
+        *rights.look(conn, schema, changed),
+        *rights.recordable(conn, schema),
+        *rights.not_lockable(conn, schema, needs, locks),
+        *rights.hidden(conn, schema, items),
+        *extensions.look(conn, migrations),
+        *event_triggers.look(conn, migrations),
+        *in_the_way.look(conn, catalog, schema, items),
+        *function_texts.look(conn, schema, migrations),
+        *definitions.look(conn, catalog, observed, target, items),
+        *_blockers(conn, schema, locks),
+        *row_checks.look(conn, schema, row_checks.of_items(items)),
+    ]
+
+
+def _server(conn: Connection[Any]) -> Iterator[Finding]:
+    row = conn.execute(
+        "select pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',"
+        " current_setting('server_encoding'), current_setting('session_replication_role') = 'replica'"
+    ).fetchone()
+    standby, read_only, encoding, replica = row or (False, False, "UTF8", False)
+    if replica:
+        yield Finding(
+            "sessions of this user fire no triggers (session_replication_role is replica), so no foreign "
+            "key is enforced and no row that hangs on another one follows it",
+            "As a superuser: reset the setting for this role or database (alter role ... reset "
+            "session_replication_role)",
+            DeniedError,
+            "TriggersOff",
+        )
+    if encoding not in ("UTF8", "SQL_ASCII"):
+        yield Finding(
+            f"the encoding of this database is {encoding}, which cannot hold Medusa's own rows",
+            "Make a database with encoding UTF8 (createdb -E UTF8 -T template0)",
+            UnsupportedError,
+            "Encoding",
+        )
+    if standby:
+        yield Finding(
+            "the server is a standby and takes no writes",
+            "Give the address of the primary (a libpq URL may name several hosts with "
+            "target_session_attrs=read-write)",
+            DeniedError,
+            "Standby",
+        )
+    elif read_only:
+        yield Finding(
+            "sessions of this user are read-only (default_transaction_read_only)",
+            "Use the owner of the shop's tables, or reset the setting for this role or database",
+            DeniedError,
+            "ReadOnly",
+        )
+
+
+def _blockers(conn: Connection[Any], schema: str, locks: Sequence[TableLock]) -> Iterator[Finding]:
+    modes = {lock.table: lock.mode for lock in locks}
+    for who, names in table_locks.holders(conn, schema, modes, older_than=5):
+        yield Finding(
+            f"{who} holds {some(names)}",
+            "The migrations wait in short tries; end it if it is idle (pg_terminate_backend)",
+        )

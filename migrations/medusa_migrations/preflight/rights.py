@@ -1,0 +1,139 @@
+"""Rights: what our role may not do, of what pending items need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations.catalog.model import Migration
+from medusa_migrations.contract.errors import DeniedError
+from medusa_migrations.plan.findings import Finding, some
+from medusa_migrations.postgres import row_security
+from medusa_migrations.records import ledger
+from medusa_migrations.schema import row_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from psycopg import Connection
+
+    from medusa_migrations.catalog.model import DataStep
+    from medusa_migrations.postgres.table_locks import TableLock
+    from medusa_migrations.schema.lock_modes import Needs
+    from medusa_migrations.schema.touches import Touched
+
+
+def look(conn: Connection[Any], schema: str, changed: Touched) -> Iterator[Finding]:
+    """Find what of the schema, and of what is *changed*, belongs to somebody else."""
+    row = conn.execute(
+        "select has_schema_privilege(n.oid, 'usage'), has_schema_privilege(n.oid, 'create'),"
+        " session_user from pg_namespace n where nspname = %s",
+        [schema],
+    ).fetchone()
+    usage, create, user = row or (False, False, "")
+    if not usage or not create:
+        yield Finding(
+            f"the role {user} may not create tables in the schema {schema}",
+            f'As its owner: grant usage, create on schema "{schema}" to "{user}"',
+            DeniedError,
+            "SchemaPrivilege",
+        )
+    rows = conn.execute(
+        """
+        select c.relname, pg_get_userbyid(c.relowner),
+               c.relname = any(%(altered)s)
+               or exists (select from pg_index x join pg_class i on i.oid = x.indexrelid
+                           where x.indrelid = c.oid and i.relname = any(%(indexes)s)) as altered,
+               c.relname = any(%(referenced)s) and not has_table_privilege(c.oid, 'references'),
+               c.relname = any(%(written)s) and not has_table_privilege(c.oid, 'insert')
+          from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = %(schema)s and c.relkind in ('r', 'p')
+           and not pg_has_role(c.relowner, 'usage')
+         order by 1
+        """,
+        {
+            "schema": schema,
+            "altered": list(changed.altered),
+            "indexes": list(changed.indexes),
+            "referenced": list(changed.referenced),
+            "written": list(changed.written),
+        },
+    )
+    foreign: dict[str, list[str]] = {}
+    for table, owner, *needs in rows:
+        if any(needs):
+            foreign.setdefault(owner, []).append(table)
+    types = conn.execute(
+        """
+        select t.typname, pg_get_userbyid(t.typowner)
+          from pg_type t join pg_namespace n on n.oid = t.typnamespace
+         where n.nspname = %s and t.typname = any(%s) and not pg_has_role(t.typowner, 'usage')
+         order by 1
+        """,
+        [schema, list(changed.types)],
+    )
+    for name, owner in types:
+        foreign.setdefault(owner, []).append(f"the type {name}")
+    supers = {
+        name
+        for (name,) in conn.execute(
+            "select rolname from pg_roles where rolsuper and rolname = any(%s)", [list(foreign)]
+        )
+    }
+    for owner, tables in foreign.items():
+        member = f'make the role a member: grant "{owner}" to "{user}"'
+        if owner in supers:  # a member of it could do anything
+            member = f'let it give them over: alter ... owner to "{user}"'
+        yield Finding(
+            f"the role {user} does not own {some(tables)}, which the migrations change",
+            f"Run as {owner}, their owner, or {member}",
+            DeniedError,
+            "NotOwner",
+        )
+
+
+def recordable(conn: Connection[Any], schema: str) -> Iterator[Finding]:
+    """Find what our role may not do to the ledger, of what adding a row to it takes."""
+    if lacking := ledger.lacking(conn, schema):
+        yield Finding(
+            f"the role {conn.info.user} may not add rows to the ledger {schema}.migrations",
+            f"As its owner: {'; '.join(lacking)}",
+            DeniedError,
+            "MayNotRecord",
+        )
+
+
+def not_lockable(
+    conn: Connection[Any], schema: str, needs: Needs, locks: Sequence[TableLock]
+) -> Iterator[Finding]:
+    """Find tables whose rows are copied and that our role may not keep others from writing to.
+
+    One that must be altered anyway and is not ours is found as such.
+    """
+    for lock in locks:
+        if lock.may or lock.table not in needs.sources:
+            continue
+        if lock.owns or lock.mode != "access exclusive":
+            yield Finding(
+                f"the role {conn.info.user} may not lock {lock.table}, whose rows "
+                f"{needs.sources[lock.table]} reads: rows written meanwhile would be passed over",
+                f'As its owner: grant update on "{schema}"."{lock.table}" to "{conn.info.user}"',
+                DeniedError,
+                "MayNotLock",
+            )
+
+
+def hidden(
+    conn: Connection[Any], schema: str, items: Sequence[Migration | DataStep]
+) -> Iterator[Finding]:
+    """Find the tables whose rows policies hide from our role, among those that *items* read or write."""
+    found = row_security.look(conn, schema, row_names.named(_texts(items)))
+    if found.tables:
+        yield Finding(found.problem, found.advice, DeniedError, row_security.REASON)
+
+
+def _texts(items: Sequence[Migration | DataStep]) -> Iterator[str]:
+    for item in items:
+        yield item.text
+        yield from (check.rows for check in item.checks)
+        if not isinstance(item, Migration):
+            yield from filter(None, (item.ready, *(warn.query for warn in item.warns)))

@@ -1,0 +1,252 @@
+"""How the schema compares with its version when nothing has to run: what the last run knew, and what is new.
+
+A run notes in `medusa_db.verification`, with what it commits, which differences were there before it,
+and afterwards what its verification found. So a verification that failed, or never came to its end, is
+not forgotten by the next run, which finds nothing to do; and one that was content is not repeated
+as long as the catalogs of the schema are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from medusa_migrations import __version__
+from medusa_migrations.records import own_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg import Connection
+
+    from medusa_migrations.catalog.model import Catalog
+    from medusa_migrations.catalog.version import Version
+    from medusa_migrations.plan.findings import Finding
+    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.schema.drift import Difference
+
+_CREATE = """
+    create table if not exists medusa_db.verification (
+      id bigint generated always as identity primary key,
+      schema_name text not null,
+      recorded_at timestamptz not null default clock_timestamp(),
+      version text not null,
+      runner_version text not null,
+      before text[] not null,
+      after text[],
+      digest text not null
+    )
+"""
+_TABLES = {"verification": ("select", "insert")}
+
+_DIGEST = """
+    with shop as (select oid from pg_namespace where nspname = %(schema)s),
+    tables as (select oid, relname, relkind from pg_class
+                where relnamespace = (table shop) and relkind in ('r', 'p', 'S', 'i', 'v')),
+    told (line) as (
+      select concat_ws(' ', 'c', relname, relkind) from tables
+      union all
+      select concat_ws(' ', 'a', attrelid, attnum, attname, atttypid, atttypmod, attnotnull,
+                       attisdropped, attidentity)
+        from pg_attribute where attnum > 0 and attrelid in (select oid from tables where relkind in ('r', 'p'))
+      union all
+      select concat_ws(' ', 'd', adrelid, adnum, md5(adbin::text)) from pg_attrdef
+       where adrelid in (select oid from tables)
+      union all
+      select concat_ws(' ', 'k', conrelid, conname, contype, conkey, confrelid, confkey, confdeltype,
+                       confupdtype, confmatchtype, condeferrable, condeferred, convalidated,
+                       {enforced}, md5(conbin::text))
+        from pg_constraint where conrelid in (select oid from tables)
+      union all
+      select concat_ws(' ', 'i', indexrelid, indrelid, indisunique, indisvalid, indisready, indkey,
+                       indclass, indoption, md5(indexprs::text), md5(indpred::text))
+        from pg_index where indrelid in (select oid from tables)
+      union all
+      select concat_ws(' ', 'e', t.typname, enumsortorder, enumlabel)
+        from pg_enum join pg_type t on t.oid = enumtypid where t.typnamespace = (table shop)
+      union all
+      select concat_ws(' ', 't', tgrelid, tgenabled, count(*)) from pg_trigger
+       where tgisinternal and tgrelid in (select oid from tables) group by tgrelid, tgenabled
+      union all
+      select concat_ws(' ', 's', seqrelid, seqincrement, seqmax, seqmin, seqcycle) from pg_sequence
+       where seqrelid in (select oid from tables)
+      union all
+      select 'x ' || extname from pg_extension
+    )
+    select md5(string_agg(line, E'\\n' order by line)) from told
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What the last run noted of its verification."""
+
+    version: str
+    runner: str
+    before: frozenset[str]
+    """What differed before it."""
+    after: frozenset[str] | None
+    """What differed afterwards and not before; None: the verification has not come to its end."""
+    digest: str
+
+    @property
+    def fails(self) -> bool:
+        """Whether the run is not known to have left the schema as it should be."""
+        return self.after is None or bool(self.after)
+
+    def blames(self, one: Difference) -> bool:
+        """Return whether the run counts as the cause of *one*.
+
+        A column that it lost, made again by hand, stands behind the others, and no statement changes
+        that: what was not said of the run itself is not said then.
+        """
+        if one.is_order and self.after is not None:
+            return str(one) in self.after
+        return str(one) not in self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the schema compares with its version."""
+
+    before: tuple[Difference, ...] = ()
+    """What differs, and is not known to be the doing of the last run."""
+    new: tuple[Difference, ...] = ()
+    """What differs since the last run, which failed its verification or did not end it."""
+    unread: Finding | None = None
+    """Why it could not be compared."""
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """All of them, the new ones first."""
+        return (*self.new, *self.before)
+
+
+def look(conn: Connection[Any], catalog: Catalog, observed: Observed) -> Standing:
+    """Return how the schema compares with the version that the database is at; writes nothing.
+
+    Where the last run was content and the catalogs are the same since, nothing is compared.
+    """
+    version = observed.at or observed.proof.latest
+    if version is None:
+        return Standing()
+    noted = latest(conn, observed.schema)
+    if (
+        noted is not None
+        and not noted.fails
+        and not noted.before
+        and noted.runner == __version__
+        and noted.digest == digest(conn, observed)
+    ):
+        return Standing()
+    return _compared(conn, catalog, observed, version, noted)
+
+
+def findings(conn: Connection[Any], catalog: Catalog, observed: Observed) -> list[Finding]:
+    """Return what `look` finds as what a person should know, or what the run fails with."""
+    found = look(conn, catalog, observed)
+    if found == Standing():
+        return []
+    from medusa_migrations.preflight import definitions  # noqa: PLC0415  hardly ever needed
+
+    return [
+        *([found.unread] if found.unread else ()),
+        *(definitions.left(one, observed.schema) for one in found.new),
+        *(definitions.stays(one, observed.schema) for one in found.before),
+    ]
+
+
+def _compared(
+    conn: Connection[Any],
+    catalog: Catalog,
+    observed: Observed,
+    version: Version,
+    noted: Noted | None,
+) -> Standing:
+    from medusa_migrations.plan.findings import Finding  # noqa: PLC0415
+    from medusa_migrations.preflight import definitions  # noqa: PLC0415  hardly ever needed
+    from medusa_migrations.schema import ddl  # noqa: PLC0415  hardly ever needed
+
+    there = definitions.read(conn, observed.schema, "The next look finds it")
+    if isinstance(there, Finding):
+        return Standing(unread=there)
+    try:
+        applied, schema = observed.proof.applied, observed.schema
+        found = definitions.compare(conn, catalog, version, applied, schema, there).differences
+    except ddl.DialectError:  # `verify` says so
+        return Standing()
+    failed = noted if noted and noted.fails and noted.version == str(version) else None
+    new = [one for one in found if failed and failed.blames(one)]
+    return Standing(tuple(one for one in found if one not in new), tuple(new))
+
+
+def latest(conn: Connection[Any], schema: str) -> Noted | None:
+    """Return what the last run on *schema* noted; None: nothing, or it may not be read."""
+    if not own_schema.readable(conn, _TABLES):
+        return None
+    row = conn.execute(
+        "select version, runner_version, before, after, digest from medusa_db.verification"
+        " where schema_name = %s order by id desc limit 1",
+        [schema],
+    ).fetchone()
+    if row is None:
+        return None
+    version, runner, before, after, told = row
+    return Noted(
+        version, runner, frozenset(before), None if after is None else frozenset(after), told
+    )
+
+
+def begin(conn: Connection[Any], schema: str, version: str, before: Sequence[str]) -> None:
+    """Note, with what a run commits, that a verification is to come, and what differed *before*."""
+    _note(conn, schema, version, before, None, "")
+
+
+def end(
+    conn: Connection[Any],
+    observed: Observed,
+    version: str,
+    before: Sequence[str],
+    after: Sequence[str],
+) -> None:
+    """Note what the verification found: what differed *before* as well, and only *after* the run."""
+    _note(conn, observed.schema, version, before, after, digest(conn, observed))
+
+
+def _note(
+    conn: Connection[Any],
+    schema: str,
+    version: str,
+    before: Sequence[str],
+    after: Sequence[str] | None,
+    told: str,
+) -> None:
+    if own_schema.why_off(conn, _TABLES) is not None:
+        return
+    with conn.transaction():
+        own_schema.prepare(conn, _TABLES, _CREATE)
+        conn.execute(
+            "insert into medusa_db.verification"
+            " (schema_name, version, runner_version, before, after, digest)"
+            " values (%s, %s, %s, %s, %s, %s)",
+            [
+                schema,
+                version,
+                __version__,
+                list(before),
+                None if after is None else list(after),
+                told,
+            ],
+        )
+
+
+def digest(conn: Connection[Any], observed: Observed) -> str:
+    """Return a checksum of what a comparison of the schema stands on; waits for no lock."""
+    enforced = "conenforced" if conn.info.server_version >= 180000 else "true"
+    query = sql.SQL(_DIGEST).format(enforced=sql.SQL(enforced))
+    row = conn.execute(query, {"schema": observed.schema}).fetchone()
+    ledger = "\n".join(observed.proof.applied)
+    return hashlib.sha256(f"{row and row[0]}\n{observed.at}\n{ledger}".encode()).hexdigest()

@@ -1,0 +1,260 @@
+"""Medusa's own table `migrations`, exactly as TypeORM makes and fills it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from medusa_migrations.contract.errors import RefusedError, UnsupportedError
+from medusa_migrations.postgres import row_security
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from psycopg import Connection
+
+    from medusa_migrations.catalog.model import Migration
+
+_COLUMNS = {"id", "timestamp", "name"}
+_V2_ONLY = {
+    "auth_identity",
+    "provider_identity",
+    "order_summary",
+    "fulfillment_set",
+    "order_change",
+}
+"""Tables of Medusa v2 that no package of v1 makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a look at the ledger and its surroundings found."""
+
+    exists: bool
+    names: tuple[str, ...]
+    """In the order of their ids, which is the order in which they ran."""
+    tables: frozenset[str]
+    """Every table of the schema."""
+
+
+def read(conn: Connection[Any], schema: str) -> Ledger:
+    """Return the ledger of *schema*.
+
+    Raises UnsupportedError for a Medusa v2 database, RefusedError where the table `migrations`
+    belongs to another tool, and DeniedError where row-level security hides rows of it.
+    """
+    rows = conn.execute(
+        """
+        select c.relname, a.attname, c.relname = 'migrations' and c.relrowsecurity
+               and row_security_active(c.oid)
+          from pg_class c
+          join pg_namespace n on n.oid = c.relnamespace
+          left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+                and not a.attisdropped and c.relname = 'migrations'
+         where n.nspname = %s and c.relkind in ('r', 'p', 'v', 'm', 'f')
+        """,
+        [schema],
+    ).fetchall()
+    tables = frozenset(table for table, *_ in rows)
+    columns = {column for table, column, _ in rows if table == "migrations"}
+    v2 = sorted(tables & _V2_ONLY)
+    if "mikro_orm_migrations" in tables and v2:
+        raise UnsupportedError(
+            f"this is a Medusa v2 database (it has {', '.join(v2)}); its v1 migrations do not apply. "
+            "Medusa v1 and v2 need databases of their own",
+            reason="MedusaV2",
+        )
+    if not columns:
+        return Ledger(exists=False, names=(), tables=tables)
+    if not columns >= _COLUMNS:
+        raise RefusedError(
+            f"the table {schema}.migrations is not Medusa's: it has the columns "
+            f"{', '.join(sorted(columns))}. Another tool keeps its records there; give Medusa a "
+            "schema or database of its own",
+            reason="ForeignLedger",
+        )
+    if any(hidden for *_, hidden in rows):
+        row_security.look(conn, schema, ()).raise_if_any()
+    query = sql.SQL("select name from {} order by id").format(_table(schema))
+    return Ledger(exists=True, names=tuple(name for (name,) in conn.execute(query)), tables=tables)
+
+
+def ensure(conn: Connection[Any], schema: str) -> None:
+    """Make the table where it is missing, as TypeORM does, primary key name included."""
+    query = "select to_regclass(quote_ident(%s) || '.migrations') is null"
+    row = conn.execute(query, [schema]).fetchone()
+    if row and row[0]:
+        conn.execute(create_statement(schema))
+
+
+def create_statement(schema: str) -> sql.Composed:
+    """Return the statement that makes the table."""
+    return sql.SQL(
+        'create table {} ("id" serial not null, "timestamp" bigint not null, '
+        '"name" character varying not null, '
+        'constraint "PK_8c82d7f526340ab734260ea46be" primary key ("id"))'
+    ).format(_table(schema))
+
+
+def recorded(conn: Connection[Any], schema: str, names: Sequence[str]) -> list[str]:
+    """Return which of *names* the ledger has."""
+    query = sql.SQL("select name from {} where name = any(%s)").format(_table(schema))
+    return [name for (name,) in conn.execute(query, [list(names)])]
+
+
+def rows(conn: Connection[Any], schema: str) -> tuple[tuple[int, str], ...]:
+    """Return id and name of each row, by id."""
+    query = sql.SQL("select id, name from {} order by id").format(_table(schema))
+    return tuple((int(id_), str(name)) for id_, name in conn.execute(query))
+
+
+def guard(conn: Connection[Any], schema: str) -> None:
+    """Let nobody else write to the ledger until the transaction ends."""
+    conn.execute(sql.SQL("lock table {} in share row exclusive mode").format(_table(schema)))
+
+
+def record_at(conn: Connection[Any], schema: str, migration: Migration, place: int | None) -> None:
+    """Add the row of *migration* with the free id *place*; None: behind all others."""
+    conn.execute(
+        sql.SQL(
+            'insert into {0} ("id", "timestamp", "name")'
+            " values (coalesce(%s, (select coalesce(max(id), 0) + 1 from {0})), %s, %s)"
+        ).format(_table(schema)),
+        [place, migration.timestamp, migration.name],
+    )
+
+
+def forget(conn: Connection[Any], schema: str, name: str) -> None:
+    """Take the rows of *name* away."""
+    conn.execute(sql.SQL("delete from {} where name = %s").format(_table(schema)), [name])
+
+
+def advance(conn: Connection[Any], schema: str) -> str:
+    """Let the next id come after the last; return in words what that took, empty: nothing.
+
+    A copy of a database may have come without the positions of its sequences, or without the default
+    that uses one.
+    """
+    by_default, sequence = _ids(conn, schema)
+    said = ""
+    if not by_default:
+        made, sequence = _default(conn, schema)
+        conn.execute(made)
+        said = f"the ids of {schema}.migrations had no default, and come from a sequence again"
+    if sequence is None:
+        return said
+    moved = conn.execute(_moving(schema, sequence)).fetchone()
+    if moved and not said:
+        said = f"the sequence {sequence} was behind the ids of {schema}.migrations, and is set"
+    return said
+
+
+def advancing(conn: Connection[Any], schema: str) -> list[sql.Composed]:
+    """Return the statements by which `advance` does that, for a table that is there."""
+    by_default, sequence = _ids(conn, schema)
+    statements = []
+    if not by_default:
+        made, sequence = _default(conn, schema)
+        statements.append(made)
+    if sequence is not None:
+        statements.append(_moving(schema, sequence))
+    return statements
+
+
+def lacking(conn: Connection[Any], schema: str) -> list[str]:
+    """Return what our role must be given to add rows to a ledger that it reads, in SQL."""
+    row = conn.execute(
+        "select has_table_privilege(c.oid, 'insert'), pg_has_role(c.relowner, 'usage')"
+        " from pg_class c where c.oid = to_regclass(quote_ident(%s) || '.migrations')",
+        [schema],
+    ).fetchone()
+    if row is None:
+        return []
+    may_insert, owns = row
+    table = _table(schema).as_string(conn)
+    role = sql.Identifier(conn.info.user).as_string(conn)
+    by_default, sequence = _ids(conn, schema)
+    if not by_default and not owns:
+        return [f"alter table {table} owner to {role}"]
+    found = [] if may_insert else [f"grant insert on {table} to {role}"]
+    if sequence is not None:
+        needed = conn.execute(
+            "select has_sequence_privilege(%(it)s, 'usage'), has_sequence_privilege(%(it)s, 'update')",
+            {"it": sequence},
+        ).fetchone()
+        may_use, may_set = needed or (True, True)
+        if not may_use or (
+            not may_set
+            and conn.execute(sql.SQL("select") + _behind(schema, sequence)).fetchone() is not None
+        ):
+            found.append(f"grant usage, update on sequence {sequence} to {role}")
+    return found
+
+
+def _ids(conn: Connection[Any], schema: str) -> tuple[bool, str | None]:
+    """Return whether ids come by themselves, and the sequence they come from."""
+    row = conn.execute(
+        """
+        select a.atthasdef or a.attidentity <> '',
+               coalesce(pg_get_serial_sequence(%(table)s, 'id'), s.oid::regclass::text)
+          from pg_attribute a
+          left join pg_attrdef e on (e.adrelid, e.adnum) = (a.attrelid, a.attnum)
+          left join pg_depend d on (d.classid, d.objid) = ('pg_attrdef'::regclass, e.oid)
+                and d.refclassid = 'pg_class'::regclass
+          left join pg_class s on s.oid = d.refobjid and s.relkind = 'S'
+         where a.attrelid = %(table)s::regclass and a.attname = 'id'
+         order by s.oid nulls last limit 1
+        """,
+        {"table": _table(schema).as_string(conn)},
+    ).fetchone()
+    return row or (True, None)
+
+
+def _moving(schema: str, sequence: str) -> sql.Composed:
+    """Return the statement that sets *sequence* where it is behind the rows."""
+    setting = sql.SQL("select setval({}, m.last)").format(sql.Literal(sequence))
+    return setting + _behind(schema, sequence)
+
+
+def _behind(schema: str, sequence: str) -> sql.Composed:
+    """Return the rest of a query that has a row, with the last id, where *sequence* is behind it."""
+    return sql.SQL(
+        " from (select max(id) as last from {1}) m"
+        " where m.last > coalesce((select p.last_value from pg_sequences p"
+        " join pg_class c on c.relname = p.sequencename"
+        " join pg_namespace n on n.oid = c.relnamespace and n.nspname = p.schemaname"
+        " where c.oid = {0}::regclass), 0)"
+    ).format(sql.Literal(sequence), _table(schema))
+
+
+def _default(conn: Connection[Any], schema: str) -> tuple[sql.Composed, str]:
+    """Return what lets the ids come from a sequence, as TypeORM makes it, and how regclass spells it."""
+    sequence = sql.Identifier(schema, "migrations_id_seq")
+    made = sql.SQL(
+        'create sequence if not exists {0} as integer owned by {1}."id";'
+        ' alter table {1} alter "id" set default nextval({2})'
+    ).format(sequence, _table(schema), sequence.as_string(conn))
+    return made, sequence.as_string(conn)
+
+
+def record(conn: Connection[Any], schema: str, migration: Migration) -> None:
+    """Add the row of *migration*, in the transaction that applied it."""
+    conn.execute(record_statement(schema, migration))
+
+
+def record_statement(schema: str, migration: Migration) -> sql.Composed:
+    """Return the statement that adds the row of *migration*."""
+    return sql.SQL('insert into {} ("timestamp", "name") values ({}, {})').format(
+        _table(schema), migration.timestamp, migration.name
+    )
+
+
+def looks_like_medusa(tables: Collection[str], medusa: Collection[str]) -> list[str]:
+    """Return the tables that bear the name of one of Medusa's."""
+    return sorted(set(tables) & set(medusa))
+
+
+def _table(schema: str) -> sql.Identifier:
+    return sql.Identifier(schema, "migrations")

@@ -1,0 +1,1 @@
+"""How a run goes: lock, preflight, steps, verification, report."""

@@ -1,0 +1,377 @@
+"""Runs the items of a step in transactions, each with its records, and again where a table is busy."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import errors as pg
+from psycopg import sql
+
+from medusa_migrations import __version__
+from medusa_migrations.catalog.model import DataStep, Migration
+from medusa_migrations.contract.errors import (
+    DeniedError,
+    FailedError,
+    LockHeldError,
+    UnreachableError,
+)
+from medusa_migrations.contract.report import Done
+from medusa_migrations.plan import observe
+from medusa_migrations.postgres import (
+    connection,
+    failure,
+    live,
+    row_security,
+    search_path,
+    table_locks,
+)
+from medusa_migrations.preflight import standing
+from medusa_migrations.records import history, ledger
+from medusa_migrations.schema import lock_modes, row_names, touches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from psycopg import Connection
+
+    from medusa_migrations.catalog.version import Version
+    from medusa_migrations.contract.report import Report
+    from medusa_migrations.plan.plan import Item, Step
+    from medusa_migrations.postgres.deadline import Deadline
+    from medusa_migrations.postgres.table_locks import TableLock
+    from medusa_migrations.run.course import Limits
+    from medusa_migrations.run.progress import Progress
+
+_TRY_AGAIN = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
+_NOT_LOCKED = (pg.QueryCanceled, pg.UndefinedTable)
+"""What else a try to lock all tables may end with: out of time, or one of them was just dropped."""
+
+
+def limited(limits: Limits, path: Sequence[str]) -> sql.Composed:
+    """Return the statements by which a transaction keeps to *limits* and finds names along *path*."""
+    return sql.SQL("set local lock_timeout to {}; set local statement_timeout to {}; {}").format(
+        sql.Literal(f"{int(limits.lock_timeout * 1000)}ms"),
+        sql.Literal(f"{int(limits.statement_timeout * 1000)}ms"),
+        live.seen_from(*path),
+    )
+
+
+@dataclass(slots=True)
+class Steps:
+    """Runs steps on one connection, and tells the report what was done."""
+
+    conn: Connection[Any]
+    limits: Limits
+    deadline: Deadline
+    progress: Progress
+    report: Report
+    started: datetime
+    by_whom: str = ""
+    recorded: Version | None = None
+    """The version that the history names by now; None: no history was written."""
+    committing: bool = False
+    """Whether a commit is on its way, and its answer not yet noted."""
+    adopted: bool = False
+    """Whether a ledger was written for tables that had none."""
+    path: tuple[str, ...] = ()
+    """The search path that the shop has; its own schema is the first."""
+    differed: tuple[str, ...] = ()
+    """What differs before the run and stays so: the verification at the end is told of it."""
+    medusas: tuple[str, ...] = ()
+    """The part of it that statements of Medusa's can have."""
+
+    @property
+    def committed(self) -> int:
+        """How many items this run has committed."""
+        told = self.report
+        return len(told.migrations) + len(told.data_steps) + len(told.deferred)
+
+    @property
+    def stays(self) -> bool:
+        """Whether anything of this run is committed."""
+        return self.adopted or bool(self.committed)
+
+    def run(self, step: Step, before: str) -> None:
+        """Run *step*; *before* says where the database is, for the history.
+
+        What a transaction needs is locked when it begins, all of it in one short try, so that a try
+        that fails costs little. It is tried again with growing pauses, as is a transaction that a
+        lock it could not know of made fail. Raises LockHeldError once `lock_wait` is over.
+        """
+        until = time.monotonic() + self.limits.lock_wait
+        pause = 0.25
+        pending = list(step.items)
+        while True:
+            try:
+                while pending:
+                    part = pending[:1] if self.limits.each else pending
+                    rest = pending[len(part) :]
+                    self._keep(part, self._transaction(step, before, part, rest))
+                    self.recorded = step.target if self.report.history == "on" else None
+                    self.committing = False
+                    pending = rest
+            except _Busy as busy:
+                if time.monotonic() + pause > until:
+                    raise LockHeldError(
+                        f"{busy.what}: a table is locked by others ({busy.who}) and was not to be had in "
+                        f"{self.limits.lock_wait:g} s of short tries; rolled back. End the long "
+                        "transaction, or try when the shop is quiet",
+                        reason="TableLocked",
+                    ) from busy
+                self.report.retries += 1
+                self.progress.say(
+                    f"rolled back, a table is locked by others; trying again in {pause:.1f} s",
+                    item=busy.what,
+                    holder=busy.who,
+                )
+            else:
+                return
+            self.deadline.sleep(pause)
+            pause = min(pause * 2, 5.0) * random.uniform(0.8, 1.2)  # noqa: S311  jitter, no secret
+
+    @contextmanager
+    def committed_at_its_end(self) -> Iterator[None]:
+        """Hold a transaction for the duration of a `with`; note while its commit is on its way."""
+        try:
+            with self.conn.transaction():
+                yield
+                self.committing = True
+        except psycopg.Error as exc:
+            self.committing = self.committing and connection.is_lost(exc)
+            raise
+        self.committing = False
+
+    def _keep(self, part: Sequence[Item], done: Sequence[Done]) -> None:
+        for item, entry in zip(part, done, strict=True):
+            if isinstance(item, Migration):
+                self.report.migrations.append(entry)
+            elif entry.rows is None:
+                self.report.deferred.append(entry.name)
+            else:
+                self.report.data_steps.append(entry)
+
+    def _transaction(
+        self, step: Step, before: str, items: Sequence[Item], rest: Sequence[Item]
+    ) -> list[Done]:
+        """Run *items* and their records in one transaction; return what each took.
+
+        The data steps among *rest*, which comes in later ones, are recorded as waiting: should this
+        run end early, the ledger alone would count those of versions it completed as done.
+        """
+        done: list[Done] = []
+        what = items[0].name if self.limits.each else str(step.target)
+        schema = self.report.schema
+        self.path = search_path.of_role(self.conn, schema)
+        self.medusas = search_path.unambiguous(
+            self.conn, self.path, _names(items) if self.path[1:] else ()
+        )
+        locks = table_locks.there(self.conn, schema, lock_modes.needs(items))
+        patience = table_locks.deadlock_timeout(self.conn)
+        locked = False
+        try:
+            with self.conn.transaction():
+                within = table_locks.one_try(self.limits.lock_timeout, patience)
+                table_locks.take(self.conn, schema, locks, within)
+                locked = True
+                self.conn.execute(limited(self.limits, self.medusas))
+                medusas = any(item.version is not None for item in items)
+                if medusas and (at_once := live.immediate(self.conn, schema)):
+                    self.conn.execute(at_once)
+                ledger.ensure(self.conn, schema)
+                if repaired := ledger.advance(self.conn, schema):
+                    self._warn(repaired)
+                self._still_pending(items)
+                sizes = live.sizes(self.conn, schema, [lock.table for lock in locks])
+                self.progress.begin(len(items))
+                for item in items:
+                    what = item.name
+                    started = time.monotonic()
+                    with self.progress.item(item.name, _locked(item, sizes)) as told:
+                        rows = self._apply(item)
+                        if isinstance(item, DataStep) and rows is None:
+                            told.outcome = "Waiting"
+                    done.append(Done(item.name, time.monotonic() - started, rows))
+                what = f"the commit of {step.target}"
+                self.record(before, str(step.target), items, done, rest)
+                self.committing = True
+        except psycopg.Error as exc:
+            if isinstance(exc, _TRY_AGAIN) or (not locked and isinstance(exc, _NOT_LOCKED)):
+                self.committing = False
+                busy = _Busy(what, self._holders(items, locks))
+                table_locks.outwait_vacuum(self.conn, schema, locks, patience + 1)
+                raise busy from exc
+            failed = self._failure(exc, what, items)
+            self.committing = self.committing and isinstance(failed, UnreachableError)
+            raise failed from exc
+        finally:
+            self.progress.end()
+        return done
+
+    def _still_pending(self, items: Sequence[Item]) -> None:
+        """Make sure that no other tool has run one of *items* while we waited for its tables."""
+        names = [item.name for item in items if isinstance(item, Migration)]
+        there = ledger.recorded(self.conn, self.report.schema, names)
+        if there:
+            fate = "this was rolled back" if self.stays else "nothing was changed"
+            raise LockHeldError(
+                f"another tool has run {there[0]} meanwhile, of {len(names)} migrations that were "
+                f"pending; {fate}. Run the same command again, it goes on from what the ledger says"
+            )
+
+    def _apply(self, item: Item) -> int | None:
+        """Run one item; return the rows a data step changed, None for a migration or one that waits."""
+        if isinstance(item, DataStep):
+            return self._data_step(item)
+        if item.version is None:
+            self.conn.execute(live.seen_from(*self.path))
+        if item.extension:
+            self._extension(item.extension)
+        if item.when and not live.has(self.conn, self.report.schema, *item.when):
+            ledger.record(self.conn, self.report.schema, item)
+            return None
+        row = ledger.record_statement(self.report.schema, item).as_string(self.conn)
+        # One round trip a migration: its statements, then its ledger row. The text comes first, so
+        # that the positions PostgreSQL reports count from its start.
+        self.conn.execute(f"{item.text}\n;{row}".encode())
+        if self.conn.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
+            raise FailedError(
+                f"{item.origin} ended the transaction it runs in; what it did before that is committed "
+                "without a ledger row. Remove the transaction control from it",
+                reason="TransactionControl",
+            )
+        if item.version is None:  # a shop's own may have left settings of its own behind
+            self.conn.execute("reset session authorization; reset all")
+            connection.settle_again(self.conn)
+        if item.version is None or item.extension:
+            self.conn.execute(limited(self.limits, self.medusas))
+        return None
+
+    def _extension(self, name: str) -> None:
+        """Make the extension where it is missing, and put its schema on the search path.
+
+        Hosted servers refuse the words `create extension`, even with `if not exists`, to all but their
+        administrators.
+        """
+        schema = live.schema_of_extension(self.conn, name)
+        if schema is None:
+            self.conn.execute(sql.SQL("create extension {}").format(sql.Identifier(name)))
+            schema = live.schema_of_extension(self.conn, name)
+        if schema is not None and schema not in self.medusas:
+            self.conn.execute(live.seen_from(*self.medusas, schema))
+
+    def _data_step(self, step: DataStep) -> int | None:
+        if not observe.is_ready(self.conn, self.report.schema, step):
+            self._warn(f"{step.name} waits: {step.otherwise}")
+            return None
+        self.conn.execute(live.seen_from(*self.medusas))  # that look had one schema only
+        for warn in step.warns:
+            row = self.conn.execute(sql.SQL(warn.query)).fetchone()
+            if row and row[0]:
+                self._warn(f"{step.name}: {warn.says.format(count=row[0])}")
+        cursor = self.conn.execute(sql.SQL(step.text))
+        rows = 0
+        while True:
+            rows += max(cursor.rowcount, 0)
+            if not cursor.nextset():
+                return rows
+
+    def _warn(self, said: str) -> None:
+        if said not in self.report.warnings:  # it may have been said in a try that was rolled back
+            self.report.warnings.append(said)
+        self.progress.say(said)
+
+    def record(
+        self,
+        before: str,
+        after: str,
+        items: Sequence[Item],
+        done: Sequence[Done],
+        rest: Sequence[Item] = (),
+    ) -> None:
+        """Write the history row, in the transaction of what it records."""
+        if history.why_off(self.conn) is not None:
+            return
+        pairs = list(zip(items, done, strict=True))
+        history.prepare(self.conn)
+        history.record(
+            self.conn,
+            history.Run(
+                schema=self.report.schema,
+                command=self.report.command,
+                started_at=self.started,
+                finished_at=datetime.now(UTC),
+                from_version=before,
+                to_version=after,
+                migrations=tuple(i.name for i in items if isinstance(i, Migration)),
+                data_steps=tuple(
+                    name
+                    for i, d in pairs
+                    if isinstance(i, DataStep) and d.rows is not None
+                    for name in (i.name, *i.repeats)
+                ),
+                deferred=(
+                    *(i.name for i, d in pairs if isinstance(i, DataStep) and d.rows is None),
+                    *(item.name for item in rest if isinstance(item, DataStep)),
+                ),
+                runner_version=__version__,
+                checksum=hashlib.sha256("".join(i.text for i in items).encode()).hexdigest(),
+                by_whom=f"@{self.by_whom}" if self.by_whom else "",
+            ),
+        )
+        standing.begin(self.conn, self.report.schema, after, self.differed)
+
+    def _holders(self, items: Sequence[Item], locks: Sequence[TableLock]) -> str:
+        changed = touches.touched(item.text for item in items).tables
+        modes = dict.fromkeys(sorted(changed), "access exclusive")
+        modes |= {lock.table: lock.mode for lock in locks}
+        found = table_locks.holders(self.conn, self.report.schema, modes)
+        return "; ".join(f"{who} holds {', '.join(names[:3])}" for who, names in found) or "unknown"
+
+    def _failure(
+        self, exc: psycopg.Error, what: str, items: Sequence[Item]
+    ) -> FailedError | UnreachableError | DeniedError:
+        if self.conn.broken or self.conn.closed or connection.is_lost(exc):
+            fate = "" if self.committing else "; the server rolls back what was not committed"
+            return UnreachableError(
+                f"{what}: the connection to the database was lost{fate}. Run the same command again, it "
+                "goes on from what the ledger says",
+                reason="ConnectionLost",
+            )
+        if row_security.refused(exc):
+            return row_security.error(exc, row_security.role(self.conn), f"{what}, rolled back")
+        text = next((item.text for item in items if item.name == what), "")
+        triggers = live.triggers_of(self.conn, failure.functions(exc))
+        own = any(item.version is None for item in items if item.name == what)
+        return failure.explain(exc, what, text, own=own, committed=self.stays, triggers=triggers)
+
+
+class _Busy(Exception):  # noqa: N818  not an error: the step is tried again
+    """A table lock was not to be had in time."""
+
+    def __init__(self, what: str, who: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.who = who
+
+
+def _names(items: Sequence[Item]) -> frozenset[str]:
+    return row_names.of_objects(
+        item.statements if isinstance(item, Migration) else item.text
+        for item in items
+        if item.version is not None
+    )
+
+
+def _locks(item: Item) -> Sequence[Any]:
+    return item.locks if isinstance(item, Migration) else ()
+
+
+def _locked(item: Item, sizes: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    return {entry.table: sizes[entry.table] for entry in _locks(item) if entry.table in sizes}
