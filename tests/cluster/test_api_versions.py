@@ -122,12 +122,12 @@ def test_a_resource_of_the_first_release_is_kept_whole(cluster, define, kubectl,
 
     define(PRESENT.read_text())
     after = cluster.api.get(RESOURCE, name, namespace)
-    touched = kubectl("annotate", "mdb", name, "note=x")
+    affected = kubectl("annotate", "mdb", name, "note=x")
 
     assert within(SPECS[name], before["spec"])
     assert within(before["spec"], after["spec"])
     assert within(before["status"], after["status"])
-    assert "annotated" in touched  # what is stored is valid under the present definition
+    assert "annotated" in affected  # what is stored is valid under the present definition
     assert within(before["spec"], cluster.api.get(RESOURCE, name, namespace)["spec"])
 
 

@@ -111,11 +111,11 @@ def test_it_runs_as_nobody_in_particular_and_writes_nowhere(docker: Engine) -> N
     shell = ("run", *RESTRICTED, "--entrypoint", "sh", IMAGE, "-c")
 
     who = docker(*shell, "id")
-    touched = docker.run(*shell, "touch /opt/medusa-db/x /etc/x /x")
+    affected = docker.run(*shell, "touch /opt/medusa-db/x /etc/x /x")
 
     assert who == "uid=65532(medusa-db) gid=65532(medusa-db) groups=65532(medusa-db)\n"
-    assert touched.returncode != 0
-    assert touched.stderr.count("Read-only file system") == 3
+    assert affected.returncode != 0
+    assert affected.stderr.count("Read-only file system") == 3
 
 
 def test_it_migrates_as_a_user_that_the_platform_chose(docker: Engine, url: str) -> None:

@@ -26,7 +26,7 @@ from medusa_migrations.plan import observe, proof
 from medusa_migrations.plan.findings import Finding
 from medusa_migrations.plan.plan import Request
 from medusa_migrations.plan.plan import plan as planned
-from medusa_migrations.postgres import live
+from medusa_migrations.postgres import introspect
 from medusa_migrations.preflight import row_checks
 from medusa_migrations.records import ledger
 from servers import medusa_db
@@ -362,7 +362,7 @@ def failure(conn: Connection[Any], catalog: Catalog) -> tuple[str, type[psycopg.
             if isinstance(item, DataStep):
                 if not observe.is_ready(conn, "public", item):
                     continue
-            elif item.when and not live.has(conn, "public", *item.when):
+            elif item.when and not introspect.has(conn, "public", *item.when):
                 continue
             elif item.extension:
                 conn.execute(sql.SQL("create extension {}").format(sql.Identifier(item.extension)))

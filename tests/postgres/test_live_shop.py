@@ -17,7 +17,7 @@ from psycopg import sql
 import servers
 from faults import eventually, is_locked, programs, running, snapshot
 from live_shop import Moved, Row, fill, slowly, writing
-from medusa_migrations.schema import touches
+from medusa_migrations.schema import affected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -240,7 +240,7 @@ def test_every_item_that_moves_rows_has_a_writer(catalog: Catalog) -> None:
     moving = set()
     items: list[Migration | DataStep] = [*texts, *catalog.data_steps]
     for item in items:
-        changed = touches.touched([item.text])
+        changed = affected.affected([item.text])
         if changed.read | changed.written - {"country", "currency"}:
             moving.add(item.name)
 

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from medusa_migrations.catalog import source
 from medusa_migrations.catalog.model import Lock
-from medusa_migrations.postgres import live
+from medusa_migrations.postgres import introspect
 from medusa_migrations.schema import lock_modes
 
 MODES = [
@@ -47,7 +47,7 @@ def run(conn, migration, read) -> tuple[Lock, ...] | None:
 
     Tables that were there before and whose rows it read are added to *read*.
     """
-    if migration.when and not live.has(conn, "public", *migration.when):
+    if migration.when and not introspect.has(conn, "public", *migration.when):
         return None
     if migration.extension:
         conn.execute(

@@ -7,7 +7,7 @@ import json
 import psycopg
 import pytest
 
-from medusa_migrations.postgres import live
+from medusa_migrations.postgres import introspect
 from servers import medusa_db, rows
 
 LEDGER = "select timestamp, name from migrations order by id"
@@ -16,13 +16,19 @@ LEDGER = "select timestamp, name from migrations order by id"
 def test_a_plan_changes_nothing(shop_at):
     url = shop_at("1.12.3")
     with psycopg.connect(url) as conn:
-        before = (live.read(conn, "public"), rows(conn, "select xmin::text, * from migrations"))
+        before = (
+            introspect.read(conn, "public"),
+            rows(conn, "select xmin::text, * from migrations"),
+        )
 
     for output in ("text", "json"):
         assert medusa_db("plan", "--to", "1.20.11", "--output", output, url=url).returncode == 0
 
     with psycopg.connect(url) as conn:
-        after = (live.read(conn, "public"), rows(conn, "select xmin::text, * from migrations"))
+        after = (
+            introspect.read(conn, "public"),
+            rows(conn, "select xmin::text, * from migrations"),
+        )
     assert after == before
 
 

@@ -137,8 +137,10 @@ def runs_without_a_cause(history: History) -> Iterator[str]:
         if job.purpose[0].startswith(LOOKS):
             continue
         since = latest.get((job.owner, job.purpose))
-        touched = [t for t in history.touches if t.key == key and since and since <= t.at <= job.at]
-        if since is not None and not touched:
+        affected = [
+            t for t in history.touches if t.key == key and since and since <= t.at <= job.at
+        ]
+        if since is not None and not affected:
             yield f"{'/'.join(key)}: Job {job.name} runs {job.purpose[0]} again, though nothing changed"
         if (job.owner, job.name) in succeeded:
             latest[job.owner, job.purpose] = job.at

@@ -82,7 +82,7 @@ def a_spec_becomes_garbage(arena: Arena, dice: random.Random) -> Strike | None:
     spec = copy.deepcopy(tenant.spec)
     for _ in range(changes):
         spec = spoilt(dice, spec)
-    arena.recorder.touched(tenant.key, "spec spoilt")
+    arena.recorder.affected(tenant.key, "spec spoilt")
     put = [{"op": "replace", "path": "/spec", "value": spec}]
     back = _within_a_loose_time(arena, lambda: arena.fleet.patch(tenant, put))
 
@@ -102,7 +102,7 @@ def a_status_is_wiped(arena: Arena, dice: random.Random) -> Strike | None:
     tenant = pick(arena, dice)
     if tenant is None:
         return None
-    arena.recorder.touched(tenant.key, "status wiped")
+    arena.recorder.affected(tenant.key, "status wiped")
     arena.fleet.patch(tenant, [{"op": "replace", "path": "/status", "value": {}}], "status")
     return Strike(tenant.name)
 
@@ -118,7 +118,7 @@ def a_status_becomes_garbage(arena: Arena, dice: random.Random) -> Strike | None
     status = found.get("status", {})
     for _ in range(changes):
         status = spoilt(dice, status)
-    arena.recorder.touched(tenant.key, "status spoilt")
+    arena.recorder.affected(tenant.key, "status spoilt")
     put = [{"op": "replace", "path": "/status", "value": status}]
     back = _within_a_loose_time(arena, lambda: arena.fleet.patch(tenant, put, "status"))
     return Strike(f"{tenant.name}: {_short(status)}", after, back)
@@ -135,12 +135,12 @@ def a_template_is_deep(arena: Arena, dice: random.Random) -> Strike | None:
     deep: Any = "x"
     for _ in range(depth):
         deep = {"a": deep}
-    arena.recorder.touched(tenant.key, "deep template")
+    arena.recorder.affected(tenant.key, "deep template")
     put = [{"op": "add", "path": "/spec/job", "value": {"template": {where: deep}}}]
     back = _within_a_loose_time(arena, lambda: arena.fleet.patch(tenant, put))
 
     def restore() -> bool:
-        arena.recorder.touched(tenant.key, "template restored")
+        arena.recorder.affected(tenant.key, "template restored")
         if not tenant.away and arena.fleet.find(tenant) is not None:
             arena.fleet.declare(tenant, "template restored")
         return back is None or bool(back())
@@ -158,7 +158,7 @@ def annotations_are_odd(arena: Arena, dice: random.Random) -> Strike | None:
     tenant = pick(arena, dice)
     if tenant is None:
         return None
-    arena.recorder.touched(tenant.key, "annotated")
+    arena.recorder.affected(tenant.key, "annotated")
     arena.fleet.api.patch(
         "medusadb.dev/v1alpha1/medusadatabases",
         tenant.name,

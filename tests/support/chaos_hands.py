@@ -65,7 +65,7 @@ def a_run_is_killed(arena: Arena, dice: random.Random) -> Strike | None:
     if found is None:
         return None
     tenant, pod = found
-    arena.recorder.touched(tenant.key, "run killed")
+    arena.recorder.affected(tenant.key, "run killed")
     arena.kubelet.kill(tenant.namespace, pod, how, reason=reason)
     return Strike(f"{pod} by {how.name}")
 
@@ -78,7 +78,7 @@ def a_pod_is_taken_away(arena: Arena, dice: random.Random) -> Strike | None:
     if found is None:
         return None
     tenant, pod = found
-    arena.recorder.touched(tenant.key, f"pod taken: {how}")
+    arena.recorder.affected(tenant.key, f"pod taken: {how}")
     match how:
         case "evict":
             arena.kubelet.evict(tenant.namespace, pod)
@@ -101,7 +101,7 @@ def a_job_is_deleted(arena: Arena, dice: random.Random) -> Strike | None:
     if found is None:
         return None
     tenant, job = found
-    arena.recorder.touched(tenant.key, "Job deleted")
+    arena.recorder.affected(tenant.key, "Job deleted")
     if how == "Orphan":
         arena.recorder.disown(job["metadata"]["uid"])
     arena.api.delete(JOBS, job["metadata"]["name"], tenant.namespace, propagationPolicy=how)
@@ -130,7 +130,7 @@ def a_job_is_edited(arena: Arena, dice: random.Random) -> Strike | None:
         return None
     tenant, job = found
     metadata = job["metadata"]
-    arena.recorder.touched(tenant.key, "Job edited")
+    arena.recorder.affected(tenant.key, "Job edited")
     if "labels" in change.get("metadata", {}):
         arena.recorder.tampered.add(metadata["uid"])
         arena.recorder.disown(metadata["uid"])
@@ -140,7 +140,7 @@ def a_job_is_edited(arena: Arena, dice: random.Random) -> Strike | None:
         return Strike(about)
 
     def resume() -> bool:
-        arena.recorder.touched(tenant.key, "Job resumed")
+        arena.recorder.affected(tenant.key, "Job resumed")
         try:
             arena.api.patch(JOBS, metadata["name"], {"spec": {"suspend": False}}, tenant.namespace)
         except ApiError as exc:
@@ -164,7 +164,7 @@ def a_pod_is_edited(arena: Arena, dice: random.Random) -> Strike | None:
     if found is None:
         return None
     tenant, pod = found
-    arena.recorder.touched(tenant.key, "pod edited")
+    arena.recorder.affected(tenant.key, "pod edited")
     arena.recorder.tampered.add(arena.api.get(PODS, pod, tenant.namespace)["metadata"]["uid"])
     arena.api.patch(PODS, pod, {"metadata": change}, tenant.namespace)
     return Strike(f"{pod}: {str(change)[:100]}")

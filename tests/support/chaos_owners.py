@@ -71,7 +71,7 @@ def a_resource_is_deleted_and_made_again(arena: Arena, dice: random.Random) -> S
     tenant = pick(arena, dice)
     if tenant is None:
         return None
-    arena.recorder.touched(tenant.key, "deleted")
+    arena.recorder.affected(tenant.key, "deleted")
     tenant.away = True
     if how == "Orphan":
         arena.recorder.disown_all(tenant.key)
@@ -120,7 +120,7 @@ def a_seed_is_changed(arena: Arena, dice: random.Random) -> Strike | None:
     tenant = pick(arena, dice)
     if tenant is None or tenant.quick:
         return None
-    arena.recorder.touched(tenant.key, "document changed")
+    arena.recorder.affected(tenant.key, "document changed")
     tenant.document = seed_document(number)
     arena.fleet.provide(tenant)
     seed = {

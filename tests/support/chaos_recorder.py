@@ -97,7 +97,7 @@ class Recorder:
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
         self.owners[body["metadata"]["uid"]] = (key, database)
 
-    def touched(self, key: Key, what: str) -> None:
+    def affected(self, key: Key, what: str) -> None:
         """Note that something is done to a resource, its Jobs or its pods."""
         self.touches.append(Touch(key, time.time(), what))
 

@@ -139,7 +139,7 @@ class Fleet:
 
     def declare(self, tenant: Tenant, why: str) -> None:
         """Replace the spec of its resource by the one that its owner wants."""
-        self.recorder.touched(tenant.key, why)
+        self.recorder.affected(tenant.key, why)
         self.patch(tenant, [{"op": "replace", "path": "/spec", "value": tenant.spec}])
 
     def change(self, tenant: Tenant, why: str, **spec: Any) -> None:
@@ -157,7 +157,7 @@ class Fleet:
 
     def annotate(self, tenant: Tenant, why: str, **notes: str | None) -> None:
         """Write annotations of its resource; `__` stands for a slash, `_` for a dash."""
-        self.recorder.touched(tenant.key, why)
+        self.recorder.affected(tenant.key, why)
         named = {
             key.replace("__", "/").replace("_", "-").replace("medusadb-dev", "medusadb.dev"): value
             for key, value in notes.items()
@@ -188,7 +188,7 @@ class Fleet:
 
     def delete(self, tenant: Tenant, why: str) -> None:
         """Delete its resource; it is away until it is made again."""
-        self.recorder.touched(tenant.key, why)
+        self.recorder.affected(tenant.key, why)
         self.api.delete(RESOURCE, tenant.name, tenant.namespace)
         tenant.away = True
 
@@ -198,7 +198,7 @@ class Fleet:
             return True
         if not self.is_gone(tenant):
             return False
-        self.recorder.touched(tenant.key, "made again")
+        self.recorder.affected(tenant.key, "made again")
         self.create(tenant)
         return True
 

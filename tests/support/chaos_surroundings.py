@@ -29,7 +29,7 @@ def a_namespace_is_deleted_and_made_again(arena: Arena, dice: random.Random) -> 
     if any(tenant.away for tenant in inside):
         return None
     for tenant in inside:
-        arena.recorder.touched(tenant.key, "namespace deleted")
+        arena.recorder.affected(tenant.key, "namespace deleted")
         tenant.away = True
     arena.api.delete("v1/namespaces", namespace)
 
@@ -178,7 +178,7 @@ def sessions_are_ended(arena: Arena, dice: random.Random) -> Strike | None:
     tenant = dice.choice(arena.fleet.tenants)
     if not tenant.database:
         return None
-    arena.recorder.touched(tenant.key, "sessions ended")
+    arena.recorder.affected(tenant.key, "sessions ended")
     arena.fleet.server.execute(
         "select pg_terminate_backend(pid) from pg_stat_activity"
         f" where datname = '{tenant.database}' and pid <> pg_backend_pid()"

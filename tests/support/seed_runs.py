@@ -17,7 +17,7 @@ from medusa_migrations.plan.plan import Request
 from medusa_migrations.postgres import address as addresses
 from medusa_migrations.postgres import connection
 from medusa_migrations.run import progress
-from medusa_migrations.run.course import Course, Limits, Options
+from medusa_migrations.run.context import Limits, Options, RunContext
 from medusa_seed.document import document, files
 from medusa_seed.document.findings import Findings
 from medusa_seed.planning.merge import IfExists, Policy
@@ -35,14 +35,14 @@ def seed(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "seed.json"
         path.write_text(json.dumps(body), encoding="utf-8")
-        with files.opened(str(path)) as source, _course(url) as course:
+        with files.opened(str(path)) as source, _course(url) as context:
             findings = Findings()
             found = document.read(source.pieces(), findings)
             findings.raise_if_any("seed.json")
             source.name = "seed.json"
             policy = Policy(IfExists(if_exists), overwrite)
-            seeding.seed(course, source, found, seeding.Options(policy=policy, **options))
-            return {"state": course.report.state, **course.report.seed}
+            seeding.seed(context, source, found, seeding.Options(policy=policy, **options))
+            return {"state": context.report.state, **context.report.seed}
 
 
 def exported(url: str) -> dict[str, Any]:
@@ -69,14 +69,14 @@ class _Silent(progress.Log):
 
 
 @contextlib.contextmanager
-def _course(url: str) -> Iterator[Course]:
+def _course(url: str) -> Iterator[RunContext]:
     catalog = load.read()
     address = addresses.parse(url)
     with (
         connection.open_(address, "seed", patience=0, say=str) as conn,
         connection.translated(address),
     ):
-        yield Course(
+        yield RunContext(
             conn, address, catalog, Request(catalog.newest, {}), Options(limits=Limits(lock_wait=5)), _Silent(),
             Report("seed"),
         )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from medusa_db import parser
 from medusa_migrations.contract.errors import UsageError
-from medusa_migrations.plan import own_files
+from medusa_migrations.plan import shop_migrations
 from medusa_migrations.plan.formats import Format
 
 FILE = "1800000000000_loyalty.sql"
@@ -25,13 +25,13 @@ def put(folder, **files):
 
 
 def read(tmp_path, content, format_="sql", name=FILE):
-    [found] = own_files.read(put(tmp_path, **{name: content}), Format(format_))
+    [found] = shop_migrations.read(put(tmp_path, **{name: content}), Format(format_))
     return found.statements
 
 
 def refused(tmp_path, content, format_="sql", name=FILE):
     with pytest.raises(UsageError) as caught:
-        own_files.read(put(tmp_path, **{name: content}), Format(format_))
+        shop_migrations.read(put(tmp_path, **{name: content}), Format(format_))
     said = str(caught.value)
     assert said.startswith(f"{tmp_path / name}: "), said
     return said.removeprefix(f"{tmp_path / name}: ")
@@ -233,7 +233,7 @@ def test_a_file_that_asks_for_something_else_is_refused(tmp_path, format_, conte
 )  # fmt: skip
 def test_what_cannot_run_here_is_refused_with_its_line(tmp_path, content, says):
     with pytest.raises(UsageError) as caught:
-        own_files.read(put(tmp_path, **{FILE: content}))
+        shop_migrations.read(put(tmp_path, **{FILE: content}))
 
     assert str(caught.value).startswith(str(tmp_path / FILE))
     assert says in str(caught.value)
@@ -276,7 +276,7 @@ def test_what_cannot_run_here_is_refused_with_its_line(tmp_path, content, says):
 )  # fmt: skip
 def test_what_would_be_passed_over_is_refused_by_name(tmp_path, name, says):
     with pytest.raises(UsageError) as caught:
-        own_files.read(put(tmp_path, **{FILE: UP, name: UP}))
+        shop_migrations.read(put(tmp_path, **{FILE: UP, name: UP}))
 
     assert str(caught.value).startswith(f"{tmp_path / name}: ")
     assert says in str(caught.value)
@@ -288,14 +288,14 @@ def test_what_is_no_migration_is_left_alone(tmp_path):
         "notes/readme.txt": "", "..2026_01_01/1800000000001_x.sql": UP, "atlas.sum": "",
     })  # fmt: skip
 
-    assert [found.name for found in own_files.read(tmp_path)] == ["loyalty1800000000000"]
+    assert [found.name for found in shop_migrations.read(tmp_path)] == ["loyalty1800000000000"]
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / FILE)
 
     with pytest.raises(UsageError, match="it is a pipe, socket or device, not a file"):
-        own_files.read(tmp_path)
+        shop_migrations.read(tmp_path)
 
 
 def test_a_mounted_config_map_is_read_through_its_links(tmp_path):
@@ -303,7 +303,7 @@ def test_a_mounted_config_map_is_read_through_its_links(tmp_path):
     (tmp_path / "..data").symlink_to("..2026_01_01")
     (tmp_path / FILE).symlink_to(f"..data/{FILE}")
 
-    assert [found.name for found in own_files.read(tmp_path)] == ["loyalty1800000000000"]
+    assert [found.name for found in shop_migrations.read(tmp_path)] == ["loyalty1800000000000"]
 
 
 @pytest.mark.parametrize("other", ["1800000000000_Loyalty.sql", "1800000000000_points.sql"])
@@ -311,7 +311,7 @@ def test_two_files_of_one_timestamp_are_refused(tmp_path, other):
     put(tmp_path, **{FILE: UP, other: UP})
 
     with pytest.raises(UsageError, match="has the same timestamp, so nothing says which"):
-        own_files.read(tmp_path)
+        shop_migrations.read(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_two_files_of_one_timestamp_are_refused(tmp_path, other):
     ],
 )  # fmt: skip
 def test_names_of_other_tools_are_read_with_their_format(tmp_path, format_, files, names):
-    found = own_files.read(put(tmp_path, **files), Format(format_))
+    found = shop_migrations.read(put(tmp_path, **files), Format(format_))
 
     assert [each.name for each in found] == names
     assert {each.statements.strip() for each in found} == {UP.strip()}
@@ -344,7 +344,7 @@ def test_names_of_other_tools_are_read_with_their_format(tmp_path, format_, file
 @pytest.mark.parametrize("name", ["00001_a.sql", "20231301120000_a.sql"])
 def test_a_name_without_a_time_is_refused_in_every_format(tmp_path, name):
     with pytest.raises(UsageError):
-        own_files.read(put(tmp_path, **{name: f"-- +goose Up\n{UP}"}), Format.GOOSE)
+        shop_migrations.read(put(tmp_path, **{name: f"-- +goose Up\n{UP}"}), Format.GOOSE)
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from medusa_db.commands import options, planned, running
+from medusa_db.commands import output, planned, running
 from medusa_db.commands.database import connected
 from medusa_db.commands.reporting import reported
 from medusa_db.show import text
 from medusa_migrations.catalog import load
 from medusa_migrations.contract.report import Report
 from medusa_migrations.run import progress, runner
-from medusa_migrations.run.course import Course
+from medusa_migrations.run.context import RunContext
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +29,7 @@ def migrate(args: argparse.Namespace) -> int:
         catalog = load.read()
         _run(args, catalog, report)
     if args.output == "text":
-        options.write(text.report(report, _notes_of(catalog, report)))
+        output.print_result(text.report(report, _notes_of(catalog, report)))
     return 0
 
 
@@ -41,7 +41,7 @@ def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> None:
     telling = progress.for_stream()
     try:
         with connected(args, "migrate", telling.say) as (conn, address):
-            runner.migrate(Course(conn, address, catalog, request, how, telling, report))
+            runner.migrate(RunContext(conn, address, catalog, request, how, telling, report))
     finally:
         telling.end()
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medusa_db.commands import options
+from medusa_db.commands import options, output
 from medusa_db.demo import demo as demonstration
 from medusa_db.show import plan_json, text
 from medusa_migrations.catalog import load
@@ -25,11 +25,11 @@ def notes(args: argparse.Namespace) -> int:
         raise UsageError(f"--from {after} is later than --to {to}; notes are for the way up")
     found = catalog.notes_between(after, to)
     if args.output == "json":
-        options.write_json([plan_json.note(one) for one in found])
+        output.print_json([plan_json.note(one) for one in found])
     elif args.output == "markdown":
-        options.write(text.notes_markdown(found))
+        output.print_result(text.notes_markdown(found))
     else:
-        options.write(text.notes(found) or f"No notes above {after} up to {to}.")
+        output.print_result(text.notes(found) or f"No notes above {after} up to {to}.")
     return 0
 
 
@@ -54,9 +54,9 @@ def versions(args: argparse.Namespace) -> int:
             }
         )
     if args.output == "json":
-        options.write_json(rows)
+        output.print_json(rows)
     else:
-        options.write(
+        output.print_result(
             text.table(
                 ("VERSION", "DATE", "PUBLISHED", "MIGRATIONS", "FLAGS THAT GATE SOME"),
                 [
@@ -90,7 +90,7 @@ def create_migration(args: argparse.Namespace) -> int:
             stream.write(body)
     except OSError as exc:
         raise UsageError(f"{file} cannot be written: {exc}") from exc
-    options.write(str(file))
+    output.print_result(str(file))
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from medusa_db.commands import installed
 from medusa_migrations.contract import concealed, values
-from medusa_migrations.contract.errors import RefusedError, RunnerError, UsageError
+from medusa_migrations.contract.errors import RefusedError, UsageError
 from medusa_migrations.plan.plan import Request, kept_flags
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ def own(args: argparse.Namespace) -> list[Migration]:
     if not getattr(args, "migrations_dir", None):
         return []
     if "own" not in args:
-        from medusa_migrations.plan import own_files  # noqa: PLC0415  most runs have none
+        from medusa_migrations.plan import shop_migrations  # noqa: PLC0415  most runs have none
         from medusa_migrations.plan.formats import Format  # noqa: PLC0415
 
         folder = Path(args.migrations_dir)
@@ -140,21 +139,6 @@ def own(args: argparse.Namespace) -> list[Migration]:
                 f"--migrations-dir {folder} comes from a Secret, and messages about its statements would "
                 "repeat them; put them into a ConfigMap"
             )
-        args.own = own_files.read(folder, Format(args.migrations_format))
+        args.own = shop_migrations.read(folder, Format(args.migrations_format))
     found: list[Migration] = args.own
     return found
-
-
-def write(text: str) -> None:
-    """Print a result, which goes to stdout."""
-    try:
-        sys.stdout.write(text + "\n")
-    except BrokenPipeError:  # the reader has seen enough
-        raise
-    except OSError as exc:
-        raise RunnerError(f"the result cannot be written: {exc}", reason="Output") from exc
-
-
-def write_json(body: object) -> None:
-    """Print a result for machines."""
-    write(json.dumps(body, ensure_ascii=False, indent=2))

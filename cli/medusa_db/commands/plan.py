@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from medusa_db import commands
-from medusa_db.commands import options, planned, running
+from medusa_db.commands import output, planned, running
 from medusa_db.commands.database import connected
 from medusa_db.commands.reporting import reported
 from medusa_db.show import plan_json, plan_sql, text
@@ -16,7 +16,7 @@ from medusa_migrations.contract.redact import redact
 from medusa_migrations.contract.report import Report
 from medusa_migrations.plan import basis
 from medusa_migrations.run import preview, progress
-from medusa_migrations.run.course import Course
+from medusa_migrations.run.context import RunContext
 
 if TYPE_CHECKING:
     import argparse
@@ -50,15 +50,15 @@ def _show(args: argparse.Namespace, report: Report) -> Preview:
     request = planned.request(args, catalog, reviewed)
     how = running.how(args, catalog, reviewed)
     with connected(args, "plan") as (conn, address):
-        course = Course(conn, address, catalog, request, how, progress.for_stream(), report)
-        found = preview.look(course)
+        context = RunContext(conn, address, catalog, request, how, progress.for_stream(), report)
+        found = preview.look(context)
         if args.sql:
-            options.write(plan_sql.script(conn, found))
+            output.print_result(plan_sql.script(conn, found))
         elif args.output == "json":
             now = basis.look(conn, address, catalog, found.before)
-            options.write_json(plan_json.to_dict(found, running.asked(args, request), now))
+            output.print_json(plan_json.to_dict(found, running.asked(args, request), now))
         else:
-            options.write(text.plan(found))
+            output.print_result(text.plan(found))
     return found
 
 

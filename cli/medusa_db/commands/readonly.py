@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from medusa_db.commands import options
+from medusa_db.commands import options, output
 from medusa_db.commands.database import connected, look
 from medusa_db.show import seed as seed_text
 from medusa_db.show import text
@@ -46,7 +46,7 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
     pending = options.pending(args, catalog, observed, target)
     if args.output == "json":
         shown = observed.proof
-        options.write_json(
+        output.print_json(
             {
                 "versions": [str(version) for version in shown.versions],
                 "place": observed.place(catalog),
@@ -66,15 +66,15 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
         )
     elif names:
         for name in observed.proof.applied:
-            options.write(f"[X] {name}")
+            output.print_result(f"[X] {name}")
         for name in pending:
-            options.write(f"[ ] {name}")
+            output.print_result(f"[ ] {name}")
     else:
-        options.write(text.status(catalog, observed, waits, seed_text.seeded(seed), differs))
+        output.print_result(text.status(catalog, observed, waits, seed_text.seeded(seed), differs))
         if unreadable:
-            options.write(f"\nThe history of runs cannot be read: {unreadable}.")
+            output.print_result(f"\nThe history of runs cannot be read: {unreadable}.")
         if wanted and pending:
-            options.write(f"\npending for {wanted}:\n{text.bullets(pending)}")
+            output.print_result(f"\npending for {wanted}:\n{text.bullets(pending)}")
     if wanted:
         require(catalog, observed, wanted, pending, allow_newer=False)
     return 0
@@ -101,11 +101,13 @@ def wait(args: argparse.Namespace) -> int:
             time.sleep(1)
         else:
             if args.output == "json":
-                options.write_json({"version": place, "for": str(wanted), "ok": True})
+                output.print_json({"version": place, "for": str(wanted), "ok": True})
             elif place == str(wanted):
-                options.write(f"The database is at {wanted}.")
+                output.print_result(f"The database is at {wanted}.")
             else:
-                options.write(f"The database is at {place}; a server of {wanted} works with it.")
+                output.print_result(
+                    f"The database is at {place}; a server of {wanted} works with it."
+                )
             return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from medusa_db.commands import options
+from medusa_db.commands import options, output
 from medusa_db.commands.database import connected
 from medusa_db.commands.reporting import reported
 from medusa_db.show import text
@@ -28,7 +28,7 @@ def repair(args: argparse.Namespace) -> int:
         found = _run(args, report)
         report.repair = found.told
     if args.output == "text":
-        options.write(text.repair(found, report, written=args.apply))
+        output.print_result(text.repair(found, report, written=args.apply))
     return 0
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medusa_db import commands
-from medusa_db.commands import options
+from medusa_db.commands import output
 from medusa_migrations.contract import concealed, values
 from medusa_migrations.contract.errors import (
     Interrupted,
@@ -53,7 +53,7 @@ def reported(args: argparse.Namespace, report: Report, *, printed: bool = True) 
             _write(args.report_file, report, args.report_limit)
         if printed and args.output == "json":
             with suppress(BrokenPipeError):  # nobody listens, and the exit code still counts
-                options.write_json(_told(report))
+                output.print_json(_told(report))
 
 
 def refused(command: str, arguments: Sequence[str], message: str) -> None:

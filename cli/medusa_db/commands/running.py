@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from medusa_db.commands import options
 from medusa_migrations.plan.plan_file import Asked
-from medusa_migrations.run.course import Limits, Options
+from medusa_migrations.run.context import Limits, Options
 
 if TYPE_CHECKING:
     import argparse

@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from medusa_db.commands import options, running
+from medusa_db.commands import options, output, running
 from medusa_db.commands.database import connected
 from medusa_db.commands.reporting import reported
 from medusa_db.show import seed as text
@@ -17,7 +17,7 @@ from medusa_migrations.contract.errors import RunnerError, UsageError
 from medusa_migrations.contract.report import Report
 from medusa_migrations.plan import observe
 from medusa_migrations.run import progress
-from medusa_migrations.run.course import Course
+from medusa_migrations.run.context import RunContext
 from medusa_seed.document import document, files, json_schema
 from medusa_seed.document.findings import Findings
 from medusa_seed.planning.merge import IfExists, Policy
@@ -49,7 +49,7 @@ def seed(args: argparse.Namespace) -> int:
     with reported(args, report):
         made = _run(args, load.read(), report)
     if args.output == "text":
-        options.write(text.report(report))
+        output.print_result(text.report(report))
     for email, password in made.items():
         sys.stderr.write(
             f"medusa-db: {email} may log in with {password}, which is not shown again\n"
@@ -70,10 +70,10 @@ def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> dict[str
         findings.raise_if_any(source.name)
         try:
             with connected(args, "seed", telling.say) as (conn, address):
-                course = Course(
+                context = RunContext(
                     conn, address, catalog, request, running.how(args, catalog), telling, report
                 )
-                return seeding.seed(course, source, found, _how(args, catalog))
+                return seeding.seed(context, source, found, _how(args, catalog))
         finally:
             telling.end()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medusa_db.commands import options
+from medusa_db.commands import options, output
 from medusa_db.commands.database import connected, look
 from medusa_db.commands.readonly import require
 from medusa_db.commands.reporting import reported
@@ -14,7 +14,7 @@ from medusa_migrations.contract.errors import RefusedError, VerificationError
 from medusa_migrations.contract.report import Report
 from medusa_migrations.plan import evidence, observe
 from medusa_migrations.plan.findings import joined
-from medusa_migrations.postgres import connection, live
+from medusa_migrations.postgres import connection, introspect
 from medusa_migrations.preflight import integrity
 from medusa_migrations.schema import fixes
 from medusa_migrations.schema import verify as verifying
@@ -53,7 +53,7 @@ def _look(
         report.schema = observed.schema
         report.proven = observe.proven(observed)
         report.before = report.after = observed.place(catalog)
-        schema = live.read(conn, observed.schema)
+        schema = introspect.read(conn, observed.schema)
         return observed, schema, integrity.look(conn, observed.schema, schema.tables)
 
 
@@ -88,7 +88,7 @@ def _compare(
     report.verified = verdict.ok and not pending
     hint = "" if report.verified else evidence.hint(catalog, observed.ledger.names, schema)
     if args.output == "json":
-        options.write_json(
+        output.print_json(
             {
                 "version": str(target),
                 "ok": report.verified,
@@ -108,11 +108,11 @@ def _compare(
             }
         )
     else:
-        options.write(text.verdict(verdict, str(target), observed.schema))
+        output.print_result(text.verdict(verdict, str(target), observed.schema))
         if pending:
-            options.write(f"The ledger lacks, for {target}:\n" + text.bullets(pending))
+            output.print_result(f"The ledger lacks, for {target}:\n" + text.bullets(pending))
         if hint:
-            options.write(hint + ".")
+            output.print_result(hint + ".")
     require(catalog, observed, target, pending, allow_newer=False)
     report.state = "done"
     if not verdict.ok:

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from medusa_migrations import __version__
 from medusa_migrations.catalog.model import DataStep, Migration
-from medusa_migrations.postgres import connection, live, lock, search_path, table_locks
+from medusa_migrations.postgres import connection, introspect, lock, search_path, table_locks
 from medusa_migrations.records import ledger
 from medusa_migrations.schema import row_names, verify
 
@@ -55,7 +55,9 @@ def script(conn: Connection[Any], found: Preview) -> str:
 
     It begins and commits its transactions itself, so that it does the same with and without `psql -1`.
     """
-    one = _Script(conn, found, connection.settings(conn), live.read(conn, found.observed.schema))
+    one = _Script(
+        conn, found, connection.settings(conn), introspect.read(conn, found.observed.schema)
+    )
     return "\n".join(one.lines())
 
 
@@ -97,7 +99,7 @@ class _Script:
             self.conn, role, row_names.of_objects(texts) if role[1:] else ()
         )
         yield from self._begin(medusas, part.held)
-        if any(item.version is not None for item in part.items) and live.immediate(
+        if any(item.version is not None for item in part.items) and introspect.immediate(
             self.conn, self.schema
         ):
             yield self._text(_IMMEDIATE.format(sql.Literal(self.schema)))
@@ -144,7 +146,7 @@ class _Script:
             yield self._path(path)
 
     def _path(self, path: Sequence[str]) -> str:
-        return self._text(live.seen_from(*path)) + ";"
+        return self._text(introspect.seen_from(*path)) + ";"
 
     def _as_planned(self) -> Iterator[str]:
         """Yield a statement that fails where the ledger is not what it was, or should be by now."""

@@ -8,7 +8,7 @@ from medusa_migrations import __version__
 from medusa_migrations.contract.errors import RefusedError
 from medusa_migrations.plan import plan_file
 from medusa_migrations.plan.plan_file import Basis
-from medusa_migrations.postgres import live
+from medusa_migrations.postgres import introspect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ def look(conn: Connection[Any], address: Address, catalog: Catalog, observed: Ob
         schema=found.schema,
         place=observed.place(catalog),
         ledger=observed.ledger.names,
-        objects=plan_file.objects(live.read(conn, observed.schema))
+        objects=plan_file.objects(introspect.read(conn, observed.schema))
         | _others(conn, observed.schema),
     )
 

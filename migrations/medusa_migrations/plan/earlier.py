@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from medusa_migrations.catalog.model import Migration
-from medusa_migrations.schema import ddl, drift, statements, touches, verify
+from medusa_migrations.schema import affected, ddl, drift, statements, verify
 from medusa_migrations.schema.model import Kind
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Catalog, DataStep
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.proof import Proof
+    from medusa_migrations.schema.affected import Affected
     from medusa_migrations.schema.drift import Difference
     from medusa_migrations.schema.model import Constraint, Schema, Table
     from medusa_migrations.schema.statements import Statement
-    from medusa_migrations.schema.touches import Touched
 
 _ROWS = frozenset({"insert", "update", "delete", "with"})
 _FAMILIES = {
@@ -124,7 +124,7 @@ class _Walk:
                 self._note(item.name, self._rows(statement), "")
             return
         if item.version is None:
-            changed = touches.touched([item.statements])
+            changed = affected.affected([item.statements])
             self.own |= changed.tables | changed.types
             self.unseen = self.unseen or bool(changed.unseen)
             return
@@ -136,7 +136,7 @@ class _Walk:
                 with suppress(ddl.DialectError):  # where older texts explain what is there
                     ddl.apply(self.wanted, statement.text)
             if does and should and self.blocked and self.blocked[-1].item == item.name:
-                self._heal(touches.touched([statement.text]))
+                self._heal(affected.affected([statement.text]))
         if item.extension:
             self.wanted.extensions.add(item.extension)
             self.there.extensions.add(item.extension)
@@ -171,12 +171,12 @@ class _Walk:
         names = _names(statement)
         found = self._differences()
         exact = [one for one in found if one.object.name in names and _is_gone(one)]
-        tables = touches.touched([statement.text]).tables
+        tables = affected.affected([statement.text]).tables
         return exact or [one for one in found if one.object.table in tables]
 
     def _rows(self, statement: Statement) -> list[Difference]:
         """Return the differences on which a statement on rows would fail."""
-        changed = touches.touched([statement.text])
+        changed = affected.affected([statement.text])
         tables, names = changed.written | changed.read, _names(statement)
         return [
             one
@@ -190,7 +190,7 @@ class _Walk:
         self, after: Schema, statement: Statement
     ) -> Iterator[tuple[list[Difference], str]]:
         """Yield what PostgreSQL would refuse though every name is there."""
-        changed = touches.touched([statement.text])
+        changed = affected.affected([statement.text])
         made = after.tables.keys() - self.there.tables.keys()
         for name in sorted(made | (changed.altered & after.tables.keys())):
             table, before = after.tables[name], self.there.tables.get(name)
@@ -233,7 +233,7 @@ class _Walk:
             about = [one for one in found if one.object.name in names and _is_other(one)]
             yield about, f"the columns of the foreign key {key.name} have types that do not fit"
 
-    def _heal(self, changed: Touched) -> None:
+    def _heal(self, changed: Affected) -> None:
         """Let what is there be as it should be where a statement failed, so that it counts once."""
         for name in changed.tables:
             self.there.indexes = {k: v for k, v in self.there.indexes.items() if v.table != name}

@@ -10,9 +10,9 @@ from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import RefusedError, VerificationError
 from medusa_migrations.plan import earlier, evidence
 from medusa_migrations.plan.findings import Finding, joined
-from medusa_migrations.postgres import live
+from medusa_migrations.postgres import introspect
 from medusa_migrations.preflight import integrity
-from medusa_migrations.schema import ddl, fixes, touches, verify
+from medusa_migrations.schema import affected, ddl, fixes, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +59,7 @@ def read(conn: Connection[Any], schema: str, advice: str) -> Schema | Finding:
     try:
         with conn.transaction():
             conn.execute("set local lock_timeout to '100ms'")
-            return live.read(conn, schema)
+            return introspect.read(conn, schema)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as exc:
         locked = isinstance(exc, psycopg.errors.LockNotAvailable)
         return Finding(
@@ -160,7 +160,7 @@ def _passed_over(there: Schema, migrations: Sequence[Migration]) -> Iterator[Fin
         return
     for migration in migrations:
         if migration.version is None:  # what it does to its tables is not known
-            changed |= touches.touched([migration.statements]).altered
+            changed |= affected.affected([migration.statements]).altered
             continue
         passed: list[ddl.Passed] = []
         failed = False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import errors as pg
 from psycopg import sql
 
-from medusa_migrations.postgres import live
+from medusa_migrations.postgres import introspect
 from medusa_migrations.schema.drift import Difference, Object
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _is_behind(conn: Connection[Any], schema: str, one: _Tied) -> bool:
     limits = sql.SQL("set local lock_timeout to '100ms'; set local statement_timeout to {}")
     try:
         with conn.transaction():
-            conn.execute(live.seen_from(schema))
+            conn.execute(introspect.seen_from(schema))
             conn.execute(limits.format(f"{int(LOOK * 1000)}ms"))
             row = conn.execute(query).fetchone()
     except (pg.LockNotAvailable, pg.QueryCanceled, pg.InsufficientPrivilege, pg.UndefinedFunction):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from medusa_migrations.postgres.address import Address
 
 
-def own_session(conn: Connection[Any], address: Address, lock_timeout: float) -> None:
+def require_direct_session(conn: Connection[Any], address: Address, lock_timeout: float) -> None:
     """Make sure that the session is ours alone, so that it can hold a lock and settings.
 
     Any look at a table from here on waits *lock_timeout* seconds for it at most. Comes before the

@@ -18,7 +18,7 @@ from medusa_migrations.preflight import (
     rights,
     row_checks,
 )
-from medusa_migrations.schema import lock_modes, touches
+from medusa_migrations.schema import affected, lock_modes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ def look(
     """
     schema = observed.schema
     migrations = [item for item in items if isinstance(item, Migration)]
-    changed = touches.touched(migration.statements for migration in migrations)
+    changed = affected.affected(migration.statements for migration in migrations)
     changed.written.update(table for migration in migrations for table in migration.rows)
     needs = lock_modes.needs(items)
     locks = table_locks.there(conn, schema, needs)

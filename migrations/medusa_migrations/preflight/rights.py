@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import DataStep
     from medusa_migrations.postgres.table_locks import TableLock
+    from medusa_migrations.schema.affected import Affected
     from medusa_migrations.schema.lock_modes import Needs
-    from medusa_migrations.schema.touches import Touched
 
 
-def look(conn: Connection[Any], schema: str, changed: Touched) -> Iterator[Finding]:
+def look(conn: Connection[Any], schema: str, changed: Affected) -> Iterator[Finding]:
     """Find what of the schema, and of what is *changed*, belongs to somebody else."""
     row = conn.execute(
         "select has_schema_privilege(n.oid, 'usage'), has_schema_privilege(n.oid, 'create'),"

@@ -9,8 +9,8 @@ from psycopg import sql
 
 from medusa_migrations.contract.errors import RefusedError
 from medusa_migrations.plan.findings import Finding
-from medusa_migrations.postgres import live, row_security
-from medusa_migrations.schema import touches
+from medusa_migrations.postgres import introspect, row_security
+from medusa_migrations.schema import affected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -55,7 +55,7 @@ def _rows(conn: Connection[Any], schema: str, check: Check) -> Iterator[Finding]
     ).format(sql.SQL(check.rows))
     try:
         with conn.transaction():
-            conn.execute(live.seen_from(schema))
+            conn.execute(introspect.seen_from(schema))
             row = conn.execute(query).fetchone()
     except psycopg.errors.LockNotAvailable:
         yield Finding(
@@ -95,5 +95,5 @@ def of_items(items: Sequence[Migration | DataStep]) -> Iterator[Check]:
     for item in items:
         yield from (check for check in item.checks if check.table not in changed)
         if item.version is None:
-            own = touches.touched([item.text])
+            own = affected.affected([item.text])
             changed |= own.altered | own.written

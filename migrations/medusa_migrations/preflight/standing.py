@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from medusa_migrations import __version__
-from medusa_migrations.records import own_schema
+from medusa_migrations.records import records_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -185,7 +185,7 @@ def _compared(
 
 def latest(conn: Connection[Any], schema: str) -> Noted | None:
     """Return what the last run on *schema* noted; None: nothing, or it may not be read."""
-    if not own_schema.readable(conn, _TABLES):
+    if not records_schema.readable(conn, _TABLES):
         return None
     row = conn.execute(
         "select version, runner_version, before, after, digest from medusa_db.verification"
@@ -224,10 +224,10 @@ def _note(
     after: Sequence[str] | None,
     told: str,
 ) -> None:
-    if own_schema.why_off(conn, _TABLES) is not None:
+    if records_schema.why_off(conn, _TABLES) is not None:
         return
     with conn.transaction():
-        own_schema.prepare(conn, _TABLES, _CREATE)
+        records_schema.prepare(conn, _TABLES, _CREATE)
         conn.execute(
             "insert into medusa_db.verification"
             " (schema_name, version, runner_version, before, after, digest)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations.records import own_schema
+from medusa_migrations.records import records_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,17 +58,17 @@ class Run:
 
 def why_off(conn: Connection[Any]) -> str | None:
     """Return why no history can be kept; None where it can."""
-    return own_schema.why_off(conn, _TABLES)
+    return records_schema.why_off(conn, _TABLES)
 
 
 def why_unreadable(conn: Connection[Any]) -> str | None:
     """Return why the history, which is there, cannot be read; None where it can, or there is none."""
-    return own_schema.why_unreadable(conn, _TABLES)
+    return records_schema.why_unreadable(conn, _TABLES)
 
 
 def prepare(conn: Connection[Any]) -> None:
     """Make the schema and the table where they are missing."""
-    own_schema.prepare(conn, _TABLES, _CREATE)
+    records_schema.prepare(conn, _TABLES, _CREATE)
 
 
 def record(conn: Connection[Any], run: Run) -> None:
@@ -89,7 +89,7 @@ def record(conn: Connection[Any], run: Run) -> None:
 
 def read(conn: Connection[Any], schema: str, most: int = 50) -> list[Run]:
     """Return the latest *most* runs on *schema*, newest first; without a history none."""
-    if not own_schema.readable(conn, _TABLES):
+    if not records_schema.readable(conn, _TABLES):
         return []
     rows = conn.execute(
         """

@@ -10,36 +10,36 @@ from medusa_migrations.contract.errors import RefusedError
 if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Note
     from medusa_migrations.plan.plan import Plan
-    from medusa_migrations.run.course import Course
+    from medusa_migrations.run.context import RunContext
 
 
-def ask(course: Course, path: Plan) -> Course:
-    """Return *course* with the breaking versions of *path* acknowledged, where a person agrees to them.
+def ask(context: RunContext, path: Plan) -> RunContext:
+    """Return *context* with the breaking versions of *path* acknowledged, where a person agrees to them.
 
     Raises as `require` does where nobody agrees, or nobody is there to be asked.
     """
-    missing = _missing(course, path)
-    asked = course.options.ask
+    missing = _missing(context, path)
+    asked = context.options.ask
     if missing and asked is not None and asked(missing):
-        known = course.options.acknowledged | {note.version for note in missing}
-        options = dataclasses.replace(course.options, acknowledged=known)
-        course = dataclasses.replace(course, options=options)
-    require(course, path)
-    return course
+        known = context.options.acknowledged | {note.version for note in missing}
+        options = dataclasses.replace(context.options, acknowledged=known)
+        context = dataclasses.replace(context, options=options)
+    require(context, path)
+    return context
 
 
-def require(course: Course, path: Plan) -> None:
+def require(context: RunContext, path: Plan) -> None:
     """Raise RefusedError where a breaking version of *path* is not acknowledged, and must be.
 
     Its detail tells what the upgrade guides ask before these versions.
     """
-    missing = _missing(course, path)
+    missing = _missing(context, path)
     if not missing:
         return
-    course.report.acknowledge = [str(note.version) for note in missing]
+    context.report.acknowledge = [str(note.version) for note in missing]
     first, flags = missing[0], " ".join(f"--acknowledge {note.version}" for note in missing)
     raise RefusedError(
-        f"the way crosses breaking versions ({', '.join(course.report.acknowledge)}). "
+        f"the way crosses breaking versions ({', '.join(context.report.acknowledge)}). "
         f"{first.version}: {first.summary} Read `medusa-db notes`, then add {flags}",
         reason="NotAcknowledged",
         detail="\n".join(
@@ -48,7 +48,7 @@ def require(course: Course, path: Plan) -> None:
     )
 
 
-def _missing(course: Course, path: Plan) -> list[Note]:
-    if not course.options.on_breaking:
+def _missing(context: RunContext, path: Plan) -> list[Note]:
+    if not context.options.on_breaking:
         return []
-    return [note for note in path.breaking if note.version not in course.options.acknowledged]
+    return [note for note in path.breaking if note.version not in context.options.acknowledged]

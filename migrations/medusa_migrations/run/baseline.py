@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from medusa_migrations.contract.errors import RefusedError, VerificationError
 from medusa_migrations.plan import basis, observe, proof
 from medusa_migrations.plan.findings import joined
-from medusa_migrations.postgres import live
+from medusa_migrations.postgres import introspect
 from medusa_migrations.records import history
 from medusa_migrations.schema import verify
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.observe import Observed
     from medusa_migrations.plan.plan import Plan
-    from medusa_migrations.run.course import Course
+    from medusa_migrations.run.context import RunContext
 
 
 def foresee(
-    course: Course, observed: Observed, version: Version
+    context: RunContext, observed: Observed, version: Version
 ) -> tuple[list[Migration], Observed, Plan]:
     """Return the rows of a ledger of *version*, what would be observed with it, and the plan from there.
 
     Raises as `rows` does, and where that is not the plan that was reviewed.
     """
-    names = rows(course, observed, version)
-    then = adopted(course, observed, names, version)
-    path = observe.planned(course.conn, course.catalog, then, course.request)
-    if course.options.reviewed is not None:
-        basis.require_runs(course.options.reviewed, path.steps)
+    names = rows(context, observed, version)
+    then = adopted(context, observed, names, version)
+    path = observe.planned(context.conn, context.catalog, then, context.request)
+    if context.options.reviewed is not None:
+        basis.require_runs(context.options.reviewed, path.steps)
     return names, then, path
 
 
-def rows(course: Course, observed: Observed, version: Version) -> list[Migration]:
+def rows(context: RunContext, observed: Observed, version: Version) -> list[Migration]:
     """Return the rows that a ledger of *version* has; write nothing.
 
     Raises RefusedError where there is a ledger, and VerificationError where the tables are not those
@@ -45,15 +45,15 @@ def rows(course: Course, observed: Observed, version: Version) -> list[Migration
     """
     if not observed.proof.empty:
         raise RefusedError(
-            f"there is a ledger already, at {observed.place(course.catalog)}; --baseline is for "
+            f"there is a ledger already, at {observed.place(context.catalog)}; --baseline is for "
             "tables without one, leave it out",
             reason="LedgerExists",
         )
-    names = course.catalog.enabled(version, course.request.flags)
-    found = live.read(course.conn, course.report.schema)
-    verdict = verify.verify(course.catalog, version, [m.name for m in names], found)
+    names = context.catalog.enabled(version, context.request.flags)
+    found = introspect.read(context.conn, context.report.schema)
+    verdict = verify.verify(context.catalog, version, [m.name for m in names], found)
     if not verdict.ok:
-        course.report.drift = list(verdict.drift)
+        context.report.drift = list(verdict.drift)
         raise VerificationError(
             f"the tables are not those of {version}: {joined(verdict.drift)}. Nothing was written; "
             "name the version that made them, and flags that were on with --flag",
@@ -63,13 +63,13 @@ def rows(course: Course, observed: Observed, version: Version) -> list[Migration
 
 
 def adopted(
-    course: Course, observed: Observed, names: Sequence[Migration], version: Version
+    context: RunContext, observed: Observed, names: Sequence[Migration], version: Version
 ) -> Observed:
     """Return what would be *observed* with a ledger of these *names*, those of *version*."""
     ledger = tuple(migration.name for migration in names)
     return dataclasses.replace(
         observed,
         ledger=dataclasses.replace(observed.ledger, names=ledger),
-        proof=proof.prove(course.catalog, ledger),
-        named=version if history.why_off(course.conn) is None else None,
+        proof=proof.prove(context.catalog, ledger),
+        named=version if history.why_off(context.conn) is None else None,
     )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medusa_migrations.contract.errors import RunnerError
-from medusa_migrations.plan import own_locks
+from medusa_migrations.plan import shop_locks
 from medusa_migrations.plan.findings import raise_for
-from medusa_migrations.postgres import live, lock, table_locks
+from medusa_migrations.postgres import introspect, lock, table_locks
 from medusa_migrations.preflight import preflight, standing
 from medusa_migrations.records import history
 from medusa_migrations.run import approval, baseline
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Migration
     from medusa_migrations.plan.findings import Finding
     from medusa_migrations.plan.observe import Observed
-    from medusa_migrations.plan.own_locks import OwnLocks
     from medusa_migrations.plan.plan import Held, Item, Plan, Step
-    from medusa_migrations.run.course import Course, Options
+    from medusa_migrations.plan.shop_locks import ShopLocks
+    from medusa_migrations.run.context import Options, RunContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Preview:
     steps: tuple[tuple[Step, tuple[Transaction, ...]], ...]
     sizes: Mapping[str, tuple[int, int]]
     """Rows and bytes of each table."""
-    own: Mapping[str, OwnLocks]
+    own: Mapping[str, ShopLocks]
     """What migrations of the shop's own lock, by their names."""
     adopts: tuple[Migration, ...]
     """The rows of the ledger that `--baseline` would write."""
@@ -65,65 +65,69 @@ class Preview:
         return self.path.nothing and self.options.baseline is None
 
 
-def look(course: Course) -> Preview:
-    """Return what `runner.migrate` would do with *course*; fill its report with where the database is.
+def look(context: RunContext) -> Preview:
+    """Return what `runner.migrate` would do with *context*; fill its report with where the database is.
 
     Raises what keeps a plan from being made at all: a downgrade, another tool's ledger.
     """
-    conn, options = course.conn, course.options
-    course.report.target = str(course.request.target)
-    course.find_schema()
-    before, path = course.look()
+    conn, options = context.conn, context.options
+    context.report.target = str(context.request.target)
+    context.find_schema()
+    before, path = context.look()
     observed = before
     adopts: list[Migration] = []
     if options.baseline is not None:
-        adopts, observed, path = baseline.foresee(course, before, options.baseline)
-        course.tell(observed)
+        adopts, observed, path = baseline.foresee(context, before, options.baseline)
+        context.tell(observed)
     nothing = path.nothing and options.baseline is None
     findings = (
-        standing.findings(conn, course.catalog, observed)
+        standing.findings(conn, context.catalog, observed)
         if nothing
-        else preflight.look(conn, course.address, course.catalog, observed, path.target, path.items)
+        else preflight.look(
+            conn, context.address, context.catalog, observed, path.target, path.items
+        )
     )
     return Preview(
         observed=observed,
         before=before,
-        place=before.place(course.catalog),
+        place=before.place(context.catalog),
         path=path,
         options=options,
-        steps=tuple((step, _transactions(course, step)) for step in path.steps),
-        sizes=live.sizes(conn, observed.schema),
-        own=own_locks.look(conn, observed.schema, path.items),
+        steps=tuple((step, _transactions(context, step)) for step in path.steps),
+        sizes=introspect.sizes(conn, observed.schema),
+        own=shop_locks.look(conn, observed.schema, path.items),
         adopts=tuple(adopts),
         findings=tuple(findings),
-        warnings=() if nothing else tuple(_warnings(course)),
-        refusals=tuple(_refusals(course, path, findings)),
+        warnings=() if nothing else tuple(_warnings(context)),
+        refusals=tuple(_refusals(context, path, findings)),
         one_try=table_locks.one_try(
             options.limits.lock_timeout, table_locks.deadlock_timeout(conn)
         ),
     )
 
 
-def _transactions(course: Course, step: Step) -> tuple[Transaction, ...]:
-    parts = [(item,) for item in step.items] if course.options.limits.each else [step.items]
-    conn, schema = course.conn, course.report.schema
+def _transactions(context: RunContext, step: Step) -> tuple[Transaction, ...]:
+    parts = [(item,) for item in step.items] if context.options.limits.each else [step.items]
+    conn, schema = context.conn, context.report.schema
     return tuple(Transaction(part, table_locks.held(conn, schema, part)) for part in parts)
 
 
-def _warnings(course: Course) -> Iterator[str]:
-    if (holder := lock.holder(course.conn)) is not None:
+def _warnings(context: RunContext) -> Iterator[str]:
+    if (holder := lock.holder(context.conn)) is not None:
         yield (
             f"another run holds the lock of this database now ({holder}); this one would wait up to "
-            f"{course.options.limits.lock_wait:g} s for it"
+            f"{context.options.limits.lock_wait:g} s for it"
         )
-    if (off := history.why_off(course.conn)) is not None:
+    if (off := history.why_off(context.conn)) is not None:
         yield f"no history is kept: {off}"
 
 
-def _refusals(course: Course, path: Plan, findings: Sequence[Finding]) -> Iterator[RunnerError]:
+def _refusals(
+    context: RunContext, path: Plan, findings: Sequence[Finding]
+) -> Iterator[RunnerError]:
     """Yield what a run is stopped by, in the order in which it looks."""
     checks: tuple[Callable[[], None], ...] = (
-        lambda: approval.require(course, path),
+        lambda: approval.require(context, path),
         lambda: raise_for(findings),
     )
     for check in checks:

@@ -11,7 +11,7 @@ from medusa_migrations import __version__
 from medusa_migrations.contract.errors import RefusedError
 from medusa_migrations.plan import evidence, observe
 from medusa_migrations.plan.evidence import Evidence
-from medusa_migrations.postgres import live, lock, row_security
+from medusa_migrations.postgres import introspect, lock, row_security
 from medusa_migrations.preflight import pooler
 from medusa_migrations.records import history, ledger
 
@@ -56,7 +56,7 @@ class Repair:
         self.report.after = observed.place(self.catalog)
         self.report.before = self.report.before or self.report.after
         rows = ledger.rows(self.conn, schema)
-        return evidence.weigh(self.catalog, rows, live.read(self.conn, schema), self.flags)
+        return evidence.weigh(self.catalog, rows, introspect.read(self.conn, schema), self.flags)
 
     def apply(self, *, lock_wait: float, progress: Progress) -> Evidence:
         """Write what is proven; return what was written. Looks again under the lock."""
@@ -64,7 +64,7 @@ class Repair:
         if self.look().nothing:  # no lock is taken for that
             self.report.state = "nothing"
             return Evidence((), (), ())
-        pooler.own_session(self.conn, self.address, LOCK_TIMEOUT)
+        pooler.require_direct_session(self.conn, self.address, LOCK_TIMEOUT)
         with lock.hold(self.conn, wait=lock_wait, say=progress.say):
             before = self.report.before
             with self.conn.transaction():

@@ -27,14 +27,14 @@ from medusa_migrations.plan import observe
 from medusa_migrations.postgres import (
     connection,
     failure,
-    live,
+    introspect,
     row_security,
     search_path,
     table_locks,
 )
 from medusa_migrations.preflight import standing
 from medusa_migrations.records import history, ledger
-from medusa_migrations.schema import lock_modes, row_names, touches
+from medusa_migrations.schema import affected, lock_modes, row_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from medusa_migrations.plan.plan import Item, Step
     from medusa_migrations.postgres.deadline import Deadline
     from medusa_migrations.postgres.table_locks import TableLock
-    from medusa_migrations.run.course import Limits
+    from medusa_migrations.run.context import Limits
     from medusa_migrations.run.progress import Progress
 
 _TRY_AGAIN = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
@@ -59,7 +59,7 @@ def limited(limits: Limits, path: Sequence[str]) -> sql.Composed:
     return sql.SQL("set local lock_timeout to {}; set local statement_timeout to {}; {}").format(
         sql.Literal(f"{int(limits.lock_timeout * 1000)}ms"),
         sql.Literal(f"{int(limits.statement_timeout * 1000)}ms"),
-        live.seen_from(*path),
+        introspect.seen_from(*path),
     )
 
 
@@ -182,13 +182,13 @@ class Steps:
                 locked = True
                 self.conn.execute(limited(self.limits, self.medusas))
                 medusas = any(item.version is not None for item in items)
-                if medusas and (at_once := live.immediate(self.conn, schema)):
+                if medusas and (at_once := introspect.immediate(self.conn, schema)):
                     self.conn.execute(at_once)
                 ledger.ensure(self.conn, schema)
                 if repaired := ledger.advance(self.conn, schema):
                     self._warn(repaired)
                 self._still_pending(items)
-                sizes = live.sizes(self.conn, schema, [lock.table for lock in locks])
+                sizes = introspect.sizes(self.conn, schema, [lock.table for lock in locks])
                 self.progress.begin(len(items))
                 for item in items:
                     what = item.name
@@ -230,10 +230,10 @@ class Steps:
         if isinstance(item, DataStep):
             return self._data_step(item)
         if item.version is None:
-            self.conn.execute(live.seen_from(*self.path))
+            self.conn.execute(introspect.seen_from(*self.path))
         if item.extension:
             self._extension(item.extension)
-        if item.when and not live.has(self.conn, self.report.schema, *item.when):
+        if item.when and not introspect.has(self.conn, self.report.schema, *item.when):
             ledger.record(self.conn, self.report.schema, item)
             return None
         row = ledger.record_statement(self.report.schema, item).as_string(self.conn)
@@ -259,18 +259,18 @@ class Steps:
         Hosted servers refuse the words `create extension`, even with `if not exists`, to all but their
         administrators.
         """
-        schema = live.schema_of_extension(self.conn, name)
+        schema = introspect.schema_of_extension(self.conn, name)
         if schema is None:
             self.conn.execute(sql.SQL("create extension {}").format(sql.Identifier(name)))
-            schema = live.schema_of_extension(self.conn, name)
+            schema = introspect.schema_of_extension(self.conn, name)
         if schema is not None and schema not in self.medusas:
-            self.conn.execute(live.seen_from(*self.medusas, schema))
+            self.conn.execute(introspect.seen_from(*self.medusas, schema))
 
     def _data_step(self, step: DataStep) -> int | None:
         if not observe.is_ready(self.conn, self.report.schema, step):
             self._warn(f"{step.name} waits: {step.otherwise}")
             return None
-        self.conn.execute(live.seen_from(*self.medusas))  # that look had one schema only
+        self.conn.execute(introspect.seen_from(*self.medusas))  # that look had one schema only
         for warn in step.warns:
             row = self.conn.execute(sql.SQL(warn.query)).fetchone()
             if row and row[0]:
@@ -328,7 +328,7 @@ class Steps:
         standing.begin(self.conn, self.report.schema, after, self.differed)
 
     def _holders(self, items: Sequence[Item], locks: Sequence[TableLock]) -> str:
-        changed = touches.touched(item.text for item in items).tables
+        changed = affected.affected(item.text for item in items).tables
         modes = dict.fromkeys(sorted(changed), "access exclusive")
         modes |= {lock.table: lock.mode for lock in locks}
         found = table_locks.holders(self.conn, self.report.schema, modes)
@@ -347,7 +347,7 @@ class Steps:
         if row_security.refused(exc):
             return row_security.error(exc, row_security.role(self.conn), f"{what}, rolled back")
         text = next((item.text for item in items if item.name == what), "")
-        triggers = live.triggers_of(self.conn, failure.functions(exc))
+        triggers = introspect.triggers_of(self.conn, failure.functions(exc))
         own = any(item.version is None for item in items if item.name == what)
         return failure.explain(exc, what, text, own=own, committed=self.stays, triggers=triggers)
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from medusa_migrations.catalog.model import Migration
-from medusa_migrations.schema import statements, touches
+from medusa_migrations.schema import affected, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -65,7 +65,7 @@ def work(items: Iterable[Migration | DataStep], sizes: Mapping[str, tuple[int, i
 def _work(statement: Statement) -> Iterator[tuple[str, str]]:
     """Yield kind and table of everything a statement does to all rows of a table."""
     words = [token.lower() for token in statement.tokens]
-    changed = touches.touched([statement.text])
+    changed = affected.affected([statement.text])
     if words[0] in ("update", "delete"):
         yield from (("updates", table) for table in changed.written)
     elif changed.read:

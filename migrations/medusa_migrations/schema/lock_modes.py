@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from medusa_migrations.catalog.model import Migration
-from medusa_migrations.schema import statements, touches
+from medusa_migrations.schema import affected, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from medusa_migrations.catalog.model import DataStep
+    from medusa_migrations.schema.affected import Affected
     from medusa_migrations.schema.statements import Statement
-    from medusa_migrations.schema.touches import Touched
 
 SOURCE = "share row exclusive"
 """The mode in which others may read a table and nobody may change its rows."""
@@ -87,7 +87,7 @@ def needs(items: Iterable[Migration | DataStep]) -> Needs:
             text = item.statements
         else:
             text = item.text
-        changed = touches.touched([text])
+        changed = affected.affected([text])
         found.parents_of |= changed.inserted
         if item.version is None:
             _own(found, text)
@@ -101,7 +101,7 @@ def needs(items: Iterable[Migration | DataStep]) -> Needs:
 
 def _own(found: Needs, text: str) -> None:
     for statement in statements.split(text):
-        changed = touches.touched([statement.text])
+        changed = affected.affected([statement.text])
         for table in changed.altered:
             found.add(table, _altering(statement, changed))
         for table in changed.referenced | changed.triggered:
@@ -118,7 +118,7 @@ def _own(found: Needs, text: str) -> None:
         found.indexes |= changed.indexes
 
 
-def _altering(statement: Statement, changed: Touched) -> str:
+def _altering(statement: Statement, changed: Affected) -> str:
     """Return the mode of a statement on a table, which is that of its strongest action."""
     words = [token.lower() for token in statement.tokens]
     if words[0] == "create" and "index" in words[1:3]:

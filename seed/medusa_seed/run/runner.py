@@ -23,7 +23,7 @@ from medusa_migrations.contract.errors import (
 )
 from medusa_migrations.plan import observe
 from medusa_migrations.plan.plan import plan
-from medusa_migrations.postgres import connection, failure, live, lock, search_path
+from medusa_migrations.postgres import connection, failure, introspect, lock, search_path
 from medusa_migrations.postgres.deadline import Deadline
 from medusa_migrations.preflight import pooler
 from medusa_migrations.run import runner as migrating
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from medusa_migrations.contract.report import Report
     from medusa_migrations.plan.observe import Observed
     from medusa_migrations.plan.plan import Request
-    from medusa_migrations.run.course import Course
+    from medusa_migrations.run.context import RunContext
     from medusa_seed.document.document import Document
     from medusa_seed.document.files import Source
 
@@ -74,22 +74,24 @@ class Options:
     """Fill a shop that is in use with the demo all the same."""
 
 
-def seed(course: Course, source: Source, document: Document, options: Options) -> dict[str, str]:
+def seed(
+    context: RunContext, source: Source, document: Document, options: Options
+) -> dict[str, str]:
     """Fill the shop with *document*, which was read from *source* and is in order.
 
     Return the passwords that were made for users of the demo shop, by their email.
 
-    The request of *course* says how its schema is migrated, but for the target. Raises a RunnerError
+    The request of *context* says how its schema is migrated, but for the target. Raises a RunnerError
     where it cannot be done; then not one row was written, though migrations that came first stay.
     """
-    run = _Run(course, source, document, options)
+    run = _Run(context, source, document, options)
     run.run()
     return run.passwords
 
 
 @dataclass(slots=True)
 class _Run:
-    course: Course
+    context: RunContext
     source: Source
     document: Document
     options: Options
@@ -102,14 +104,14 @@ class _Run:
 
     @property
     def conn(self) -> Connection[Any]:
-        return self.course.conn
+        return self.context.conn
 
     @property
     def report(self) -> Report:
-        return self.course.report
+        return self.context.report
 
     def run(self) -> None:
-        asked = self.course.options.schema or self.course.address.schema
+        asked = self.context.options.schema or self.context.address.schema
         self.report.schema = observe.schema_of(self.conn, asked)
         self.report.warnings += self.document.warnings
         visible.check(self.conn, self.report.schema)
@@ -120,9 +122,9 @@ class _Run:
             self._refuse_pending(observed)
             self._load(observed)
             return
-        limits = self.course.options.limits
-        pooler.own_session(self.conn, self.course.address, limits.lock_timeout)
-        with lock.hold(self.conn, wait=limits.lock_wait, say=self.course.progress.say):
+        limits = self.context.options.limits
+        pooler.require_direct_session(self.conn, self.context.address, limits.lock_timeout)
+        with lock.hold(self.conn, wait=limits.lock_wait, say=self.context.progress.say):
             if self._skips():  # another run may have done it while we waited
                 return
             if self.options.migrate:
@@ -130,8 +132,8 @@ class _Run:
             self._load(self._look())
 
     def _look(self) -> Observed:
-        observed = observe.observe(self.conn, self.course.catalog, self.report.schema)
-        self.course.tell(observed)
+        observed = observe.observe(self.conn, self.context.catalog, self.report.schema)
+        self.context.tell(observed)
         return observed
 
     def _skips(self) -> bool:
@@ -164,20 +166,20 @@ class _Run:
                     "name it with --to, or leave the schema as it is with --no-migrate",
                     reason="NoVersion",
                 )
-            target = self.course.catalog.newest
+            target = self.context.catalog.newest
         unasked = self.options.to is None
-        return dataclasses.replace(self.course.request, target=target, unasked=unasked)
+        return dataclasses.replace(self.context.request, target=target, unasked=unasked)
 
     def _migrate(self, observed: Observed) -> None:
         request = self._target(observed)
-        migrating.migrate(dataclasses.replace(self.course, request=request))
-        self.course.progress.end()
+        migrating.migrate(dataclasses.replace(self.context, request=request))
+        self.context.progress.end()
 
     def _refuse_pending(self, observed: Observed) -> None:
         """Refuse a dry run on a schema that the seed itself would change first."""
         if not self.options.migrate:
             return
-        path = plan(self.course.catalog, observed.proof, self._target(observed), at=observed.at)
+        path = plan(self.context.catalog, observed.proof, self._target(observed), at=observed.at)
         count = sum(len(step.items) for step in path.steps)
         if count:
             raise RefusedError(
@@ -220,11 +222,11 @@ class _Run:
         return Filling(
             conn=self.conn,
             schema=self.report.schema,
-            place=observed.place(self.course.catalog),
+            place=observed.place(self.context.catalog),
             source=self.source,
             document=self.document,
             counts=self.counts,
-            progress=self.course.progress,
+            progress=self.context.progress,
             warnings=self.report.warnings,
             policy=self.options.policy,
             writes=not self.options.dry_run,
@@ -237,12 +239,12 @@ class _Run:
         """Hold everything inside a `with` together, within the limits that were given."""
         # every name that a seed uses has its schema; what triggers of the shop use has not
         path = search_path.of_role(self.conn, self.report.schema)
-        begin = limited(self.course.options.limits, path)
+        begin = limited(self.context.options.limits, path)
         if self.options.dry_run:
             begin += sql.SQL("; set transaction read only")
         try:
             with (
-                Deadline(self.course.options.run_timeout).running(self.conn),
+                Deadline(self.context.options.run_timeout).running(self.conn),
                 self.conn.transaction(),
             ):
                 self.conn.execute(begin)
@@ -287,7 +289,7 @@ class _Run:
                 "the same command again",
                 reason="TableLocked",
             )
-        triggers = live.triggers_of(self.conn, failure.functions(exc))
+        triggers = introspect.triggers_of(self.conn, failure.functions(exc))
         return FailedError(
             f"the seed failed and was rolled back, no row of it remains: {said} "
             f"(SQLSTATE {exc.sqlstate}){failure.where(exc, triggers)}",
@@ -306,7 +308,7 @@ class _Run:
             started_at=self.started,
             version=self.report.after,
             runner_version=__version__,
-            by_whom=f"@{self.course.options.by_whom}" if self.course.options.by_whom else "",
+            by_whom=f"@{self.context.options.by_whom}" if self.context.options.by_whom else "",
         )
 
     def _finish(self, state: str, *, recorded: bool, why: str = "", loaded: bool = True) -> None:

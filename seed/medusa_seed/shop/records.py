@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from medusa_migrations.records import own_schema
+from medusa_migrations.records import records_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,17 +58,17 @@ class Seed:
 
 def why_off(conn: Connection[Any]) -> str | None:
     """Return why nothing can be recorded; None where it can."""
-    return own_schema.why_off(conn, _TABLES)
+    return records_schema.why_off(conn, _TABLES)
 
 
 def prepare(conn: Connection[Any]) -> None:
     """Make the schema and the tables where they are missing."""
-    own_schema.prepare(conn, _TABLES, _CREATE)
+    records_schema.prepare(conn, _TABLES, _CREATE)
 
 
 def latest(conn: Connection[Any], schema: str) -> Seed | None:
     """Return the last seed of *schema*; None where none was recorded."""
-    if not own_schema.readable(conn, _TABLES):
+    if not records_schema.readable(conn, _TABLES):
         return None
     row = conn.execute(
         "select schema_name, checksum, document, counts, started_at, version, runner_version, by_whom"
@@ -95,7 +95,7 @@ def memories(
     conn: Connection[Any], schema: str, tables: Sequence[str], ids: Sequence[str] | None = None
 ) -> dict[tuple[str, str], Memory]:
     """Return what is remembered of the rows *ids* of *tables*, of all without ids."""
-    if not own_schema.readable(conn, _TABLES):
+    if not records_schema.readable(conn, _TABLES):
         return {}
     rows = conn.execute(
         "select table_name, id, checksums from medusa_db.seeded_row"

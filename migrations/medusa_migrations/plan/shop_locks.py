@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.postgres import search_path, table_locks
-from medusa_migrations.schema import lock_modes, touches
+from medusa_migrations.schema import affected, lock_modes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import DataStep, Migration
     from medusa_migrations.postgres.table_locks import TableLock
-    from medusa_migrations.schema.touches import Touched
+    from medusa_migrations.schema.affected import Affected
 
 _ELSEWHERE = """
     select distinct n.nspname, c.relname,
@@ -47,7 +47,7 @@ _FUNCTIONS = """
 
 
 @dataclass(frozen=True, slots=True)
-class OwnLocks:
+class ShopLocks:
     """The tables that a migration of the shop's own locks, as far as that can be known."""
 
     known: tuple[TableLock, ...] = ()
@@ -58,13 +58,13 @@ class OwnLocks:
 
 def look(
     conn: Connection[Any], schema: str, items: Sequence[Migration | DataStep]
-) -> Mapping[str, OwnLocks]:
+) -> Mapping[str, ShopLocks]:
     """Return the locks of those *items* that are the shop's own, by name."""
     return {item.name: _look(conn, schema, item) for item in items if item.version is None}
 
 
-def _look(conn: Connection[Any], schema: str, item: Migration | DataStep) -> OwnLocks:
-    changed = touches.touched([item.text])
+def _look(conn: Connection[Any], schema: str, item: Migration | DataStep) -> ShopLocks:
+    changed = affected.affected([item.text])
     needs = lock_modes.needs([item])
     ledger = changed.tables | changed.modes.keys()
     known = [
@@ -79,11 +79,11 @@ def _look(conn: Connection[Any], schema: str, item: Migration | DataStep) -> Own
             *_code(conn, schema, changed),
         ]
     )
-    return OwnLocks(tuple(known), tuple(unknown))
+    return ShopLocks(tuple(known), tuple(unknown))
 
 
 def _elsewhere(
-    conn: Connection[Any], schema: str, changed: Touched, names: Sequence[str]
+    conn: Connection[Any], schema: str, changed: Affected, names: Sequence[str]
 ) -> Iterator[str]:
     """Yield what is changed or read and is no table of the shop's own schema."""
     pairs = sorted(changed.qualified)
@@ -101,7 +101,7 @@ def _elsewhere(
         yield f"{kind}{name if place == schema else f'{place}.{name}'}"
 
 
-def _code(conn: Connection[Any], schema: str, changed: Touched) -> Iterator[str]:
+def _code(conn: Connection[Any], schema: str, changed: Affected) -> Iterator[str]:
     """Yield the functions of the shop that run, by themselves or by a trigger on rows that change."""
     for name, table in conn.execute(_TRIGGERS, [schema, sorted(changed.written)]):
         yield f"the trigger {name} on {table}"

@@ -20,7 +20,7 @@ _MAKES = {
 
 
 @dataclass(slots=True)
-class Touched:
+class Affected:
     """Names, without their schema, that texts of migrations mention as what they change."""
 
     altered: set[str] = field(default_factory=set)
@@ -61,16 +61,16 @@ class Touched:
             self.modes.setdefault(table, []).append(mode)
 
 
-def touched(texts: Iterable[str]) -> Touched:
+def affected(texts: Iterable[str]) -> Affected:
     """Return what *texts* change; the inside of `do $$...$$` is not seen."""
-    found = Touched()
+    found = Affected()
     for text in texts:
         for statement in statements.split(text):
             _look(found, list(statement.tokens))
     return found
 
 
-def _look(found: Touched, tokens: list[str]) -> None:
+def _look(found: Affected, tokens: list[str]) -> None:
     words = [token.lower() for token in tokens]
     _mentioned(found, tokens, words)
     match words:
@@ -95,7 +95,7 @@ def _look(found: Touched, tokens: list[str]) -> None:
             _look_further(found, tokens, words)
 
 
-def _look_further(found: Touched, tokens: list[str], words: list[str]) -> None:
+def _look_further(found: Affected, tokens: list[str], words: list[str]) -> None:
     match words:
         case ["copy", *_] if "from" in words:
             found.written.update(_names(tokens, 1)[:1])
@@ -126,7 +126,7 @@ def _look_further(found: Touched, tokens: list[str], words: list[str]) -> None:
             pass
 
 
-def _table(found: Touched, tokens: list[str], words: list[str]) -> None:
+def _table(found: Affected, tokens: list[str], words: list[str]) -> None:
     names = _names(tokens, 2)
     if words[0] == "drop":
         found.altered.update(names)
@@ -138,7 +138,7 @@ def _table(found: Touched, tokens: list[str], words: list[str]) -> None:
     _joined(found, tokens, words)
 
 
-def _mentioned(found: Touched, tokens: list[str], words: list[str]) -> None:
+def _mentioned(found: Affected, tokens: list[str], words: list[str]) -> None:
     """Take in what counts in any statement."""
     if words[-1] == "cascade" and words[0] in ("alter", "drop", "truncate"):
         found.unseen.append(f"{' '.join(words[:2])} .. cascade")
@@ -165,7 +165,7 @@ def _dropped(tokens: list[str], words: list[str]) -> set[str]:
     return found - {"not", "default", "identity", "expression"}
 
 
-def _joined(found: Touched, tokens: list[str], words: list[str]) -> None:
+def _joined(found: Affected, tokens: list[str], words: list[str]) -> None:
     """Take in the tables that another one becomes, or ceases to be, a part or a copy of."""
     for place, (word, after) in enumerate(zip(words, [*words[1:], ""], strict=True)):
         if (word, after) == ("partition", "of") or word in ("attach", "detach"):
@@ -178,7 +178,7 @@ def _joined(found: Touched, tokens: list[str], words: list[str]) -> None:
             found.lock(_names(tokens, place + 1)[:1], "access share")
 
 
-def _explicit(found: Touched, tokens: list[str], words: list[str]) -> None:
+def _explicit(found: Affected, tokens: list[str], words: list[str]) -> None:
     """Take in `lock table a, b in share mode`; without a mode it is the strongest."""
     mode = "access exclusive"
     if words[-1] == "mode" and "in" in words:
@@ -188,7 +188,7 @@ def _explicit(found: Touched, tokens: list[str], words: list[str]) -> None:
     found.lock(_names(tokens, 1), mode)
 
 
-def _commented(found: Touched, tokens: list[str], words: list[str]) -> None:
+def _commented(found: Affected, tokens: list[str], words: list[str]) -> None:
     match words:
         case ["comment", "on", "table", *_]:
             found.lock(_names(tokens, 3)[:1], "share update exclusive")
@@ -212,7 +212,7 @@ def _place_of_table(words: list[str]) -> int:
     return words.index(before) + 1 if before in words else len(words)
 
 
-def _rows(found: Touched, tokens: list[str], words: list[str]) -> None:
+def _rows(found: Affected, tokens: list[str], words: list[str]) -> None:
     """Take in a statement on rows: what it writes, wherever a `with` puts that, and what it reads."""
     for place, (word, after) in enumerate(zip(words, [*words[1:], ""], strict=True)):
         before = words[place - 1] if place else ""

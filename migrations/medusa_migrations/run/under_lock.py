@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from medusa_migrations.contract.errors import Interrupted, RunnerError
 from medusa_migrations.plan import observe, proof
 from medusa_migrations.plan.findings import raise_for
-from medusa_migrations.postgres import connection, failure, live, lock
+from medusa_migrations.postgres import connection, failure, introspect, lock
 from medusa_migrations.postgres.deadline import Deadline
 from medusa_migrations.preflight import definitions, pooler, preflight, standing
 from medusa_migrations.records import history, ledger
@@ -27,61 +27,61 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.observe import Observed
     from medusa_migrations.plan.plan import Plan
-    from medusa_migrations.run.course import Course
+    from medusa_migrations.run.context import RunContext
 
 
-def run(course: Course) -> None:
+def run(context: RunContext) -> None:
     """Take the lock and do what is pending then; raise as `runner.migrate` does."""
-    limits = course.options.limits
-    pooler.own_session(course.conn, course.address, limits.lock_timeout)
-    with lock.hold(course.conn, wait=limits.lock_wait, say=course.progress.say):
-        _Locked(course).run()
+    limits = context.options.limits
+    pooler.require_direct_session(context.conn, context.address, limits.lock_timeout)
+    with lock.hold(context.conn, wait=limits.lock_wait, say=context.progress.say):
+        _UnderLock(context).run()
 
 
 @dataclass(frozen=True, slots=True)
-class _Locked:
-    course: Course
+class _UnderLock:
+    context: RunContext
 
     def run(self) -> None:
-        deadline = Deadline(self.course.options.run_timeout)
+        deadline = Deadline(self.context.options.run_timeout)
         steps = Steps(
-            self.course.conn, self.course.options.limits, deadline, self.course.progress, self.course.report,
-            datetime.now(UTC), self.course.options.by_whom,
+            self.context.conn, self.context.options.limits, deadline, self.context.progress, self.context.report,
+            datetime.now(UTC), self.context.options.by_whom,
         )  # fmt: skip
         deadline.committed = lambda: steps.stays
-        observed, path = self.course.look()  # another run may have done it while we waited
+        observed, path = self.context.look()  # another run may have done it while we waited
         adopts: list[Migration] = []
-        version = self.course.options.baseline
+        version = self.context.options.baseline
         if version is not None:
-            adopts, observed, path = baseline.foresee(self.course, observed, version)
+            adopts, observed, path = baseline.foresee(self.context, observed, version)
         if path.nothing and version is None:
-            self.course.finish(observed, path, state="nothing")
-            self.course.compare(observed)
+            self.context.finish(observed, path, state="nothing")
+            self.context.compare(observed)
             return
-        approval.require(self.course, path)  # another run may have moved it
-        with self._says_what_stays(steps), deadline.running(self.course.conn):
+        approval.require(self.context, path)  # another run may have moved it
+        with self._says_what_stays(steps), deadline.running(self.context.conn):
             if not path.nothing:
                 steps.differed = self._preflight(observed, path)
             if version is not None:
                 self._adopt(steps, adopts, version)
-                observed, path = self.course.look(adopted=True)
+                observed, path = self.context.look(adopted=True)
             self._asks_before(path)
             foreseen = self._foresee(observed, path)
             self._steps(steps, observed, path)
         if path.nothing:  # a ledger was adopted, whose tables had been compared
-            standing.end(self.course.conn, observed, str(path.target), (), ())
-            self.course.finish(observed, path, state="done")
+            standing.end(self.context.conn, observed, str(path.target), (), ())
+            self.context.finish(observed, path, state="done")
             return
         foreseen.join()
         try:
             observed = observe.observe(
-                self.course.conn, self.course.catalog, self.course.report.schema
+                self.context.conn, self.context.catalog, self.context.report.schema
             )
-            self.course.finish(observed, path, state="done")
+            self.context.finish(observed, path, state="done")
             self._verify(observed, steps.differed)
         except Interrupted as exc:
             exc.add(
-                f"The database is at {self.course.report.after}: every step was committed, and nothing was "
+                f"The database is at {self.context.report.after}: every step was committed, and nothing was "
                 "verified. `medusa-db verify` does that"
             )
             raise
@@ -90,15 +90,15 @@ class _Locked:
     def _says_what_stays(self, steps: Steps) -> Iterator[None]:
         """Let what goes wrong inside a `with` say what of the run is committed."""
         try:
-            with connection.translated(self.course.address, self.course.conn):
+            with connection.translated(self.context.address, self.context.conn):
                 yield
         except (RunnerError, Interrupted) as exc:
             if steps.committed or steps.committing:
-                place = self.course.report.after
+                place = self.context.report.after
                 exc.add(failure.stays(steps.committed, place, unknown=steps.committing))
             elif steps.adopted:
                 exc.add(
-                    f"The ledger of --baseline {self.course.options.baseline} stays; leave that out"
+                    f"The ledger of --baseline {self.context.options.baseline} stays; leave that out"
                 )
             elif isinstance(exc, Interrupted):
                 exc.nothing_stays()
@@ -108,13 +108,13 @@ class _Locked:
         """Work out what the schema should be afterwards, while the server makes it."""
         applied = [*observed.proof.applied, *(item.name for item in path.items)]
         thread = threading.Thread(
-            target=verify.foresee, args=(self.course.catalog, path.target, applied), daemon=True
+            target=verify.foresee, args=(self.context.catalog, path.target, applied), daemon=True
         )
         thread.start()
         return thread
 
     def _steps(self, steps: Steps, observed: Observed, path: Plan) -> None:
-        before = observed.place(self.course.catalog)
+        before = observed.place(self.context.catalog)
         try:
             for step in path.steps:
                 steps.run(step, before)
@@ -123,14 +123,14 @@ class _Locked:
                 with steps.committed_at_its_end():
                     steps.record(before, str(path.target), [], [])
         finally:
-            self.course.tell(self._left(steps, observed))
+            self.context.tell(self._left(steps, observed))
 
     def _left(self, steps: Steps, observed: Observed) -> Observed | None:
         """Return what the steps left behind, without asking the server; None: not known."""
         if steps.committing:
             return None
-        committed = [done.name for done in self.course.report.migrations]
-        found = proof.prove(self.course.catalog, (*observed.ledger.names, *committed))
+        committed = [done.name for done in self.context.report.migrations]
+        found = proof.prove(self.context.catalog, (*observed.ledger.names, *committed))
         named = steps.recorded or observed.named
         return dataclasses.replace(observed, proof=found, named=named)
 
@@ -138,45 +138,45 @@ class _Locked:
         """Tell what the upgrade guides ask before a version, while it is not too late."""
         for note in path.notes:
             for line in note.before:
-                self.course.progress.say(f"{note.version} asks beforehand: {line}")
+                self.context.progress.say(f"{note.version} asks beforehand: {line}")
 
     def _preflight(self, observed: Observed, path: Plan) -> tuple[str, ...]:
         """Refuse what stands in the way; return the differences from before that stay."""
-        course = self.course
+        context = self.context
         findings = preflight.look(
-            course.conn, course.address, course.catalog, observed, path.target, path.items
+            context.conn, context.address, context.catalog, observed, path.target, path.items
         )
         for finding in findings:
             if finding.error is None:
-                self.course.report.warnings.append(str(finding))
-                self.course.progress.say(str(finding))
+                self.context.report.warnings.append(str(finding))
+                self.context.progress.say(str(finding))
         raise_for(findings)
-        off = history.why_off(self.course.conn)
+        off = history.why_off(self.context.conn)
         if off:
-            self.course.report.history = f"off: {off}"
-            self.course.progress.say(f"no history is kept: {off}")
+            self.context.report.history = f"off: {off}"
+            self.context.progress.say(f"no history is kept: {off}")
         return tuple(finding.differs for finding in findings if finding.differs)
 
     def _adopt(self, steps: Steps, names: Sequence[Migration], version: Version) -> None:
         """Write the ledger of *version* for tables that are provably that version's."""
-        schema = self.course.report.schema
+        schema = self.context.report.schema
         with steps.committed_at_its_end():
-            ledger.ensure(self.course.conn, schema)
+            ledger.ensure(self.context.conn, schema)
             for migration in names:
-                ledger.record(self.course.conn, schema, migration)
+                ledger.record(self.context.conn, schema, migration)
             steps.record(f"tables without a ledger (--baseline {version})", str(version), [], [])
         steps.adopted = True
-        self.course.progress.say(f"adopted the tables as {version}", ledger_rows=len(names))
+        self.context.progress.say(f"adopted the tables as {version}", ledger_rows=len(names))
 
     def _verify(self, observed: Observed, differed: Sequence[str]) -> None:
         """Compare the schema with the target's; what *differed* before the run is not held against it."""
-        report, target = self.course.report, self.course.request.target
-        conn, catalog = self.course.conn, self.course.catalog
-        found, applied = live.read(conn, report.schema), observed.proof.applied
+        report, target = self.context.report, self.context.request.target
+        conn, catalog = self.context.conn, self.context.catalog
+        found, applied = introspect.read(conn, report.schema), observed.proof.applied
         verdict = definitions.compare(conn, catalog, target, applied, report.schema, found)
         report.earlier = [line for line in verdict.drift if line in differed]
         report.foreign = list(verdict.foreign)
         report.variant = list(verdict.variant)
         new = [line for line in verdict.drift if line not in differed]
         standing.end(conn, observed, str(target), report.earlier, new)
-        self.course.judge(new)
+        self.context.judge(new)

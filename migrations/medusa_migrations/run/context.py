@@ -1,4 +1,4 @@
-"""The course of a run: what it was asked, what it sees of the database, what it tells of it."""
+"""The context of a run: what it was asked, what it sees of the database, what it reports of it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class RunContext:
     """Everything a run has at hand."""
 
     conn: Connection[Any]

@@ -12,7 +12,7 @@ from pathlib import Path
 from medusa_migrations.catalog import load
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import UsageError
-from medusa_migrations.plan import formats, own_sql
+from medusa_migrations.plan import formats, shop_sql
 from medusa_migrations.plan.formats import Format
 from medusa_migrations.schema import statements
 
@@ -129,7 +129,7 @@ def _own(file: Path, format_: Format) -> Migration:
     text = _text(file)
     try:
         text = _half(text, format_)
-        why = own_sql.trouble(text)
+        why = shop_sql.trouble(text)
         if not why and not statements.split(text):
             why = "holds no statement; write one or remove the file"
     except (statements.UnterminatedError, formats.FormatError) as exc:
@@ -153,7 +153,7 @@ def _half(text: str, format_: Format) -> str:
     try:
         return formats.up_half(text, format_)
     except statements.UnterminatedError:
-        if why := own_sql.trouble(text):  # the rows behind a COPY have quotes of their own
+        if why := shop_sql.trouble(text):  # the rows behind a COPY have quotes of their own
             raise formats.FormatError(why) from None
         raise
 
