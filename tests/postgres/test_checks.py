@@ -61,6 +61,8 @@ class Case:
     """What the migration fails with."""
     mended: str
     """What the advice says, done."""
+    beside: str = ""
+    """What else has to be there for them to be in the way."""
 
 
 def twins(table: str, column: str, new: str) -> Case:
@@ -103,6 +105,28 @@ def oversized(table: str, *columns: str) -> Case:
 
 
 CASES = {
+    (
+        "product_category",
+        "deleted softly, whose links to products a publication does not let go",
+    ): Case(
+        "1.7.15",
+        {
+            "product": [{"id": "tea"}],
+            "product_category": [
+                {"id": "gone", "handle": "gone", "mpath": "gone.", "deleted_at": "2023-03-01"},
+                {"id": "empty", "handle": "empty", "mpath": "empty.", "deleted_at": "2023-03-01"},
+                {"id": "here", "handle": "here", "mpath": "here."},
+            ],
+            "product_category_product": [
+                {"product_category_id": "gone", "product_id": "tea"},
+                {"product_category_id": "here", "product_id": "tea"},
+            ],
+        },
+        ("gone",),
+        pg.ObjectNotInPrerequisiteState,
+        'alter table "product_category_product" replica identity full',
+        beside="create publication replica for table product_category_product",
+    ),
     ("money_amount", "with a variant that does not exist"): Case(
         "1.1.40",
         {
@@ -386,6 +410,7 @@ def test_a_check_finds_exactly_the_rows_on_which_its_item_fails(
     conn = template(case.version)
 
     put(conn, case.rows)
+    conn.execute(case.beside.encode())
 
     assert found(conn, catalog) == [
         Finding(problem(check, len(case.keys)), check.mend, RefusedError, "RowsInTheWay", case.keys)
@@ -402,6 +427,7 @@ def test_rows_in_the_way_are_named_and_nothing_is_written_until_they_are_mended(
     with psycopg.connect(url, autocommit=True) as conn:
         for case in cases.values():
             put(conn, case.rows)
+            conn.execute(case.beside.encode())
         checks = [check for m in pending(conn, catalog) for check in m.checks]
     before = snapshot(url)
 
