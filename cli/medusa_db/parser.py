@@ -44,6 +44,8 @@ _REPORTING = {
     "repair": "repair",
 }
 """The commands that take `--report-file`, and what their report calls them."""
+_OF_SEED = {("seed", "export"), ("seed", "schema")}
+"""Two words that are one command, with options of its own."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments == ["--version"]:
         sys.stdout.write(f"medusa-db {__version__}\n")
         return 0
+    if tuple(arguments[:2]) in _OF_SEED:
+        arguments[:2] = [" ".join(arguments[:2])]
     try:
         args = parser().parse_args(arguments)
         _check_twins(args)
@@ -107,11 +111,11 @@ def parser() -> argparse.ArgumentParser:
         )
     )
     _wait(commands.add_parser("wait", help="wait until the database is at a version; read-only"))
-    _seed(
-        commands.add_parser(
-            "seed", help="fill the shop from a seed document; `seed export` writes one"
-        )
+    _seed(commands.add_parser("seed", help="fill the shop from a seed document"))
+    _seed_export(
+        commands.add_parser("seed export", help="write a shop as a seed document to stdout")
     )
+    commands.add_parser("seed schema", help="write the JSON Schema of seed documents to stdout")
     _notes(
         commands.add_parser("notes", help="show what the upgrade guides ask; no database needed")
     )
@@ -142,9 +146,6 @@ def _migrate(command: argparse.ArgumentParser) -> None:
 
 
 def _seed(command: argparse.ArgumentParser) -> None:
-    command.add_argument("word", nargs="?", choices=("export", "schema"),
-         help="export: write the shop's catalogue, regions and settings to stdout instead; schema: write "
-         "the JSON Schema of the format")  # fmt: skip
     _database(command)
     group = command.add_argument_group("what is seeded")
     group.add_argument(
@@ -164,14 +165,19 @@ def _seed(command: argparse.ArgumentParser) -> None:
     _add(group, "--dry-run", action="store_true", help="show the plan; change nothing")
     _add(group, "--migrate", action=argparse.BooleanOptionalAction, default=True,
          help="migrate first where needed (default)")  # fmt: skip
-    _add(group, "--products", metavar="HANDLES",
-         help="for export: these products only, handles with commas")  # fmt: skip
     _target(command, "the one the database is at; the newest for an empty one")
     group = command.add_argument_group("how it runs")
     _approval(group)
     _limits(group)
     _report(group)
     _output(command)
+
+
+def _seed_export(command: argparse.ArgumentParser) -> None:
+    _database(command)
+    group = command.add_argument_group("what is written")
+    _add(group, "--products", metavar="HANDLES",
+         help="these products only, handles with commas (default: all)")  # fmt: skip
 
 
 def _plan(command: argparse.ArgumentParser) -> None:

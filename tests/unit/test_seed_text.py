@@ -82,12 +82,7 @@ def test_the_counts_of_every_kind_fit_into_a_report():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (
-            ("export", "-f", "x.json"),
-            "`seed export` reads a shop and takes no document; leave out -f and --demo",
-        ),
         (("--demo", "-f", "x.json"), "--demo names a document, and -f another one; leave one out"),
-        (("--products", "mug"), "--products is for `seed export`; a seed takes the whole document"),
         ((), "there is no seed document data/seed.json; name a file, a folder or - with -f"),
     ],
 )
@@ -97,6 +92,23 @@ def test_words_that_contradict_each_other_are_refused(tmp_path, monkeypatch, wor
     done = medusa_db("seed", *words)
 
     assert (done.returncode, done.stderr) == (2, f"medusa-db: {said}\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export", "--once"),
+        ("export", "-f", "x.json"),
+        ("schema", "--to", "9.9.9"),
+        ("--products", "mug"),
+    ],
+    ids=" ".join,
+)
+def test_no_option_is_taken_and_ignored(words):
+    done = medusa_db("seed", *words)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "medusa-db: error: unrecognized arguments: " in done.stderr
 
 
 def test_a_document_is_checked_before_the_database_is_asked_for(tmp_path):

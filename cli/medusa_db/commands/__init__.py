@@ -24,6 +24,8 @@ _COMMANDS = {
     "versions": "offline.versions",
     "create-migration": "offline.create_migration",
     "seed": "seed.seed",
+    "seed export": "export.export",
+    "seed schema": "export.schema",
     "demo": "offline.demo",
     "repair": "repair.repair",
     "migrations run": "migrate.migrate",

@@ -1,4 +1,4 @@
-"""`seed`: fill a shop from a document, or write a shop out as one."""
+"""`seed`: fill a shop from a document."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from medusa_migrations.catalog import load
 from medusa_migrations.contract import concealed
 from medusa_migrations.contract.errors import RunnerError, UsageError
 from medusa_migrations.contract.report import Report
-from medusa_migrations.plan import observe
 from medusa_migrations.run import progress
 from medusa_migrations.run.context import RunContext
-from medusa_seed.document import document, files, json_schema
+from medusa_seed.document import document, files
 from medusa_seed.document.findings import Findings
 from medusa_seed.planning.merge import IfExists, Policy
-from medusa_seed.run import demo, export
+from medusa_seed.run import demo
 from medusa_seed.run import runner as seeding
 
 if TYPE_CHECKING:
@@ -37,14 +36,7 @@ _QUOTING = ("InvalidDocument", "Exists", "SeedFailed")
 
 
 def seed(args: argparse.Namespace) -> int:
-    """Fill a shop, and tell what was done, however it ends; or write a shop, or the format, out."""
-    if args.word == "schema":
-        sys.stdout.write(json_schema.text())
-        return 0
-    if args.word == "export":
-        return _export(args)
-    if args.products is not None:
-        raise UsageError("--products is for `seed export`; a seed takes the whole document")
+    """Fill a shop, and report what was done, however it ends."""
     report = Report(command="seed", run_id=args.run_id)
     with reported(args, report):
         made = _run(args, load.read(), report)
@@ -115,19 +107,3 @@ def _how(args: argparse.Namespace, catalog: Catalog) -> seeding.Options:
         demo=args.demo,
         agreed=args.yes,
     )
-
-
-def _export(args: argparse.Namespace) -> int:
-    if args.file or args.demo:
-        raise UsageError(
-            "`seed export` reads a shop and takes no document; leave out -f and --demo"
-        )
-    handles = None
-    if args.products is not None:
-        handles = [one.strip() for one in args.products.split(",") if one.strip()]
-    with connected(args, "seed export") as (conn, address):
-        schema = observe.schema_of(conn, args.schema or address.schema)
-        warnings = export.write(conn, schema, handles, sys.stdout.write)
-    for line in warnings:
-        sys.stderr.write(f"medusa-db: not all of it can be said: {line}\n")
-    return 0

@@ -1,0 +1,33 @@
+"""`seed export` and `seed schema`: write a shop out as a seed document, or the format of one."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from medusa_db.commands.database import connected
+from medusa_migrations.plan import observe
+from medusa_seed.document import json_schema
+from medusa_seed.run import export as exporting
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def export(args: argparse.Namespace) -> int:
+    """Write the shop's catalogue, regions and settings to stdout; what is left out, to stderr."""
+    handles = None
+    if args.products is not None:
+        handles = [one.strip() for one in args.products.split(",") if one.strip()]
+    with connected(args, "seed export") as (conn, address):
+        schema = observe.schema_of(conn, args.schema or address.schema)
+        warnings = exporting.write(conn, schema, handles, sys.stdout.write)
+    for line in warnings:
+        sys.stderr.write(f"medusa-db: not all of it can be said: {line}\n")
+    return 0
+
+
+def schema(_args: argparse.Namespace) -> int:
+    """Write the JSON Schema of seed documents to stdout."""
+    sys.stdout.write(json_schema.text())
+    return 0
