@@ -100,7 +100,7 @@ def arena(world, folder):
 
     def prepare(namespace):
         cluster.api.create("v1/namespaces", {"metadata": {"name": namespace}})
-        eventually(lambda: cluster.api.find("v1/serviceaccounts", "default", namespace))
+        eventually(lambda: cluster.api.find("v1/serviceaccounts", "default", namespace), within=120)
         for document in yaml.safe_load_all(rights if named else ""):
             kind = f"{document['kind'].lower()}s"
             document["metadata"].pop("namespace", None)
