@@ -189,3 +189,34 @@ def test_a_key_that_was_lost_is_in_the_way_or_stays_lost(catalog: Catalog, start
         name = change.split('"')[-2]
         passed = not walked
         assert passed or any(name in str(one) for one in walked), change
+
+
+@pytest.mark.parametrize(
+    ("start", "change", "item"),
+    [
+        pytest.param(
+            "1.12.3",
+            'alter table "line_item_adjustment" rename column "item_id" to "mine"',
+            "lineItemTaxAdjustmentOnCascadeDelete1680857773272",
+            id="foreign-key",
+        ),
+        pytest.param(
+            "1.12.3",
+            'alter table "product_category" rename column "handle" to "mine"',
+            "",
+            id="index-of-before",
+        ),
+        pytest.param(
+            "1.7.15",
+            'alter table "product_category" rename column "handle" to "mine"',
+            "categoryRemoveSoftDelete1679950221063",
+            id="index",
+        ),
+    ],
+)
+def test_a_key_or_an_index_needs_its_columns(
+    catalog: Catalog, start: str, change: str, item: str
+) -> None:
+    blocked = [one.item for one in foreseen(catalog, start, change).blocked]
+
+    assert blocked == ([item] if item else [])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _ROWS = frozenset({"insert", "update", "delete", "with", "comment"})
 _COLUMN_ENDS = frozenset({"not", "null", "default", "using", ",", ")"})
+_PLAIN = re.compile(r"\w+")
+"""The key of an index that is a column; else an expression, or one with an operator class."""
 _SERIALS = {"serial": "integer", "bigserial": "bigint"}
 
 
@@ -261,17 +264,17 @@ def _add_constraint(table: Table, reader: _Reader) -> None:
     reader.expect("constraint")
     name = reader.name()
     if reader.skip("primary", "key"):
-        made = Constraint(name, Kind.PRIMARY, reader.names())
+        made = Constraint(name, Kind.PRIMARY, _columns(table, reader.names()))
         for column in made.columns:
             table.columns[column] = dataclasses.replace(table.columns[column], not_null=True)
     elif reader.skip("unique"):
-        made = Constraint(name, Kind.UNIQUE, reader.names())
+        made = Constraint(name, Kind.UNIQUE, _columns(table, reader.names()))
     elif reader.skip("check"):
         written = reader.group()
         made = Constraint(name, Kind.CHECK, check=normal(written), check_sql=written)
     else:
         reader.expect("foreign", "key")
-        columns = reader.names()
+        columns = _columns(table, reader.names())
         reader.expect("references")
         target, referenced = reader.name(), reader.names()
         rules = {"delete": "no action", "update": "no action"}
@@ -284,6 +287,13 @@ def _add_constraint(table: Table, reader: _Reader) -> None:
     if name in table.constraints:
         raise DialectError(f"constraint {name} of {table.name} is there already")
     table.constraints[name] = made
+
+
+def _columns(table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in table.columns:
+            raise DialectError(f"there is no column {table.name}.{name}")
+    return names
 
 
 def _referential_action(reader: _Reader) -> str:
@@ -307,6 +317,7 @@ def _create_index(schema: Schema, reader: _Reader, *, unique: bool = False) -> N
     where = reader.until(frozenset()) if reader.skip("where") else ""
     if table not in schema.tables:
         raise DialectError(f"there is no table {table}")
+    _columns(schema.tables[table], tuple(key for key in keys if _PLAIN.fullmatch(key)))
     made = Index(name, table, unique, method, keys, normal(where), written, where)
     if name not in schema.indexes:
         schema.indexes[name] = made
