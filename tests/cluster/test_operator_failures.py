@@ -106,7 +106,18 @@ def test_a_schema_that_is_not_the_versions_is_told_by_name(shop, postgres):
     with postgres.database(postgres.at("1.18.1")) as name:
         url = postgres.url(name)
         with psycopg.connect(url, autocommit=True) as conn:
-            conn.execute("alter table product drop column subtitle")
+            conn.execute(
+                """
+                create function loses() returns event_trigger language plpgsql as $$ begin
+                  if exists (select from pg_attribute where attrelid = 'public.product'::regclass
+                              and attname = 'subtitle' and not attisdropped) then
+                    alter table public.product drop column subtitle;
+                  end if;
+                end $$;
+                create event trigger loses on ddl_command_end when tag in ('CREATE TABLE', 'CREATE INDEX')
+                  execute function loses()
+                """
+            )
         shop.database(url)
 
         shop.declare()
@@ -114,6 +125,20 @@ def test_a_schema_that_is_not_the_versions_is_told_by_name(shop, postgres):
 
         assert "product.subtitle" in failed["message"]
         assert told(shop) == (8, STALLED, False)
+
+
+def test_a_schema_that_differed_before_is_said_and_fails_no_run(shop, postgres):
+    with postgres.database(postgres.at("1.18.1")) as name:
+        url = postgres.url(name)
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute("alter table product drop column subtitle")
+        shop.database(url)
+
+        shop.declare()
+        shop.wait()
+
+        assert any("product.subtitle" in line for line in shop.get()["status"]["warnings"])
+        assert shop.condition("Verified")["status"] == "Unknown"
 
 
 def test_a_run_that_is_told_to_stop_is_tried_again(shop, postgres, kubelet):

@@ -274,6 +274,19 @@ def test_a_token_file_counts_before_a_token(tmp_path):
     assert proof(kubeconfig(tmp_path / "config", user=user))[2] == "Bearer file"
 
 
+def test_an_empty_token_file_is_none(tmp_path):
+    user = {"tokenFile": "", "token": "written"}
+
+    assert proof(kubeconfig(tmp_path / "config", user=user))[2] == "Bearer written"
+
+
+def test_a_folder_for_a_certificate_gets_a_sentence(tmp_path):
+    file = kubeconfig(tmp_path / "config", {"certificate-authority": "."})
+
+    with pytest.raises(AccessError, match="certificates cannot be used: "):
+        proof(file)
+
+
 def test_a_token_that_is_refused_is_read_again_at_once(tmp_path):
     async def sent():
         async with serving() as server:

@@ -99,6 +99,8 @@ def _load(path: Path) -> dict[str, Any]:
             for key in _PATHS.get(kind, ()):
                 if body.get(key):
                     body[key] = str(folder / body[key])
+                else:
+                    body.pop(key, None)  # an empty one would mean the folder to the client
             _see_from(folder, body)
     return document
 

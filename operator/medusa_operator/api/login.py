@@ -233,7 +233,7 @@ async def _from_kubeconfig(given: Kubeconfig, environ: Mapping[str, str]) -> Log
             if config.proxy is None:
                 config.proxy = _environment_proxy(config.host, environ)
             api = _client(config, "the kubeconfig's certificates")
-    except (ConfigException, ValueError) as exc:
+    except (ConfigException, OSError, ValueError) as exc:
         raise AccessError(f"the kubeconfig's certificates cannot be used: {exc}") from exc
     found = Login(api, given.namespace, _impersonated(given.user, who), asked)
     found.given(credential)
