@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from medusa_db.commands import options
 from medusa_migrations.catalog import version as versions
 from medusa_migrations.contract.errors import UsageError
-from medusa_migrations.plan import plan_file
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +28,9 @@ def read(args: argparse.Namespace, catalog: Catalog) -> PlanFile | None:
     """
     if args.plan is None:
         return None
-    plan = plan_file.read(args.plan, _content(args.plan))
+    from medusa_migrations.plan import plan_file  # noqa: PLC0415  most runs name no plan
+
+    plan = plan_file.read(args.plan, _content(args.plan, plan_file.MOST + 1))
     asked = plan.asked
     decided: dict[str, Any] = {
         "to": _version(plan, asked.to),
@@ -68,12 +69,12 @@ def request(args: argparse.Namespace, catalog: Catalog, plan: PlanFile | None) -
     return replace(options.request(args, catalog), unasked=plan.asked.unasked)
 
 
-def _content(name: str) -> bytes:
+def _content(name: str, most: int) -> bytes:
     try:
         if name == "-":
-            return sys.stdin.buffer.read(plan_file.MOST + 1)
+            return sys.stdin.buffer.read(most)
         with Path(name).open("rb") as stream:
-            return stream.read(plan_file.MOST + 1)
+            return stream.read(most)
     except (OSError, ValueError) as exc:
         said = exc.strerror if isinstance(exc, OSError) else "no file can have that name"
         raise UsageError(f"--plan {name} cannot be read: {said}") from exc

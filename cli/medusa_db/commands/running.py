@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING
 
 from medusa_db.commands import options
-from medusa_migrations.plan.plan_file import Asked
 from medusa_migrations.run.context import Limits, Options
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Catalog
     from medusa_migrations.plan.plan import Request
-    from medusa_migrations.plan.plan_file import PlanFile
+    from medusa_migrations.plan.plan_file import Asked, PlanFile
 
 
 def limits(args: argparse.Namespace) -> Limits:
@@ -30,6 +29,8 @@ def limits(args: argparse.Namespace) -> Limits:
 
 def asked(args: argparse.Namespace, request: Request) -> Asked:
     """Return what is asked of a run, for a plan that is to be reviewed."""
+    from medusa_migrations.plan.plan_file import Asked  # noqa: PLC0415  most runs make no plan
+
     return Asked(
         to=str(request.target),
         unasked=request.unasked,

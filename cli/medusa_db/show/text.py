@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from medusa_migrations.catalog.model import DataStep, Migration, Severity
 from medusa_migrations.plan.findings import script
 from medusa_migrations.run.progress import size
-from medusa_migrations.schema import durations, fixes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -267,11 +266,15 @@ def _modes(part: Transaction) -> list[str]:
 
 
 def _lasts(found: Preview, part: Transaction) -> str:
+    from medusa_migrations.schema import durations  # noqa: PLC0415  most starts show no plan
+
     about = sum(one.seconds for one in durations.work(part.items, found.sizes) if one.rows)
     return f"about {duration(about)}" if about >= 1 else "about a second, or less"
 
 
 def _because(found: Preview, part: Transaction) -> str:
+    from medusa_migrations.schema import durations  # noqa: PLC0415  most starts show no plan
+
     work = [one for one in durations.work(part.items, found.sizes) if one.rows]
     if sum(one.seconds for one in work) < 1:
         return ""
@@ -485,6 +488,8 @@ def verdict(found: Verdict, target: str, schema: str) -> str:
     if found.ok:
         parts.append(f"The schema is that of {target}.")
     else:
+        from medusa_migrations.schema import fixes  # noqa: PLC0415  hardly ever needed
+
         lines = []
         for one in found.differences:
             lines.append(bullets([str(one)]))
