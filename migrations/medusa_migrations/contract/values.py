@@ -1,8 +1,12 @@
-"""Pure: durations, booleans and names of runs as people, Kubernetes and Medusa write them."""
+"""Pure: durations, booleans, lists and names of runs as people, Kubernetes and Medusa write them."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -42,3 +46,9 @@ def truth(text: str) -> bool:
             return False
         case _:
             raise ValueError(f"{text!r} is neither true nor false")
+
+
+def some(names: Sequence[str], most: int = 3, *, what: str = "more") -> str:
+    """Return the first *most* of *names*, and how many there are besides: `a, b and 7 more`."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} {what}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from medusa_migrations import __version__
 from medusa_migrations.contract.errors import RefusedError
 from medusa_migrations.plan import plan_file
+from medusa_migrations.plan.findings import joined
 from medusa_migrations.plan.plan_file import Basis
 from medusa_migrations.postgres import introspect
 
@@ -109,7 +110,7 @@ def require_runs(plan: PlanFile, steps: Sequence[Step]) -> None:
 def _refuse(plan: PlanFile, found: Sequence[str], more: str = "") -> None:
     if found:
         raise RefusedError(
-            f"the plan {plan.name} is outdated: {_some(found)}.{more} Nothing was changed; make "
+            f"the plan {plan.name} is outdated: {joined(found)}.{more} Nothing was changed; make "
             "the plan again with `medusa-db plan --output json`, and review it",
             reason=OUTDATED,
             detail="\n".join(f"- {line}" for line in found[3:]),
@@ -121,8 +122,3 @@ def _applied(plan: PlanFile, now: Basis) -> str:
     if planned and planned <= set(now.ledger):
         return " Every migration in it is in the ledger by now: it was applied."
     return ""
-
-
-def _some(lines: Sequence[str], most: int = 3) -> str:
-    more = f"; and {len(lines) - most} more" if len(lines) > most else ""
-    return "; ".join(lines[:most]) + more

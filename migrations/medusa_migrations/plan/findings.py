@@ -73,9 +73,3 @@ def script(findings: Sequence[Finding]) -> str:
         )
         for line in ([title, *found] if found else [])
     )
-
-
-def some(names: Sequence[str], most: int = 5) -> str:
-    """Return the first *most* of the tables *names*, and how many more there are."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more tables"

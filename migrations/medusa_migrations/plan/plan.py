@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations.catalog.model import DataStep, Migration, Severity, not_repeated
 from medusa_migrations.contract.errors import RefusedError, UsageError
+from medusa_migrations.contract.values import some
 from medusa_migrations.plan.proof import Proof, newer
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _refuse_downgrade(catalog: Catalog, proof: Proof, target: Version, at: Versi
     if ahead:
         needed = max(catalog.first_version(name) for name in ahead)
         raise RefusedError(
-            f"the ledger holds migrations from after {target}: {_some(ahead)}. A downgrade would lose "
+            f"the ledger holds migrations from after {target}: {some(ahead)}. A downgrade would lose "
             f"data and is not done; ask for {needed} or later, or restore a backup of {target}",
             reason="Downgrade",
         )
@@ -285,8 +286,3 @@ def _inside(catalog: Catalog, proof: Proof, target: Version) -> tuple[Note, ...]
         for note in catalog.notes
         if _within(proof, note.version) and proof.oldest != note.version <= target
     )
-
-
-def _some(names: Sequence[str], most: int = 3) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from medusa_migrations.contract.errors import UsageError
+from medusa_migrations.contract.values import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -136,9 +137,9 @@ def _moved(then: Basis, now: Basis) -> Iterator[str]:
     added = Counter(now.ledger) - Counter(then.ledger)
     gone = Counter(then.ledger) - Counter(now.ledger)
     if added:
-        yield f"the ledger has got {_some(list(added.elements()))}"
+        yield f"the ledger has got {some(list(added.elements()))}"
     if gone:
-        yield f"the ledger has lost {_some(list(gone.elements()))}"
+        yield f"the ledger has lost {some(list(gone.elements()))}"
     for name in sorted(then.objects.keys() | now.objects.keys()):
         if name not in now.objects:
             yield f"the {name} is gone"
@@ -152,19 +153,14 @@ def _other_runs(then: Runs, now: Runs) -> Iterator[str]:
     planned = {name: text for _, items in then for name, text in items}
     present = {name: text for _, items in now for name, text in items}
     if missing := [name for name in planned if name not in present]:
-        yield f"{_some(missing)} would not run"
+        yield f"{some(missing)} would not run"
     if more := [name for name in present if name not in planned]:
-        yield f"{_some(more)} would run as well"
+        yield f"{some(more)} would run as well"
     both = planned.keys() & present.keys()
     if edited := [name for name in planned if name in both and planned[name] != present[name]]:
-        yield f"the text is not the one that was planned, of {_some(edited)}"
+        yield f"the text is not the one that was planned, of {some(edited)}"
     if then != now and not (missing or more or edited):
         yield "its steps would run in another order, or be cut in another way"
-
-
-def _some(names: Sequence[str], most: int = 3) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 def read(name: str, content: bytes) -> PlanFile:

@@ -16,9 +16,10 @@ from psycopg import errors as pg
 from psycopg import sql
 
 from medusa_migrations.contract.errors import DeniedError
+from medusa_migrations.contract.values import some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from psycopg import Connection
 
@@ -53,7 +54,7 @@ class Found:
         names = [one.table if one.schema != "medusa_db" else f"medusa_db.{one.table}"
                  for one in self.tables]  # fmt: skip
         return (
-            f"row-level security may hide rows of {_some(names)} from the role {self.role}: they "
+            f"row-level security may hide rows of {some(names, 8, what='more tables')} from the role {self.role}: they "
             "would count as not there, and be left out"
         )
 
@@ -144,8 +145,3 @@ def role(conn: Connection[Any]) -> str:
 
 def _bypass(name: str) -> str:
     return sql.SQL("alter role {} bypassrls").format(sql.Identifier(name)).as_string(None)
-
-
-def _some(names: Sequence[str], most: int = 8) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more tables"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from medusa_migrations.contract.values import some
 from medusa_migrations.plan.findings import Finding
 from medusa_migrations.schema import effects, statements
 from medusa_migrations.schema.effects import Drop, Retype
@@ -59,7 +60,7 @@ def look(conn: Connection[Any], migrations: Sequence[Migration]) -> Iterator[Fin
             continue
         quoted = sql.Identifier(name).as_string(conn)
         yield Finding(
-            f"the event trigger {name} (function {function}) runs at {_some(met)} and may forbid it",
+            f"the event trigger {name} (function {function}) runs at {some(met, 4, what='more kinds of statements')} and may forbid it",
             "If the run fails in that function, as a superuser, for the time of the run: "
             f"alter event trigger {quoted} disable",
             reason="EventTrigger",
@@ -81,10 +82,3 @@ def tags_of(text: str) -> frozenset[str]:
             kind = [word for word in words[1:] if word not in _PASSED]
             found.add(" ".join([words[0], *kind[: _KINDS.get(kind[0], 1) if kind else 0]]).upper())
     return frozenset(found)
-
-
-def _some(tags: Sequence[str], most: int = 4) -> str:
-    shown = ", ".join(tags[:most])
-    return (
-        shown if len(tags) <= most else f"{shown} and {len(tags) - most} more kinds of statements"
-    )

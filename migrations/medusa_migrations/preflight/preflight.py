@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import DeniedError, UnsupportedError
-from medusa_migrations.plan.findings import Finding, some
+from medusa_migrations.contract.values import some
+from medusa_migrations.plan.findings import Finding
 from medusa_migrations.postgres import table_locks
 from medusa_migrations.preflight import (
     definitions,
@@ -110,6 +111,6 @@ def _blockers(conn: Connection[Any], schema: str, locks: Sequence[TableLock]) ->
     modes = {lock.table: lock.mode for lock in locks}
     for who, names in table_locks.holders(conn, schema, modes, older_than=5):
         yield Finding(
-            f"{who} holds {some(names)}",
+            f"{who} holds {some(names, 5, what='more tables')}",
             "The migrations wait in short tries; end it if it is idle (pg_terminate_backend)",
         )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import DeniedError
-from medusa_migrations.plan.findings import Finding, some
+from medusa_migrations.contract.values import some
+from medusa_migrations.plan.findings import Finding
 from medusa_migrations.postgres import row_security
 from medusa_migrations.records import ledger
 from medusa_migrations.schema import row_names
@@ -84,7 +85,7 @@ def look(conn: Connection[Any], schema: str, changed: Affected) -> Iterator[Find
         if owner in supers:  # a member of it could do anything
             member = f'let it give them over: alter ... owner to "{user}"'
         yield Finding(
-            f"the role {user} does not own {some(tables)}, which the migrations change",
+            f"the role {user} does not own {some(tables, 5, what='more tables')}, which the migrations change",
             f"Run as {owner}, their owner, or {member}",
             DeniedError,
             "NotOwner",

@@ -110,11 +110,6 @@ def rows(conn: Connection[Any], schema: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(id_), str(name)) for id_, name in conn.execute(query))
 
 
-def guard(conn: Connection[Any], schema: str) -> None:
-    """Let nobody else write to the ledger until the transaction ends."""
-    conn.execute(sql.SQL("lock table {} in share row exclusive mode").format(_table(schema)))
-
-
 def record_at(conn: Connection[Any], schema: str, migration: Migration, place: int | None) -> None:
     """Add the row of *migration* with the free id *place*; None: behind all others."""
     conn.execute(

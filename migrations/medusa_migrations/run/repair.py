@@ -11,7 +11,7 @@ from medusa_migrations import __version__
 from medusa_migrations.contract.errors import RefusedError
 from medusa_migrations.plan import evidence, observe
 from medusa_migrations.plan.evidence import Evidence
-from medusa_migrations.postgres import introspect, lock, row_security
+from medusa_migrations.postgres import introspect, lock, row_security, table_locks
 from medusa_migrations.preflight import pooler
 from medusa_migrations.records import history, ledger
 
@@ -69,7 +69,9 @@ class Repair:
             before = self.report.before
             with self.conn.transaction():
                 self.conn.execute(row_security.OFF)
-                ledger.guard(self.conn, schema)
+                self.conn.execute(  # nobody else writes to it until the end
+                    table_locks.statement(schema, "share row exclusive", ["migrations"])
+                )
                 found = self.look()
                 if found.nothing:
                     self.report.state = "nothing"
