@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.plan import Plan, Request
     from medusa_migrations.plan.proof import Proof
-    from medusa_migrations.records.history import Run
+    from medusa_migrations.records.history import HistoryEntry
     from medusa_migrations.records.ledger import Ledger
 
 
@@ -40,7 +40,7 @@ class Observed:
     schema: str
     ledger: Ledger
     proof: Proof
-    runs: tuple[Run, ...]
+    runs: tuple[HistoryEntry, ...]
     """Our history of this schema, newest first."""
     named: Version | None
     """Where our history says the database is."""

@@ -42,7 +42,7 @@ class Hiding:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class HiddenRows:
     """The tables that hide rows from the role *role*."""
 
     role: str
@@ -90,7 +90,7 @@ class Found:
             raise DeniedError(self.sentence, reason=REASON)
 
 
-def look(conn: Connection[Any], schema: str, names: Iterable[str]) -> Found:
+def look(conn: Connection[Any], schema: str, names: Iterable[str]) -> HiddenRows:
     """Return which of the tables *names*, of *schema* or of another one among them, hide rows.
 
     Our own records and the ledger are looked at as well. A role that bypasses row-level security, and
@@ -110,7 +110,7 @@ def look(conn: Connection[Any], schema: str, names: Iterable[str]) -> Found:
         """,
         {"names": known, "schema": schema, "own": list(OWN_TABLES)},
     ).fetchall()
-    return Found(rows[0][4] if rows else "", tuple(Hiding(*row[:4]) for row in rows))
+    return HiddenRows(rows[0][4] if rows else "", tuple(Hiding(*row[:4]) for row in rows))
 
 
 def refused(exc: psycopg.Error) -> bool:

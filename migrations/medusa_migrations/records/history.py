@@ -34,7 +34,7 @@ _TABLES = {"history": ("select", "insert")}
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class HistoryEntry:
     """One run that changed the database."""
 
     schema: str
@@ -71,8 +71,8 @@ def prepare(conn: Connection[Any]) -> None:
     records_schema.prepare(conn, _TABLES, _CREATE)
 
 
-def record(conn: Connection[Any], run: Run) -> None:
-    """Add *run*, in the transaction of what it records."""
+def record(conn: Connection[Any], entry: HistoryEntry) -> None:
+    """Add *entry*, in the transaction of what it records."""
     conn.execute(
         """
         insert into medusa_db.history (schema_name, command, started_at, finished_at, from_version,
@@ -80,14 +80,14 @@ def record(conn: Connection[Any], run: Run) -> None:
         values (%s, %s, %s, clock_timestamp(), %s, %s, %s, %s, %s, %s, %s, session_user || %s)
         """,
         [
-            run.schema, run.command, run.started_at, run.from_version, run.to_version,
-            list(run.migrations), list(run.data_steps), list(run.deferred), run.runner_version,
-            run.checksum, run.by_whom,
+            entry.schema, entry.command, entry.started_at, entry.from_version, entry.to_version,
+            list(entry.migrations), list(entry.data_steps), list(entry.deferred), entry.runner_version,
+            entry.checksum, entry.by_whom,
         ],
     )  # fmt: skip
 
 
-def read(conn: Connection[Any], schema: str, most: int = 50) -> list[Run]:
+def read(conn: Connection[Any], schema: str, most: int = 50) -> list[HistoryEntry]:
     """Return the latest *most* runs on *schema*, newest first; without a history none."""
     if not records_schema.readable(conn, _TABLES):
         return []
@@ -99,7 +99,7 @@ def read(conn: Connection[Any], schema: str, most: int = 50) -> list[Run]:
         """,
         [schema, most],
     )
-    return [Run(*row[:6], *(tuple(cell) for cell in row[6:9]), *row[9:]) for row in rows]
+    return [HistoryEntry(*row[:6], *(tuple(cell) for cell in row[6:9]), *row[9:]) for row in rows]
 
 
 def deferred(conn: Connection[Any], schema: str) -> tuple[str, ...]:
@@ -124,17 +124,17 @@ def deferred(conn: Connection[Any], schema: str) -> tuple[str, ...]:
     return tuple(name for (name,) in rows)
 
 
-def to_dict(run: Run) -> Mapping[str, Any]:
-    """Return *run* for JSON."""
+def to_dict(entry: HistoryEntry) -> Mapping[str, Any]:
+    """Return *entry* for JSON."""
     return {
-        "startedAt": run.started_at.isoformat(),
-        "seconds": round((run.finished_at - run.started_at).total_seconds(), 3),
-        "command": run.command,
-        "from": run.from_version,
-        "to": run.to_version,
-        "migrations": len(run.migrations),
-        "dataSteps": list(run.data_steps),
-        "deferred": list(run.deferred),
-        "runner": run.runner_version,
-        "by": run.by_whom,
+        "startedAt": entry.started_at.isoformat(),
+        "seconds": round((entry.finished_at - entry.started_at).total_seconds(), 3),
+        "command": entry.command,
+        "from": entry.from_version,
+        "to": entry.to_version,
+        "migrations": len(entry.migrations),
+        "dataSteps": list(entry.data_steps),
+        "deferred": list(entry.deferred),
+        "runner": entry.runner_version,
+        "by": entry.by_whom,
     }

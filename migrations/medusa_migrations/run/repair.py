@@ -98,7 +98,7 @@ class Repair:
         history.prepare(self.conn)
         history.record(
             self.conn,
-            history.Run(
+            history.HistoryEntry(
                 schema=self.report.schema,
                 command="repair",
                 started_at=datetime.now(UTC),

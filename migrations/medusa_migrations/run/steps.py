@@ -302,7 +302,7 @@ class Steps:
         history.prepare(self.conn)
         history.record(
             self.conn,
-            history.Run(
+            history.HistoryEntry(
                 schema=self.report.schema,
                 command=self.report.command,
                 started_at=self.started,
