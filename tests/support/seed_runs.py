@@ -17,7 +17,7 @@ from medusa_migrations.plan.plan import Request
 from medusa_migrations.postgres import address as addresses
 from medusa_migrations.postgres import connection
 from medusa_migrations.run import progress
-from medusa_migrations.run.context import Limits, Options, RunContext
+from medusa_migrations.run.context import Limits, RunContext, RunOptions
 from medusa_seed.document import document, files
 from medusa_seed.document.findings import Findings
 from medusa_seed.planning.merge import IfExists, Policy
@@ -41,7 +41,7 @@ def seed(
             findings.raise_if_any("seed.json")
             source.name = "seed.json"
             policy = Policy(IfExists(if_exists), overwrite)
-            seeding.seed(context, source, found, seeding.Options(policy=policy, **options))
+            seeding.seed(context, source, found, seeding.SeedOptions(policy=policy, **options))
             return {"state": context.report.state, **context.report.seed}
 
 
@@ -77,6 +77,6 @@ def _course(url: str) -> Iterator[RunContext]:
         connection.translated(address),
     ):
         yield RunContext(
-            conn, address, catalog, Request(catalog.newest, {}), Options(limits=Limits(lock_wait=5)), _Silent(),
+            conn, address, catalog, Request(catalog.newest, {}), RunOptions(limits=Limits(lock_wait=5)), _Silent(),
             Report("seed"),
         )  # fmt: skip

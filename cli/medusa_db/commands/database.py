@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from medusa_db.demo.embedded import Server
     from medusa_migrations.catalog.model import Catalog
-    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.postgres.address import Address
 
 
@@ -104,7 +104,7 @@ def look(
     catalog: Catalog,
     *,
     tables: bool = True,
-) -> Observed:
+) -> DatabaseState:
     """Return what one look at the shop's schema finds; raise where tables are there without a ledger.
 
     Raises also where a ledger is there without *tables*, if those are wanted.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Catalog, Migration
     from medusa_migrations.catalog.version import Version
-    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.observe import DatabaseState
 
 
 def request(args: argparse.Namespace, catalog: Catalog, *, project: Path | None = None) -> Request:
@@ -113,7 +113,7 @@ def known(catalog: Catalog, wanted: Version | None, option: str) -> Version | No
 
 
 def pending(
-    args: argparse.Namespace, catalog: Catalog, observed: Observed, target: Version
+    args: argparse.Namespace, catalog: Catalog, observed: DatabaseState, target: Version
 ) -> list[str]:
     """Return the names that *target* would still run here."""
     given = flags(catalog, args.flag, os.environ)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Catalog
     from medusa_migrations.catalog.version import Version
-    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.observe import DatabaseState
 
 
 def show(args: argparse.Namespace) -> int:
@@ -124,7 +124,7 @@ def _look_once(args: argparse.Namespace, catalog: Catalog, wanted: Version) -> s
 
 def require(
     catalog: Catalog,
-    observed: Observed,
+    observed: DatabaseState,
     wanted: Version,
     pending: list[str],
     *,

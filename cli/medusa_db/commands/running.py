@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from medusa_db.commands import options
-from medusa_migrations.run.context import Limits, Options
+from medusa_migrations.run.context import Limits, RunOptions
 
 if TYPE_CHECKING:
     import argparse
@@ -45,12 +45,12 @@ def asked(args: argparse.Namespace, request: Request) -> Asked:
     )
 
 
-def how(args: argparse.Namespace, catalog: Catalog, reviewed: PlanFile | None = None) -> Options:
+def how(args: argparse.Namespace, catalog: Catalog, reviewed: PlanFile | None = None) -> RunOptions:
     """Return how a run behaves, but for who is there to be asked; *reviewed* is the plan it applies."""
-    return Options(
+    return RunOptions(
         schema=args.schema,
         limits=limits(args),
-        run_timeout=_or(args.run_timeout, Options().run_timeout),
+        run_timeout=_or(args.run_timeout, RunOptions().run_timeout),
         baseline=options.known(catalog, getattr(args, "baseline", None), "--baseline"),
         on_breaking=args.approval == "on-breaking" and not args.yes,
         acknowledged=frozenset(args.acknowledge),

@@ -96,8 +96,8 @@ def _unquoted(path: str, report: Report) -> Iterator[None]:
             report.warnings = [f"{len(report.warnings)} warnings are not shown: of {name}"]
 
 
-def _how(args: argparse.Namespace, catalog: Catalog) -> seeding.Options:
-    return seeding.Options(
+def _how(args: argparse.Namespace, catalog: Catalog) -> seeding.SeedOptions:
+    return seeding.SeedOptions(
         migrate=args.migrate,
         to=options.known(catalog, args.to, "--to"),
         policy=Policy(IfExists(args.if_exists), args.overwrite),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from medusa_migrations.catalog.model import Catalog
-    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.schema.drift import Difference
     from medusa_migrations.schema.model import Schema
 
@@ -43,7 +43,7 @@ def verify(args: argparse.Namespace) -> int:
 
 def _look(
     args: argparse.Namespace, catalog: Catalog, report: Report
-) -> tuple[Observed, Schema, list[Difference]]:
+) -> tuple[DatabaseState, Schema, list[Difference]]:
     """Read ledger and schema as they are at one moment, whoever changes them meanwhile.
 
     And what is wrong with keys and sequences.
@@ -60,7 +60,7 @@ def _look(
 def _compare(
     args: argparse.Namespace,
     catalog: Catalog,
-    observed: Observed,
+    observed: DatabaseState,
     schema: Schema,
     working: Sequence[Difference],
     report: Report,

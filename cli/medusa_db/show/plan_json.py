@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Note
     from medusa_migrations.plan.plan import Item
     from medusa_migrations.plan.plan_file import Asked, Basis
-    from medusa_migrations.run.preview import Preview, Transaction
+    from medusa_migrations.run.preview import PlannedTransaction, Preview
 
 
 def to_dict(found: Preview, asked: Asked, basis: Basis) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def to_dict(found: Preview, asked: Asked, basis: Basis) -> dict[str, Any]:
     }
 
 
-def _transaction(part: Transaction, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+def _transaction(part: PlannedTransaction, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
     """Return what a transaction locks when it begins, until it is committed, and for how long."""
     return {
         "items": [item.name for item in part.items],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.contract.errors import RunnerError
     from medusa_migrations.plan.plan import Item
-    from medusa_migrations.run.preview import Preview, Transaction
+    from medusa_migrations.run.preview import PlannedTransaction, Preview
     from medusa_migrations.schema.model import Schema
 
 _BESIDE = sql.SQL(
@@ -92,7 +92,7 @@ class _Script:
             for part in transactions:
                 yield from self._transaction(part)
 
-    def _transaction(self, part: Transaction) -> Iterator[str]:
+    def _transaction(self, part: PlannedTransaction) -> Iterator[str]:
         role = search_path.of_role(self.conn, self.schema)
         texts = (item.text for item in part.items if item.version is not None)
         medusas = search_path.unambiguous(

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from medusa_migrations.contract.errors import RunnerError
     from medusa_migrations.contract.report import Done, Report
     from medusa_migrations.plan.evidence import Evidence
-    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.plan.plan import Plan
-    from medusa_migrations.run.preview import Preview, Transaction
+    from medusa_migrations.run.preview import PlannedTransaction, Preview
     from medusa_migrations.schema.verify import Verdict
 
 WIDTH = 96
@@ -222,7 +222,7 @@ def _lock(table: str, mode: str, found: Preview, rewrite: str = "") -> str:
     return f"{table}: {mode}{rewrite} ({rows} rows, {size(bytes_)})"
 
 
-def _held(found: Preview, transactions: Sequence[Transaction]) -> str:
+def _held(found: Preview, transactions: Sequence[PlannedTransaction]) -> str:
     """Tell which tables each transaction locks together, and for about how long."""
     if not any(part.held for part in transactions):
         return ""
@@ -258,21 +258,21 @@ def _held(found: Preview, transactions: Sequence[Transaction]) -> str:
     )
 
 
-def _modes(part: Transaction) -> list[str]:
+def _modes(part: PlannedTransaction) -> list[str]:
     lines = []
     for mode, tables in part.held:
         lines.append(f"{mode} ({_WHO.get(mode, 'others go on')}): {', '.join(tables)}")
     return lines
 
 
-def _lasts(found: Preview, part: Transaction) -> str:
+def _lasts(found: Preview, part: PlannedTransaction) -> str:
     from medusa_migrations.schema import durations  # noqa: PLC0415  most starts show no plan
 
     about = sum(one.seconds for one in durations.work(part.items, found.sizes) if one.rows)
     return f"about {duration(about)}" if about >= 1 else "about a second, or less"
 
 
-def _because(found: Preview, part: Transaction) -> str:
+def _because(found: Preview, part: PlannedTransaction) -> str:
     from medusa_migrations.schema import durations  # noqa: PLC0415  most starts show no plan
 
     work = [one for one in durations.work(part.items, found.sizes) if one.rows]
@@ -407,7 +407,7 @@ def _slowest(title: str, done: Sequence[Done], most: int = 8) -> str:
 
 def status(
     catalog: Catalog,
-    observed: Observed,
+    observed: DatabaseState,
     waits: Sequence[str],
     seeded: str,
     differs: Sequence[str] = (),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from medusa_migrations.catalog.model import Catalog
-    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.plan.plan import Step
     from medusa_migrations.plan.plan_file import PlanFile
     from medusa_migrations.postgres.address import Address
@@ -65,7 +65,9 @@ def where(conn: Connection[Any], address: Address, schema: str = "") -> Basis:
     return Basis(system, database if address.quotable else "", schema)
 
 
-def look(conn: Connection[Any], address: Address, catalog: Catalog, observed: Observed) -> Basis:
+def look(
+    conn: Connection[Any], address: Address, catalog: Catalog, observed: DatabaseState
+) -> Basis:
     """Return which database this is, and what it is like."""
     found = where(conn, address, observed.schema)
     return Basis(

@@ -34,7 +34,7 @@ _IN_EVERY_SHOP = frozenset({"cart", "customer", "order", "product", "region", "s
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class DatabaseState:
     """What one look found."""
 
     schema: str
@@ -61,7 +61,7 @@ class Observed:
         return "empty" if self.proof.empty else "partial"
 
 
-def proven(observed: Observed) -> Proven:
+def proven(observed: DatabaseState) -> Proven:
     """Return what a report says of where the database is."""
     proof = observed.proof
     if proof.empty:
@@ -71,13 +71,13 @@ def proven(observed: Observed) -> Proven:
     return Proven("version", tuple(map(str, proof.versions)), str(observed.at or ""))
 
 
-def observe(conn: Connection[Any], catalog: Catalog, schema: str) -> Observed:
+def observe(conn: Connection[Any], catalog: Catalog, schema: str) -> DatabaseState:
     """Look; read-only. Raises what `ledger.read` raises."""
     found = ledger.read(conn, schema)
     runs = tuple(history.read(conn, schema))
     named = versions.parse(runs[0].to_version) if runs else None
     deferred = history.deferred(conn, schema) if runs else ()
-    return Observed(schema, found, proof.prove(catalog, found.names), runs, named, deferred)
+    return DatabaseState(schema, found, proof.prove(catalog, found.names), runs, named, deferred)
 
 
 def schema_of(conn: Connection[Any], asked: str | None) -> str:
@@ -110,7 +110,7 @@ def schema_of(conn: Connection[Any], asked: str | None) -> str:
     return str(schema)
 
 
-def refuse_unledgered(catalog: Catalog, observed: Observed) -> None:
+def refuse_unledgered(catalog: Catalog, observed: DatabaseState) -> None:
     """Raise RefusedError where Medusa's tables are there and no ledger says which version made them."""
     if not observed.proof.empty or not observed.ledger.tables:
         return
@@ -128,7 +128,7 @@ def refuse_unledgered(catalog: Catalog, observed: Observed) -> None:
         )
 
 
-def refuse_ledger_alone(catalog: Catalog, observed: Observed) -> None:
+def refuse_ledger_alone(catalog: Catalog, observed: DatabaseState) -> None:
     """Raise RefusedError where a ledger says what was made, and none of the tables is there."""
     if not observed.proof.applied or observed.ledger.tables & _IN_EVERY_SHOP:
         return
@@ -156,7 +156,7 @@ def is_ready(conn: Connection[Any], schema: str, step: DataStep) -> bool:
 
 
 def waiting(
-    conn: Connection[Any], catalog: Catalog, observed: Observed
+    conn: Connection[Any], catalog: Catalog, observed: DatabaseState
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the data steps left waiting by earlier runs: those ready by now, and the others."""
     names = observed.deferred
@@ -165,7 +165,9 @@ def waiting(
     return tuple(ready), tuple(step.name for step in steps if step.name not in ready)
 
 
-def planned(conn: Connection[Any], catalog: Catalog, observed: Observed, request: Request) -> Plan:
+def planned(
+    conn: Connection[Any], catalog: Catalog, observed: DatabaseState, request: Request
+) -> Plan:
     """Return the plan for *request*; raise what `plan` raises.
 
     Where no history can be kept, a version that needs no migration leaves nothing to do.
@@ -177,7 +179,7 @@ def planned(conn: Connection[Any], catalog: Catalog, observed: Observed, request
 
 
 def resume(
-    conn: Connection[Any], catalog: Catalog, observed: Observed, request: Request
+    conn: Connection[Any], catalog: Catalog, observed: DatabaseState, request: Request
 ) -> Request:
     """Return *request* as the history adds to it.
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Catalog, DataStep
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.earlier import Blocked
-    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.schema.drift import Difference
     from medusa_migrations.schema.model import Schema
     from medusa_migrations.schema.verify import Verdict
@@ -33,7 +33,7 @@ REASON = "SchemaDiffers"
 def look(
     conn: Connection[Any],
     catalog: Catalog,
-    observed: Observed,
+    observed: DatabaseState,
     target: Version,
     items: Sequence[Migration | DataStep],
 ) -> Iterator[Finding]:
@@ -86,7 +86,7 @@ def compare(
 def _earlier(
     conn: Connection[Any],
     catalog: Catalog,
-    observed: Observed,
+    observed: DatabaseState,
     target: Version,
     items: Sequence[Migration | DataStep],
     there: Schema,

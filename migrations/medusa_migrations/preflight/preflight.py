@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Catalog, DataStep
     from medusa_migrations.catalog.version import Version
-    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.postgres.address import Address
     from medusa_migrations.postgres.table_locks import TableLock
 
@@ -37,7 +37,7 @@ def look(
     conn: Connection[Any],
     address: Address,
     catalog: Catalog,
-    observed: Observed,
+    observed: DatabaseState,
     target: Version,
     items: Sequence[Migration | DataStep],
 ) -> list[Finding]:

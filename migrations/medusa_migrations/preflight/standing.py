@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Catalog
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.findings import Finding
-    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.schema.drift import Difference
 
 _CREATE = """
@@ -125,7 +125,7 @@ class Standing:
         return (*self.new, *self.before)
 
 
-def look(conn: Connection[Any], catalog: Catalog, observed: Observed) -> Standing:
+def look(conn: Connection[Any], catalog: Catalog, observed: DatabaseState) -> Standing:
     """Return how the schema compares with the version that the database is at; writes nothing.
 
     Where the last run was content and the catalogs are the same since, nothing is compared.
@@ -145,7 +145,7 @@ def look(conn: Connection[Any], catalog: Catalog, observed: Observed) -> Standin
     return _compared(conn, catalog, observed, version, noted)
 
 
-def findings(conn: Connection[Any], catalog: Catalog, observed: Observed) -> list[Finding]:
+def findings(conn: Connection[Any], catalog: Catalog, observed: DatabaseState) -> list[Finding]:
     """Return what `look` finds as what a person should know, or what the run fails with."""
     found = look(conn, catalog, observed)
     if found == Standing():
@@ -162,7 +162,7 @@ def findings(conn: Connection[Any], catalog: Catalog, observed: Observed) -> lis
 def _compared(
     conn: Connection[Any],
     catalog: Catalog,
-    observed: Observed,
+    observed: DatabaseState,
     version: Version,
     noted: Noted | None,
 ) -> Standing:
@@ -207,7 +207,7 @@ def begin(conn: Connection[Any], schema: str, version: str, before: Sequence[str
 
 def end(
     conn: Connection[Any],
-    observed: Observed,
+    observed: DatabaseState,
     version: str,
     before: Sequence[str],
     after: Sequence[str],
@@ -243,7 +243,7 @@ def _note(
         )
 
 
-def digest(conn: Connection[Any], observed: Observed) -> str:
+def digest(conn: Connection[Any], observed: DatabaseState) -> str:
     """Return a checksum of what a comparison of the schema stands on; waits for no lock."""
     enforced = "conenforced" if conn.info.server_version >= 180000 else "true"
     query = sql.SQL(_DIGEST).format(enforced=sql.SQL(enforced))

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Migration
     from medusa_migrations.catalog.version import Version
-    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.plan.plan import Plan
     from medusa_migrations.run.context import RunContext
 
 
 def foresee(
-    context: RunContext, observed: Observed, version: Version
-) -> tuple[list[Migration], Observed, Plan]:
+    context: RunContext, observed: DatabaseState, version: Version
+) -> tuple[list[Migration], DatabaseState, Plan]:
     """Return the rows of a ledger of *version*, what would be observed with it, and the plan from there.
 
     Raises as `rows` does, and where that is not the plan that was reviewed.
@@ -37,7 +37,7 @@ def foresee(
     return names, then, path
 
 
-def rows(context: RunContext, observed: Observed, version: Version) -> list[Migration]:
+def rows(context: RunContext, observed: DatabaseState, version: Version) -> list[Migration]:
     """Return the rows that a ledger of *version* has; write nothing.
 
     Raises RefusedError where there is a ledger, and VerificationError where the tables are not those
@@ -63,8 +63,8 @@ def rows(context: RunContext, observed: Observed, version: Version) -> list[Migr
 
 
 def adopted(
-    context: RunContext, observed: Observed, names: Sequence[Migration], version: Version
-) -> Observed:
+    context: RunContext, observed: DatabaseState, names: Sequence[Migration], version: Version
+) -> DatabaseState:
     """Return what would be *observed* with a ledger of these *names*, those of *version*."""
     ledger = tuple(migration.name for migration in names)
     return dataclasses.replace(

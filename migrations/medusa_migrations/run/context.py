@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Catalog, Note
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.contract.report import Report
-    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.plan.plan import Plan, Request
     from medusa_migrations.plan.plan_file import PlanFile
     from medusa_migrations.postgres.address import Address
@@ -42,7 +42,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RunOptions:
     """How a run behaves."""
 
     schema: str | None = None
@@ -69,7 +69,7 @@ class RunContext:
     address: Address
     catalog: Catalog
     request: Request
-    options: Options
+    options: RunOptions
     progress: Progress
     report: Report
 
@@ -83,7 +83,7 @@ class RunContext:
             asked = asked or reviewed.basis.schema
         self.report.schema = observe.schema_of(self.conn, asked)
 
-    def look(self, *, adopted: bool = False) -> tuple[Observed, Plan]:
+    def look(self, *, adopted: bool = False) -> tuple[DatabaseState, Plan]:
         """Look at the database, tell the report where it is, and plan from there.
 
         *adopted* tells that this run has written a ledger itself, so that it is not as it was planned on.
@@ -105,14 +105,14 @@ class RunContext:
             basis.require_runs(reviewed, path.steps)
         return observed, path
 
-    def tell(self, observed: Observed | None) -> None:
+    def tell(self, observed: DatabaseState | None) -> None:
         """Tell the report where the database is; None: nobody knows."""
         report = self.report
         report.proven = observe.proven(observed) if observed else Proven()
         report.after = observed.place(self.catalog) if observed else ""
         report.before = report.before or report.after
 
-    def finish(self, observed: Observed, path: Plan, *, state: str) -> None:
+    def finish(self, observed: DatabaseState, path: Plan, *, state: str) -> None:
         """Tell the report that the run has come to its end."""
         report = self.report
         report.state = state
@@ -129,7 +129,7 @@ class RunContext:
                 f"the ledger has {name} more than once, as races of Medusa's own tool leave it; harmless"
             )
 
-    def compare(self, observed: Observed) -> None:
+    def compare(self, observed: DatabaseState) -> None:
         """Tell the report how the schema compares with the version, where nothing had to run.
 
         Raises VerificationError for what differs since a run that failed its verification, or did

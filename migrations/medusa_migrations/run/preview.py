@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Migration
     from medusa_migrations.plan.findings import Finding
-    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.plan.plan import Held, Item, Plan, Step
     from medusa_migrations.plan.shop_locks import ShopLocks
-    from medusa_migrations.run.context import Options, RunContext
+    from medusa_migrations.run.context import RunContext, RunOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Transaction:
+class PlannedTransaction:
     """Items that run, and are committed, together."""
 
     items: tuple[Item, ...]
@@ -37,15 +37,15 @@ class Transaction:
 class Preview:
     """What a run would find and do."""
 
-    observed: Observed
+    observed: DatabaseState
     """As it would be with the rows of `adopts`."""
-    before: Observed
+    before: DatabaseState
     """As it is."""
     place: str
     """Where the database is, in words."""
     path: Plan
-    options: Options
-    steps: tuple[tuple[Step, tuple[Transaction, ...]], ...]
+    options: RunOptions
+    steps: tuple[tuple[Step, tuple[PlannedTransaction, ...]], ...]
     sizes: Mapping[str, tuple[int, int]]
     """Rows and bytes of each table."""
     own: Mapping[str, ShopLocks]
@@ -106,10 +106,10 @@ def look(context: RunContext) -> Preview:
     )
 
 
-def _transactions(context: RunContext, step: Step) -> tuple[Transaction, ...]:
+def _transactions(context: RunContext, step: Step) -> tuple[PlannedTransaction, ...]:
     parts = [(item,) for item in step.items] if context.options.limits.each else [step.items]
     conn, schema = context.conn, context.report.schema
-    return tuple(Transaction(part, table_locks.held(conn, schema, part)) for part in parts)
+    return tuple(PlannedTransaction(part, table_locks.held(conn, schema, part)) for part in parts)
 
 
 def _warnings(context: RunContext) -> Iterator[str]:

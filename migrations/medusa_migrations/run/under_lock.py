@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Migration
     from medusa_migrations.catalog.version import Version
-    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.plan.plan import Plan
     from medusa_migrations.run.context import RunContext
 
@@ -104,7 +104,7 @@ class _UnderLock:
                 exc.nothing_stays()
             raise
 
-    def _foresee(self, observed: Observed, path: Plan) -> threading.Thread:
+    def _foresee(self, observed: DatabaseState, path: Plan) -> threading.Thread:
         """Work out what the schema should be afterwards, while the server makes it."""
         applied = [*observed.proof.applied, *(item.name for item in path.items)]
         thread = threading.Thread(
@@ -113,7 +113,7 @@ class _UnderLock:
         thread.start()
         return thread
 
-    def _steps(self, steps: Steps, observed: Observed, path: Plan) -> None:
+    def _steps(self, steps: Steps, observed: DatabaseState, path: Plan) -> None:
         before = observed.place(self.context.catalog)
         try:
             for step in path.steps:
@@ -125,7 +125,7 @@ class _UnderLock:
         finally:
             self.context.tell(self._left(steps, observed))
 
-    def _left(self, steps: Steps, observed: Observed) -> Observed | None:
+    def _left(self, steps: Steps, observed: DatabaseState) -> DatabaseState | None:
         """Return what the steps left behind, without asking the server; None: not known."""
         if steps.committing:
             return None
@@ -140,7 +140,7 @@ class _UnderLock:
             for line in note.before:
                 self.context.progress.say(f"{note.version} asks beforehand: {line}")
 
-    def _preflight(self, observed: Observed, path: Plan) -> tuple[str, ...]:
+    def _preflight(self, observed: DatabaseState, path: Plan) -> tuple[str, ...]:
         """Refuse what stands in the way; return the differences from before that stay."""
         context = self.context
         findings = preflight.look(
@@ -168,7 +168,7 @@ class _UnderLock:
         steps.adopted = True
         self.context.progress.say(f"adopted the tables as {version}", ledger_rows=len(names))
 
-    def _verify(self, observed: Observed, differed: Sequence[str]) -> None:
+    def _verify(self, observed: DatabaseState, differed: Sequence[str]) -> None:
         """Compare the schema with the target's; what *differed* before the run is not held against it."""
         report, target = self.context.report, self.context.request.target
         conn, catalog = self.context.conn, self.context.catalog

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.contract.report import Report
-    from medusa_migrations.plan.observe import Observed
+    from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.plan.plan import Request
     from medusa_migrations.run.context import RunContext
     from medusa_seed.document.document import Document
@@ -58,7 +58,7 @@ _UNKNOWN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SeedOptions:
     """How a seed behaves."""
 
     migrate: bool = True
@@ -75,7 +75,7 @@ class Options:
 
 
 def seed(
-    context: RunContext, source: Source, document: Document, options: Options
+    context: RunContext, source: Source, document: Document, options: SeedOptions
 ) -> dict[str, str]:
     """Fill the shop with *document*, which was read from *source* and is in order.
 
@@ -94,7 +94,7 @@ class _Run:
     context: RunContext
     source: Source
     document: Document
-    options: Options
+    options: SeedOptions
     counts: Counts = field(default_factory=Counts)
     passwords: dict[str, str] = field(default_factory=dict)
     """Those of the demo's users that were made and written."""
@@ -131,7 +131,7 @@ class _Run:
                 self._migrate(self._look())
             self._load(self._look())
 
-    def _look(self) -> Observed:
+    def _look(self) -> DatabaseState:
         observed = observe.observe(self.conn, self.context.catalog, self.report.schema)
         self.context.tell(observed)
         return observed
@@ -157,7 +157,7 @@ class _Run:
         latest = records.latest(self.conn, self.report.schema)
         return latest is not None and latest.checksum == self.source.checksum
 
-    def _target(self, observed: Observed) -> Request:
+    def _target(self, observed: DatabaseState) -> Request:
         target = self.options.to or observed.at or observed.proof.latest
         if target is None:
             if not observed.proof.empty:
@@ -170,12 +170,12 @@ class _Run:
         unasked = self.options.to is None
         return dataclasses.replace(self.context.request, target=target, unasked=unasked)
 
-    def _migrate(self, observed: Observed) -> None:
+    def _migrate(self, observed: DatabaseState) -> None:
         request = self._target(observed)
         migrating.migrate(dataclasses.replace(self.context, request=request))
         self.context.progress.end()
 
-    def _refuse_pending(self, observed: Observed) -> None:
+    def _refuse_pending(self, observed: DatabaseState) -> None:
         """Refuse a dry run on a schema that the seed itself would change first."""
         if not self.options.migrate:
             return
@@ -189,7 +189,7 @@ class _Run:
                 reason="MigrationsPending",
             )
 
-    def _load(self, observed: Observed) -> None:
+    def _load(self, observed: DatabaseState) -> None:
         off = records.why_off(self.conn)
         remembers = off is None and not self.options.dry_run
         if off is not None:
@@ -218,7 +218,7 @@ class _Run:
             demo.refuse_in_use(there)
         return demo.make_passwords(self.document, there)
 
-    def _filling(self, observed: Observed, *, remembers: bool) -> Filling:
+    def _filling(self, observed: DatabaseState, *, remembers: bool) -> Filling:
         return Filling(
             conn=self.conn,
             schema=self.report.schema,
