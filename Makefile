@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml requirements/uv.txt requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes --disable-pip-version-check -r requirements/uv.txt
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m compileall -q cli/medusa_db migrations/medusa_migrations seed/medusa_seed operator/medusa_operator
+	@$(BIN)/python -m compileall -q cli/medusa_db migrations/medusa_migrations seed/medusa_seed operator/medusa_operator testbed/medusa_testbed
 	@touch $@
 
 lock:  ## Renew requirements/*.txt from pyproject.toml
@@ -40,10 +40,10 @@ demo: $(STAMP)  ## An old shop on a private PostgreSQL, brought to the newest ve
 	@$(BIN)/medusa-db demo
 
 demo-cluster: $(STAMP)  ## A Kubernetes of your own with the operator and a shop; needs Go
-	@PYTHONPATH=tests/support $(BIN)/python demo/cluster.py
+	@$(BIN)/python demo/cluster.py
 
 cluster-tools: $(STAMP)  ## Build the programs of the test cluster, once; needs Go
-	@$(BIN)/python tests/support/cluster_tools.py
+	@$(BIN)/python -m medusa_testbed.tools
 
 test: $(STAMP)  ## Every tier whose parts this machine has; ARGS="-k name" for some
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)

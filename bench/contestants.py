@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import medusa_packages
-import medusa_server
 from measure import FailedRunError, Invocation
 from medusa_db.demo import embedded
 from medusa_migrations.catalog import load, version
+from medusa_testbed.medusa import packages, server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,8 +71,8 @@ def medusa(folder: Path, says: str = "") -> Contestant:
     folder.mkdir(exist_ok=True)
     if not (folder / "node_modules").exists():
         try:
-            medusa_server.make_shop(folder)
-        except medusa_packages.InstallError as exc:
+            server.make_shop(folder)
+        except packages.InstallError as exc:
             raise UnavailableError(f"Medusa cannot be installed: {exc}") from exc
     command = (node, "node_modules/@medusajs/medusa-cli/cli.js", "migrations", "run")
     return Contestant(

@@ -18,19 +18,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cluster_control_plane
-import cluster_operator
-from cluster_images import RUNNER, Image
-from cluster_kubectl import Kubectl
-from cluster_kubelet import Kubelet
-from cluster_shop import JOBS, RESOURCE, Shop, succeeds
-from faults import eventually
+from medusa_testbed import control_plane, operators
+from medusa_testbed.kubectl import Kubectl
+from medusa_testbed.kubelet.images import RUNNER, Image
+from medusa_testbed.kubelet.kubelet import Kubelet
+from medusa_testbed.shops import JOBS, RESOURCE, Shop, succeeds
+from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cluster_control_plane import ControlPlane
-    from cluster_operator import Operator
+    from medusa_testbed.control_plane import ControlPlane
+    from medusa_testbed.operators import Operator
 
 NAMESPACE = "fleet"
 HOUSEKEEPING = ("leases", "list medusadatabases", "list jobs", "watch", "get /")
@@ -79,20 +78,18 @@ def section(*, quick: bool) -> tuple[str, bool]:
 @contextmanager
 def _fleet() -> Iterator[tuple[ControlPlane, Operator]]:
     with (
-        cluster_control_plane.started() as cluster,
+        control_plane.started() as cluster,
         tempfile.TemporaryDirectory(prefix="medusa-db-fleet-") as made,
     ):
         folder = Path(made)
-        cluster_operator.install(cluster, Kubectl(cluster.kubeconfig, folder))
+        operators.install(cluster, Kubectl(cluster.kubeconfig, folder))
         cluster.api.create("v1/namespaces", {"metadata": {"name": NAMESPACE}})
         kubelet = Kubelet(cluster.server, cluster.ca, cluster.token("kubelet"), folder / "pods")
         kubelet.images[RUNNER] = Image(outcome=succeeds)
         kubelet.start()
-        rights = cluster.service_account(cluster_operator.HOME, cluster_operator.HOME)
+        rights = cluster.service_account(operators.HOME, operators.HOME)
         try:
-            with cluster_operator.running(
-                rights, folder, f"--max-concurrent-runs={RUNS}"
-            ) as operator:
+            with operators.running(rights, folder, f"--max-concurrent-runs={RUNS}") as operator:
                 yield cluster, operator
         finally:
             kubelet.stop()
@@ -103,7 +100,7 @@ def _at_once(cluster: ControlPlane, count: int) -> list[Bound]:
     mark = cluster.requests.mark()
     _apply(cluster, 0, count)
     _settle(cluster, count)
-    made = cluster.requests.since(mark).of(cluster_operator.USER).count()
+    made = cluster.requests.since(mark).of(operators.USER).count()
     calls = sum(n for call, n in made.items() if not any(word in call for word in HOUSEKEEPING))
     waits = _waits(cluster)
     p99 = statistics.quantiles(waits, n=100)[98]
@@ -134,7 +131,7 @@ def _at_rest(
     mark, cpu, began = cluster.requests.mark(), operator.cpu, time.monotonic()
     time.sleep(seconds)
     share = (operator.cpu - cpu) / (time.monotonic() - began) * 100
-    made = cluster.requests.since(mark).of(cluster_operator.USER)
+    made = cluster.requests.since(mark).of(operators.USER)
     writes = [write for write in made.writes.all if write.resource != "leases"]
     memory = max(worked, operator.rss) / 1e6
     return [

@@ -17,8 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.append(str(Path(__file__).parent.parent / "tests" / "support"))
-
 import contestants
 import database
 import fleet

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import contestants
-import medusa_packages
-import medusa_server
 from contestants import TARGET, Contestant, UnavailableError
 from measure import Invocation
+from medusa_testbed.medusa import packages, server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,8 +91,8 @@ def medusa(shop: Path, file: Path, name: str = MEDUSA, *, migrate: bool = False)
     shop.mkdir(exist_ok=True)
     if not (shop / "node_modules").exists():
         try:
-            medusa_server.make_shop(shop)
-        except medusa_packages.InstallError as exc:
+            server.make_shop(shop)
+        except packages.InstallError as exc:
             raise UnavailableError(f"Medusa cannot be installed: {exc}") from exc
     cli = "node_modules/@medusajs/medusa-cli/cli.js"
     command = (node, cli, "seed", "-f", str(file), f"--migrate={str(migrate).lower()}")

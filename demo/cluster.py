@@ -17,19 +17,18 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import yaml
 
-import cluster_control_plane
-import cluster_tools
-from cluster_images import RUNNER
-from cluster_kubectl import CommandError, Kubectl
-from cluster_kubelet import Kubelet
-from cluster_objects import secret
 from medusa_db.demo import embedded
+from medusa_testbed import control_plane, tools
+from medusa_testbed.kubectl import CommandError, Kubectl
+from medusa_testbed.kubelet.images import RUNNER
+from medusa_testbed.kubelet.kubelet import Kubelet
+from medusa_testbed.objects import secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from cluster_control_plane import ControlPlane
+    from medusa_testbed.control_plane import ControlPlane
 
 ROOT = Path(__file__).parents[1]
 OPERATOR = "medusa-database-operator"
@@ -43,13 +42,13 @@ def main() -> int:
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _interrupt)
     try:
-        if status := cluster_tools.main():
+        if status := tools.main():
             return status
         with ExitStack() as stack:
             _show(*_started(stack))
     except KeyboardInterrupt:
         return 0
-    except (CommandError, cluster_control_plane.StartError, embedded.StartError) as exc:
+    except (CommandError, control_plane.StartError, embedded.StartError) as exc:
         _say(str(exc))
         return 1
     return 0
@@ -59,7 +58,7 @@ def _started(stack: ExitStack) -> tuple[ControlPlane, Kubectl, str]:
     """Start it all; return it with the database's URL."""
     stack.callback(_say, "\nStopped; nothing is left running.")
     _say("Starting etcd, kube-apiserver and kube-controller-manager")
-    plane = stack.enter_context(cluster_control_plane.started())
+    plane = stack.enter_context(control_plane.started())
     stack.enter_context(_kubelet(plane))
     _say("Starting a PostgreSQL")
     url = stack.enter_context(_database())
@@ -73,7 +72,7 @@ def _started(stack: ExitStack) -> tuple[ControlPlane, Kubectl, str]:
 
 
 def _show(plane: ControlPlane, kubectl: Kubectl, url: str) -> None:
-    program = cluster_tools.program("kubectl")
+    program = tools.program("kubectl")
     wrong = url.replace(":shop@", ":wrong@")
     acknowledged = ",".join(f'"{version}"' for version in BREAKING)
     _say(

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-import medusa_packages
 import postgres_versions
 import servers
 from medusa_db.demo import embedded
 from medusa_migrations.catalog import load
+from medusa_testbed.medusa import packages
 from servers import TestServer
 from tiers import need
 
@@ -58,7 +58,7 @@ def _programs(kind: str) -> Path:
         return found
     try:
         return postgres_versions.programs(kind)
-    except medusa_packages.InstallError as exc:
+    except packages.InstallError as exc:
         need(None, f"PostgreSQL {kind} cannot be installed: {exc}")
         raise
 

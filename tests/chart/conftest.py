@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import cluster_tools
+from medusa_testbed import tools
 from tiers import need
 
 
@@ -17,4 +17,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _programs() -> None:
-    need(cluster_tools.obtainable(), "there is neither Go nor helm in KUBEBUILDER_ASSETS")
+    need(tools.obtainable(), "there is neither Go nor helm in KUBEBUILDER_ASSETS")

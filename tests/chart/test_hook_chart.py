@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 import charts
-import cluster_tools
 from charts import HOOK, only, render
+from medusa_testbed import tools
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -317,7 +317,7 @@ def test_an_umbrella_chart_leaves_it_out_by_its_condition(tmp_path: Path) -> Non
 
 def test_helm_finds_nothing_to_complain_of() -> None:
     told = subprocess.run(
-        [cluster_tools.program("helm"), "lint", "--strict", *charts.ALL],
+        [tools.program("helm"), "lint", "--strict", *charts.ALL],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import charts
-import cluster_tools
+from medusa_testbed import tools
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ WORKFLOWS = sorted((charts.ROOT / ".github" / "workflows").glob("*.yml"))
 
 def test_actionlint_understands_every_workflow() -> None:
     done = subprocess.run(
-        [cluster_tools.program("actionlint"), *WORKFLOWS],
+        [tools.program("actionlint"), *WORKFLOWS],
         capture_output=True,
         text=True,
         check=False,

@@ -5,50 +5,48 @@ from __future__ import annotations
 import itertools
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-import cluster_control_plane
-import cluster_operator
-import cluster_tools
 import servers
-from cluster_kubectl import Kubectl
-from cluster_kubelet import Kubelet
-from cluster_shop import Shop
-from faults import eventually as look_again
 from medusa_db.demo import embedded
+from medusa_testbed import control_plane, operators, tools
+from medusa_testbed.kubectl import Kubectl
+from medusa_testbed.kubelet.kubelet import Kubelet
+from medusa_testbed.shops import Shop
+from medusa_testbed.waiting import eventually as look_again
 from servers import TestServer
 from tiers import need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
-    from cluster_control_plane import ControlPlane
-    from cluster_operator import Operator
+    from medusa_testbed.control_plane import ControlPlane
+    from medusa_testbed.operators import Operator
+
+FOLDER = Path(__file__).parent
 
 _numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave time to build the control plane where that was not done."""
-    if cluster_tools.missing():
+    if tools.missing():
         for item in items:
-            if item.path.is_relative_to(cluster_tools.MODULES.parent):
+            if item.path.is_relative_to(FOLDER):
                 item.add_marker(pytest.mark.timeout(3000))
 
 
 @pytest.fixture(scope="session")
 def programs() -> None:
     """The programs of the control plane, built at the first time."""
-    need(
-        cluster_tools.obtainable(), "there is neither Go nor a control plane in KUBEBUILDER_ASSETS"
-    )
+    need(tools.obtainable(), "there is neither Go nor a control plane in KUBEBUILDER_ASSETS")
     try:
-        for name in cluster_tools.missing():
-            cluster_tools.program(name)
-    except cluster_tools.BuildError as exc:
+        for name in tools.missing():
+            tools.program(name)
+    except tools.BuildError as exc:
         need(None, f"the control plane cannot be built: {exc}")
 
 
@@ -56,7 +54,7 @@ def programs() -> None:
 def cluster(programs: None) -> Iterator[ControlPlane]:
     """etcd, API server and controller manager, for as long as this worker runs."""
     del programs  # it is only to be there first
-    with cluster_control_plane.started() as running:
+    with control_plane.started() as running:
         yield running
 
 
@@ -126,17 +124,15 @@ def eventually() -> Callable[..., object]:
 @pytest.fixture(scope="session")
 def rights(cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The KUBECONFIG of the operator's ServiceAccount, with the rights and the definition as shipped."""
-    cluster_operator.install(
-        cluster, Kubectl(cluster.kubeconfig, tmp_path_factory.mktemp("kubectl"))
-    )
-    return cluster.service_account(cluster_operator.HOME, cluster_operator.HOME)
+    operators.install(cluster, Kubectl(cluster.kubeconfig, tmp_path_factory.mktemp("kubectl")))
+    return cluster.service_account(operators.HOME, operators.HOME)
 
 
 @pytest.fixture(scope="session")
 def operator(rights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """An operator for all namespaces; resources with the label `test/operator` are not its own."""
     folder = tmp_path_factory.mktemp("operator")
-    with cluster_operator.running(rights, folder, "--selector", f"!{cluster_operator.OWN}") as it:
+    with operators.running(rights, folder, "--selector", f"!{operators.OWN}") as it:
         yield it
 
 
@@ -152,7 +148,7 @@ def solo(
     operator: Operator, cluster: ControlPlane, rights: Path, tmp_path: Path
 ) -> Iterator[Callable[..., Operator]]:
     """Return what starts an operator of the test's own, while the worker's one rests."""
-    lease = ("coordination.k8s.io/v1/leases", cluster_operator.HOME, cluster_operator.HOME)
+    lease = ("coordination.k8s.io/v1/leases", operators.HOME, operators.HOME)
     operator.stop()
     cluster.api.delete(*lease)
     made: list[Operator] = []
@@ -162,7 +158,7 @@ def solo(
     ) -> Operator:
         folder = tmp_path / f"operator-{len(made)}"
         folder.mkdir()
-        made.append(cluster_operator.Operator(kubeconfig, folder, flags, environment))
+        made.append(operators.Operator(kubeconfig, folder, flags, environment))
         made[-1].start()
         if wait is not None:
             made[-1].wait(wait)

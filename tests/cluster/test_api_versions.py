@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster_images import RUNNER, Image
-from cluster_kubectl import Kubectl
-from cluster_operator import DEPLOY, OWN
-from cluster_shop import RESOURCE, Shop, succeeds
+from medusa_testbed.kubectl import Kubectl
+from medusa_testbed.kubelet.images import RUNNER, Image
+from medusa_testbed.operators import DEPLOY, OWN
+from medusa_testbed.shops import RESOURCE, Shop, succeeds
 
 FIRST = Path(__file__).parent / "definitions" / "first.yaml"
 PRESENT = DEPLOY / "crd" / "medusadatabases.yaml"

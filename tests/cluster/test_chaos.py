@@ -19,21 +19,20 @@ import pytest
 import yaml
 
 import chaos_checker
-import cluster_control_plane
-import cluster_operator
-import cluster_proxy
 import servers
 from chaos_disturbances import Arena
 from chaos_recorder import Recorder
 from chaos_replicas import Replicas, clock_library
 from chaos_run import Chaos
 from chaos_shops import Fleet, Tenant, images
-from cluster_api import Api
-from cluster_kubectl import Kubectl
-from cluster_kubelet import Kubelet
-from cluster_operator import DEPLOY, HOME
-from faults import eventually
 from medusa_db.demo import embedded
+from medusa_testbed import control_plane, operators
+from medusa_testbed import proxy as cluster_proxy
+from medusa_testbed.api import Api
+from medusa_testbed.kubectl import Kubectl
+from medusa_testbed.kubelet.kubelet import Kubelet
+from medusa_testbed.operators import DEPLOY, HOME
+from medusa_testbed.waiting import eventually
 from tiers import need
 
 LONG = bool(os.environ.get("MEDUSA_TEST_ALL"))
@@ -68,7 +67,7 @@ def world(programs, folder):
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(20_000)  # the test itself reads what is nested too deep
     with (
-        cluster_control_plane.started() as cluster,
+        control_plane.started() as cluster,
         servers.started(embedded.binaries(), max_connections="200") as server,
     ):
         kubelet = Kubelet(cluster.server, cluster.ca, cluster.token("kubelet"), folder / "pods")
@@ -91,7 +90,7 @@ def arena(world, folder):
     """Everything that can be disturbed, with two replicas that run."""
     need(clock_library(), "there is no libfaketime (apt-get install libfaketime)")
     cluster, server, kubelet = world
-    cluster_operator.install(cluster, Kubectl(cluster.kubeconfig, folder))
+    operators.install(cluster, Kubectl(cluster.kubeconfig, folder))
     rights = (DEPLOY / "rbac" / "namespaced" / "operator.yaml").read_text()
     named = "--namespace" in flags()
     if named:
@@ -136,7 +135,7 @@ def arena(world, folder):
 
 def written(cluster, mark):
     """Return what the operator has written since *mark*, but for its Lease."""
-    made = cluster.requests.since(mark).of(cluster_operator.USER)
+    made = cluster.requests.since(mark).of(operators.USER)
     return {k: v for k, v in made.writes.count().items() if "leases" not in k}
 
 

@@ -18,9 +18,9 @@ from kubernetes.aio.leaderelection.leaderelection import LeaderElection
 from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
 from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
-from cluster_proxy import between
-from faults import eventually
 from medusa_operator.api import login
+from medusa_testbed.proxy import between
+from medusa_testbed.waiting import eventually
 
 LEASES = "coordination.k8s.io/v1/leases"
 STAMP = "2026-01-01 00:00:00.000000"

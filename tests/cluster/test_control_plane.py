@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from cluster_kubectl import Verdict, kstatus
-from cluster_objects import config_map
+from medusa_testbed.kubectl import Verdict, kstatus
+from medusa_testbed.objects import config_map
 
 
 def test_kubectl_and_api_server_are_of_one_version(kubectl):

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import pod_schema
-from cluster_kubectl import Kubectl
-from cluster_operator import OWN
-from faults import eventually
+from medusa_testbed.kubectl import Kubectl
+from medusa_testbed.operators import OWN
+from medusa_testbed.waiting import eventually
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RESOURCE = "medusadb.dev/v1alpha1/medusadatabases"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from faults import eventually
+from medusa_testbed.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 

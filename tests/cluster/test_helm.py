@@ -11,19 +11,19 @@ import pytest
 import yaml
 
 import charts
-from cluster_images import RUNNER, SHELL
-from cluster_objects import condition, config_map, secret
-from cluster_operator import DEPLOY, OWN
-from cluster_processes import free_port
-from cluster_shop import Shop
+from medusa_testbed.kubelet.images import RUNNER, SHELL
+from medusa_testbed.objects import condition, config_map, secret
+from medusa_testbed.operators import DEPLOY, OWN
+from medusa_testbed.processes import free_port
+from medusa_testbed.shops import Shop
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from cluster_control_plane import ControlPlane
-    from cluster_kubectl import Kubectl
+    from medusa_testbed.control_plane import ControlPlane
+    from medusa_testbed.kubectl import Kubectl
 
 IMAGE = dict(zip(("repository", "tag"), RUNNER.split(":"), strict=True))
 SHOP: dict[str, Any] = {

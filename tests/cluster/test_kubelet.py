@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import cluster_tools
-from cluster_images import RUNNER, SHELL, Image, Outcome
-from cluster_objects import condition, config_map, container, job, secret
-from faults import eventually
+from medusa_testbed import tools
+from medusa_testbed.kubelet.images import RUNNER, SHELL, Image, Outcome
+from medusa_testbed.objects import condition, config_map, container, job, secret
+from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cluster_api import Object
-    from cluster_control_plane import ControlPlane
+    from medusa_testbed.api import Object
+    from medusa_testbed.control_plane import ControlPlane
 
 pytestmark = pytest.mark.usefixtures("kubelet")
 
@@ -254,7 +254,7 @@ def test_a_pod_may_do_what_its_service_account_may(kubectl, namespace, ended, po
     whom = f"--serviceaccount={namespace}:reader"
     kubectl("create", "serviceaccount", "reader")
     kubectl("create", "rolebinding", "reader", "--clusterrole=view", whom)
-    program = cluster_tools.program("kubectl")
+    program = tools.program("kubectl")
     script = f"{program} get configmaps -o name && ! {program} get secrets 2>&1"
     pod = {"serviceAccountName": "reader"}
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import charts
-from cluster_operator import DEPLOY, HOME
+from medusa_testbed.operators import DEPLOY, HOME
 
 if TYPE_CHECKING:
-    from cluster_control_plane import ControlPlane
+    from medusa_testbed.control_plane import ControlPlane
 
 EVERYTHING: dict[str, Any] = {
     "version": "1.20.11",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import charts
-from cluster_kubectl import Kubectl
-from cluster_operator import DEPLOY, HOME, USER, Operator
+from medusa_testbed.kubectl import Kubectl
+from medusa_testbed.operators import DEPLOY, HOME, USER, Operator
 
 SHIPPED = DEPLOY / "metrics-authentication" / "rbac.yaml"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cluster_images import RUNNER, Image
-from cluster_operator import OWN, permit
-from cluster_shop import Shop, succeeds
+from medusa_testbed.kubelet.images import RUNNER, Image
+from medusa_testbed.operators import OWN, permit
+from medusa_testbed.shops import Shop, succeeds
 
 QUICK = ("--resync", "200ms")
 KINDS = ("medusadatabases", "jobs", "pods")

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from cluster_images import RUNNER, Image
-from cluster_kubectl import kstatus
-from cluster_shop import FINALIZER, RESOURCE, succeeds
+from medusa_testbed.kubectl import kstatus
+from medusa_testbed.kubelet.images import RUNNER, Image
+from medusa_testbed.shops import FINALIZER, RESOURCE, succeeds
 from servers import medusa_db, rows
 
 pytestmark = pytest.mark.usefixtures("kubelet")

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-import cluster_objects
-from cluster_images import RUNNER, Image, Outcome
-from cluster_kubectl import kstatus
-from cluster_processes import free_port
-from cluster_shop import fails, looks, report, succeeds
+from medusa_testbed import objects
+from medusa_testbed.kubectl import kstatus
+from medusa_testbed.kubelet.images import RUNNER, Image, Outcome
+from medusa_testbed.processes import free_port
+from medusa_testbed.shops import fails, looks, report, succeeds
 
 pytestmark = pytest.mark.usefixtures("kubelet")
 
@@ -226,9 +226,7 @@ def test_an_exit_code_alone_proves_nothing(outcome, reason, shop, kubelet):
 
     shop.declare()
     shop.wait(reason)
-    shop.wait_for(
-        lambda body: cluster_objects.condition(body, "Stalled")["status"] == "True", "Stalled"
-    )
+    shop.wait_for(lambda body: objects.condition(body, "Stalled")["status"] == "True", "Stalled")
 
     assert kstatus([shop.get()])[0].status == STALLED
     assert "appliedVersion" not in shop.status()

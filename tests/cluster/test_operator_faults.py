@@ -9,13 +9,13 @@ from contextlib import contextmanager, suppress
 import psycopg
 import pytest
 
-import cluster_operator
-import cluster_proxy
-from cluster_api import ApiError
-from cluster_images import RUNNER, Image
-from cluster_operator import HOME, OWN, Operator
-from cluster_proxy import refusal
-from cluster_shop import JOBS, RESOURCE, Shop, looks, succeeds
+from medusa_testbed import operators
+from medusa_testbed import proxy as cluster_proxy
+from medusa_testbed.api import ApiError
+from medusa_testbed.kubelet.images import RUNNER, Image
+from medusa_testbed.operators import HOME, OWN, Operator
+from medusa_testbed.proxy import refusal
+from medusa_testbed.shops import JOBS, RESOURCE, Shop, looks, succeeds
 from servers import rows
 
 LEASES = "coordination.k8s.io/v1/leases"
@@ -300,7 +300,7 @@ def test_a_storm_of_conflicts_is_survived(shop, cluster):
         shop.declare()
         shop.wait(within=60)
 
-    made = cluster.requests.since(mark).of(cluster_operator.USER)
+    made = cluster.requests.since(mark).of(operators.USER)
     assert any(request.code == 409 for request in made.all)
     assert made.count()["get medusadatabases"] > 0
     assert runs(shop) == ONCE
@@ -352,7 +352,7 @@ def test_a_job_whose_creation_was_not_answered_is_found_again(
     shop.declare()
     shop.wait_for(lambda body: body["status"].get("job"), "the Job in the status")
 
-    made = cluster.requests.since(mark).of(cluster_operator.USER).on("jobs")
+    made = cluster.requests.since(mark).of(operators.USER).on("jobs")
     assert [(call.verb, call.code) for call in made.all if call.namespace == namespace] == [
         ("create", 201), ("create", 409), ("get", 200),
     ]  # fmt: skip
@@ -410,13 +410,11 @@ def test_a_settled_fleet_writes_nothing(cluster, namespace, make, eventually):
     mark = cluster.requests.mark()
 
     def rounds():
-        return (
-            cluster.requests.since(mark).of(cluster_operator.USER).count()["list medusadatabases"]
-        )
+        return cluster.requests.since(mark).of(operators.USER).count()["list medusadatabases"]
 
     eventually(lambda: rounds() >= 100, within=90)
 
-    made = cluster.requests.since(mark).of(cluster_operator.USER)
+    made = cluster.requests.since(mark).of(operators.USER)
     # the namespaces of tests before this one may still be going away, with resources of theirs
     writes = [write for write in made.writes.all if write.namespace in (namespace, HOME, "")]
     assert {write.resource for write in writes} <= {"leases"}

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 import pytest
 
 import operator_login
-from cluster_images import RUNNER, Image
-from cluster_operator import HOME, OWN
-from cluster_shop import Shop, succeeds
 from medusa_operator.api import client, login
+from medusa_testbed.kubelet.images import RUNNER, Image
+from medusa_testbed.operators import HOME, OWN
+from medusa_testbed.shops import Shop, succeeds
 
 
 @pytest.fixture(autouse=True)

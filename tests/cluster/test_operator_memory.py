@@ -8,11 +8,11 @@ import time
 import pytest
 
 import chaos_checker
-import cluster_operator
 from chaos_history import Memory
-from cluster_images import RUNNER, Image
-from cluster_operator import HOME
-from cluster_shop import JOBS, PODS, Shop, succeeds
+from medusa_testbed import operators
+from medusa_testbed.kubelet.images import RUNNER, Image
+from medusa_testbed.operators import HOME
+from medusa_testbed.shops import JOBS, PODS, Shop, succeeds
 
 LEASES = "coordination.k8s.io/v1/leases"
 LONG = bool(os.environ.get("MEDUSA_TEST_ALL"))
@@ -30,7 +30,7 @@ def own(operator, cluster, rights, tmp_path, namespace, kubelet):
     operator.stop()
     cluster.api.delete(LEASES, HOME, HOME)
     flags = ("--namespace", namespace, "--resync", "100ms")
-    with cluster_operator.running(rights, tmp_path / "operator", *flags) as it:
+    with operators.running(rights, tmp_path / "operator", *flags) as it:
         yield it
     cluster.api.delete(LEASES, HOME, HOME)
     operator.start()
@@ -47,7 +47,7 @@ def rested(own, cluster, eventually):
         def over():
             assert own.exited is None
             samples.append(Memory("own", time.monotonic(), chaos_checker.WARM, own.rss, leads=True))
-            made = cluster.requests.since(mark).of(cluster_operator.USER)
+            made = cluster.requests.since(mark).of(operators.USER)
             writes = {write.resource for write in made.writes.all} - {"leases"}
             return made.count()["list medusadatabases"] >= ROUNDS and (writes or {"nothing"})
 

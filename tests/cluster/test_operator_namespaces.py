@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cluster_images import RUNNER, Image
-from cluster_operator import permit
-from cluster_shop import FINALIZER, Shop, succeeds
+from medusa_testbed.kubelet.images import RUNNER, Image
+from medusa_testbed.operators import permit
+from medusa_testbed.shops import FINALIZER, Shop, succeeds
 
 SPACES = "v1/namespaces"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-import cluster_objects
-from cluster_images import RUNNER, Image, shipped
-from cluster_shop import Shop, succeeds
+from medusa_testbed import objects
+from medusa_testbed.kubelet.images import RUNNER, Image, shipped
+from medusa_testbed.shops import Shop, succeeds
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def test_a_secret_that_is_missing_is_named_and_waited_for(shop, url):
 
 @pytest.mark.usefixtures("real")
 def test_a_key_that_is_missing_is_named(shop, cluster):
-    cluster.api.create("v1/secrets", cluster_objects.secret("shop-db", other="x"), shop.namespace)
+    cluster.api.create("v1/secrets", objects.secret("shop-db", other="x"), shop.namespace)
 
     shop.declare()
     waiting = shop.wait("ReferenceMissing")
@@ -139,7 +139,7 @@ def test_a_volume_that_cannot_be_mounted_is_named(shop, cluster, url):
     shop.declare(database=reference | {"caConfigMapRef": {"name": "authority", "key": "ca.crt"}})
     waiting = shop.wait("ReferenceMissing")
     cluster.api.create(
-        "v1/configmaps", cluster_objects.config_map("authority", {"ca.crt": "x"}), shop.namespace
+        "v1/configmaps", objects.config_map("authority", {"ca.crt": "x"}), shop.namespace
     )
     shop.wait()
 
@@ -151,7 +151,7 @@ def test_another_secret_is_another_attempt(shop, cluster, url):
     shop.declare()
     shop.wait("ReferenceMissing")
 
-    cluster.api.create("v1/secrets", cluster_objects.secret("other", url=url), shop.namespace)
+    cluster.api.create("v1/secrets", objects.secret("other", url=url), shop.namespace)
     shop.change(database={"urlSecretRef": {"name": "other", "key": "url"}})
     shop.wait()
 

@@ -6,9 +6,9 @@ import copy
 
 import pytest
 
-from cluster_images import RUNNER, Image
-from cluster_operator import OWN
-from cluster_shop import RESOURCE, Shop, succeeds
+from medusa_testbed.kubelet.images import RUNNER, Image
+from medusa_testbed.operators import OWN
+from medusa_testbed.shops import RESOURCE, Shop, succeeds
 
 DEFINITIONS = "apiextensions.k8s.io/v1/customresourcedefinitions"
 NAME = "medusadatabases.medusadb.dev"

@@ -10,11 +10,10 @@ import sys
 import pytest
 import yaml
 
-import cluster_objects
-import cluster_operator
-from cluster_images import RUNNER, Image
-from cluster_operator import DEPLOY, HOME, Operator
-from cluster_shop import Shop, fails, succeeds
+from medusa_testbed import objects, operators
+from medusa_testbed.kubelet.images import RUNNER, Image
+from medusa_testbed.operators import DEPLOY, HOME, Operator
+from medusa_testbed.shops import Shop, fails, succeeds
 
 LEASES = "coordination.k8s.io/v1/leases"
 
@@ -145,7 +144,7 @@ def test_a_migration_costs_few_calls(shop, cluster, operator):
     shop.wait()
     shop.wait_for(lambda _: "ttlSecondsAfterFinished" in shop.jobs()[0]["spec"], "expiry")
 
-    made = cluster.requests.since(mark).of(cluster_operator.USER)
+    made = cluster.requests.since(mark).of(operators.USER)
     calls = [r for r in made.all if r.namespace == shop.namespace]
     assert len(calls) <= 12, made.count()
     assert operator.metric("medusadb_api_requests_total") >= len(calls)
@@ -235,7 +234,7 @@ def test_it_uses_all_the_rights_it_is_given_and_asks_for_no_others(
     shop.change(suspend=True)  # deletes the Job
     eventually(lambda: not shop.jobs())
     cluster.api.delete("v1/resourcequotas", "small", namespace)
-    document = cluster_objects.config_map("seed", {"seed.json": "{}"})
+    document = objects.config_map("seed", {"seed.json": "{}"})
     cluster.api.create("v1/configmaps", document, namespace)
     seed = {"policy": "Once", "from": {"configMapKeyRef": {"name": "seed", "key": "seed.json"}}}
     account = {
@@ -249,7 +248,7 @@ def test_it_uses_all_the_rights_it_is_given_and_asks_for_no_others(
     shop.wait_for(lambda body: body["status"].get("appliedVersion"))
     eventually(lambda: shop.jobs()[0]["spec"].get("ttlSecondsAfterFinished"))  # patches the Job
 
-    made = cluster.requests.since(mark).of(cluster_operator.USER)
+    made = cluster.requests.since(mark).of(operators.USER)
     granted = set()
     for file in ("operator.yaml", "leader-election.yaml"):
         for document in yaml.safe_load_all((DEPLOY / "rbac" / file).read_text()):

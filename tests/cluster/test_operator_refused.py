@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-import cluster_objects
-from cluster_api import ApiError
-from cluster_images import RUNNER, SHELL, Image, Outcome, shipped
-from cluster_operator import OWN
-from cluster_shop import JOBS, RESOURCE, Shop, fails, report, succeeds
+from medusa_testbed import objects
+from medusa_testbed.api import ApiError
+from medusa_testbed.kubelet.images import RUNNER, SHELL, Image, Outcome, shipped
+from medusa_testbed.operators import OWN
+from medusa_testbed.shops import JOBS, RESOURCE, Shop, fails, report, succeeds
 
 ADMISSION = "admissionregistration.k8s.io/v1"
 
@@ -110,9 +110,7 @@ def in_force(shop, eventually, body, change=None):
 
 
 def probe_job():
-    return {"kind": "Job"} | cluster_objects.job(
-        "probe", cluster_objects.container("true"), suspend=True
-    )
+    return {"kind": "Job"} | objects.job("probe", objects.container("true"), suspend=True)
 
 
 def test_a_webhook_that_is_down_is_told_and_the_run_begins_once_it_is_gone(
@@ -274,7 +272,7 @@ def test_a_run_that_succeeded_is_seen_although_an_injected_sidecar_goes_on(
     admission("mutatingadmissionpolicybindings", binding)
 
     def injected():
-        spec = {"containers": [cluster_objects.container("true")], "nodeSelector": {"no": "such"}}
+        spec = {"containers": [objects.container("true")], "nodeSelector": {"no": "such"}}
         made = cluster.api.create(
             "v1/pods", {"metadata": {"name": "probe"}, "spec": spec}, shop.namespace
         )

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-import cluster_objects
-from cluster_images import shipped
+from medusa_testbed import objects
+from medusa_testbed.kubelet.images import shipped
 
 pytestmark = pytest.mark.usefixtures("kubelet")
 
@@ -32,7 +32,7 @@ def upgraded(shop, postgres):
 def restore(shop, postgres, name):
     """Suspend the shop, and put its database back to where it was before the upgrade."""
     shop.change(suspend=True)
-    shop.wait_for(lambda body: cluster_objects.condition(body, "Suspended")["status"] == "True")
+    shop.wait_for(lambda body: objects.condition(body, "Suspended")["status"] == "True")
     postgres.drop(name)
     postgres.execute("create database {} template {}", name, postgres.at("1.12.3"))
 
@@ -77,7 +77,7 @@ def test_a_version_taken_back_while_suspended_downgrades_nothing(shop, postgres)
 
 def test_another_database_at_an_older_version_is_one_change(shop, postgres, cluster):
     with upgraded(shop, postgres), postgres.database(postgres.at("1.12.3")) as other:
-        secret = cluster_objects.secret("other-db", url=postgres.url(other))
+        secret = objects.secret("other-db", url=postgres.url(other))
         cluster.api.create("v1/secrets", secret, shop.namespace)
 
         shop.change(version="1.12.3", database={"urlSecretRef": {"name": "other-db"}})

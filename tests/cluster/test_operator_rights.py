@@ -6,11 +6,10 @@ import json
 
 import pytest
 
-import cluster_objects
-import cluster_operator
-from cluster_images import RUNNER, Image, shipped
-from cluster_operator import DEPLOY, HOME, OWN, USER
-from cluster_shop import Shop, succeeds
+from medusa_testbed import objects, operators
+from medusa_testbed.kubelet.images import RUNNER, Image, shipped
+from medusa_testbed.operators import DEPLOY, HOME, OWN, USER
+from medusa_testbed.shops import Shop, succeeds
 
 SECRET = "sk_live_51H8SECRETSECRET"
 POLICIES = DEPLOY / "samples" / "policy"
@@ -47,7 +46,7 @@ def test_the_value_of_a_secret_stands_nowhere(
     shop, cluster, operator, kubelet, kubectl, spec, where
 ):
     kubelet.images.update(shipped())
-    cluster.api.create("v1/secrets", cluster_objects.secret("payment", key=SECRET), shop.namespace)
+    cluster.api.create("v1/secrets", objects.secret("payment", key=SECRET), shop.namespace)
 
     shop.declare(**spec)
     body = shop.wait_for(lambda body: body["status"].get("failure") and body)
@@ -122,7 +121,7 @@ def lax(cluster, rights, tmp_path_factory):
              "--selector", f"{OWN}=lax", "--lease-namespace", "default")  # fmt: skip
     cluster.api.create("v1/serviceaccounts", {"metadata": {"name": "lax"}}, "default")
     account = cluster.service_account("default", "lax")
-    with cluster_operator.running(account, tmp_path_factory.mktemp("lax"), *flags) as it:
+    with operators.running(account, tmp_path_factory.mktemp("lax"), *flags) as it:
         yield it
 
 
@@ -141,8 +140,8 @@ def test_a_secret_must_say_that_it_may_be_used(lax_shop, lax, cluster, kubectl):
     kubectl("create", "role", "secrets", "--verb=get", "--resource=secrets")
     kubectl("create", "rolebinding", "secrets", "--role=secrets", "--serviceaccount=default:lax")
     waiting = shop.wait_for(
-        lambda body: "does not carry" in cluster_objects.condition(body, "Ready")["message"]
-        and cluster_objects.condition(body, "Ready"), within=60,
+        lambda body: "does not carry" in objects.condition(body, "Ready")["message"]
+        and objects.condition(body, "Ready"), within=60,
     )  # fmt: skip
     mark = cluster.requests.mark()
     kubectl("annotate", "secret", "shop-db", "medusadb.dev/allow=shop")

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from cluster_kubectl import kstatus
-from cluster_shop import Shop
+from medusa_testbed.kubectl import kstatus
+from medusa_testbed.shops import Shop
 from servers import medusa_db, rows
 
 pytestmark = pytest.mark.usefixtures("kubelet")

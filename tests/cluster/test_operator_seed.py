@@ -8,10 +8,10 @@ import json
 import psycopg
 import pytest
 
-import cluster_objects
 import seed_documents
-from cluster_images import shipped
-from cluster_operator import USER
+from medusa_testbed import objects
+from medusa_testbed.kubelet.images import shipped
+from medusa_testbed.operators import USER
 from servers import rows
 
 pytestmark = pytest.mark.usefixtures("kubelet")
@@ -32,9 +32,7 @@ def put(shop, *handles):
     if shop.api.find("v1/configmaps", "shop-seed", shop.namespace):
         shop.api.patch("v1/configmaps", "shop-seed", {"data": data}, shop.namespace)
     else:
-        shop.api.create(
-            "v1/configmaps", cluster_objects.config_map("shop-seed", data), shop.namespace
-        )
+        shop.api.create("v1/configmaps", objects.config_map("shop-seed", data), shop.namespace)
 
 
 def seed(policy, kind="configMap"):
@@ -77,7 +75,7 @@ def test_a_document_that_was_not_loaded_is_not_called_seeded(shop, url):
 
     shop.change(seed=seed("Once"))
     shop.wait_for(
-        lambda body: cluster_objects.condition(body, "Seeded")["reason"] == "SeedSkipped",
+        lambda body: objects.condition(body, "Seeded")["reason"] == "SeedSkipped",
         "the seed to be skipped",
     )
 
@@ -130,7 +128,7 @@ def test_seven_changes_of_a_document_are_seven_seeds_where_no_job_stays(shop, ur
 
 
 def test_a_seed_can_come_from_a_secret(shop, url, cluster):
-    secret = cluster_objects.secret("shop-seed", **{"seed.json": document("mug")})
+    secret = objects.secret("shop-seed", **{"seed.json": document("mug")})
     cluster.api.create("v1/secrets", secret, shop.namespace)
     shop.database(url)
 
@@ -155,7 +153,7 @@ def test_a_document_that_is_not_there_is_named_and_waited_for(shop, url):
 
 
 def test_a_document_that_is_wrong_is_told_and_mended(shop, url, cluster):
-    broken = cluster_objects.config_map("shop-seed", {"seed.json": '{"products": 3}'})
+    broken = objects.config_map("shop-seed", {"seed.json": '{"products": 3}'})
     cluster.api.create("v1/configmaps", broken, shop.namespace)
     shop.database(url)
     shop.declare(seed=seed("Once"))

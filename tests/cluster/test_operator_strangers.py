@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-import cluster_proxy
-from cluster_api import ApiError
-from cluster_images import RUNNER, Image
-from cluster_objects import condition
-from cluster_operator import OWN
-from cluster_proxy import refusal
-from cluster_shop import JOBS, PODS, RESOURCE, Shop, succeeds
+from medusa_testbed import proxy as cluster_proxy
+from medusa_testbed.api import ApiError
+from medusa_testbed.kubelet.images import RUNNER, Image
+from medusa_testbed.objects import condition
+from medusa_testbed.operators import OWN
+from medusa_testbed.proxy import refusal
+from medusa_testbed.shops import JOBS, PODS, RESOURCE, Shop, succeeds
 from operator_mutations import JOB, POD, junk, mutated
 from operator_mutations import RESOURCE as DATABASE
 

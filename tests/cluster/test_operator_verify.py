@@ -9,9 +9,9 @@ from contextlib import ExitStack
 import psycopg
 import pytest
 
-from cluster_kubectl import kstatus
-from cluster_operator import USER
-from cluster_shop import JOBS
+from medusa_testbed.kubectl import kstatus
+from medusa_testbed.operators import USER
+from medusa_testbed.shops import JOBS
 from servers import rows
 
 pytestmark = pytest.mark.usefixtures("kubelet")

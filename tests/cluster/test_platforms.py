@@ -7,9 +7,9 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from cluster_images import RUNNER
-from cluster_operator import OWN, Operator
-from cluster_shop import Shop
+from medusa_testbed.kubelet.images import RUNNER
+from medusa_testbed.operators import OWN, Operator
+from medusa_testbed.shops import Shop
 
 CHOSEN = 1000680000
 """A user of the range that OpenShift gives to a namespace; it is in no `/etc/passwd`."""

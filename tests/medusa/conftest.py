@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import medusa_packages
+import medusa_replay
 import servers
 from medusa_db.demo import embedded
 from medusa_replay import replay
+from medusa_testbed.medusa import packages
 from servers import TestServer
 from tiers import need
 
@@ -36,9 +37,9 @@ def npm() -> None:
     """Node and what the locks name, from npm at the first time."""
     need(shutil.which("node") and shutil.which("npm"), "Node and npm are not installed")
     try:
-        medusa_packages.libraries()
-        medusa_packages.installed(medusa_packages.FOLDER)
-    except medusa_packages.InstallError as exc:
+        packages.libraries()
+        packages.installed(medusa_replay.FOLDER)
+    except packages.InstallError as exc:
         need(None, f"Medusa's packages cannot be installed: {exc}")
 
 

@@ -10,8 +10,8 @@ import pytest
 
 import data_step_rows as rows
 import data_step_shop as shops
-import medusa_packages
 import medusa_scripts
+from medusa_testbed.medusa import packages as medusa_packages
 from servers import medusa_db
 from tiers import need
 

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-import medusa_packages
 from medusa_equality import differences, migrate
 from medusa_replay import replay
+from medusa_testbed.medusa import packages
 
 FLAGS = {
     "sales_channels": ("1.3.4", "1.20.11"),
@@ -24,7 +24,7 @@ FLAGS = {
 NO_MIGRATION = {"product_categories", "reservations", "workflows", "isolate_pricing_domain"}
 """Flags that gate no migration in any version."""
 
-VERSIONS = medusa_packages.published_versions()
+VERSIONS = packages.published_versions()
 SAMPLE = [
     ("1.3.4", "every"),
     ("1.3.9", "every"),

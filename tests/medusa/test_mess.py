@@ -18,11 +18,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, seed, settings
 from hypothesis import strategies as st
 
-import medusa_packages
 import mess_judge
 import servers
 from ledgers import CATALOG, v
 from medusa_db.demo import embedded
+from medusa_testbed.medusa import packages
 from mess_mutations import BY_NAME
 from mess_shops import Shop, Shops, Step
 from tiers import need
@@ -39,7 +39,7 @@ DRAWN = str(random.SystemRandom().randrange(10**6))
 SEED = os.environ.get("MEDUSA_MESS_SEED") or ("11" if os.environ.get("CI") and not LONG else DRAWN)
 """Drawn, but for the sample that CI runs: what stops a change there can be repeated."""
 NEWEST = "1.20.11"
-VERSIONS = medusa_packages.published_versions() if LONG else ["1.3.9", "1.12.3", NEWEST]
+VERSIONS = packages.published_versions() if LONG else ["1.3.9", "1.12.3", NEWEST]
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off"}
 
 pytestmark = pytest.mark.timeout(SECONDS + 1200)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-import medusa_packages
 from medusa_equality import differences, migrate
 from medusa_replay import replay
+from medusa_testbed.medusa import packages
 
 
-@pytest.mark.parametrize("version", medusa_packages.published_versions())
+@pytest.mark.parametrize("version", packages.published_versions())
 def test_every_published_version_is_equal(version: str, theirs: str, ours: str) -> None:
     replayed = replay(version, theirs)
 
@@ -21,7 +21,7 @@ def test_every_published_version_is_equal(version: str, theirs: str, ours: str) 
 
 
 def test_eighty_versions_are_published() -> None:
-    versions = medusa_packages.published_versions()
+    versions = packages.published_versions()
 
     assert len(versions) == 80
     assert (versions[0], versions[-1]) == ("1.1.0", "1.20.11")

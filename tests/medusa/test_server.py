@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-import medusa_packages
 import medusa_snapshot
 from medusa_equality import differences, migrate
 from medusa_replay import replay
-from medusa_server import Shop, make_shop
+from medusa_testbed.medusa import packages
+from medusa_testbed.medusa.server import Shop, make_shop
 from tiers import need
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ VERSION = "1.20.11"
 def shop(tmp_path: Path) -> Shop:
     try:
         return make_shop(tmp_path)
-    except medusa_packages.InstallError as exc:
+    except packages.InstallError as exc:
         need(None, f"Medusa's server cannot be installed: {exc}")
         raise
 

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-import medusa_packages
 from medusa_equality import clock, differences, migrate
 from medusa_migrations.catalog import version as versions
 from medusa_replay import replay
+from medusa_testbed.medusa import packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,10 +45,10 @@ def optional(folder: Path) -> Iterator[tuple[str, str]]:
 
 def test_what_medusa_calls_optional_is_optional_here(catalog: Catalog) -> None:
     missing, ever, here = {}, set(), set()
-    for published in medusa_packages.published_versions():
+    for published in packages.published_versions():
         version = versions.parse(published)
         assert version is not None
-        theirs = set(optional(medusa_packages.medusa(published)))
+        theirs = set(optional(packages.medusa(published)))
         ours = {
             (migration.name, name)
             for migration in catalog.present(version)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-import medusa_packages
 import medusa_rows
 from medusa_equality import clock, differences, migrate
 from medusa_replay import replay
+from medusa_testbed.medusa import packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ WITH_FLAGS = [
 def pairs() -> list[tuple[str, str]]:
     pairs = [(version, NEWEST) for version in FROM_TO_NEWEST] + BETWEEN
     if os.environ.get("MEDUSA_TEST_ALL") == "1":
-        versions = medusa_packages.published_versions()
+        versions = packages.published_versions()
         pairs += [(version, NEWEST) for version in versions[:-1]] + list(pairwise(versions))
     return list(dict.fromkeys(pairs))
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-import docker_engine
 import servers
-from docker_engine import IMAGE, ROOT, RUNNER, Engine
-from faults import eventually
 from medusa_db.demo import embedded
+from medusa_testbed.node import docker_engine
+from medusa_testbed.node.docker_engine import IMAGE, ROOT, RUNNER, Engine
+from medusa_testbed.waiting import eventually
 from tiers import need
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def test_the_unit_tests_pass_on_its_python(docker: Engine) -> None:
     script = f"""
         set -e
         mkdir /there && cd {ROOT}
-        kept="LICENSE Makefile README.md pyproject.toml bench cli deploy docs helm migrations operator requirements seed tests"
+        kept="LICENSE Makefile README.md pyproject.toml bench cli deploy docs helm migrations operator requirements seed testbed tests"
         cp -r $kept /there && cd /there
         python3 -m venv /venv
         /venv/bin/pip install -q --require-hashes --no-deps -r requirements/dev.txt

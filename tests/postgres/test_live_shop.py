@@ -15,9 +15,10 @@ import pytest
 from psycopg import sql
 
 import servers
-from faults import eventually, is_locked, programs, running, snapshot
+from faults import is_locked, programs, running, snapshot
 from live_shop import Moved, Row, fill, slowly, writing
 from medusa_migrations.schema import affected
+from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,9 @@ from psycopg import sql
 
 import faults
 import servers
-from faults import eventually, is_locked, is_noticed, running
+from faults import is_locked, is_noticed, running
 from medusa_migrations.contract.errors import UsageError
+from medusa_testbed.waiting import eventually
 from seed_documents import product, shop, written
 from seed_rows import contents
 from seed_runs import changed, seed

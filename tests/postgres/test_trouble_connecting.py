@@ -12,7 +12,8 @@ import pytest
 
 import faults
 import servers
-from faults import eventually, running, snapshot
+from faults import running, snapshot
+from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,8 @@ import pytest
 
 import faults
 import servers
-from faults import eventually, gate, is_locked, is_noticed, running, snapshot
+from faults import gate, is_locked, is_noticed, running, snapshot
+from medusa_testbed.waiting import eventually
 from tiers import need
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ import pytest
 from psycopg import sql
 
 import servers
-from faults import eventually, gate, is_locked, running, runs, snapshot
+from faults import gate, is_locked, running, runs, snapshot
+from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,8 +16,9 @@ import psycopg
 import pytest
 
 import servers
-from faults import eventually, is_locked, snapshot
+from faults import is_locked, snapshot
 from medusa_migrations.postgres import lock
+from medusa_testbed.waiting import eventually
 from tiers import need
 
 if TYPE_CHECKING:

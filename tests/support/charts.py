@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-import cluster_tools
+from medusa_testbed import tools
 
 Object = dict[str, Any]
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def render(
     chart: Path, values: Object | None = None, *words: str, namespace: str = "shops"
 ) -> list[Object]:
     """Return the objects that helm makes of *chart*, in its order."""
-    command = [str(cluster_tools.program("helm")), "template", "shop", str(chart)]
+    command = [str(tools.program("helm")), "template", "shop", str(chart)]
     done = subprocess.run(
         [*command, "--namespace", namespace, "--values", "-", *words],
         input=json.dumps(values or {}), capture_output=True, text=True, timeout=60, check=False,
@@ -76,7 +76,7 @@ def manifests(folder: str | Path, *components: str) -> list[Object]:
             (Path(own) / "kustomization.yaml").write_text(yaml.safe_dump(body))
             return manifests(own)
     done = subprocess.run(
-        [cluster_tools.program("kubectl"), "kustomize", ROOT / "deploy" / folder],
+        [tools.program("kubectl"), "kustomize", ROOT / "deploy" / folder],
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     return list(yaml.safe_load_all(done.stdout))

@@ -6,11 +6,10 @@ import os
 import signal
 import subprocess
 import tempfile
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
@@ -20,12 +19,11 @@ from medusa_migrations.postgres import lock
 from tiers import need
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from medusa_db.demo import embedded
     from servers import TestServer
 
-Found = TypeVar("Found")
 Snapshot = frozenset[tuple[Any, ...]]
 
 _LEDGER = sql.SQL(
@@ -34,17 +32,6 @@ _LEDGER = sql.SQL(
 )
 _GATE = 7531
 """The advisory lock at which a gated migration waits."""
-
-
-def eventually(check: Callable[[], Found], within: float = 30.0, every: float = 0.05) -> Found:
-    """Return what *check* yields as soon as that is true; fail where it does not become so."""
-    deadline = time.monotonic() + within
-    while True:
-        found = check()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not within {within:g} s"
-        time.sleep(every)
 
 
 # -- what a database consists of

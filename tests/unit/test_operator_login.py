@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from faults import eventually
 from medusa_operator.api import client, credentials, login
 from medusa_operator.api.client import named
 from medusa_operator.api.errors import AccessError
 from medusa_operator.api.watch_session import open_watch_session
+from medusa_testbed.waiting import eventually
 from operator_login import ask, certificate, kubeconfig, serving, tunnelling
 from operator_mutations import junk, mutated
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import medusa_packages
 import medusa_seeding
 from medusa_equality import clock
-from medusa_server import Shop, make_shop
+from medusa_testbed.medusa import packages
+from medusa_testbed.medusa.server import Shop, make_shop
 from tiers import need
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def shop_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Shop]:
         if version not in made:
             try:
                 made[version] = make_shop(tmp_path_factory.mktemp("shop"), version)
-            except medusa_packages.InstallError as exc:
+            except packages.InstallError as exc:
                 need(None, f"Medusa {version} cannot be installed: {exc}")
                 raise
         return made[version]

@@ -16,7 +16,7 @@ from medusa_seed_documents import TEXTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from medusa_server import Shop
+    from medusa_testbed.medusa.server import Shop
 
 PARTS = (
     *TEXTS,

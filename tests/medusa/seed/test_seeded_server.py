@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from medusa_seed_documents import Document
-    from medusa_server import Shop
+    from medusa_testbed.medusa.server import Shop
     from servers import TestServer
 
 VERSION = "1.20.11"

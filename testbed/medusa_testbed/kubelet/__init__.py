@@ -1,0 +1,1 @@
+"""A stand-in for kubelet and scheduler: pods run as local processes."""

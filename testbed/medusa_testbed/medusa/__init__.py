@@ -1,0 +1,1 @@
+"""Medusa's own packages, servers and command line, from npm."""

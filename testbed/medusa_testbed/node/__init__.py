@@ -1,0 +1,1 @@
+"""A real node: images are built and containers run; needs root."""

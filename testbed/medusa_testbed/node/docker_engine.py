@@ -1,0 +1,163 @@
+"""A Docker engine of the tests' own, and the image built in it; no registry of images is asked."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tarfile
+import tempfile
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medusa_testbed.processes import Daemon
+from medusa_testbed.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import IO
+
+ROOT = Path(__file__).parents[3]
+BASE = "base:test"
+IMAGE = "medusa-database-operator:test"
+RUNNER = "medusa-database-operator:runner"
+DOCKER = "/usr/bin/docker"
+"""Debian's own client, which builds by itself; a newer one earlier on the path would want a plugin."""
+
+_SUITE = "trixie"
+"""Debian 13, as the Dockerfile's own base: Python 3.13."""
+_PACKAGES = "ca-certificates,python3,python3-venv"
+_LEFT_OUT = ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man")
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def unobtainable() -> str:
+    """Return what is missing for an engine of our own; empty where nothing is."""
+    if os.geteuid() != 0:
+        return "a Docker engine of one's own needs root"
+    absent = [name for name in ("dockerd", "debootstrap") if not shutil.which(name)]
+    absent += [] if Path(DOCKER).exists() else ["docker"]
+    return (
+        f"not installed: {', '.join(absent)} (apt-get install docker.io debootstrap)"
+        if absent
+        else ""
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine that listens on a socket of its own."""
+
+    socket: Path
+
+    def __call__(self, *words: str | Path, timeout: float = 600) -> str:
+        """Run docker and return its standard output; fail where it fails."""
+        done = self.run(*words, timeout=timeout)
+        assert done.returncode == 0, f"docker {' '.join(map(str, words))}\n{done.stderr[-3000:]}"
+        return done.stdout
+
+    def run(self, *words: str | Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run docker and return everything, whether it succeeded or not."""
+        return subprocess.run(
+            self.command(*words), env=self.environment(), stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=timeout, check=False,
+        )  # fmt: skip
+
+    def command(self, *words: str | Path) -> list[str]:
+        """Return the command line."""
+        return [DOCKER, *map(str, words)]
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment that docker is run in."""
+        return os.environ | {"DOCKER_HOST": f"unix://{self.socket}", "DOCKER_BUILDKIT": "1"}
+
+    def build(self) -> str:
+        """Build the image from the Dockerfile, and that of the runner alone; return the first's name."""
+        self("import", _base(), BASE)
+        secret = ["--secret", f"id=ca,src={AUTHORITIES}"] if AUTHORITIES.exists() else []
+        options = ["--network", "host", "--build-arg", f"BASE={BASE}", *secret]
+        self("build", *options, "--target", "runner", "--tag", RUNNER, ROOT)
+        self("build", *options, "--tag", IMAGE, ROOT)
+        return IMAGE
+
+    def pulled(self, image: str) -> int:
+        """Return the bytes that a registry sends for an image: its layers, compressed by gzip."""
+        with tempfile.TemporaryDirectory() as folder:
+            archive = Path(folder, "image.tar")
+            self("save", "--output", archive, image)
+            with tarfile.open(archive) as saved:
+                manifest = json.load(_member(saved, "manifest.json"))
+                return sum(_compressed(_member(saved, layer)) for layer in manifest[0]["Layers"])
+
+
+@contextmanager
+def started() -> Iterator[Engine]:
+    """Start an engine in a temporary folder for the duration of a `with`."""
+    folder = Path(tempfile.mkdtemp(prefix="medusa-docker-"))
+    socket = folder / "socket"
+    daemon = Daemon(
+        [
+            "unshare", "--mount",  # what it mounts is gone with it
+            "dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none",
+            "--data-root", folder / "data", "--exec-root", folder / "run",
+            "--pidfile", folder / "pid", "--host", f"unix://{socket}",
+        ],
+        folder / "log",
+    )  # fmt: skip
+    engine = Engine(socket)
+    try:
+        daemon.start()
+        eventually(lambda: daemon.exited is not None or engine.run("version").returncode == 0, 60)
+        assert daemon.exited is None, daemon.tail()
+        yield engine
+    finally:
+        daemon.stop(signal.SIGTERM, within=60)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    found = archive.extractfile(name)
+    assert found is not None, name
+    return found
+
+
+def _compressed(layer: IO[bytes]) -> int:
+    packer, size = zlib.compressobj(wbits=31), 0
+    while piece := layer.read(1 << 20):
+        size += len(packer.compress(piece))
+    return size + len(packer.flush())
+
+
+def _base() -> Path:
+    """Return an archive of a small Debian with Python, made once."""
+    key = hashlib.sha256(" ".join((_SUITE, _PACKAGES, *_LEFT_OUT)).encode()).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    archive = cache / "medusa-database-operator" / f"image-base-{key}.tar"
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with archive.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not archive.exists():
+            with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".building-") as folder:
+                _bootstrap(Path(folder)).rename(archive)
+    return archive
+
+
+def _bootstrap(folder: Path) -> Path:
+    root, archive = folder / "root", folder / "base.tar"
+    left_out = [f"--exclude=./{path}/*" for path in _LEFT_OUT]
+    for command in (
+        ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _SUITE, str(root)],
+        ["tar", "--create", "--file", str(archive), "--directory", str(root), *left_out, "."],
+    ):
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{command[0]}:\n{(done.stdout + done.stderr)[-2000:]}"
+    return archive
