@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,14 @@ PACKAGES = {
     "medusa_seed": "seed",
     "medusa_migrations": "migrations",
     "medusa_operator": "operator",
+    "medusa_testbed": "testbed",
 }
 PROBES = {
     "medusa_migrations/run/probe.py": "",
     "medusa_migrations/schema/probe.py": "import psycopg\n",
     "medusa_migrations/catalog/probe.py": "from medusa_migrations.plan import proof\n",
     "medusa_db/show/probe.py": "from medusa_db import parser\n",
+    "medusa_db/commands/probe.py": "from medusa_testbed import api\n",
     "medusa_seed/planning/probe.py": "from medusa_operator.resource import plain\n",
     "medusa_operator/process/probe.py": "from medusa_migrations.run import probe\n",
     "medusa_operator/judgement/probe.py": "import aiohttp\n",
@@ -101,3 +104,18 @@ def test_what_is_new_in_a_room_is_held_without_being_named(tmp_path):
         "The packages' arrows point down",
         "What decides imports nothing that acts",
     }
+    assert "medusa_db is not allowed to import medusa_testbed" in done.stdout
+
+
+def test_the_wheel_holds_the_product_and_not_its_testbed(tmp_path):
+    subprocess.run(
+        [Path(sys.executable).parent / "hatchling", "build", "--target", "wheel", "--directory", tmp_path],
+        cwd=ROOT, check=True, capture_output=True,
+    )  # fmt: skip
+
+    [wheel] = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        top = {name.partition("/")[0] for name in archive.namelist()}
+    assert {name for name in top if not name.endswith(".dist-info")} == {
+        "medusa_db", "medusa_migrations", "medusa_operator", "medusa_seed",
+    }  # fmt: skip
