@@ -67,7 +67,7 @@ check: $(STAMP)  ## Lint, format, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-format: $(STAMP)  ## Format and mend what the linter can
+format: $(STAMP)  ## Format and fix what the linter can
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format
 

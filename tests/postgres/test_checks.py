@@ -1,4 +1,4 @@
-"""Rows on which a migration would fail are found before anything is written, and can be mended.
+"""Rows on which a migration would fail are found before anything is written, and can be fixed.
 
 Every check of the catalog has its rows here: CASES is keyed by what the check says.
 """
@@ -59,13 +59,13 @@ class Case:
     """Of the rows in the way."""
     error: type[psycopg.Error]
     """What the migration fails with."""
-    mended: str
+    fixed: str
     """What the advice says, done."""
     beside: str = ""
     """What else has to be there for them to be in the way."""
 
 
-def twins(table: str, column: str, new: str) -> Case:
+def duplicates(table: str, column: str, new: str) -> Case:
     """Return the case of two live rows that share a value, and of some that are in nobody's way."""
     return Case(
         "1.1.40",
@@ -155,17 +155,27 @@ CASES = {
         'delete from "product_option_value" as "value" where not exists'
         ' (select from "product_variant" where "id" = "value"."variant_id")',
     ),
-    ("product_collection", "with the handle of another collection"): twins(
+    ("product_collection", "with the handle of another collection"): duplicates(
         "product_collection", "handle", "'summer-2'"
     ),
-    ("product", "with the handle of another product"): twins("product", "handle", "'green-tea-2'"),
-    ("discount", "with the code of another discount"): twins("discount", "code", "'SUMMER-OLD'"),
-    ("product_variant", "with the SKU of another variant"): twins("product_variant", "sku", "null"),
-    ("product_variant", "with the barcode of another variant"): twins(
+    ("product", "with the handle of another product"): duplicates(
+        "product", "handle", "'green-tea-2'"
+    ),
+    ("discount", "with the code of another discount"): duplicates(
+        "discount", "code", "'SUMMER-OLD'"
+    ),
+    ("product_variant", "with the SKU of another variant"): duplicates(
+        "product_variant", "sku", "null"
+    ),
+    ("product_variant", "with the barcode of another variant"): duplicates(
         "product_variant", "barcode", "null"
     ),
-    ("product_variant", "with the EAN of another variant"): twins("product_variant", "ean", "null"),
-    ("product_variant", "with the UPC of another variant"): twins("product_variant", "upc", "null"),
+    ("product_variant", "with the EAN of another variant"): duplicates(
+        "product_variant", "ean", "null"
+    ),
+    ("product_variant", "with the UPC of another variant"): duplicates(
+        "product_variant", "upc", "null"
+    ),
     ("product_collection", "with a handle too long for an index"): oversized(
         "product_collection", "handle"
     ),
@@ -413,13 +423,13 @@ def test_a_check_finds_exactly_the_rows_on_which_its_item_fails(
     conn.execute(case.beside.encode())
 
     assert found(conn, catalog) == [
-        Finding(problem(check, len(case.keys)), check.mend, RefusedError, "RowsInTheWay", case.keys)
+        Finding(problem(check, len(case.keys)), check.fix, RefusedError, "RowsInTheWay", case.keys)
     ]
     assert failure(conn, catalog) == (name, case.error)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_rows_in_the_way_are_named_and_nothing_is_written_until_they_are_mended(
+def test_rows_in_the_way_are_named_and_nothing_is_written_until_they_are_fixed(
     shop_at: Callable[..., str], catalog: Catalog, version: str
 ) -> None:
     cases = {key: case for key, case in CASES.items() if case.version == version}
@@ -438,7 +448,7 @@ def test_rows_in_the_way_are_named_and_nothing_is_written_until_they_are_mended(
     wanted: list[dict[str, Any]] = [
         {
             "problem": problem(check, len(cases[check.table, check.says].keys)),
-            "advice": check.mend,
+            "advice": check.fix,
             "reason": "RowsInTheWay",
             "fatal": True,
             "keys": list(cases[check.table, check.says].keys),
@@ -455,7 +465,7 @@ def test_rows_in_the_way_are_named_and_nothing_is_written_until_they_are_mended(
 
     with psycopg.connect(url, autocommit=True) as conn:
         for case in cases.values():
-            conn.execute(case.mended.encode())
+            conn.execute(case.fixed.encode())
     done = medusa_db("migrate", "--to", "1.20.11", url=url)
 
     assert done.returncode == 0, done.stderr

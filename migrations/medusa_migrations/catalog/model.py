@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A table that was there before a migration and that it locks; measured, not guessed."""
+    """A table that existed before a migration and that it locks; measured, not guessed."""
 
     table: str
     mode: str
@@ -28,14 +28,14 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Rows on which a migration would fail, and how to mend them."""
+    """Rows on which a migration would fail, and how to fix them."""
 
     table: str
     rows: str = field(repr=False)
     """A query that yields one key for each such row."""
     says: str
     """What is wrong with them, behind `table: 3 rows ..`."""
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Migration:
     extension: str | None = None
     """A PostgreSQL extension its statements need."""
     when: tuple[str, str | None] | None = None
-    """A table, or a column of it, that must be there; else only the ledger row is written."""
+    """A table, or a column of it, that must exist; else only the ledger row is written."""
     locks: tuple[Lock, ...] = ()
     checks: tuple[Check, ...] = ()
 
@@ -170,7 +170,7 @@ class Flag:
     defaults: tuple[tuple[Version, bool], ...]
     """The default from each version on, ascending."""
     required_until: Version | None = None
-    """From this version on its migrations run whatever the flag says."""
+    """From this version on its migrations run whatever the flag is."""
     aliases: tuple[str, ...] = ()
 
     def default(self, version: Version) -> bool:

@@ -1,9 +1,9 @@
 """Pure: which values come from a Secret, and texts without them.
 
-Whoever makes the pod says in MEDUSA_DB_FROM_SECRETS what it takes from Secrets, separated by commas:
+Whoever makes the pod lists in MEDUSA_DB_FROM_SECRETS what it takes from Secrets, separated by commas:
 `PGPORT=shop-db/port` is a variable and the key it comes from, `/etc/seed.json=seeds/seed.json` a file
 (percent-encoded), `/etc/proxy/=volume proxy` a folder,
-and `*=payment` says that every variable may come from there but those named as `PGHOST=`.
+and `*=payment` means that every variable may come from there but those named as `PGHOST=`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _READ = re.compile(r"PG|DATABASE_URL$|MEDUSA_")
 _NAMES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSSLMODE")
 _LONG, _WORD = 8, 4
 _TEXTS = ("message", "warnings", "drift", "foreign", "variant", "schema")
-"""The parts of a report that may repeat what somebody else said."""
+"""The parts of a report that may repeat what somebody else wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Concealed:
     """What comes from Secrets."""
 
     sources: Mapping[str, str] = field(default_factory=dict)
-    """Variable or file: where it comes from, as said; empty for what is known not to."""
+    """Variable or file: where it comes from, as listed there; empty for what is known not to."""
     masks: tuple[tuple[re.Pattern[str], str], ...] = ()
 
     def hides(self, name: str) -> bool:
@@ -68,11 +68,11 @@ class Concealed:
 
 
 def from_environment(environment: Mapping[str, str]) -> Concealed:
-    """Return what *environment* says to come from Secrets."""
-    said = environment.get(VARIABLE, "")
-    if not said:
+    """Return what *environment* lists as coming from Secrets."""
+    listed = environment.get(VARIABLE, "")
+    if not listed:
         return Concealed()
-    pairs = (entry.strip().partition("=") for entry in said.split(","))
+    pairs = (entry.strip().partition("=") for entry in listed.split(","))
     sources = {unquote(name): source for name, _, source in pairs if name}
     known = Concealed(sources)
     secrets: set[str] = set()
@@ -106,7 +106,7 @@ def _masks(secrets: set[str], names: set[str]) -> Iterator[tuple[re.Pattern[str]
     """Yield what to replace: longest first, short ones only where they stand by themselves.
 
     A role or a database may be called `shop`, as much else is: it is masked where a message quotes
-    it or says what it is.
+    it or describes it.
     """
     whole = sorted(_spellings(secrets), key=len, reverse=True)
     anywhere = [text for text in whole if len(text) >= _LONG]
@@ -121,8 +121,8 @@ def _masks(secrets: set[str], names: set[str]) -> Iterator[tuple[re.Pattern[str]
     if quoted:
         one = "|".join(re.escape(t) for t in sorted(quoted, key=len, reverse=True))
         yield re.compile(rf"(?<=[\"'])(?:{one})(?=[\"'])"), "***"
-        said = r"\b(role|user|database|schema|host|port|server at)( \W?)"
-        yield re.compile(rf"{said}(?:{one})(?![\w-])"), r"\1\2***"
+        named = r"\b(role|user|database|schema|host|port|server at)( \W?)"
+        yield re.compile(rf"{named}(?:{one})(?![\w-])"), r"\1\2***"
 
 
 def _spellings(values: set[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""Every way a command can fail, and the exit code that says so.
+"""Every way a command can fail, and the exit code of each.
 
     RunnerError                 1    unexpected: a defect of ours
     |- UsageError               2    bad flag, bad URL, unreadable or invalid file

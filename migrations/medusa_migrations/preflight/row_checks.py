@@ -78,7 +78,7 @@ def _rows(conn: Connection[Any], schema: str, check: Check) -> Iterator[Finding]
     if count:
         yield Finding(
             f"{check.table}: {count} {'row' if count == 1 else 'rows'} {check.says}",
-            check.mend,
+            check.fix,
             RefusedError,
             "RowsInTheWay",
             tuple(keys),
@@ -88,7 +88,7 @@ def _rows(conn: Connection[Any], schema: str, check: Check) -> Iterator[Finding]
 def of_items(items: Sequence[Migration | DataStep]) -> Iterator[Check]:
     """Yield the checks of *items*, in order.
 
-    What one of the shop's own does to a table first may be what mends it, so nothing is said of that
+    What one of the shop's own does to a table first may be what fixes it, so nothing is said of that
     table then; rows that are still in the way make the run fail, which is rolled back.
     """
     changed: set[str] = set()
