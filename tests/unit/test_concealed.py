@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from medusa_migrations.contract import concealed
 from medusa_migrations.contract.errors import RunnerError, UsageError
-from medusa_migrations.postgres import connection
+from medusa_migrations.postgres import translation
 from medusa_migrations.postgres.address import parse, resolve
 
 SECRET = "sk_live_51H8SECRETSECRET"
@@ -51,7 +51,7 @@ def test_nothing_that_libpq_says_of_a_part_is_passed_on(name: str, secret: str, 
 
     try:
         address = resolve("postgresql://", "DATABASE_URL", env, known)
-        message = str(connection._failure(exc, address))
+        message = str(translation.connecting(exc, address))
     except UsageError as refused:
         assert name == "PGPORT"
         message = str(refused)
@@ -67,7 +67,7 @@ def test_nothing_of_a_url_from_a_secret_is_passed_on(url: str, said: str) -> Non
 
     try:
         address = resolve(url, "DATABASE_URL", env, known)
-        message = str(connection._failure(psycopg.OperationalError(said.format(url)), address))
+        message = str(translation.connecting(psycopg.OperationalError(said.format(url)), address))
     except RunnerError as refused:
         message = str(refused)
 
@@ -89,7 +89,7 @@ def test_no_part_of_a_url_from_a_secret_is_passed_on(parts: list[str], said: str
     address = resolve(url, "DATABASE_URL", env, known)
 
     for part in (user, password, host, name, url):
-        message = str(connection._failure(psycopg.OperationalError(said.format(part)), address))
+        message = str(translation.connecting(psycopg.OperationalError(said.format(part)), address))
         assert not any(one in message for one in (user, password, host, name))
         assert part not in known.mask(f'the role {part} "{part}" of {part}.')
 
@@ -180,7 +180,7 @@ def test_a_port_that_is_none_is_a_usage_error_that_does_not_quote_it(port: str) 
 
 @pytest.mark.parametrize("said", SAID[:2] + SAID[9:10])
 def test_a_value_that_libpq_cannot_use_is_not_tried_again(said: str) -> None:
-    failure = connection._failure(
+    failure = translation.connecting(
         psycopg.OperationalError(said.format("x")), parse("postgres://db")
     )
 

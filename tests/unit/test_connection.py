@@ -11,8 +11,9 @@ from medusa_migrations.contract.errors import (
     RunnerError,
     UnreachableError,
     UnsupportedError,
+    UsageError,
 )
-from medusa_migrations.postgres import connection
+from medusa_migrations.postgres import connection, translation
 from medusa_migrations.postgres.address import parse
 
 ADDRESS = parse("postgres://shop:s3cr3t@db/shop")
@@ -32,6 +33,13 @@ ADDRESS = parse("postgres://shop:s3cr3t@db/shop")
         ('FATAL:  password authentication failed for user "shop"', DeniedError),
         ("fe_sendauth: no password supplied", DeniedError),
         ('FATAL:  no pg_hba.conf entry for host "10.0.0.1"', DeniedError),
+        ('FATAL:  pg_hba.conf rejects connection for host "10.0.0.1"', DeniedError),
+        ("FATAL:  Verbindung durch pg_hba.conf verboten", DeniedError),
+        ('FATAL:  database "shop" is not currently accepting connections', DeniedError),
+        ('FATAL:  cannot connect to invalid database "shop"', DeniedError),
+        ('FATAL:  unrecognized configuration parameter "shop"', UsageError),
+        ('FATAL:  permission denied to set parameter "log_statement"', DeniedError),
+        ("session is read-only", UnreachableError),
         ('FATAL:  database "shop" does not exist', DeniedError),
         ('FATAL:  role "shop" does not exist', DeniedError),
         ('FATAL:  role "shop" is not permitted to log in', DeniedError),
@@ -46,7 +54,7 @@ def test_the_words_of_a_failed_connection_decide_what_it_is(
 ) -> None:
     exc = psycopg.OperationalError(f"connection failed: connection to server at x failed: {text}")
 
-    failure = connection._failure(exc, ADDRESS)
+    failure = translation.connecting(exc, ADDRESS)
 
     assert type(failure) is kind
     assert str(failure).startswith(f"postgres://shop:***@db/shop: {text.rstrip('.')}; ")
@@ -63,12 +71,14 @@ def test_the_words_of_a_failed_connection_decide_what_it_is(
         (pg.ReadOnlySqlTransaction("x"), DeniedError),
         (pg.LockNotAvailable("x"), LockHeldError),
         (pg.QueryCanceled("x"), FailedError),
+        (pg.SerializationFailure("x"), LockHeldError),
+        (pg.OutOfMemory("x"), FailedError),
         (pg.UndefinedTable("x"), RunnerError),
         (pg.DiskFull("x"), FailedError),
     ],
 )
 def test_what_psycopg_raises_has_an_exit_code(exc: psycopg.Error, kind: type[RunnerError]) -> None:
-    with pytest.raises(RunnerError) as caught, connection.translated(ADDRESS):
+    with pytest.raises(RunnerError) as caught, translation.translated(ADDRESS):
         raise exc
 
     assert type(caught.value) is kind

@@ -13,7 +13,7 @@ from medusa_migrations.contract import concealed
 from medusa_migrations.contract.errors import UsageError
 from medusa_migrations.plan import observe
 from medusa_migrations.postgres import address as addresses
-from medusa_migrations.postgres import connection
+from medusa_migrations.postgres import connection, translation
 
 if TYPE_CHECKING:
     import argparse
@@ -39,7 +39,7 @@ def connected(
     options.own(args)  # what is wrong with files is told before anything is opened
     with _address(args) as address:
         conn = connection.open_(address, command, patience=args.connect_wait, say=say or complain)
-        with conn, connection.translated(address, conn):
+        with conn, translation.translated(address, conn):
             yield conn, address
 
 

@@ -1,11 +1,9 @@
-"""Pure: says in a sentence, and with what to do, why PostgreSQL refused a statement."""
+"""Pure: where a statement failed, and what stays of a run, in words."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-
-from medusa_migrations.contract.errors import FailedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,45 +11,7 @@ if TYPE_CHECKING:
     import psycopg
 
 _FUNCTION = re.compile(r"(?:PL/\w+|SQL)[ -]\w+ ((?:\"[^\"]+\"|[\w$.])+(?:\([^()]*\))?)")
-_TAKEN = "Something of that name is there already: give what the file makes another name, or write `if not exists`"
-_THERE = (
-    "What this migration of Medusa's makes is there already: its row is missing in the ledger, or somebody "
-    "made it by hand. Drop nothing, it may hold rows: `medusa-db repair` shows which rows of the ledger the "
-    "schema proves, and `medusa-db repair --apply` writes them"
-)
-_UNCHANGED = " Nothing of this step remains; the database is as it was before, and the old server keeps working."
 _LINES, _WIDTH = 8, 160
-_REASONS = {"53100": "DiskFull", "57014": "StatementTimeout"}
-
-
-def explain(
-    exc: psycopg.Error,
-    what: str,
-    text: str,
-    *,
-    own: bool,
-    committed: bool,
-    triggers: Sequence[str] = (),
-) -> FailedError:
-    """Return the failure of the item *what*, whose SQL is *text*, for what PostgreSQL said.
-
-    *own* tells that the item is the shop's own, *committed* that something of this run stays.
-    """
-    said = exc.diag.message_primary or str(exc)
-    lines = (
-        caret(text, exc.diag.statement_position),
-        exc.diag.message_detail,
-        exc.diag.message_hint,
-        context(exc),
-    )
-    inside = where(exc, triggers)
-    rest = "" if committed else _UNCHANGED
-    return FailedError(
-        f"{what}: {said} (SQLSTATE {exc.sqlstate}){inside}; rolled back.{rest} "
-        f"{advice(exc.sqlstate, own=own)}".rstrip(),
-        reason=_REASONS.get(exc.sqlstate or "", "MigrationFailed"),
-        detail="\n".join(filter(None, lines)),
-    )
 
 
 def functions(exc: psycopg.Error) -> tuple[str, ...]:
@@ -94,21 +54,6 @@ def stays(committed: int, place: str, *, unknown: bool) -> str:
         f"What came before it in this run stays: {items} committed, and the database is at {place} now. "
         "An older server may not work with it; the same command goes on from here"
     )
-
-
-def advice(sqlstate: str | None, *, own: bool) -> str:
-    """Return what to do about an error, where its SQLSTATE tells."""
-    match sqlstate:
-        case "53100":
-            return "The server's disk is full: make room there, then run the same command again"
-        case "57014":
-            return (
-                "The statement was cancelled, by --statement-timeout or by hand; allow it more time"
-            )
-        case "42P07" | "42710" | "42701":
-            return _TAKEN if own else _THERE
-        case _:
-            return ""
 
 
 def caret(text: str, position: str | None) -> str:

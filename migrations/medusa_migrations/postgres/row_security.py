@@ -7,7 +7,6 @@ rows in silence (https://www.postgresql.org/docs/current/ddl-rowsecurity.html).
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +60,7 @@ class HiddenRows:
     @property
     def advice(self) -> str:
         """What to do about it."""
-        ways = [f"as a superuser: {_bypass(self.role)}"]
+        ways = [f"as a superuser: {bypass(self.role)}"]
         others = sorted({one.owner for one in self.tables if not one.ours})
         if any(one.ours for one in self.tables):
             forced = [one for one in self.tables if one.ours]
@@ -120,20 +119,6 @@ def refused(exc: psycopg.Error) -> bool:
     return exc.diag.source_function == "check_enable_rls" or "row-level security" in str(exc)
 
 
-def error(exc: psycopg.Error, role: str, where: str) -> DeniedError:
-    """Return what PostgreSQL's refusal *exc* means; *where* says what was being done."""
-    said = exc.diag.message_primary or str(exc)
-    table = re.search(r'["„“«»]\s*([^"„“”«»]+?)\s*["“”«»]', said)
-    named = f"of {table[1]} " if table else ""
-    return DeniedError(
-        f"{where}: row-level security may hide rows {named}from the role {role}, and PostgreSQL refused "
-        f"to pass over them in silence ({said}, SQLSTATE {exc.sqlstate}). Let the role see all of them, "
-        f"as a superuser: {_bypass(role)}; or run as a role that does",
-        reason=REASON,
-        detail="\n".join(filter(None, (exc.diag.context,))),
-    )
-
-
 def role(conn: Connection[Any]) -> str:
     """Return the role whose rights count; the one that logged in where nobody answers."""
     with contextlib.suppress(psycopg.Error):
@@ -143,5 +128,6 @@ def role(conn: Connection[Any]) -> str:
     return conn.info.user
 
 
-def _bypass(name: str) -> str:
+def bypass(name: str) -> str:
+    """Return the statement by which the role *name* sees every row."""
     return sql.SQL("alter role {} bypassrls").format(sql.Identifier(name)).as_string(None)

@@ -17,20 +17,19 @@ from psycopg import sql
 from medusa_migrations import __version__
 from medusa_migrations.catalog.model import DataStep, Migration
 from medusa_migrations.contract.errors import (
-    DeniedError,
     FailedError,
     LockHeldError,
+    RunnerError,
     UnreachableError,
 )
 from medusa_migrations.contract.report import Done
 from medusa_migrations.plan import observe
 from medusa_migrations.postgres import (
     connection,
-    failure,
     introspect,
-    row_security,
     search_path,
     table_locks,
+    translation,
 )
 from medusa_migrations.preflight import standing
 from medusa_migrations.records import history, ledger
@@ -144,7 +143,7 @@ class Steps:
                 yield
                 self.committing = True
         except psycopg.Error as exc:
-            self.committing = self.committing and connection.is_lost(exc)
+            self.committing = self.committing and translation.is_lost(exc)
             raise
         self.committing = False
 
@@ -334,22 +333,12 @@ class Steps:
         found = table_locks.holders(self.conn, self.report.schema, modes)
         return "; ".join(f"{who} holds {', '.join(names[:3])}" for who, names in found) or "unknown"
 
-    def _failure(
-        self, exc: psycopg.Error, what: str, items: Sequence[Item]
-    ) -> FailedError | UnreachableError | DeniedError:
-        if self.conn.broken or self.conn.closed or connection.is_lost(exc):
-            fate = "" if self.committing else "; the server rolls back what was not committed"
-            return UnreachableError(
-                f"{what}: the connection to the database was lost{fate}. Run the same command again, it "
-                "goes on from what the ledger says",
-                reason="ConnectionLost",
-            )
-        if row_security.refused(exc):
-            return row_security.error(exc, row_security.role(self.conn), f"{what}, rolled back")
+    def _failure(self, exc: psycopg.Error, what: str, items: Sequence[Item]) -> RunnerError:
         text = next((item.text for item in items if item.name == what), "")
-        triggers = introspect.triggers_of(self.conn, failure.functions(exc))
         own = any(item.version is None for item in items if item.name == what)
-        return failure.explain(exc, what, text, own=own, committed=self.stays, triggers=triggers)
+        return translation.applying(
+            exc, self.conn, what, text, own=own, committed=self.stays, committing=self.committing
+        )
 
 
 class _Busy(Exception):  # noqa: N818  not an error: the step is tried again

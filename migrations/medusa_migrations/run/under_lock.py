@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from medusa_migrations.contract.errors import Interrupted, RunnerError
 from medusa_migrations.plan import observe, proof
 from medusa_migrations.plan.findings import raise_for
-from medusa_migrations.postgres import connection, failure, introspect, lock
+from medusa_migrations.postgres import failure, introspect, lock, translation
 from medusa_migrations.postgres.deadline import Deadline
 from medusa_migrations.preflight import definitions, pooler, preflight, standing
 from medusa_migrations.records import history, ledger
@@ -90,7 +90,7 @@ class _UnderLock:
     def _says_what_stays(self, steps: Steps) -> Iterator[None]:
         """Let what goes wrong inside a `with` say what of the run is committed."""
         try:
-            with connection.translated(self.context.address, self.context.conn):
+            with translation.translated(self.context.address, self.context.conn):
                 yield
         except (RunnerError, Interrupted) as exc:
             if steps.committed or steps.committing:

@@ -9,21 +9,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg import errors as pg
 from psycopg import sql
 
 from medusa_migrations import __version__
 from medusa_migrations.contract.errors import (
-    FailedError,
     Interrupted,
-    LockHeldError,
     RefusedError,
     RunnerError,
     UnreachableError,
 )
 from medusa_migrations.plan import observe
 from medusa_migrations.plan.plan import plan
-from medusa_migrations.postgres import connection, failure, introspect, lock, search_path
+from medusa_migrations.postgres import lock, search_path, translation
 from medusa_migrations.postgres.deadline import Deadline
 from medusa_migrations.preflight import pooler
 from medusa_migrations.run import runner as migrating
@@ -47,10 +44,6 @@ if TYPE_CHECKING:
     from medusa_seed.document.document import Document
     from medusa_seed.document.files import Source
 
-_OTHERS = (
-    pg.InsufficientPrivilege, pg.ReadOnlySqlTransaction, pg.LockNotAvailable, pg.QueryCanceled, pg.DiskFull,
-)  # fmt: skip
-"""What is wrong with the shop, and not with the seed; the connection knows their sentences."""
 _UNKNOWN = (
     "Whether the seed was committed is not known, for the answer was lost: `medusa-db status` tells what the shop "
     "was seeded with last"
@@ -251,11 +244,12 @@ class _Run:
                 yield
                 self.committing = not self.options.dry_run
             self.committing = False
-        except _OTHERS:
-            self.committing = False
-            raise
         except psycopg.Error as exc:  # some constraints are checked at commit
-            raise self._failure(exc) from exc
+            failed = translation.seeding(
+                exc, self.conn, self.context.address, committing=self.committing
+            )
+            self.committing = self.committing and isinstance(failed, UnreachableError)
+            raise failed from exc
 
     @contextmanager
     def _says_what_stays(self) -> Iterator[None]:
@@ -273,31 +267,6 @@ class _Run:
             elif isinstance(exc, Interrupted) and not self.committing:
                 exc.nothing_stays()
             raise
-
-    def _failure(self, exc: psycopg.Error) -> RunnerError:
-        if self.conn.broken or self.conn.closed or connection.is_lost(exc):
-            fate = "" if self.committing else "; the server rolls back what was not committed"
-            return UnreachableError(
-                f"the connection to the database was lost{fate}. Run the same command again",
-                reason="ConnectionLost",
-            )
-        self.committing = False
-        said = exc.diag.message_primary or str(exc)
-        if isinstance(exc, (pg.DeadlockDetected, pg.SerializationFailure)):
-            return LockHeldError(
-                f"the shop and the seed waited for each other, and the seed was rolled back: {said}. Run "
-                "the same command again",
-                reason="TableLocked",
-            )
-        triggers = introspect.triggers_of(self.conn, failure.functions(exc))
-        return FailedError(
-            f"the seed failed and was rolled back, no row of it remains: {said} "
-            f"(SQLSTATE {exc.sqlstate}){failure.where(exc, triggers)}",
-            reason="SeedFailed",
-            detail="\n".join(
-                filter(None, (exc.diag.message_detail, exc.diag.message_hint, failure.context(exc)))
-            ),
-        )
 
     def _record(self) -> records.Seed:
         return records.Seed(

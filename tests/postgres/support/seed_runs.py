@@ -15,7 +15,7 @@ from medusa_migrations.catalog import load
 from medusa_migrations.contract.report import Report
 from medusa_migrations.plan.plan import Request
 from medusa_migrations.postgres import address as addresses
-from medusa_migrations.postgres import connection
+from medusa_migrations.postgres import connection, translation
 from medusa_migrations.run import progress
 from medusa_migrations.run.context import Limits, RunContext, RunOptions
 from medusa_seed.document import document, files
@@ -74,7 +74,7 @@ def _course(url: str) -> Iterator[RunContext]:
     address = addresses.parse(url)
     with (
         connection.open_(address, "seed", patience=0, say=str) as conn,
-        connection.translated(address),
+        translation.translated(address),
     ):
         yield RunContext(
             conn, address, catalog, Request(catalog.newest, {}), RunOptions(limits=Limits(lock_wait=5)), _Silent(),
