@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medusa_operator.api import client
-from medusa_operator.api.cluster import Cluster, Kind
+from medusa_operator.api.cluster import Cluster, ObjectKind
 from medusa_operator.api.errors import AnswerError, ApiError, MissingError
 from medusa_operator.api.lease import Leader
 from medusa_operator.loop.cache import Cache, Key
@@ -42,7 +42,7 @@ from operator_mutations import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-BODIES = {Kind.DATABASE: RESOURCE, Kind.JOB: JOB, Kind.POD: POD}
+BODIES = {ObjectKind.DATABASE: RESOURCE, ObjectKind.JOB: JOB, ObjectKind.POD: POD}
 LISTS = [page(RESOURCE), page(JOB), page(POD), page(), NOTHING, page({"metadata": JOB["metadata"]})]
 often = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -93,7 +93,7 @@ def api() -> Iterator[Api]:
 
 
 async def listed(cluster: Cluster) -> list[Any]:
-    return (await cluster.metadata(Kind.JOB, ""))[1]
+    return (await cluster.metadata(ObjectKind.JOB, ""))[1]
 
 
 def test_a_list_of_nothing_is_empty_however_it_is_spelt(api):
@@ -109,7 +109,7 @@ def test_a_resync_of_nothing_keeps_what_it_knows_to_be_nothing(api):
         await resync.first()
         for _ in range(3):
             await resync._compare("")
-        return cache.known(Kind.JOB), health.dead_watches
+        return cache.known(ObjectKind.JOB), health.dead_watches
 
     assert api.ask(resynced, NOTHING) == ([], {})
 
@@ -200,7 +200,7 @@ def test_a_lease_that_says_nothing_is_free_or_held(api, lease):
 
 
 @often
-@given(kind=st.sampled_from(Kind), data=st.data())
+@given(kind=st.sampled_from(ObjectKind), data=st.data())
 def test_an_object_is_taken_in_or_noted_whatever_is_in_it(kind, data):
     body = data.draw(mutated(BODIES[kind], junk))
 
@@ -221,8 +221,8 @@ def test_metadata_may_leave_out_labels_and_annotations():
     cache = Cache()
     bare = {**POD, "metadata": {**POD["metadata"], "labels": None, "annotations": None}}
 
-    assert cache.put(Kind.POD, bare) is None
-    assert cache.known(Kind.POD) == [(Key("default", POD["metadata"]["name"]), "pod-1")]
+    assert cache.put(ObjectKind.POD, bare) is None
+    assert cache.known(ObjectKind.POD) == [(Key("default", POD["metadata"]["name"]), "pod-1")]
 
 
 def nested(levels: int, kind: str = "object") -> str:
@@ -252,7 +252,7 @@ def test_a_template_that_is_nested_too_deep_is_an_invalid_spec(levels):
     text = json.dumps(body).replace('"DEEP"', nested(levels))
     cache = Cache()
 
-    cache.put(Kind.DATABASE, answers.read(text.encode()))
+    cache.put(ObjectKind.DATABASE, answers.read(text.encode()))
 
     spec = cache.database(Key("default", "shop")).spec
     if levels <= 32:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from medusa_operator.api.errors import RefusedError, UnreachableError
+from medusa_operator.api.errors import ApiRefusedError, ApiUnreachableError
 from medusa_operator.process import authentication
 from medusa_operator.process.authentication import Guard
 from medusa_operator.resource import answers
@@ -111,9 +111,9 @@ def test_an_answer_holds_for_a_moment(ask, api, clock, header, seconds):
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        pytest.param(UnreachableError("it did not answer"), "could not be asked who", id="down"),
+        pytest.param(ApiUnreachableError("it did not answer"), "could not be asked who", id="down"),
         pytest.param(
-            RefusedError("forbidden"), "needs the verb create on tokenreviews", id="right"
+            ApiRefusedError("forbidden"), "needs the verb create on tokenreviews", id="right"
         ),
     ],
 )

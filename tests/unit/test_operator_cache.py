@@ -7,7 +7,7 @@ import random
 import pytest
 import structlog
 
-from medusa_operator.api.cluster import Kind
+from medusa_operator.api.cluster import ObjectKind
 from medusa_operator.loop.cache import Cache, Key
 from medusa_operator.loop.intake import Intake
 from medusa_operator.loop.queue import WorkQueue
@@ -41,61 +41,61 @@ def cache(*told):
 
 
 def test_a_change_concerns_the_resource_that_it_belongs_to():
-    found = cache((Kind.DATABASE, shop()))
+    found = cache((ObjectKind.DATABASE, shop()))
 
     concerned = [
-        found.put(Kind.DATABASE, shop(version=2)),
-        found.put(Kind.JOB, job()),
-        found.put(Kind.POD, numbered(pod(job()), 5, uid="pod-1")),
-        found.put(Kind.JOB, job("other")),
+        found.put(ObjectKind.DATABASE, shop(version=2)),
+        found.put(ObjectKind.JOB, job()),
+        found.put(ObjectKind.POD, numbered(pod(job()), 5, uid="pod-1")),
+        found.put(ObjectKind.JOB, job("other")),
     ]
 
     assert concerned == [SHOP, SHOP, SHOP, None]
 
 
 def test_what_is_older_than_what_is_known_is_no_news():
-    found = cache((Kind.DATABASE, shop(version=10)))
+    found = cache((ObjectKind.DATABASE, shop(version=10)))
 
     again, older = (
-        found.put(Kind.DATABASE, shop(version=10)),
-        found.put(Kind.DATABASE, shop(version=9)),
+        found.put(ObjectKind.DATABASE, shop(version=10)),
+        found.put(ObjectKind.DATABASE, shop(version=9)),
     )
 
-    assert (again, older, found.version(Kind.DATABASE, SHOP, "uid-shop")) == (None, None, 10)
+    assert (again, older, found.version(ObjectKind.DATABASE, SHOP, "uid-shop")) == (None, None, 10)
 
 
 def test_another_object_of_the_same_name_takes_its_place():
-    found = cache((Kind.DATABASE, shop(version=10)), (Kind.JOB, job()))
+    found = cache((ObjectKind.DATABASE, shop(version=10)), (ObjectKind.JOB, job()))
 
-    found.put(Kind.DATABASE, shop(version=3, uid="uid-2"))
+    found.put(ObjectKind.DATABASE, shop(version=3, uid="uid-2"))
 
     assert found.database(SHOP).uid == "uid-2"
     assert (len(found.jobs("uid-shop")), found.jobs("uid-2")) == (1, ())
 
 
 def test_the_end_of_an_earlier_object_of_the_same_name_is_no_news():
-    found = cache((Kind.DATABASE, shop(uid="uid-2")))
+    found = cache((ObjectKind.DATABASE, shop(uid="uid-2")))
 
-    concerned = found.remove(Kind.DATABASE, SHOP, "uid-1")
+    concerned = found.remove(ObjectKind.DATABASE, SHOP, "uid-1")
 
     assert (concerned, found.database(SHOP).uid) == (None, "uid-2")
 
 
 def test_what_is_gone_leaves_nothing_behind():
-    found = cache((Kind.DATABASE, shop()), (Kind.JOB, job()))
+    found = cache((ObjectKind.DATABASE, shop()), (ObjectKind.JOB, job()))
     name = job()["metadata"]
 
-    found.remove(Kind.JOB, Key("default", name["name"]), name["uid"])
-    found.remove(Kind.DATABASE, SHOP, "uid-shop")
+    found.remove(ObjectKind.JOB, Key("default", name["name"]), name["uid"])
+    found.remove(ObjectKind.DATABASE, SHOP, "uid-shop")
 
-    assert [found.known(kind) for kind in Kind] == [[], [], []]
+    assert [found.known(kind) for kind in ObjectKind] == [[], [], []]
     assert (found._owned, found._keys, found._places, found._active) == ({}, {}, {}, {})
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_order_in_which_it_is_told_does_not_matter(seed):
-    told = [(Kind.DATABASE, shop(version=n)) for n in (1, 4, 9)]
-    told += [(Kind.JOB, job(version=n, over=n == 8)) for n in (2, 5, 8)]
+    told = [(ObjectKind.DATABASE, shop(version=n)) for n in (1, 4, 9)]
+    told += [(ObjectKind.JOB, job(version=n, over=n == 8)) for n in (2, 5, 8)]
     random.Random(seed).shuffle(told)
 
     found = cache(*told, *told)
@@ -105,34 +105,37 @@ def test_the_order_in_which_it_is_told_does_not_matter(seed):
 
 
 def test_what_cannot_be_read_is_noted_and_an_older_copy_stays():
-    found = cache((Kind.DATABASE, shop()))
+    found = cache((ObjectKind.DATABASE, shop()))
     broken = numbered(shop(), 2, creationTimestamp=None)
 
-    concerned = [found.put(Kind.DATABASE, broken) for _ in range(2)]
+    concerned = [found.put(ObjectKind.DATABASE, broken) for _ in range(2)]
 
-    assert (concerned, found.unreadable(Kind.DATABASE)) == ([None, None], 1)
+    assert (concerned, found.unreadable(ObjectKind.DATABASE)) == ([None, None], 1)
     assert found.database(SHOP).resource_version == "1"
-    assert found.version(Kind.DATABASE, SHOP, "uid-shop") == 2
-    assert found.known(Kind.DATABASE) == [(SHOP, "uid-shop")]
+    assert found.version(ObjectKind.DATABASE, SHOP, "uid-shop") == 2
+    assert found.known(ObjectKind.DATABASE) == [(SHOP, "uid-shop")]
 
-    found.put(Kind.DATABASE, shop(version=3))
+    found.put(ObjectKind.DATABASE, shop(version=3))
 
-    assert (found.unreadable(Kind.DATABASE), found.database(SHOP).resource_version) == (0, "3")
+    assert (found.unreadable(ObjectKind.DATABASE), found.database(SHOP).resource_version) == (
+        0,
+        "3",
+    )
 
 
 def test_what_cannot_be_read_is_forgotten_when_it_is_gone():
-    found = cache((Kind.DATABASE, numbered(shop(), 2, creationTimestamp=None)))
+    found = cache((ObjectKind.DATABASE, numbered(shop(), 2, creationTimestamp=None)))
 
-    found.remove(Kind.DATABASE, SHOP, "uid-shop")
+    found.remove(ObjectKind.DATABASE, SHOP, "uid-shop")
 
-    assert (found.unreadable(Kind.DATABASE), found.known(Kind.DATABASE)) == (0, [])
+    assert (found.unreadable(ObjectKind.DATABASE), found.known(ObjectKind.DATABASE)) == (0, [])
 
 
 def test_each_version_of_what_cannot_be_read_is_logged_once():
     with structlog.testing.capture_logs() as lines:
         found = Cache()
         for version in (2, 2, 3, 3):
-            found.put(Kind.DATABASE, numbered(shop(), version, creationTimestamp=None))
+            found.put(ObjectKind.DATABASE, numbered(shop(), version, creationTimestamp=None))
 
     assert [(line["object"], line["error"]) for line in lines] == [
         ("default/shop", "metadata.creationTimestamp is missing")
@@ -142,10 +145,10 @@ def test_each_version_of_what_cannot_be_read_is_logged_once():
 def test_rivals_are_those_of_the_namespace_that_name_the_same_database():
     elsewhere = {"urlSecretRef": {"name": "other", "key": "url"}}
     found = cache(
-        (Kind.DATABASE, shop()),
-        (Kind.DATABASE, shop("second")),
-        (Kind.DATABASE, shop("third", database=elsewhere)),
-        (Kind.JOB, job("second")),
+        (ObjectKind.DATABASE, shop()),
+        (ObjectKind.DATABASE, shop("second")),
+        (ObjectKind.DATABASE, shop("third", database=elsewhere)),
+        (ObjectKind.JOB, job("second")),
     )
 
     rivals = found.rivals(found.database(SHOP))
@@ -154,7 +157,7 @@ def test_rivals_are_those_of_the_namespace_that_name_the_same_database():
 
 
 def test_a_job_that_is_about_to_be_made_counts_as_running():
-    found = cache((Kind.DATABASE, shop()), (Kind.DATABASE, shop("second")))
+    found = cache((ObjectKind.DATABASE, shop()), (ObjectKind.DATABASE, shop("second")))
     second = found.database(Key("default", "second"))
 
     found.claim(second, "second-migrate")
@@ -167,10 +170,10 @@ def test_a_job_that_is_about_to_be_made_counts_as_running():
 
 def test_who_has_waited_longest_is_next_in_line():
     found = cache(
-        (Kind.DATABASE, shop("late", waiting="2026-03-01T12:00:09Z")),
-        (Kind.DATABASE, shop("early", waiting="2026-03-01T12:00:01Z")),
-        (Kind.DATABASE, shop("runs")),
-        (Kind.JOB, job("runs")),
+        (ObjectKind.DATABASE, shop("late", waiting="2026-03-01T12:00:09Z")),
+        (ObjectKind.DATABASE, shop("early", waiting="2026-03-01T12:00:01Z")),
+        (ObjectKind.DATABASE, shop("runs")),
+        (ObjectKind.JOB, job("runs")),
     )
     late, early = (found.database(Key("default", name)) for name in ("late", "early"))
 
@@ -186,18 +189,18 @@ def test_the_end_of_a_run_lets_those_who_waited_for_it_be_looked_at():
     queue = WorkQueue(clock=lambda: 0.0)
     intake = Intake(Cache(), queue, limit=0)
     for body in (shop(), shop("second")):
-        intake.put(Kind.DATABASE, body)
-    intake.put(Kind.JOB, job())
+        intake.put(ObjectKind.DATABASE, body)
+    intake.put(ObjectKind.JOB, job())
     queue._due.clear()
 
-    intake.put(Kind.JOB, job(version=2, over=True))
+    intake.put(ObjectKind.JOB, job(version=2, over=True))
 
     assert set(queue._due) == {SHOP, Key("default", "second")}
 
 
 def waiting(*bodies):
     """Return a cache in which `shop` waits for its turn, and *bodies* are there too."""
-    return cache((Kind.DATABASE, shop(waiting="2026-03-01T12:00:09Z")), *bodies)
+    return cache((ObjectKind.DATABASE, shop(waiting="2026-03-01T12:00:09Z")), *bodies)
 
 
 def turn(found, now=None):
@@ -220,25 +223,25 @@ def unowned(body):
     ],
 )
 def test_only_runs_of_resources_that_are_known_take_a_slot(stranger):
-    found = waiting((Kind.DATABASE, shop("second")), (Kind.JOB, stranger))
+    found = waiting((ObjectKind.DATABASE, shop("second")), (ObjectKind.JOB, stranger))
 
     assert turn(found) == Turn(limit=1, running=0, ahead=0)
     assert found.next_in_line(1, at()) == [SHOP]
 
 
 def test_a_run_that_does_not_start_gives_its_slot_back_until_it_starts():
-    found = waiting((Kind.DATABASE, shop("second")), (Kind.JOB, job("second")))
+    found = waiting((ObjectKind.DATABASE, shop("second")), (ObjectKind.JOB, job("second")))
     running = numbered(pod(job("second"), {"running": {}}), 5, uid="pod-1")
 
     seen = [turn(found, at(seconds)).running for seconds in (299, 301)]
-    found.put(Kind.POD, running)
+    found.put(ObjectKind.POD, running)
 
     assert (seen, turn(found, at(301)).running) == ([1, 0], 1)
 
 
 def test_who_fails_holds_no_place_in_line_and_has_it_back_when_that_is_over():
     early = shop("early", waiting="2026-03-01T12:00:01Z")
-    found = waiting((Kind.DATABASE, early))
+    found = waiting((ObjectKind.DATABASE, early))
 
     given_up = [found.failed("uid-early"), found.failed("uid-early")]
     meanwhile = turn(found).ahead, found.next_in_line(1, at())
@@ -263,31 +266,31 @@ def controlled(body, **reference):
     ],
 )
 def test_a_pod_counts_only_where_the_job_controls_it(reference):
-    found = cache((Kind.DATABASE, shop()), (Kind.JOB, job()))
+    found = cache((ObjectKind.DATABASE, shop()), (ObjectKind.JOB, job()))
 
-    found.put(Kind.POD, controlled(pod(job()), **reference))
+    found.put(ObjectKind.POD, controlled(pod(job()), **reference))
     forged = found.pods("uid-shop")
-    found.put(Kind.POD, numbered(pod(job()), 6, uid="pod-1"))
+    found.put(ObjectKind.POD, numbered(pod(job()), 6, uid="pod-1"))
 
     assert (forged, len(found.pods("uid-shop"))) == ((), 1)
 
 
 def test_a_pod_that_outlived_its_job_is_still_seen():
-    found = cache((Kind.DATABASE, shop()))
+    found = cache((ObjectKind.DATABASE, shop()))
 
-    found.put(Kind.POD, numbered(pod(job()), 5, uid="pod-1"))
+    found.put(ObjectKind.POD, numbered(pod(job()), 5, uid="pod-1"))
 
     assert len(found.pods("uid-shop")) == 1
 
 
 def test_names_of_jobs_that_went_are_remembered_as_long_as_their_resource():
-    found = cache((Kind.DATABASE, shop()), (Kind.JOB, job()))
+    found = cache((ObjectKind.DATABASE, shop()), (ObjectKind.JOB, job()))
     body = job()["metadata"]
 
-    found.remove(Kind.JOB, Key("default", body["name"]), body["uid"])
+    found.remove(ObjectKind.JOB, Key("default", body["name"]), body["uid"])
 
     assert found.gone("uid-shop") == (body["name"],)
-    found.remove(Kind.DATABASE, SHOP, "uid-shop")
+    found.remove(ObjectKind.DATABASE, SHOP, "uid-shop")
     assert found.gone("uid-shop") == ()
 
 
@@ -298,6 +301,8 @@ def test_a_pod_that_was_orphaned_is_still_one_of_the_resource():
         ownerReferences=[{"kind": "ReplicaSet", "name": "x", "uid": "y", "controller": True}],
     )  # fmt: skip
 
-    found = cache((Kind.DATABASE, shop()), (Kind.POD, orphan), (Kind.POD, stranger))
+    found = cache(
+        (ObjectKind.DATABASE, shop()), (ObjectKind.POD, orphan), (ObjectKind.POD, stranger)
+    )
 
     assert [one.name for one in found.pods("uid-shop")] == [orphan["metadata"]["name"]]

@@ -304,7 +304,7 @@ def test_seeded_follows_migrated():
 
     assert told(first, "Seeded") == ("False", "Starting")
     assert told(second, "Seeded") == ("True", "Seeded")
-    assert second.seed.to_dict() == {
+    assert second.to_dict()["seed"] == {
         "source": second.seed.source,
         "reference": REFERENCE,
         "checksum": "sha256:abc",

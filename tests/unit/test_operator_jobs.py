@@ -6,13 +6,13 @@ import pytest
 
 from ledgers import v
 from medusa_operator.jobs import manifests
-from medusa_operator.jobs.path import MIGRATE, Step
+from medusa_operator.jobs.path import MIGRATE, PathStep
 from medusa_operator.jobs.template import TemplateError
 from medusa_operator.resource.model import SeedSource
 from medusa_operator.resource.parse import InvalidError
 from operator_bodies import SEED, SETTINGS, database, seen, started
 
-STEP = Step(MIGRATE, v("1.20.11"), v("1.20.11"))
+STEP = PathStep(MIGRATE, v("1.20.11"), v("1.20.11"))
 PARTS = {
     "host": "postgres",
     "name": "shop",
@@ -262,7 +262,7 @@ def test_a_name_is_the_same_for_the_same_run_and_another_for_another():
         named(database(meta={"generation": 2})),
         named(database(job={"image": "runner:2"})),
         named(database(featureFlags={"analytics": True})),
-        named(shop, Step(MIGRATE, v("1.13.0"), v("1.20.11"))),
+        named(shop, PathStep(MIGRATE, v("1.13.0"), v("1.20.11"))),
         named(database(meta={"annotations": {"medusadb.dev/retry": "x"}})),
         named(shop, taken=[named(shop)]),
     ]

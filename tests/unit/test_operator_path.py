@@ -6,14 +6,14 @@ import pytest
 
 from ledgers import CATALOG, v
 from medusa_operator.jobs.path import available, fits, plan, too_old
-from medusa_operator.resource.status import Proven
+from medusa_operator.resource.status import ProvenPlace
 from operator_bodies import SEED, database
 
-EMPTY, PARTIAL, UNKNOWN = Proven("empty"), Proven("partial"), Proven("unknown")
+EMPTY, PARTIAL, UNKNOWN = ProvenPlace("empty"), ProvenPlace("partial"), ProvenPlace("unknown")
 
 
 def at(oldest, newest=None, where=""):
-    return Proven("version", oldest, newest or oldest, where)
+    return ProvenPlace("version", oldest, newest or oldest, where)
 
 
 def steps(proven, *, version="1.20.11", applied=False, seed_due=False, **upgrade):

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from medusa_operator.api.cluster import Kind
-from medusa_operator.api.errors import DeadWatchError, MissingError, RefusedError, UnreachableError
+from medusa_operator.api.cluster import ObjectKind
+from medusa_operator.api.errors import (
+    ApiRefusedError,
+    ApiUnreachableError,
+    DeadWatchError,
+    MissingError,
+)
 from medusa_operator.loop.cache import Cache, Key
 from medusa_operator.loop.health import Health
 from medusa_operator.loop.intake import Intake
@@ -39,20 +44,20 @@ class Lists:
     asked: list[str] = field(default_factory=list)
     defined: bool = True
 
-    def _next(self, kind: Kind, space: str, what: str) -> list[dict[str, Any]]:
+    def _next(self, kind: ObjectKind, space: str, what: str) -> list[dict[str, Any]]:
         if space in self.closed:
             raise self.closed[space]
-        if kind is not Kind.DATABASE:
+        if kind is not ObjectKind.DATABASE:
             return []
         self.asked.append(what)
         found = self.resources.pop(0) if len(self.resources) > 1 else self.resources[0]
         return [body for body in found if space in ("", body["metadata"]["namespace"])]
 
-    async def everything(self, kind: Kind, space: str) -> AsyncIterator[dict[str, Any]]:
+    async def everything(self, kind: ObjectKind, space: str) -> AsyncIterator[dict[str, Any]]:
         for body in self._next(kind, space, "whole"):
             yield body
 
-    async def metadata(self, kind: Kind, space: str) -> tuple[int, list[dict[str, Any]]]:
+    async def metadata(self, kind: ObjectKind, space: str) -> tuple[int, list[dict[str, Any]]]:
         bodies = self._next(kind, space, "metadata")
         return self.version, [{"metadata": body["metadata"]} for body in bodies]
 
@@ -105,14 +110,14 @@ def named(name: str, namespace: str = "default", version: int = 1) -> dict[str, 
 def test_a_list_that_is_older_than_what_a_watch_has_told_takes_nothing_away():
     cache = Cache()
     for body in (named("new", version=20), named("gone", version=9)):
-        cache.put(Kind.DATABASE, body)
+        cache.put(ObjectKind.DATABASE, body)
 
     asyncio.run(made(Lists([[]], version=10), cache)._compare(""))
 
-    assert [key.name for key, _ in cache.known(Kind.DATABASE)] == ["new"]
+    assert [key.name for key, _ in cache.known(ObjectKind.DATABASE)] == ["new"]
 
 
-FORBIDDEN = RefusedError("medusadatabases is forbidden", status=403, reason="Forbidden")
+FORBIDDEN = ApiRefusedError("medusadatabases is forbidden", status=403, reason="Forbidden")
 SPACES = ("team-a", "team-b")
 BOTH = [named("a", "team-a"), named("b", "team-b")]
 
@@ -122,7 +127,9 @@ def test_a_namespace_that_is_forbidden_at_the_start_leaves_the_others_alone():
 
     asyncio.run(resync.first())
 
-    assert list(resync.intake.cache.known(Kind.DATABASE)) == [(Key("team-a", "a"), "uid-team-a-a")]
+    assert list(resync.intake.cache.known(ObjectKind.DATABASE)) == [
+        (Key("team-a", "a"), "uid-team-a-a")
+    ]
     assert resync.health.away() == [
         "namespace team-b cannot be listed: medusadatabases is forbidden"
     ]
@@ -135,16 +142,16 @@ def test_a_namespace_that_goes_is_forgotten_and_taken_in_when_it_is_back():
 
     async def comes_and_goes() -> list[list[str]]:
         await resync.first()
-        seen = [[key.name for key, _ in resync.intake.cache.known(Kind.DATABASE)]]
+        seen = [[key.name for key, _ in resync.intake.cache.known(ObjectKind.DATABASE)]]
         api.closed["team-b"] = FORBIDDEN
         for space in SPACES:
             await resync._compare(space)
-        seen.append([key.name for key, _ in resync.intake.cache.known(Kind.DATABASE)])
+        seen.append([key.name for key, _ in resync.intake.cache.known(ObjectKind.DATABASE)])
         api.closed.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.2):
                 await resync.revisit()
-        seen.append([key.name for key, _ in resync.intake.cache.known(Kind.DATABASE)])
+        seen.append([key.name for key, _ in resync.intake.cache.known(ObjectKind.DATABASE)])
         return seen
 
     assert asyncio.run(comes_and_goes()) == [["a", "b"], ["a"], ["a", "b"]]
@@ -157,13 +164,13 @@ def test_what_an_api_server_that_does_not_answer_had_told_is_kept():
 
     async def cut_off() -> None:
         await resync.first()
-        api.closed = dict.fromkeys(SPACES, UnreachableError("it did not answer"))
+        api.closed = dict.fromkeys(SPACES, ApiUnreachableError("it did not answer"))
         for space in SPACES:
             await resync._compare(space)
 
     asyncio.run(cut_off())
 
-    assert len(resync.intake.cache.known(Kind.DATABASE)) == 2
+    assert len(resync.intake.cache.known(ObjectKind.DATABASE)) == 2
     assert resync.health.nothing_listed() == "it did not answer"
 
 

@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from types import UnionType
-from typing import get_args, get_type_hints
+from typing import Union, get_args, get_origin, get_type_hints
 
 import pytest
 import yaml
 
 from medusa_operator.judgement.decision import Start
 from medusa_operator.resource import status as statuses
-from medusa_operator.resource import stored
 from medusa_operator.resource.model import Database
 from medusa_operator.resource.reasons import Reason
 from medusa_operator.resource.spec import Timeouts, from_body
@@ -62,7 +61,7 @@ def filled(kind):
 def _filled(hint, name):
     kinds = (
         [k for k in get_args(hint) if k is not type(None)]
-        if isinstance(hint, UnionType)
+        if get_origin(hint) in (Union, UnionType)
         else [hint]
     )
     kind = kinds[0]
@@ -134,7 +133,7 @@ def test_the_status_is_declared_as_it_is_written():
 def test_a_status_is_read_as_it_was_written():
     whole = filled(statuses.Status)
 
-    assert stored.read(whole.to_dict()) == whole
+    assert statuses.Status.from_body(whole.to_dict()) == whole
 
 
 def test_the_bounds_of_the_code_are_those_of_the_schema():

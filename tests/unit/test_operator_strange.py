@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledgers import CATALOG
-from medusa_operator.api.cluster import Kind
+from medusa_operator.api.cluster import ObjectKind
 from medusa_operator.judgement import conditions
 from medusa_operator.judgement.decide import decide
 from medusa_operator.loop import events
@@ -27,7 +27,11 @@ SHOP = Key("default", "shop")
 )
 def test_there_is_a_decision_and_a_status_whatever_is_said(resource, job, pod, seconds):
     cache = Cache()
-    for kind, body in ((Kind.DATABASE, resource), (Kind.JOB, job), (Kind.POD, pod)):
+    for kind, body in (
+        (ObjectKind.DATABASE, resource),
+        (ObjectKind.JOB, job),
+        (ObjectKind.POD, pod),
+    ):
         cache.put(kind, body)
     for database in cache.databases():
         observed = Observed(

@@ -7,8 +7,7 @@ import json
 import pytest
 
 from ledgers import CATALOG
-from medusa_migrations.contract.report import LEAST, Done, Report, bounded
-from medusa_migrations.contract.report import Proven as Shown
+from medusa_migrations.contract.report import LEAST, Done, Proven, Report, bounded
 from medusa_operator.knowledge.verdicts import judge
 from medusa_operator.resource.model import Job, Pod, SeedSource
 from medusa_operator.resource.reasons import Reason
@@ -326,7 +325,7 @@ def test_counts_of_a_seed_are_bounded():
 
     found = judged(ended(job), pod_ended(job, 0, said)).report
 
-    assert (len(found.counts), len(found.checksum)) == (24, 128)
+    assert (len(found.seed.counts), len(found.seed.checksum)) == (24, 128)
 
 
 def test_half_a_character_does_not_break_the_status():
@@ -364,7 +363,7 @@ def test_the_short_report_of_a_first_install_proves_its_version():
     notes = JOB["metadata"]["annotations"]
     whole = Report(
         "migrate", run_id=notes["medusadb.dev/run-id"], target="1.20.11", before="empty", after="1.20.11",
-        state="done", verified=True, proven=Shown("version", ("1.20.11",), "1.20.11"),
+        state="done", verified=True, proven=Proven("version", ("1.20.11",), "1.20.11"),
         migrations=[Done(f"CreateSomething{n}1600000000000", 0.1) for n in range(140)],
         notes=[{"version": "1.13.0", "summary": "s" * 200}] * 20, foreign=["table of a plugin"] * 50,
     )  # fmt: skip

@@ -13,11 +13,11 @@ import aiohttp
 from medusa_operator.api.errors import (
     AnswerError,
     ApiError,
+    ApiRefusedError,
+    ApiUnreachableError,
     ConflictError,
     ExistsError,
     MissingError,
-    RefusedError,
-    UnreachableError,
 )
 from medusa_operator.resource import answers
 from medusa_operator.resource.model import InvalidError
@@ -42,7 +42,7 @@ CHUNK = 250
 """Objects a page of a list: keeps the memory of a large cluster's list small."""
 
 
-class Kind(Enum):
+class ObjectKind(Enum):
     """What we follow: the root of its API, its plural, and the labels that narrow it to ours."""
 
     DATABASE = (f"/apis/{API_VERSION}", PLURAL, "")
@@ -61,7 +61,7 @@ class Kind(Enum):
 
     def selector(self, chosen: str) -> str:
         """Return the label selector: *chosen* by whoever runs us for resources, ours for the rest."""
-        return chosen if self is Kind.DATABASE else self.value[2]
+        return chosen if self is ObjectKind.DATABASE else self.value[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +77,24 @@ class Cluster:
     async def serves_databases(self) -> bool:
         """Return whether the definition of our resource is installed."""
         try:
-            found = await self._call("GET", Kind.DATABASE.root)
+            found = await self._call("GET", ObjectKind.DATABASE.root)
         except MissingError:
             return False
-        with _understood(Kind.DATABASE.root):
-            return Kind.DATABASE.plural in answers.names(found)
+        with _understood(ObjectKind.DATABASE.root):
+            return ObjectKind.DATABASE.plural in answers.names(found)
 
     @property
     def spaces(self) -> tuple[str, ...]:
         """What is listed and watched by itself: each namespace, or the whole cluster, an empty name."""
         return self.namespaces or ("",)
 
-    async def everything(self, kind: Kind, space: str) -> AsyncIterator[Body]:
+    async def everything(self, kind: ObjectKind, space: str) -> AsyncIterator[Body]:
         """Yield every object of *kind* in *space* that is ours to look at, as it is at this moment."""
         async for _, bodies in self._pages(kind, space, {}, JSON):
             for body in bodies:
                 yield body
 
-    async def metadata(self, kind: Kind, space: str) -> tuple[int, list[Body]]:
+    async def metadata(self, kind: ObjectKind, space: str) -> tuple[int, list[Body]]:
         """Return what `everything` does, but without spec and status, and how new that is.
 
         It comes from the API server's cache, so it may be older than what a watch has told.
@@ -104,7 +104,7 @@ class Cluster:
         return pages[-1][0], [body for _, bodies in pages for body in bodies]
 
     async def _pages(
-        self, kind: Kind, space: str, query: dict[str, str], accept: str
+        self, kind: ObjectKind, space: str, query: dict[str, str], accept: str
     ) -> AsyncIterator[tuple[int, list[Body]]]:
         query = query | {"limit": str(CHUNK)}
         if selector := kind.selector(self.selector):
@@ -123,13 +123,13 @@ class Cluster:
 
     async def database(self, namespace: str, name: str) -> Body:
         """Return a resource as it is at this moment."""
-        return await self._call("GET", _path(Kind.DATABASE, namespace, name))
+        return await self._call("GET", _path(ObjectKind.DATABASE, namespace, name))
 
     async def write_status(self, database: Database, status: Body) -> Body:
         """Replace the status; ConflictError if the resource has changed since."""
         return await self._call(
             "PUT",
-            _path(Kind.DATABASE, database.namespace, database.name) + "/status",
+            _path(ObjectKind.DATABASE, database.namespace, database.name) + "/status",
             {
                 "apiVersion": API_VERSION,
                 "kind": KIND,
@@ -143,7 +143,7 @@ class Cluster:
         """Replace the finalizers; ConflictError if the resource has changed since."""
         return await self._call(
             "PATCH",
-            _path(Kind.DATABASE, database.namespace, database.name),
+            _path(ObjectKind.DATABASE, database.namespace, database.name),
             {"metadata": _as_seen(database) | {"finalizers": list(finalizers)}},
             query={"fieldManager": MANAGED_BY},
         )
@@ -153,19 +153,19 @@ class Cluster:
 
         A field that the API server does not know is refused, not left out.
         """
-        path = _path(Kind.JOB, manifest["metadata"]["namespace"])
+        path = _path(ObjectKind.JOB, manifest["metadata"]["namespace"])
         query = {"fieldManager": MANAGED_BY, "fieldValidation": "Strict"}
         return await self._call("POST", path, manifest, query=query)
 
     async def job(self, namespace: str, name: str) -> Body:
         """Return a Job as it is at this moment."""
-        return await self._call("GET", _path(Kind.JOB, namespace, name))
+        return await self._call("GET", _path(ObjectKind.JOB, namespace, name))
 
     async def expire_job(self, namespace: str, name: str, uid: str, seconds: int) -> Body:
         """Let a finished Job go away *seconds* after its end; only the one with this *uid*."""
         return await self._call(
             "PATCH",
-            _path(Kind.JOB, namespace, name),
+            _path(ObjectKind.JOB, namespace, name),
             {"metadata": {"uid": uid}, "spec": {"ttlSecondsAfterFinished": seconds}},
             query={"fieldManager": MANAGED_BY},
         )
@@ -174,7 +174,7 @@ class Cluster:
         """Delete a Job after its pods, only the one with this *uid*; return it while it is there."""
         found = await self._call(
             "DELETE",
-            _path(Kind.JOB, namespace, name),
+            _path(ObjectKind.JOB, namespace, name),
             {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}},
         )
         return found if found.get("kind") == "Job" else None
@@ -182,9 +182,9 @@ class Cluster:
     async def pods(self, namespace: str, label: str, value: str) -> list[Body]:
         """Return the pods with a label, as they are at this moment."""
         found = await self._call(
-            "GET", _path(Kind.POD, namespace), query={"labelSelector": f"{label}={value}"}
+            "GET", _path(ObjectKind.POD, namespace), query={"labelSelector": f"{label}={value}"}
         )
-        with _understood(_path(Kind.POD, namespace)):
+        with _understood(_path(ObjectKind.POD, namespace)):
             return list(answers.items(found))
 
     async def config_map(self, namespace: str, name: str) -> Body | None:
@@ -251,7 +251,7 @@ class Cluster:
         path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
         try:
             await self._call("POST", path, event, query={"dryRun": "All"})
-        except RefusedError as exc:
+        except ApiRefusedError as exc:
             return "NamespaceTerminating" in exc.causes
         except MissingError:
             return True
@@ -285,7 +285,7 @@ class Cluster:
         try:
             answer = await self.client.request(method, path, body, query, headers)
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            raise UnreachableError(
+            raise ApiUnreachableError(
                 f"{self.client.login.server} did not answer: {str(exc) or type(exc).__name__}"
             ) from exc
         if answer.status >= 400:
@@ -294,7 +294,7 @@ class Cluster:
             return answers.read(answer.text)
 
 
-def _path(kind: Kind, namespace: str, name: str = "") -> str:
+def _path(kind: ObjectKind, namespace: str, name: str = "") -> str:
     within = f"/namespaces/{namespace}" if namespace else ""
     return f"{kind.root}{within}/{kind.plural}" + (f"/{name}" if name else "")
 
@@ -330,7 +330,7 @@ def _error(answer: Answer) -> ApiError:
     elif answer.status == 409:
         kind = ExistsError if reason == "AlreadyExists" else ConflictError
     elif 400 <= answer.status < 500 and answer.status not in (401, 408, 429):
-        kind = RefusedError
+        kind = ApiRefusedError
     return kind(
         message or answer.reason,
         status=answer.status,

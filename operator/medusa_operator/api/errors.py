@@ -52,7 +52,7 @@ class ApiError(OperatorError):
         self.retry_after = retry_after
 
 
-class UnreachableError(ApiError):
+class ApiUnreachableError(ApiError):
     """The API server did not answer."""
 
 
@@ -72,7 +72,7 @@ class ConflictError(ApiError):
     """The object has changed since we last saw it, or is another one of the same name."""
 
 
-class RefusedError(ApiError):
+class ApiRefusedError(ApiError):
     """The request itself was refused: admission, quota, validation or a missing right."""
 
 
@@ -81,6 +81,6 @@ def is_refusal(exc: ApiError) -> bool:
 
     Who did not answer may have done it all the same.
     """
-    if isinstance(exc, ConflictError | MissingError | UnreachableError | AnswerError):
+    if isinstance(exc, ConflictError | MissingError | ApiUnreachableError | AnswerError):
         return False
-    return isinstance(exc, RefusedError) or exc.status >= 500
+    return isinstance(exc, ApiRefusedError) or exc.status >= 500

@@ -17,8 +17,8 @@ from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.spec import (
     Approval,
     KeyRef,
+    KeySource,
     SeedPolicy,
-    Source,
     Spec,
     Transaction,
     digest,
@@ -28,7 +28,7 @@ from medusa_operator.resource.workload import CONTAINER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from medusa_operator.jobs.path import Step
+    from medusa_operator.jobs.path import PathStep
     from medusa_operator.resource.model import Database, Settings
 
 NO_RETRY = (1, 2, 3, 5, 7, 8, 9)
@@ -51,7 +51,7 @@ _REPORTING = ("--report-file", "/dev/termination-log", "--output", "json")
 
 def name(
     database: Database,
-    step: Step,
+    step: PathStep,
     settings: Settings,
     *,
     after: str,
@@ -77,7 +77,7 @@ def name(
     return found
 
 
-def called(database: Database, step: Step, *parts: str) -> str:
+def called(database: Database, step: PathStep, *parts: str) -> str:
     """Return a Job's name that people recognise, another one for other *parts*."""
     cut = re.sub(r"[^a-z0-9-]", "-", database.name)[:44].strip("-") or "medusa"
     return f"{cut}-{step.type.lower()}-{digest(*parts, length=10)}"
@@ -85,7 +85,7 @@ def called(database: Database, step: Step, *parts: str) -> str:
 
 def manifest(
     database: Database,
-    step: Step,
+    step: PathStep,
     attempt: int,
     settings: Settings,
     name: str,
@@ -170,7 +170,7 @@ def image(spec: Spec, settings: Settings) -> str:
     return spec.job.image or settings.image
 
 
-def template_hash(database: Database, step: Step, settings: Settings, *, known: bool) -> str:
+def template_hash(database: Database, step: PathStep, settings: Settings, *, known: bool) -> str:
     """Return the hash of everything in a Job's pod that comes from the spec."""
     return _fingerprint(_pod_template(database, _spec(database), step, settings, known=known))
 
@@ -185,7 +185,7 @@ def _spec(database: Database) -> Spec:
     return database.spec
 
 
-def _labels(database: Database, step: Step) -> dict[str, str]:
+def _labels(database: Database, step: PathStep) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": "medusa-db",
         "app.kubernetes.io/component": step.type.lower(),
@@ -195,7 +195,7 @@ def _labels(database: Database, step: Step) -> dict[str, str]:
     }
 
 
-def _deadline(spec: Spec, step: Step) -> dict[str, int]:
+def _deadline(spec: Spec, step: PathStep) -> dict[str, int]:
     if step.verifies:
         whole = int(values.duration(spec.timeouts.connect) + VERIFY_SECONDS)
         return {"activeDeadlineSeconds": min(whole, spec.job.deadline or whole)}
@@ -209,7 +209,7 @@ def _deadline(spec: Spec, step: Step) -> dict[str, int]:
 
 
 def _pod_template(
-    database: Database, spec: Spec, step: Step, settings: Settings, *, known: bool
+    database: Database, spec: Spec, step: PathStep, settings: Settings, *, known: bool
 ) -> dict[str, Any]:
     volumes, mounts = _volumes(spec, step)
     container: dict[str, Any] = {
@@ -265,7 +265,7 @@ def _tell_of_secrets(pod: dict[str, Any], spec: Spec) -> None:
     for mount in container["volumeMounts"]:
         if mount["name"] in held:
             found[quote(mount["mountPath"].rstrip("/") + "/")] = f"volume {mount['name']}"
-    if spec.seed is not None and spec.seed.source.source is Source.SECRET:
+    if spec.seed is not None and spec.seed.source.source is KeySource.SECRET:
         seed = spec.seed.source
         found[f"{SEED_FOLDER}/{seed.key}"] = f"{seed.name}/{seed.key}"
     said = ",".join(f"{name}={source}" for name, source in sorted(found.items()))
@@ -291,7 +291,7 @@ def _literal(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def _arguments(spec: Spec, step: Step, *, known: bool) -> list[str]:
+def _arguments(spec: Spec, step: PathStep, *, known: bool) -> list[str]:
     if step.verifies:
         found = [*_verify_arguments(spec, step), *_connecting(spec), *_REPORTING]
     else:
@@ -300,7 +300,7 @@ def _arguments(spec: Spec, step: Step, *, known: bool) -> list[str]:
     return [_literal(word) for word in found]
 
 
-def _verify_arguments(spec: Spec, step: Step) -> list[str]:
+def _verify_arguments(spec: Spec, step: PathStep) -> list[str]:
     found = ["verify", "--to", str(step.version)]
     if step.version == spec.version:  # one that is newer, and accepted, has the flags that it has
         found += _flags(spec)
@@ -312,7 +312,7 @@ def _flags(spec: Spec) -> list[str]:
     return [word for flag, on in named for word in ("--flag", f"{flag}={str(on).lower()}")]
 
 
-def _migrate_arguments(spec: Spec, step: Step, *, known: bool) -> list[str]:
+def _migrate_arguments(spec: Spec, step: PathStep, *, known: bool) -> list[str]:
     upgrade = spec.upgrade
     asks = upgrade.approval is not Approval.AUTOMATIC
     found = ["migrate", "--to", str(step.version)]
@@ -380,7 +380,7 @@ def _variable(name: str, value: str | int | KeyRef) -> dict[str, Any]:
     return {"name": name, "value": _literal(str(value))}
 
 
-def _volumes(spec: Spec, step: Step) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _volumes(spec: Spec, step: PathStep) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     volumes: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}]
     mounts: list[dict[str, Any]] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108  in the pod
     mounted = [("ca", CA_FOLDER, spec.database.ca)]
@@ -395,6 +395,6 @@ def _volumes(spec: Spec, step: Step) -> tuple[list[dict[str, Any]], list[dict[st
 
 def _files(source: KeyRef) -> dict[str, Any]:
     items = [{"key": source.key, "path": source.key}]
-    if source.source is Source.SECRET:
+    if source.source is KeySource.SECRET:
         return {"secret": {"secretName": source.name, "items": items}}
     return {"configMap": {"name": source.name, "items": items}}

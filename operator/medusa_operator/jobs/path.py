@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Catalog, Note
     from medusa_migrations.catalog.version import Version
     from medusa_operator.resource.spec import Spec
-    from medusa_operator.resource.status import Proven
+    from medusa_operator.resource.status import ProvenPlace
 
 MIGRATE = "Migrate"
 SEED = "Seed"
@@ -33,7 +33,7 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PathStep:
     """One hop of the path: one Job, where it succeeds at once."""
 
     type: str
@@ -69,16 +69,16 @@ class Step:
 class Path:
     """What is left to be done, in order."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[PathStep, ...] = ()
 
     @property
-    def next(self) -> Step | None:
+    def next(self) -> PathStep | None:
         """The step that comes next."""
         return self.steps[0] if self.steps else None
 
 
 def plan(
-    catalog: Catalog, spec: Spec, proven: Proven | None, *, applied: bool, seed_due: bool
+    catalog: Catalog, spec: Spec, proven: ProvenPlace | None, *, applied: bool, seed_due: bool
 ) -> Path:
     """Return the path from what is *proven* to what *spec* declares.
 
@@ -88,18 +88,18 @@ def plan(
     """
     steps = [] if applied else _hops(catalog, spec, proven)
     if seed_due:
-        steps.append(Step(SEED, spec.version, spec.version))
+        steps.append(PathStep(SEED, spec.version, spec.version))
     return Path(tuple(steps))
 
 
-def here(proven: Proven | None) -> Version | None:
+def here(proven: ProvenPlace | None) -> Version | None:
     """Return the one version that counts as the database's; None where none is proven."""
     if proven is None or proven.state != "version":
         return None
     return versions.parse(proven.at or proven.newest)
 
 
-def too_old(catalog: Catalog, proven: Proven | None, wanted: Version) -> bool:
+def too_old(catalog: Catalog, proven: ProvenPlace | None, wanted: Version) -> bool:
     """Return whether *wanted* is older than anything that *proven* can be."""
     if proven is None or proven.state != "version" or fits(catalog, proven, wanted):
         return False
@@ -107,7 +107,7 @@ def too_old(catalog: Catalog, proven: Proven | None, wanted: Version) -> bool:
     return oldest is not None and wanted < oldest
 
 
-def fits(catalog: Catalog, proven: Proven, wanted: Version) -> bool:
+def fits(catalog: Catalog, proven: ProvenPlace, wanted: Version) -> bool:
     """Return whether a database that proves this can be at *wanted*.
 
     Flags set by hand make a version look like its neighbour: 1.6.0 with analytics has the migrations
@@ -138,24 +138,24 @@ def available(catalog: Catalog, at: Version | None) -> tuple[str, ...]:
     return tuple(map(str, found if len(found) <= AVAILABLE else (*found[:9], found[-1])))
 
 
-def _hops(catalog: Catalog, spec: Spec, proven: Proven | None) -> list[Step]:
+def _hops(catalog: Catalog, spec: Spec, proven: ProvenPlace | None) -> list[PathStep]:
     target = spec.version
     state = proven.state if proven is not None else "unknown"
     at = here(proven)
     stops = () if state == "empty" else sorted(set(spec.upgrade.stops))
     hops = [v for v in stops if v < target and (at is None or v > at)] + [target]
-    steps: list[Step] = []
+    steps: list[PathStep] = []
     after = at
     for version in hops:
         unread = _unread(catalog, spec, after, version) if state in ("version", "partial") else []
         if unread and not _gated(steps):
             steps += _up_to(catalog, spec, after, unread[0].version)
-        steps.append(Step(MIGRATE, version, target, _gate(spec, version, unread)))
+        steps.append(PathStep(MIGRATE, version, target, _gate(spec, version, unread)))
         after = version
     return steps
 
 
-def _gated(steps: list[Step]) -> bool:
+def _gated(steps: list[PathStep]) -> bool:
     return any(step.gate is not None for step in steps)
 
 
@@ -167,12 +167,12 @@ def _unread(catalog: Catalog, spec: Spec, after: Version | None, to: Version) ->
     return [note for note in breaking(catalog, after, to) if note.version not in known]
 
 
-def _up_to(catalog: Catalog, spec: Spec, after: Version | None, gate: Version) -> list[Step]:
+def _up_to(catalog: Catalog, spec: Spec, after: Version | None, gate: Version) -> list[PathStep]:
     """Return the step to the newest version before *gate*, where that is a step forward."""
     before = max((version for version in catalog.versions if version < gate), default=None)
     if spec.upgrade.approval is Approval.MANUAL or after is None or before is None:
         return []
-    return [Step(MIGRATE, before, spec.version)] if before > after else []
+    return [PathStep(MIGRATE, before, spec.version)] if before > after else []
 
 
 def _gate(spec: Spec, version: Version, unread: list[Note]) -> Gate | None:

@@ -9,7 +9,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from medusa_operator.jobs.template import TemplateError
-from medusa_operator.resource.parse import Field
+from medusa_operator.resource.parse import BodyField
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def hold(template: dict[str, Any]) -> dict[str, Any]:
             capabilities = context.setdefault("capabilities", {})
             if isinstance(capabilities, dict):
                 capabilities.setdefault("drop", ["ALL"])
-    whole = Field(template, PATH)
+    whole = BodyField(template, PATH)
     _annotations(whole["metadata"]["annotations"])
     spec = whole["spec"]
     _pod(spec)
@@ -64,7 +64,7 @@ def hold(template: dict[str, Any]) -> dict[str, Any]:
     return template
 
 
-def _pod(spec: Field) -> None:
+def _pod(spec: BodyField) -> None:
     for key in ("hostNetwork", "hostPID", "hostIPC"):
         if spec[key].truth():
             raise _refused(spec[key], "it is a namespace of the node")
@@ -83,7 +83,7 @@ def _pod(spec: Field) -> None:
         raise _refused(spec["priority"], "the classes of the system are not for a shop")
 
 
-def _volume(volume: Field) -> None:
+def _volume(volume: BodyField) -> None:
     name = volume["name"].text()
     where = f"{PATH}.spec.volumes: {name}"
     for kind in volume.mapping():
@@ -99,7 +99,7 @@ def _volume(volume: Field) -> None:
                 )
 
 
-def _context(context: Field) -> None:
+def _context(context: BodyField) -> None:
     """Refuse what a pod's security context may say as well as a container's."""
     user = context["runAsUser"]
     if user and user.number() == 0:
@@ -125,7 +125,7 @@ def _context(context: Field) -> None:
         raise _refused(mount, "it takes away a protection of the node")
 
 
-def _container(container: Field, *, as_root: bool) -> None:
+def _container(container: BodyField, *, as_root: bool) -> None:
     context = container["securityContext"]
     may_be_root = not context["runAsNonRoot"].truth() if context["runAsNonRoot"] else as_root
     if may_be_root:
@@ -151,7 +151,7 @@ def _container(container: Field, *, as_root: bool) -> None:
                 raise _refused(host, "the kubelet would ask another host than the pod")
 
 
-def _handlers(container: Field) -> Iterator[Field]:
+def _handlers(container: BodyField) -> Iterator[BodyField]:
     """Yield the probes and hooks, which the kubelet calls from the node."""
     for key in ("livenessProbe", "readinessProbe", "startupProbe"):
         yield container[key]
@@ -159,12 +159,12 @@ def _handlers(container: Field) -> Iterator[Field]:
         yield container["lifecycle"][key]
 
 
-def _annotations(annotations: Field) -> None:
+def _annotations(annotations: BodyField) -> None:
     for key in annotations.mapping():
         value = annotations[key].text()
         if key.startswith(_APP_ARMOR) and value == "unconfined":
             raise _refused(annotations[key], "it takes away a protection of the node")
 
 
-def _refused(field: Field, why: str) -> TemplateError:
+def _refused(field: BodyField, why: str) -> TemplateError:
     return TemplateError(f"{field.path} is not allowed: {why}; {TODO}")

@@ -6,7 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from medusa_operator.resource.names import GROUP
-from medusa_operator.resource.parse import Field, InvalidError
+from medusa_operator.resource.parse import BodyField, InvalidError
 from medusa_operator.resource.workload import CONTAINER
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ def merge(pod_template: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str
     where it is malformed.
     """
     merged: dict[str, Any] = copy.deepcopy(dict(pod_template))
-    found = Field(patch, "spec.job.template")
+    found = BodyField(patch, "spec.job.template")
     _only(found, ("metadata", "spec"), "it is a patch of metadata and spec of the pod template")
     _metadata(merged["metadata"], found["metadata"])
     _pod(merged["spec"], found["spec"])
     return merged
 
 
-def _metadata(meta: dict[str, Any], patch: Field) -> None:
+def _metadata(meta: dict[str, Any], patch: BodyField) -> None:
     _only(patch, ("annotations", "labels"), "only labels and annotations are patched")
     for kind in ("labels", "annotations"):
         for key, value in patch[kind].mapping().items():
@@ -56,10 +56,10 @@ def _metadata(meta: dict[str, Any], patch: Field) -> None:
                 raise TemplateError(
                     f"{patch.path}.{kind}.{key} is the operator's own; leave it out"
                 )
-            meta.setdefault(kind, {})[key] = Field(value, f"{patch.path}.{kind}.{key}").text()
+            meta.setdefault(kind, {})[key] = BodyField(value, f"{patch.path}.{kind}.{key}").text()
 
 
-def _pod(pod: dict[str, Any], patch: Field) -> None:
+def _pod(pod: dict[str, Any], patch: BodyField) -> None:
     allowed = (*_REPLACED, *_MERGED, *_APPENDED, *_BY_NAME, "containers")
     _only(patch, allowed, "a run depends on the operator's own value; leave it out")
     for key in patch.mapping():
@@ -78,14 +78,14 @@ def _pod(pod: dict[str, Any], patch: Field) -> None:
             _containers(pod, field)
 
 
-def _sidecars(field: Field) -> None:
+def _sidecars(field: BodyField) -> None:
     for item in field.items():
         _paths(item)
         if item["name"].value == CONTAINER:
             raise TemplateError(f"{item.path}: {CONTAINER} is the name of the run's own container")
 
 
-def _containers(pod: dict[str, Any], field: Field) -> None:
+def _containers(pod: dict[str, Any], field: BodyField) -> None:
     (ours,) = pod["containers"]
     for item in field.items():
         if item["name"].value != CONTAINER:
@@ -120,7 +120,7 @@ def _containers(pod: dict[str, Any], field: Field) -> None:
             ours[key] = _laid_over(ours[key], item[key])
 
 
-def _paths(container: Field) -> None:
+def _paths(container: BodyField) -> None:
     for mount in container["volumeMounts"].items():
         if mount["subPathExpr"]:
             raise TemplateError(
@@ -129,13 +129,15 @@ def _paths(container: Field) -> None:
             )
 
 
-def _laid_over(ours: Mapping[str, Any], field: Field) -> dict[str, Any]:
+def _laid_over(ours: Mapping[str, Any], field: BodyField) -> dict[str, Any]:
     """Return *ours* with what the patch says; null takes a key away."""
     merged = {**ours, **field.mapping()}
     return {key: value for key, value in merged.items() if value is not None}
 
 
-def _by_name(ours: list[dict[str, Any]], field: Field, key: str = "name") -> list[dict[str, Any]]:
+def _by_name(
+    ours: list[dict[str, Any]], field: BodyField, key: str = "name"
+) -> list[dict[str, Any]]:
     """Return *ours* and those of the patch; one that is named like one of ours is refused."""
     taken = {item[key] for item in ours}
     added = []
@@ -147,7 +149,7 @@ def _by_name(ours: list[dict[str, Any]], field: Field, key: str = "name") -> lis
     return [*ours, *added]
 
 
-def _only(field: Field, allowed: tuple[str, ...], why: str) -> None:
+def _only(field: BodyField, allowed: tuple[str, ...], why: str) -> None:
     for key in field.mapping():
         if key not in allowed:
             raise TemplateError(f"{field.path}.{key} cannot be set: {why}")

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from medusa_operator.jobs import manifests, pods
-from medusa_operator.jobs.path import VERIFY, Step
+from medusa_operator.jobs.path import VERIFY, PathStep
 from medusa_operator.judgement.decision import Cancel, Ready, Running, Stalled, Suspended, Verify
-from medusa_operator.judgement.rules import LOOK_AGAIN, Case, Found
+from medusa_operator.judgement.rules import LOOK_AGAIN, Case, Ruling
 from medusa_operator.knowledge import verification
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
@@ -24,7 +24,7 @@ PATIENCE = timedelta(seconds=60)
 """After which a verification that cannot start is taken away, and its turn given back."""
 
 
-def rest(case: Case, spec: Spec, found: Found) -> Found:
+def rest(case: Case, spec: Spec, found: Ruling) -> Ruling:
     """Return what a rule has *found*, with the drift that is known and the verification that is due."""
     drift = verification.drifted(spec, case.facts)
     if isinstance(found.outlook, Suspended):
@@ -39,18 +39,18 @@ def rest(case: Case, spec: Spec, found: Found) -> Found:
     return _begin(case, spec, found) if job is None else _go_on(case, spec, found, job)
 
 
-def makes_way(case: Case, _spec: Spec) -> Found | None:
+def makes_way(case: Case, _spec: Spec) -> Ruling | None:
     """A verification goes where a run is to begin: never two Jobs at one database."""
     job, step = case.observed.verification, case.path.next
     if job is None or step is None:
         return None
     outlook = Running(Reason.STARTING, f"Job {job.name}, which only verifies, makes way")
     if job.deleting:
-        return Found(outlook, wake=case.now + LOOK_AGAIN)
-    return Found(outlook, Cancel(job), facts=verification.left_out(case.facts, job))
+        return Ruling(outlook, wake=case.now + LOOK_AGAIN)
+    return Ruling(outlook, Cancel(job), facts=verification.left_out(case.facts, job))
 
 
-def _begin(case: Case, spec: Spec, found: Found) -> Found:
+def _begin(case: Case, spec: Spec, found: Ruling) -> Ruling:
     due = verification.due(case.database, spec, case.facts, case.now)
     if due is None or due > case.now:
         return replace(found, wake=due)
@@ -62,9 +62,9 @@ def _begin(case: Case, spec: Spec, found: Found) -> Found:
         act = Cancel(left) if done and not left.deleting else None
         return replace(found, act=act, wake=case.now + LOOK_AGAIN)
     version = verification.version(spec, case.facts)
-    step = Step(VERIFY, version, version)
+    step = PathStep(VERIFY, version, version)
     known = case.facts.verification
-    attempt = known.attempts + 1 if known is not None else 1
+    attempt = verification.attempts(known) + 1
     name = verification.job_name(case.database, step, known, set(case.observed.gone))
     try:
         manifest = manifests.manifest(case.database, step, attempt, case.settings, name, known=True)
@@ -89,7 +89,7 @@ def _must_wait(case: Case) -> bool:
     )
 
 
-def _go_on(case: Case, spec: Spec, found: Found, job: Job) -> Found:
+def _go_on(case: Case, spec: Spec, found: Ruling, job: Job) -> Ruling:
     found = replace(found, wake=case.now + LOOK_AGAIN)
     if job.deleting:
         return found

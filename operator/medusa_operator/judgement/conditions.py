@@ -199,9 +199,9 @@ def _verified(database: Database, decision: Decision) -> Triple:
     if known is None or isinstance(spec, InvalidError):
         return "Unknown", Reason.NOT_VERIFIED_YET, ""
     at = spell_time(known.time) if known.time is not None else ""
-    if known.reason:
+    if known.failure is not None:
         before = f"; last verified at {at}" if known.result is Result.VERIFIED else ""
-        return "Unknown", Reason(known.reason), f"{known.failure}{before}"
+        return "Unknown", Reason(known.failure.reason), f"{known.failure.message}{before}"
     match known.result:
         case Result.NOTHING:
             return (

@@ -19,7 +19,7 @@ from medusa_operator.judgement.decision import (
     Verify,
     Waiting,
 )
-from medusa_operator.judgement.rules import Case, Found
+from medusa_operator.judgement.rules import Case, Ruling
 from medusa_operator.knowledge import known, verification
 from medusa_operator.resource.parse import InvalidError, spell_time
 from medusa_operator.resource.reasons import Reason
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from medusa_migrations.catalog.model import Catalog
-    from medusa_operator.jobs.path import Step
+    from medusa_operator.jobs.path import PathStep
     from medusa_operator.judgement.decision import Act, Outlook
     from medusa_operator.knowledge.facts import Facts
     from medusa_operator.resource.model import Database, Observed, Settings
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 FAILED_JOBS = 3
 """Failed Jobs of a resource that stay for their time to live."""
 
-WHATEVER_THE_SPEC: tuple[Callable[[Case], Found | None], ...] = (
+WHATEVER_THE_SPEC: tuple[Callable[[Case], Ruling | None], ...] = (
     rules.being_deleted,
     rules.run_is_over_and_its_pod_goes_on,
     rules.run_is_suspended,
@@ -47,7 +47,7 @@ WHATEVER_THE_SPEC: tuple[Callable[[Case], Found | None], ...] = (
 )
 """These come first, and hold for a spec that is not valid too."""
 
-RULES: tuple[Callable[[Case, Spec], Found | None], ...] = (
+RULES: tuple[Callable[[Case, Spec], Ruling | None], ...] = (
     rules.suspended,
     rules.names_unknown,
     rules.newer_than_declared,
@@ -82,13 +82,13 @@ def decide(
     return Decision(outlook, act, found.wake, found.facts or facts, path, first)
 
 
-def _first(case: Case) -> Found:
+def _first(case: Case) -> Ruling:
     for rule in WHATEVER_THE_SPEC:
         if (found := rule(case)) is not None:
             return found
     spec = case.database.spec
     if isinstance(spec, InvalidError):
-        return Found(Stalled(Reason.INVALID_SPEC, str(spec)))
+        return Ruling(Stalled(Reason.INVALID_SPEC, str(spec)))
     for spoken in RULES:
         if (found := spoken(case, spec)) is not None:
             return at_rest.rest(case, spec, found)
@@ -96,11 +96,11 @@ def _first(case: Case) -> Found:
     return _start(case, case.path.next)
 
 
-def _start(case: Case, step: Step) -> Found:
+def _start(case: Case, step: PathStep) -> Ruling:
     about = "the seed" if step.seeds else f"the step to {step.version}"
     outlook = Running(Reason.STARTING, f"a Job for {about} is made")
     if not case.database.has_finalizer:
-        return Found(outlook, AddFinalizer())
+        return Ruling(outlook, AddFinalizer())
     attempt = case.facts.attempts + 1
     source = _seed_source(case) if step.seeds else ""
     taken = {job.name for job in case.observed.jobs} | {run.job for run in case.facts.history}
@@ -115,7 +115,7 @@ def _start(case: Case, step: Step) -> Found:
         seed_source=source,
         after=before,
     )  # fmt: skip
-    return Found(outlook, Start(step, name, attempt, manifest))
+    return Ruling(outlook, Start(step, name, attempt, manifest))
 
 
 def _before(case: Case) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from medusa_operator.jobs.path import Path, Step
+    from medusa_operator.jobs.path import Path, PathStep
     from medusa_operator.knowledge.facts import Facts
     from medusa_operator.resource.reasons import Reason
     from medusa_operator.resource.workload import Job
@@ -80,7 +80,7 @@ class Start:
     `Observed.create_error`.
     """
 
-    step: Step
+    step: PathStep
     name: str
     attempt: int
     manifest: dict[str, Any]
@@ -90,7 +90,7 @@ class Start:
 class Verify:
     """Create a Job that only looks, in the manner of `Start`; it is no run, and needs no finalizer."""
 
-    step: Step
+    step: PathStep
     name: str
     attempt: int
     manifest: dict[str, Any]

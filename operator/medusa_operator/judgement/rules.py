@@ -58,7 +58,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Ruling:
     """What a rule says."""
 
     outlook: Outlook
@@ -68,7 +68,7 @@ class Found:
     """What is known besides, where the rule itself adds to it."""
 
 
-def being_deleted(case: Case) -> Found | None:
+def being_deleted(case: Case) -> Ruling | None:
     """A resource that is deleted waits for its run, or ends it; nothing else is done for it."""
     if not case.database.deleting:
         return None
@@ -76,14 +76,14 @@ def being_deleted(case: Case) -> Found | None:
     if job is None:
         looking = case.observed.verification
         act = Cancel(looking) if looking is not None and not looking.deleting else None
-        return Found(Waiting(Reason.DELETING, "the resource is being deleted"), act)
+        return Ruling(Waiting(Reason.DELETING, "the resource is being deleted"), act)
     policy = DeletionPolicy.WAIT if isinstance(spec, InvalidError) else spec.deletion
     if job.deleting:
-        return Found(Waiting(Reason.DELETING, f"waiting for Job {job.name} to roll back and go"))
+        return Ruling(Waiting(Reason.DELETING, f"waiting for Job {job.name} to roll back and go"))
     over = pods.outlived(job, case.observed) is not None
     if policy is DeletionPolicy.CANCEL or over or not pods.started(job, case.observed):
-        return Found(Waiting(Reason.DELETING, f"taking Job {job.name} away"), Cancel(job))
-    return Found(
+        return Ruling(Waiting(Reason.DELETING, f"taking Job {job.name} away"), Cancel(job))
+    return Ruling(
         Waiting(
             Reason.DELETING,
             f"waiting for Job {job.name} to end; spec.deletionPolicy Cancel ends it at once",
@@ -91,7 +91,7 @@ def being_deleted(case: Case) -> Found | None:
     )
 
 
-def run_is_over_and_its_pod_goes_on(case: Case) -> Found | None:
+def run_is_over_and_its_pod_goes_on(case: Case) -> Ruling | None:
     """A run is over once its container has ended; where others go on, its Job is ended.
 
     That is after the verdict is stored. A container that ends by itself has a moment for it; where a
@@ -108,14 +108,14 @@ def run_is_over_and_its_pod_goes_on(case: Case) -> Found | None:
     )
     outlook = Waiting(Reason.SIDECAR_RUNNING, message)
     if not known.known(case.database.status, job):
-        return Found(outlook, wake=case.now + LOOK_AGAIN)
+        return Ruling(outlook, wake=case.now + LOOK_AGAIN)
     due = (pod.terminated.finished or pod.created) + SIDECAR_PATIENCE
     if case.now < due <= case.now + SIDECAR_PATIENCE:
-        return Found(outlook, wake=due)
-    return Found(outlook, Cancel(job))
+        return Ruling(outlook, wake=due)
+    return Ruling(outlook, Cancel(job))
 
 
-def run_is_suspended(case: Case) -> Found | None:
+def run_is_suspended(case: Case) -> Ruling | None:
     """A Job that somebody suspended is left to them, unless it is not wanted any more."""
     job = case.active
     if job is None or not job.suspended or job.deleting or job.ending or _outdated(case, job):
@@ -123,24 +123,24 @@ def run_is_suspended(case: Case) -> Found | None:
     message = (
         f"somebody suspended Job {job.name} (its spec.suspend); it goes on when they resume it"
     )
-    return Found(Waiting(Reason.JOB_SUSPENDED, message))
+    return Ruling(Waiting(Reason.JOB_SUSPENDED, message))
 
 
-def run_goes_on(case: Case) -> Found | None:
+def run_goes_on(case: Case) -> Ruling | None:
     """A run that goes on is waited for; one that has not started is replaced by what is wanted now."""
     job = case.active
     if job is None:
         return None
     if job.deleting:
-        return Found(Waiting(Reason.CANCELLING, f"Job {job.name} is being deleted"))
+        return Ruling(Waiting(Reason.CANCELLING, f"Job {job.name} is being deleted"))
     if pods.started(job, case.observed) or job.ending:
         if job.seeds:
-            return Found(Running(Reason.SEEDING, f"Job {job.name} seeds the database"))
-        return Found(
+            return Ruling(Running(Reason.SEEDING, f"Job {job.name} seeds the database"))
+        return Ruling(
             Running(Reason.MIGRATING, f"Job {job.name} takes the database to {job.version}")
         )
     if _outdated(case, job):
-        return Found(
+        return Ruling(
             Waiting(
                 Reason.CANCELLING,
                 f"Job {job.name} has not started and is taken away, as the resource was changed",
@@ -153,33 +153,33 @@ def run_goes_on(case: Case) -> Found | None:
     wake = case.now + timedelta(seconds=min(300.0, max(6.0, waited / 4)))
     stuck = pods.stuck(job, case.observed)
     if stuck is not None:
-        return Found(Waiting(*stuck), wake=wake)
-    return Found(Running(Reason.STARTING, f"Job {job.name} is there, its pod starts"), wake=wake)
+        return Ruling(Waiting(*stuck), wake=wake)
+    return Ruling(Running(Reason.STARTING, f"Job {job.name} is there, its pod starts"), wake=wake)
 
 
-def suspended(case: Case, spec: Spec) -> Found | None:
+def suspended(case: Case, spec: Spec) -> Ruling | None:
     """While it is suspended, nothing new is started; what is true stays true."""
     if not spec.suspend:
         return None
     true = newer_than_declared(case, spec) or as_declared(case, spec)
     ready = true.outlook if true is not None and isinstance(true.outlook, Ready) else None
     message = "spec.suspend is true; nothing new is started"
-    return Found(Suspended(Reason.SUSPENDED, message, ready))
+    return Ruling(Suspended(Reason.SUSPENDED, message, ready))
 
 
-def names_unknown(case: Case, spec: Spec) -> Found | None:
+def names_unknown(case: Case, spec: Spec) -> Ruling | None:
     """A version or flag that nobody knows needs a person."""
     if spec.version not in case.catalog.versions:
         near = ", ".join(map(str, case.catalog.nearest(spec.version)))
         message = f"spec.version {spec.version}: there is no such version; near it are {near}"
-        return Found(Stalled(Reason.UNKNOWN_VERSION, message))
+        return Ruling(Stalled(Reason.UNKNOWN_VERSION, message))
     named = [("spec.upgrade.stops", version) for version in spec.upgrade.stops]
     named += [("spec.baseline", spec.baseline)] if spec.baseline else []
     for where, version in named:
         if version not in case.catalog.versions:
             near = ", ".join(map(str, case.catalog.nearest(version)))
             message = f"{where} {version}: there is no such version; near it are {near}"
-            return Found(Stalled(Reason.INVALID_SPEC, message))
+            return Ruling(Stalled(Reason.INVALID_SPEC, message))
     flags = {*case.catalog.flags, *(a for f in case.catalog.flags.values() for a in f.aliases)}
     for flag in spec.flags:
         if flag not in flags:
@@ -187,11 +187,11 @@ def names_unknown(case: Case, spec: Spec) -> Found | None:
                 f"spec.featureFlags.{flag}: no migration depends on it; known are "
                 f"{', '.join(sorted(flags))}"
             )
-            return Found(Stalled(Reason.INVALID_SPEC, message))
+            return Ruling(Stalled(Reason.INVALID_SPEC, message))
     return None
 
 
-def newer_than_declared(case: Case, spec: Spec) -> Found | None:
+def newer_than_declared(case: Case, spec: Spec) -> Ruling | None:
     """A database that is newer than declared is accepted or needs a person; it is never taken back."""
     proven = case.facts.proven
     if known.asked_again(case.database, case.facts):
@@ -201,32 +201,32 @@ def newer_than_declared(case: Case, spec: Spec) -> Found | None:
     at = case.facts.applied
     if spec.upgrade.allow_older:
         message = f"the database is at {at}, newer than {spec.version}, which is accepted"
-        return Found(Ready(Reason.NEWER_ACCEPTED, message))
+        return Ruling(Ready(Reason.NEWER_ACCEPTED, message))
     message = (
         f"the database is at {at}, newer than {spec.version}; a downgrade would lose data and is not "
         "done. Declare a later version, set spec.upgrade.allowOlder, or restore a backup"
     )
-    return Found(Stalled(Reason.DOWNGRADE, message))
+    return Ruling(Stalled(Reason.DOWNGRADE, message))
 
 
-def failed_before(case: Case, spec: Spec) -> Found | None:
+def failed_before(case: Case, spec: Spec) -> Ruling | None:
     """A failed attempt is followed by another where that can help, and not at once."""
     failure, facts = case.facts.failure, case.facts
     if failure is None:
         return None
     reason, message = Reason(failure.reason), failure.message
     if reason is Reason.AWAITING_ACKNOWLEDGEMENT:
-        return Found(Waiting(reason, message))
+        return Ruling(Waiting(reason, message))
     if not failure.retry:
-        return Found(Stalled(reason, f"{message} {_TRIED_AGAIN}"))
+        return Ruling(Stalled(reason, f"{message} {_TRIED_AGAIN}"))
     if spec.retry_limit is not None and facts.attempts >= spec.retry_limit:
         said = f"{facts.attempts} attempts failed, the last with {reason}: {message} {_TRIED_AGAIN}"
-        return Found(Stalled(Reason.RETRIES_EXHAUSTED, said))
+        return Ruling(Stalled(Reason.RETRIES_EXHAUSTED, said))
     if facts.next_retry is None or facts.next_retry <= case.now:
         return None
     if (denied := stalled_meanwhile(facts)) is not None:
-        return Found(denied, wake=facts.next_retry)
-    return Found(Waiting(reason, message, retry=True), wake=facts.next_retry)
+        return Ruling(denied, wake=facts.next_retry)
+    return Ruling(Waiting(reason, message, retry=True), wake=facts.next_retry)
 
 
 def stalled_meanwhile(facts: Facts) -> Stalled | None:
@@ -240,15 +240,15 @@ def stalled_meanwhile(facts: Facts) -> Stalled | None:
     return Stalled(Reason(failure.reason), f"{failure.message} {_LOOKED_AT_AGAIN}")
 
 
-def as_declared(case: Case, spec: Spec) -> Found | None:
+def as_declared(case: Case, spec: Spec) -> Ruling | None:
     """Where no step is left, the database is as declared."""
     if case.path.next is not None:
         return None
     seeded = " and seeded" if spec.seed is not None else ""
-    return Found(Ready(Reason.UP_TO_DATE, f"the database is at {spec.version}{seeded}"))
+    return Ruling(Ready(Reason.UP_TO_DATE, f"the database is at {spec.version}{seeded}"))
 
 
-def pod_template_refused(case: Case, _spec: Spec) -> Found | None:
+def pod_template_refused(case: Case, _spec: Spec) -> Ruling | None:
     """A patch of the pod template that would break a run needs a person."""
     assert case.path.next is not None  # noqa: S101  else the rule before would have spoken
     try:
@@ -256,47 +256,47 @@ def pod_template_refused(case: Case, _spec: Spec) -> Found | None:
     except ValueError as exc:  # an InvalidError, or a duration that is none
         malformed = str(exc).startswith("spec.job.template")
         reason = Reason.TEMPLATE_REFUSED if malformed else Reason.INVALID_SPEC
-        return Found(Stalled(reason, str(exc)))
+        return Ruling(Stalled(reason, str(exc)))
     return None
 
 
-def gated(case: Case, _spec: Spec) -> Found | None:
+def gated(case: Case, _spec: Spec) -> Ruling | None:
     """A step that a person must agree to waits for that."""
     gate = case.path.next.gate if case.path.next else None
-    return Found(Waiting(gate.reason, gate.message)) if gate else None
+    return Ruling(Waiting(gate.reason, gate.message)) if gate else None
 
 
-def seed_document_missing(case: Case, _spec: Spec) -> Found | None:
+def seed_document_missing(case: Case, _spec: Spec) -> Ruling | None:
     """A seed waits for its document."""
     seed = case.observed.seed
     if case.path.next is None or not case.path.next.seeds or seed is None or not seed.missing:
         return None
-    return Found(
+    return Ruling(
         Waiting(Reason.REFERENCE_MISSING, f"the seed waits: {seed.missing}"),
         wake=case.now + LOOK_AGAIN,
     )
 
 
-def reference_refused(case: Case, _spec: Spec) -> Found | None:
+def reference_refused(case: Case, _spec: Spec) -> Ruling | None:
     """What a pod refers to must be free for that; its owner can make it so."""
     refusal = case.observed.refusal
     if refusal is None:
         return None
     if refusal.reason is Reason.TEMPLATE_REFUSED:
-        return Found(Stalled(refusal.reason, refusal.message), wake=case.now + LOOK_AGAIN)
-    return Found(Waiting(refusal.reason, refusal.message), wake=case.now + LOOK_AGAIN)
+        return Ruling(Stalled(refusal.reason, refusal.message), wake=case.now + LOOK_AGAIN)
+    return Ruling(Waiting(refusal.reason, refusal.message), wake=case.now + LOOK_AGAIN)
 
 
-def pod_left_over(case: Case, _spec: Spec) -> Found | None:
+def pod_left_over(case: Case, _spec: Spec) -> Ruling | None:
     """A pod of an earlier run must be gone first: never two runs at once."""
     left = next((pod for pod in case.observed.pods if not pod.over), None)
     if left is None:
         return None
     message = f"pod {left.name} of an earlier run is not gone"
-    return Found(Waiting(Reason.POD_TERMINATING, message), wake=case.now + LOOK_AGAIN)
+    return Ruling(Waiting(Reason.POD_TERMINATING, message), wake=case.now + LOOK_AGAIN)
 
 
-def database_busy(case: Case, _spec: Spec) -> Found | None:
+def database_busy(case: Case, _spec: Spec) -> Ruling | None:
     """Another resource with a run on the same database goes first."""
     rival = next((rival for rival in case.observed.rivals if rival.job), None)
     if rival is None:
@@ -304,10 +304,10 @@ def database_busy(case: Case, _spec: Spec) -> Found | None:
     message = (
         f"MedusaDatabase {rival.name} names the same database, and its Job {rival.job} goes on"
     )
-    return Found(Waiting(Reason.DATABASE_BUSY, message), wake=case.now + LOOK_AGAIN)
+    return Ruling(Waiting(Reason.DATABASE_BUSY, message), wake=case.now + LOOK_AGAIN)
 
 
-def queued(case: Case, _spec: Spec) -> Found | None:
+def queued(case: Case, _spec: Spec) -> Ruling | None:
     """Only so many runs go on at once; who has waited longest is next."""
     queue = case.observed.turn
     if queue is None or queue.ahead < queue.limit - queue.running:
@@ -316,7 +316,7 @@ def queued(case: Case, _spec: Spec) -> Found | None:
         f"{queue.limit} runs go on, as many as the operator allows at once; {_rough(queue.ahead)} "
         "before this one"
     )
-    return Found(Waiting(Reason.QUEUED, message), wake=case.now + LOOK_AGAIN)
+    return Ruling(Waiting(Reason.QUEUED, message), wake=case.now + LOOK_AGAIN)
 
 
 def _outdated(case: Case, job: Job) -> bool:

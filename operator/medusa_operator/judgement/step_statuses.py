@@ -11,7 +11,7 @@ from medusa_operator.judgement.decision import Cancel, Stalled, Start, Suspended
 from medusa_operator.resource.status import StepState, StepStatus
 
 if TYPE_CHECKING:
-    from medusa_operator.jobs.path import Step
+    from medusa_operator.jobs.path import PathStep
     from medusa_operator.judgement.decision import Decision
     from medusa_operator.resource.model import Observed
     from medusa_operator.resource.workload import Job
@@ -37,7 +37,7 @@ def report(observed: Observed, decision: Decision) -> tuple[StepStatus, ...]:
     return (*done[len(done) - min(room, len(done)) :], *left[:MOST])
 
 
-def _pending(step: Step) -> StepStatus:
+def _pending(step: PathStep) -> StepStatus:
     return StepStatus(step.name, step.type, StepState.PENDING, str(step.version))
 
 

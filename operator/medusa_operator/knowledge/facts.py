@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from medusa_operator.resource.status import (
         Failure,
-        Proven,
+        ProvenPlace,
         Run,
         Seeded,
         StepStatus,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Facts:
     """What is known, for the database that the spec names."""
 
-    proven: Proven | None = None
+    proven: ProvenPlace | None = None
     applied: str = ""
     """The version it is known to be at."""
     previous: str = ""

@@ -17,7 +17,7 @@ from medusa_operator.knowledge.learn import learn
 from medusa_operator.resource import plain
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
-from medusa_operator.resource.spec import SeedPolicy, Source, digest
+from medusa_operator.resource.spec import KeySource, SeedPolicy, digest
 from medusa_operator.resource.status import HISTORY, LEARNED, Failure, Run, Status, StepState
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Catalog
     from medusa_operator.resource.model import CreateError, Database, Observed, SeedSource
-    from medusa_operator.resource.spec import Seed, Spec
+    from medusa_operator.resource.spec import SeedSpec, Spec
     from medusa_operator.resource.workload import Job
 
 _CREATE_ERRORS = {
@@ -123,12 +123,12 @@ def seed_due(spec: Spec, facts: Facts, found: SeedSource | None) -> bool:
     return last.source != seed_source(spec.seed, facts, found)
 
 
-def seed_source(seed: Seed, facts: Facts, found: SeedSource | None) -> str:
+def seed_source(seed: SeedSpec, facts: Facts, found: SeedSource | None) -> str:
     """Return a hash that is another one when the document is.
 
     A Secret cannot be looked into: there the reference and the retry annotation say so.
     """
-    if seed.source.source is Source.SECRET:
+    if seed.source.source is KeySource.SECRET:
         return digest(str(seed.source), facts.retry_token)
     return digest(str(seed.source), found.checksum if found is not None else "")
 

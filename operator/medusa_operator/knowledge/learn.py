@@ -10,6 +10,7 @@ from medusa_operator.jobs import path
 from medusa_operator.jobs.manifests import LEARNED_FROM
 from medusa_operator.jobs.path import MIGRATE, SEED
 from medusa_operator.knowledge import backoff
+from medusa_operator.knowledge.verdicts import SeedReport
 from medusa_operator.resource import plain
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
@@ -18,7 +19,7 @@ from medusa_operator.resource.status import (
     LEARNED,
     MESSAGE,
     Failure,
-    Proven,
+    ProvenPlace,
     Run,
     Seeded,
     StepState,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Catalog
     from medusa_operator.knowledge.facts import Facts
-    from medusa_operator.knowledge.verdicts import Verdict
+    from medusa_operator.knowledge.verdicts import JobVerdict
     from medusa_operator.resource.model import Database
     from medusa_operator.resource.workload import Job
 
@@ -40,7 +41,12 @@ WARNING = 256
 
 
 def learn(
-    catalog: Catalog, database: Database, before: Facts, job: Job, verdict: Verdict, now: datetime
+    catalog: Catalog,
+    database: Database,
+    before: Facts,
+    job: Job,
+    verdict: JobVerdict,
+    now: datetime,
 ) -> Facts:
     """Return what is known after the *verdict* on *job*, given what was known *before* it.
 
@@ -66,7 +72,7 @@ def learn(
     return _failed(facts, job, verdict, now)
 
 
-def _learned(catalog: Catalog, facts: Facts, job: Job, verdict: Verdict) -> bool:
+def _learned(catalog: Catalog, facts: Facts, job: Job, verdict: JobVerdict) -> bool:
     """Return whether a run was refused, and told what the next decision needs.
 
     That is where a database is that nobody had looked at, or that it is newer than asked for.
@@ -80,12 +86,12 @@ def _learned(catalog: Catalog, facts: Facts, job: Job, verdict: Verdict) -> bool
     return facts.proven is None and verdict.report.reason in LEARNED_FROM
 
 
-def _told(verdict: Verdict) -> Proven | None:
+def _told(verdict: JobVerdict) -> ProvenPlace | None:
     proven = verdict.report.proven if verdict.report else None
     return proven if proven is not None and proven.state != "unknown" else None
 
 
-def _seen(facts: Facts, job: Job, verdict: Verdict) -> Facts:
+def _seen(facts: Facts, job: Job, verdict: JobVerdict) -> Facts:
     """Take over where the run says that the database is."""
     told = _told(verdict)
     if told is None or verdict.report is None:
@@ -102,7 +108,7 @@ def _seen(facts: Facts, job: Job, verdict: Verdict) -> Facts:
     )
 
 
-def _migrated(facts: Facts, job: Job, verdict: Verdict) -> Facts:
+def _migrated(facts: Facts, job: Job, verdict: JobVerdict) -> Facts:
     return replace(
         facts,
         configuration=job.configuration if job.final else "",
@@ -114,17 +120,17 @@ def _migrated(facts: Facts, job: Job, verdict: Verdict) -> Facts:
     )
 
 
-def _seeded(facts: Facts, job: Job, verdict: Verdict) -> Facts:
-    report = verdict.report
+def _seeded(facts: Facts, job: Job, verdict: JobVerdict) -> Facts:
+    seed = verdict.report.seed if verdict.report else SeedReport()
     return replace(
         facts,
         seed=Seeded(
             source=job.seed_source,
             reference=job.reference,
-            checksum=report.checksum if report else "",
+            checksum=seed.checksum,
             time=verdict.finished,
-            counts=report.counts if report else {},
-            skipped=report.skipped if report else "",
+            counts=seed.counts,
+            skipped="" if seed.loaded else seed.skipped,
         ),
         failure=None,
         attempts=0,
@@ -133,7 +139,7 @@ def _seeded(facts: Facts, job: Job, verdict: Verdict) -> Facts:
     )
 
 
-def _failed(facts: Facts, job: Job, verdict: Verdict, now: datetime) -> Facts:
+def _failed(facts: Facts, job: Job, verdict: JobVerdict, now: datetime) -> Facts:
     verdict = _once_more(facts, job, verdict)
     failure = Failure(
         reason=verdict.reason or Reason.RESULT_INVALID,
@@ -155,7 +161,7 @@ def _failed(facts: Facts, job: Job, verdict: Verdict, now: datetime) -> Facts:
     )
 
 
-def _once_more(facts: Facts, job: Job, verdict: Verdict) -> Verdict:
+def _once_more(facts: Facts, job: Job, verdict: JobVerdict) -> JobVerdict:
     """Return the verdict so that a good end without a report is followed by one more run.
 
     Other containers of the pod share the room that a report has, and can have cut it. The next run
@@ -174,7 +180,7 @@ def _once_more(facts: Facts, job: Job, verdict: Verdict) -> Verdict:
     return replace(verdict, retry=True, message=f"{verdict.message}; it is run once more")
 
 
-def _moved(before: Proven | None, told: Proven | None) -> bool:
+def _moved(before: ProvenPlace | None, told: ProvenPlace | None) -> bool:
     """Return whether a database was seen before, and is now at another place."""
     if before is None or told is None:
         return False
@@ -182,7 +188,7 @@ def _moved(before: Proven | None, told: Proven | None) -> bool:
     return not same or bool(before.at and told.at and before.at != told.at)
 
 
-def _noted(facts: Facts, job: Job, verdict: Verdict, *, learned: bool) -> Facts:
+def _noted(facts: Facts, job: Job, verdict: JobVerdict, *, learned: bool) -> Facts:
     """Put the run into the history."""
     learned = learned or verdict.reason is Reason.AWAITING_ACKNOWLEDGEMENT
     outcome = "Succeeded" if verdict.success else LEARNED if learned else "Failed"
@@ -208,12 +214,12 @@ def _noted(facts: Facts, job: Job, verdict: Verdict, *, learned: bool) -> Facts:
     )
 
 
-def _with(done: tuple[StepStatus, ...], job: Job, verdict: Verdict) -> tuple[StepStatus, ...]:
+def _with(done: tuple[StepStatus, ...], job: Job, verdict: JobVerdict) -> tuple[StepStatus, ...]:
     kept = tuple(step for step in done if step.name != job.step)
     return (*kept, _done(job, verdict))
 
 
-def _done(job: Job, verdict: Verdict) -> StepStatus:
+def _done(job: Job, verdict: JobVerdict) -> StepStatus:
     seconds = (verdict.finished - job.started).total_seconds() if job.started else None
     return StepStatus(
         name=job.step,
@@ -228,7 +234,7 @@ def _done(job: Job, verdict: Verdict) -> StepStatus:
     )
 
 
-def _warnings(before: Facts, job: Job, verdict: Verdict) -> tuple[str, ...]:
+def _warnings(before: Facts, job: Job, verdict: JobVerdict) -> tuple[str, ...]:
     report = verdict.report
     found = []
     if verdict.beside:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, Field
 
 from medusa_migrations.catalog import version as versions
 from medusa_operator.jobs import path
 from medusa_operator.jobs.manifests import LEARNED_FROM
 from medusa_operator.resource import plain
-from medusa_operator.resource.parse import Field, InvalidError
+from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
-from medusa_operator.resource.status import Proven
+from medusa_operator.resource.serial import CAMEL, Body, StrictBool, StrictInt
+from medusa_operator.resource.status import ProvenPlace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from medusa_migrations.catalog.model import Catalog
@@ -57,34 +60,77 @@ _MOST = 2**31 - 1
 """The largest count that is believed, and that the API takes."""
 
 
+def _cut(most: int) -> AfterValidator:
+    return AfterValidator(lambda text: plain.text(text, most))
+
+
+def _bounded(number: int) -> int:
+    return min(max(0, number), _MOST)
+
+
+def _counts(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    """Return at most 24 kinds of rows with at most 8 counts each: more is no report of ours."""
+    return {
+        plain.text(kind, 32): {plain.text(word, 16): n for word, n in list(each.items())[:8]}
+        for kind, each in list(counts.items())[:24]
+    }
+
+
+def _place(text: str) -> str:
+    """Return the newest version that `1.3.0 to 1.3.3` names, or the word itself."""
+    found = _VERSION.findall(text)
+    return str(found[-1])[:32] if found else plain.text(text, 32)
+
+
+_Sentence = Annotated[str, _cut(SENTENCE)]
+_Tally = Annotated[StrictInt, AfterValidator(_bounded)]
+_Counts = Annotated[Mapping[str, Mapping[str, _Tally]], AfterValidator(_counts)]
+
+
 @dataclass(frozen=True, slots=True)
-class Report:
+class SeedReport:
+    """What the runner says of a seed."""
+
+    checksum: Annotated[str, _cut(128)] = ""
+    """Of the document."""
+    counts: _Counts = field(default_factory=dict)
+    loaded: StrictBool = True
+    skipped: Annotated[str, _cut(256)] = ""
+    """Why it loaded nothing, where it did not, and what it asks for is not in the shop."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
     """What the runner says of its run."""
 
-    command: str
-    state: str
-    exit_code: int
-    reason: str = ""
-    message: str = ""
+    __pydantic_config__ = CAMEL
+
+    report: str = ""
+    """Its format."""
+    run_id: str = ""
+    command: str = ""
+    state: str = ""
+    exit_code: StrictInt = -1
+    reason: Annotated[str, _cut(64)] = ""
+    message: _Sentence = ""
     target: str = ""
-    before: str = ""
+    before: Annotated[str, Field(alias="from"), AfterValidator(_place)] = ""
     """Where the database was: a version, `empty`, `partial`; empty: not told."""
-    proven: Proven | None = None
-    verified: bool | None = None
-    differences: int = 0
+    proven: ProvenPlace | None = None
+    verified: StrictBool | None = None
+    differences: Annotated[_Tally, Field(alias="driftCount")] = 0
     """Objects of the schema that are not the target's."""
-    migrations: int = 0
-    warnings: tuple[str, ...] = ()
-    deferred: tuple[str, ...] = ()
-    checksum: str = ""
-    """Of a seed document."""
-    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    skipped: str = ""
-    """Why a seed loaded nothing, and what it asks for is not in the shop; empty: it is."""
+    migrations: Annotated[_Tally, Field(alias="migrationCount")] = 0
+    warnings: tuple[_Sentence, ...] = ()
+    deferred: tuple[_Sentence, ...] = ()
+    seed: SeedReport = field(default_factory=SeedReport)
+
+
+_REPORT = Body(RunReport, "report")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class JobVerdict:
     """How a run ended."""
 
     success: bool
@@ -94,7 +140,7 @@ class Verdict:
     retry: bool = False
     """Whether another attempt can help without a person."""
     exit_code: int | None = None
-    report: Report | None = None
+    report: RunReport | None = None
     """Only one that can be believed."""
     image_id: str = ""
     beside: tuple[str, ...] = ()
@@ -107,7 +153,7 @@ class Verdict:
         return report is not None and (self.exit_code == REFUSED or report.state == "refused")
 
 
-def judge(catalog: Catalog, job: Job, pods: tuple[Pod, ...]) -> Verdict:
+def judge(catalog: Catalog, job: Job, pods: tuple[Pod, ...]) -> JobVerdict:
     """Return the verdict on *job*, which is over, or whose run is.
 
     A pod that proves success counts even where Kubernetes calls the Job failed; a Job that is called
@@ -126,51 +172,54 @@ def judge(catalog: Catalog, job: Job, pods: tuple[Pod, ...]) -> Verdict:
     return _failed(job, *told[-1], ended)
 
 
-def read(message: str, job: Job, exit_code: int) -> Report:
+def read(message: str, job: Job, exit_code: int) -> RunReport:
     """Return the report in *message*; raise InvalidError where it cannot be that of this run."""
     if not message:
         raise InvalidError("it left no report")
     if len(message.encode()) > LIMIT:
         raise InvalidError(f"its report is longer than {LIMIT} bytes")
     try:
-        body = json.loads(message)
+        report = _REPORT.read(json.loads(message))
+    except InvalidError:
+        raise
     except (ValueError, RecursionError):
         raise InvalidError("its report is not JSON") from None
-    report = Field(body, "report")
-    if report["report"].text() != FORMAT:
+    if report.report != FORMAT:
         raise InvalidError(f"its report is not of the format {FORMAT}")
-    if report["runId"].text() != job.run_id:
+    if report.run_id != job.run_id:
         raise InvalidError("its report is that of another run")
-    if report["command"].text() != job.command:
+    if report.command != job.command:
         raise InvalidError("its report is that of another command")
-    if report["exitCode"].number(-1) != exit_code:
+    if report.exit_code != exit_code:
         raise InvalidError("its report names another exit code than its container")
-    return _report(report)
+    return replace(report, proven=report.proven and _proven(report.proven))
 
 
-def _succeeded(catalog: Catalog, job: Job, pod: Pod, end: Terminated, ended: datetime) -> Verdict:
+def _succeeded(
+    catalog: Catalog, job: Job, pod: Pod, end: Terminated, ended: datetime
+) -> JobVerdict:
     said = f"Job {job.name} ended well, but "
     try:
         report = read(end.message, job, 0)
         if report.state == "refused" and job.command == "migrate" and report.reason in LEARNED_FROM:
-            return Verdict(
+            return JobVerdict(
                 success=False, finished=ended, reason=_REFUSALS.get(report.reason, Reason.REFUSED),
                 message=report.message or f"Job {job.name} was refused",
                 exit_code=0, report=report, image_id=pod.image_id,
             )  # fmt: skip
         _prove(catalog, job, report)
     except InvalidError as exc:
-        return Verdict(
+        return JobVerdict(
             success=False, finished=ended, reason=Reason.RESULT_INVALID, message=f"{said}{exc}",
             exit_code=0, image_id=pod.image_id,
         )  # fmt: skip
-    return Verdict(
+    return JobVerdict(
         success=True, finished=ended, exit_code=0, report=report, image_id=pod.image_id,
         beside=pod.beside if pod.outlived else (),
     )  # fmt: skip
 
 
-def _prove(catalog: Catalog, job: Job, report: Report) -> None:
+def _prove(catalog: Catalog, job: Job, report: RunReport) -> None:
     if report.state not in ("done", "nothing"):
         raise InvalidError("its report is that of a failure")
     if job.seeds:
@@ -184,9 +233,9 @@ def _prove(catalog: Catalog, job: Job, report: Report) -> None:
         raise InvalidError(f"its report does not prove that the database is at {job.version}")
 
 
-def _untold(job: Job, pods: list[Pod], ended: datetime) -> Verdict:
+def _untold(job: Job, pods: list[Pod], ended: datetime) -> JobVerdict:
     if job.failure == "DeadlineExceeded":
-        return Verdict(
+        return JobVerdict(
             success=False, finished=ended, reason=Reason.DEADLINE_EXCEEDED, retry=True,
             message=f"Job {job.name} was ended at its deadline, before it had a result",
         )  # fmt: skip
@@ -194,26 +243,26 @@ def _untold(job: Job, pods: list[Pod], ended: datetime) -> Verdict:
         return _broken(broken, ended)
     lost = next((pod for pod in pods if pod.reason or pod.disrupted), None)
     why = f" ({lost.reason or lost.disrupted}: {_clean(lost.message, 200)})" if lost else ""
-    return Verdict(
+    return JobVerdict(
         success=False, finished=ended, reason=Reason.POD_LOST, retry=True,
         message=f"Job {job.name} is over and no pod shows how it ended{why}",
     )  # fmt: skip
 
 
-def _broken(pod: Pod, ended: datetime) -> Verdict:
+def _broken(pod: Pod, ended: datetime) -> JobVerdict:
     """Return the verdict on a run that never began, as an init container failed."""
     assert pod.broken is not None  # noqa: S101  the caller has looked
     name, end = pod.broken
     how = f" ({_clean(end.reason, 64)})" if end.reason not in ("", "Error") else ""
     said = f": {_clean(end.message, 400)}" if end.message else ""
-    return Verdict(
+    return JobVerdict(
         success=False, finished=ended, reason=Reason.INIT_CONTAINER_FAILED, retry=True,
         message=f"init container {name} of pod {pod.name} ended with exit code {end.exit_code}{how}{said}",
     )  # fmt: skip
 
 
-def _failed(job: Job, pod: Pod, end: Terminated, ended: datetime) -> Verdict:
-    report: Report | None = None
+def _failed(job: Job, pod: Pod, end: Terminated, ended: datetime) -> JobVerdict:
+    report: RunReport | None = None
     try:
         report = read(end.message, job, end.exit_code)
         doubt = ""
@@ -229,13 +278,13 @@ def _failed(job: Job, pod: Pod, end: Terminated, ended: datetime) -> Verdict:
         message = f"Job {job.name} ended with exit code {end.exit_code}{how}" + (
             f"; {doubt}" if doubt else ""
         )
-    return Verdict(
+    return JobVerdict(
         success=False, finished=ended, reason=reason, message=message, retry=retry,
         exit_code=end.exit_code, report=report, image_id=pod.image_id,
     )  # fmt: skip
 
 
-def _cause(job: Job, pod: Pod, end: Terminated, report: Report | None) -> tuple[Reason, bool]:
+def _cause(job: Job, pod: Pod, end: Terminated, report: RunReport | None) -> tuple[Reason, bool]:
     if job.failure == "DeadlineExceeded":
         return Reason.DEADLINE_EXCEEDED, True
     if end.reason in _NOT_STARTED and not any(words in end.message for words in _NO_PROGRAM):
@@ -258,61 +307,19 @@ def _cause(job: Job, pod: Pod, end: Terminated, report: Report | None) -> tuple[
     return Reason.RESULT_INVALID, False
 
 
-def _report(report: Field) -> Report:
-    seed = report["seed"]
-    return Report(
-        command=report["command"].text(),
-        state=report["state"].text(),
-        exit_code=report["exitCode"].number(),
-        reason=_clean(report["reason"].text(), 64),
-        message=_clean(report["message"].text()),
-        target=report["target"].text(),
-        before=_place(report["from"].text()),
-        proven=_proven(report["proven"]) if report["proven"] else None,
-        verified=report["verified"].truth() if report["verified"] else None,
-        differences=_count(report["driftCount"]),
-        migrations=_count(report["migrationCount"]),
-        warnings=tuple(map(_clean, report["warnings"].texts())),
-        deferred=tuple(map(_clean, report["deferred"].texts())),
-        checksum=_clean(seed["checksum"].text(), 128),
-        counts=_counts(seed["counts"]),
-        skipped=_clean(seed["skipped"].text(), 256) if seed["loaded"].value is False else "",
-    )
-
-
-def _proven(field: Field) -> Proven:
-    state = field["state"].text()
-    if state not in ("version", "empty", "partial", "unknown"):
+def _proven(said: ProvenPlace) -> ProvenPlace:
+    if said.state not in ("version", "empty", "partial", "unknown"):
         raise InvalidError("its report names no state of the database that is known")
-    named = [field[key].text() for key in ("from", "to", "at")]
+    named = (said.oldest, said.newest, said.at)
     if any(text and not _OF_MEDUSA_1.fullmatch(text) for text in named):
         raise InvalidError("its report names something else than a version of Medusa 1")
-    if state == "version" and not (named[0] and named[1]):
+    if said.state == "version" and not (said.oldest and said.newest):
         raise InvalidError("its report names no version")
-    return Proven(state, *(str(versions.parse(text) or "") for text in named))
+    return ProvenPlace(said.state, *(str(versions.parse(text) or "") for text in named))
 
 
-def _counts(field: Field) -> dict[str, dict[str, int]]:
-    """Return at most 24 kinds of rows with at most 8 counts each: more is no report of ours."""
-    found: dict[str, dict[str, int]] = {}
-    for kind, counts in list(field.mapping().items())[:24]:
-        pairs = list(Field(counts, f"seed.counts.{kind}").mapping().items())[:8]
-        found[_clean(kind, 32)] = {_clean(word, 16): _count(Field(n, word)) for word, n in pairs}
-    return found
-
-
-def _place(text: str) -> str:
-    """Return the newest version that `1.3.0 to 1.3.3` names, or the word itself."""
-    found = _VERSION.findall(text)
-    return str(found[-1])[:32] if found else _clean(text, 32)
-
-
-def _clean(text: str, most: int = SENTENCE) -> str:
+def _clean(text: str, most: int) -> str:
     return plain.text(text, most)
-
-
-def _count(field: Field) -> int:
-    return min(max(0, field.number()), _MOST)
 
 
 def _when(told: tuple[Pod, Any]) -> tuple[datetime, str]:

@@ -13,16 +13,23 @@ from medusa_operator.knowledge import verdicts
 from medusa_operator.resource import plain
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
-from medusa_operator.resource.status import LEARNED, Proven, Result, Run, Verification
+from medusa_operator.resource.status import (
+    LEARNED,
+    ProvenPlace,
+    Result,
+    Run,
+    Verification,
+    VerificationFailure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from medusa_migrations.catalog.model import Catalog
-    from medusa_operator.jobs.path import Step
+    from medusa_operator.jobs.path import PathStep
     from medusa_operator.knowledge.facts import Facts
-    from medusa_operator.knowledge.verdicts import Verdict
+    from medusa_operator.knowledge.verdicts import JobVerdict
     from medusa_operator.resource.model import Database, Observed
     from medusa_operator.resource.spec import Spec
     from medusa_operator.resource.status import Status
@@ -69,7 +76,9 @@ def remembered(database: Database) -> Verification | None:
     return known if known.configuration == spec.identity else None
 
 
-def after_run(database: Database, facts: Facts, job: Job, verdict: Verdict, now: datetime) -> Facts:
+def after_run(
+    database: Database, facts: Facts, job: Job, verdict: JobVerdict, now: datetime
+) -> Facts:
     """Return what a run that is over, and in *facts*, has shown of the schema."""
     spec, report = database.spec, verdict.report
     if isinstance(spec, InvalidError) or job.seeds or report is None:
@@ -146,8 +155,9 @@ def due(database: Database, spec: Spec, facts: Facts, now: datetime) -> datetime
 
 def _next(database: Database, spec: Spec, facts: Facts) -> datetime | None:
     known, interval = facts.verification, spec.verify.interval
-    if known is not None and known.reason and known.tried is not None:
-        return known.tried + _delay(known.attempts, interval)
+    failure = known.failure if known is not None else None
+    if failure is not None and failure.time is not None:
+        return failure.time + _delay(failure.attempts, interval)
     last = known.time if known is not None and known.time is not None else _last_run(facts)
     if last is None:
         return None
@@ -180,15 +190,20 @@ def version(spec: Spec, facts: Facts) -> versions.Version:
 
 def ended(before: Status, after: Status) -> Run | None:
     """Return the verification whose end is told by *after* and was not by *before*."""
-    was, known = before.verified or Verification(""), after.verified
+    was, known = before.verified or Verification(), after.verified
     if known is None:
         return None
-    if known.reason and known.tried != was.tried:
-        return Run(was.running, "verify", "Failed", known.version, reason=known.reason)
+    if known.failure is not None and known.failure != was.failure:
+        return Run(was.running, "verify", "Failed", known.version, reason=known.failure.reason)
     if known.uid == was.uid or known.time == was.time:
         return None
     outcome, reason = _ENDS[known.result]
     return Run(known.job, "verify", outcome, known.version, reason=reason, completed=known.time)
+
+
+def attempts(known: Verification | None) -> int:
+    """Return how many attempts in a row found nothing out."""
+    return known.failure.attempts if known is not None and known.failure is not None else 0
 
 
 def left_out(facts: Facts, job: Job) -> Facts:
@@ -198,14 +213,14 @@ def left_out(facts: Facts, job: Job) -> Facts:
 
 
 def job_name(
-    database: Database, step: Step, known: Verification | None, taken: Collection[str]
+    database: Database, step: PathStep, known: Verification | None, taken: Collection[str]
 ) -> str:
     """Return the name of the Job that verifies next: no earlier one has it, and none that is *taken*."""
-    last = known or Verification("")
+    last = known or Verification()
     parts = (
         last.uid,
         str(last.time),
-        str(last.tried),
+        str(last.failure and last.failure.time),
         str(database.generation),
         database.verify,
     )
@@ -233,10 +248,9 @@ def failed(database: Database, facts: Facts, reason: Reason, said: str, now: dat
         facts,
         verification=replace(
             known,
-            reason=str(reason),
-            failure=plain.text(said, verdicts.SENTENCE),
-            tried=now,
-            attempts=known.attempts + 1,
+            failure=VerificationFailure(
+                str(reason), plain.text(said, verdicts.SENTENCE), now, attempts(known) + 1
+            ),
             generation=database.generation,
             token=database.verify,
             retry_token=database.retry,
@@ -250,7 +264,7 @@ def _learn(
     spec: Spec,
     facts: Facts,
     job: Job,
-    verdict: Verdict,
+    verdict: JobVerdict,
     now: datetime,
 ) -> Facts:
     """Return what is known after the *verdict* on *job*, which verified."""
@@ -259,8 +273,7 @@ def _learn(
     known = _judged(facts.verification or Verification(spec.identity), job)
     shown = replace(
         known,
-        time=now, job=job.name, version=job.version, message="", differences=0,
-        reason="", failure="", tried=None, attempts=0,
+        time=now, job=job.name, version=job.version, message="", differences=0, failure=None,
     )  # fmt: skip
     report, code = verdict.report, verdict.exit_code
     if verdict.success:
@@ -287,7 +300,7 @@ def _judged(known: Verification, job: Job) -> Verification:
     )
 
 
-def _drifted(shown: Verification, verdict: Verdict) -> Verification:
+def _drifted(shown: Verification, verdict: JobVerdict) -> Verification:
     report = verdict.report
     return replace(
         shown,
@@ -297,7 +310,7 @@ def _drifted(shown: Verification, verdict: Verdict) -> Verification:
     )
 
 
-def _elsewhere(catalog: Catalog, job: Job, verdict: Verdict) -> bool:
+def _elsewhere(catalog: Catalog, job: Job, verdict: JobVerdict) -> bool:
     """Return whether the database is not the one, or not where, it was."""
     report = verdict.report
     if report is None:
@@ -316,11 +329,11 @@ def _elsewhere(catalog: Catalog, job: Job, verdict: Verdict) -> bool:
     )
 
 
-def _moved(facts: Facts, shown: Verification, job: Job, verdict: Verdict) -> Facts:
+def _moved(facts: Facts, shown: Verification, job: Job, verdict: JobVerdict) -> Facts:
     """Go on from where the database is: the path is planned anew, and what was seeded is gone."""
     report = verdict.report
     told = report.proven if report is not None else None
-    proven: Proven | None = None
+    proven: ProvenPlace | None = None
     if told is not None and told.state != "unknown":
         proven = replace(told, reference=job.reference)
     at = path.here(proven)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
-from medusa_operator.api.cluster import Kind
+from medusa_operator.api.cluster import ObjectKind
 from medusa_operator.jobs.pods import holds_slot
 from medusa_operator.resource import answers
 from medusa_operator.resource.model import Database, InvalidError, Job, Pod, Rival, Turn
 from medusa_operator.resource.names import UID_LABEL
-from medusa_operator.resource.parse import Field
+from medusa_operator.resource.parse import BodyField
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,13 +55,13 @@ class Unreadable(NamedTuple):
 class Cache:
     """Resources, their Jobs and their pods."""
 
-    _copies: dict[Kind, dict[Key, Copy]] = field(
-        default_factory=lambda: {kind: {} for kind in Kind}
+    _copies: dict[ObjectKind, dict[Key, Copy]] = field(
+        default_factory=lambda: {kind: {} for kind in ObjectKind}
     )
-    _unreadable: dict[Kind, dict[Key, Unreadable]] = field(
-        default_factory=lambda: {kind: {} for kind in Kind}
+    _unreadable: dict[ObjectKind, dict[Key, Unreadable]] = field(
+        default_factory=lambda: {kind: {} for kind in ObjectKind}
     )
-    _owned: dict[tuple[Kind, str], dict[Key, Copy]] = field(
+    _owned: dict[tuple[ObjectKind, str], dict[Key, Copy]] = field(
         default_factory=lambda: defaultdict(dict)
     )
     """Jobs and pods by the uid of their resource."""
@@ -84,7 +84,7 @@ class Cache:
     _claims: dict[str, str] = field(default_factory=dict)
     """Jobs that are about to be created, by the uid of their resource."""
 
-    def put(self, kind: Kind, body: Mapping[str, Any]) -> Key | None:
+    def put(self, kind: ObjectKind, body: Mapping[str, Any]) -> Key | None:
         """Take in an object, unless a newer one is known; return the resource that it concerns.
 
         None: no resource that we know, or nothing new. One that cannot be read is only noted, and
@@ -105,7 +105,7 @@ class Cache:
         self._take(kind, copy)
         return self._keys.get(copy.owner)
 
-    def remove(self, kind: Kind, key: Key, uid: str) -> Key | None:
+    def remove(self, kind: ObjectKind, key: Key, uid: str) -> Key | None:
         """Take out an object that is gone; return the resource that it concerned."""
         unreadable = self._unreadable[kind].get(key)
         if unreadable is not None and unreadable.uid == uid:
@@ -122,41 +122,41 @@ class Cache:
         self._gone.pop(uid, None)
         return concerned
 
-    def version(self, kind: Kind, key: Key, uid: str) -> int:
+    def version(self, kind: ObjectKind, key: Key, uid: str) -> int:
         """Return how new what we were told of an object is; -1 where we were told of none."""
         told = (self._copies[kind].get(key), self._unreadable[kind].get(key))
         return max((one.version for one in told if one is not None and one.uid == uid), default=-1)
 
-    def known(self, kind: Kind) -> list[tuple[Key, str]]:
+    def known(self, kind: ObjectKind) -> list[tuple[Key, str]]:
         """Return name and uid of every object of *kind*, readable or not."""
         told = (self._copies[kind], self._unreadable[kind])
         return list({(key, one.uid): None for group in told for key, one in group.items()})
 
     def forget(self, namespace: str) -> None:
         """Take out everything of a namespace that we may look at no longer."""
-        for kind in Kind:
+        for kind in ObjectKind:
             for key, uid in self.known(kind):
                 if key.namespace == namespace:
                     self.remove(kind, key, uid)
 
-    def unreadable(self, kind: Kind) -> int:
+    def unreadable(self, kind: ObjectKind) -> int:
         """Return how many objects of *kind* are there and cannot be read."""
         return len(self._unreadable[kind])
 
     def database(self, key: Key) -> Database | None:
         """Return a resource, or None."""
-        copy = self._copies[Kind.DATABASE].get(key)
+        copy = self._copies[ObjectKind.DATABASE].get(key)
         return copy.value if copy is not None and isinstance(copy.value, Database) else None
 
     def databases(self) -> Iterator[Database]:
         """Yield every resource."""
-        for copy in self._copies[Kind.DATABASE].values():
+        for copy in self._copies[ObjectKind.DATABASE].values():
             if isinstance(copy.value, Database):
                 yield copy.value
 
     def jobs(self, uid: str) -> tuple[Job, ...]:
         """Return the Jobs of the resource with this *uid*."""
-        copies = self._owned.get((Kind.JOB, uid), {}).values()
+        copies = self._owned.get((ObjectKind.JOB, uid), {}).values()
         return tuple(copy.value for copy in copies if isinstance(copy.value, Job))
 
     def gone(self, uid: str) -> tuple[str, ...]:
@@ -170,7 +170,7 @@ class Cache:
         does one that was orphaned, which has no controller any more. Neither proves anything.
         """
         uids = {job.name: job.uid if job.owned else "" for job in self.jobs(uid)}
-        copies = self._owned.get((Kind.POD, uid), {}).values()
+        copies = self._owned.get((ObjectKind.POD, uid), {}).values()
         pods = [copy.value for copy in copies if isinstance(copy.value, Pod)]
         return tuple(
             pod
@@ -250,7 +250,7 @@ class Cache:
         }
         return running | set(self._claims)
 
-    def _note(self, kind: Kind, body: Mapping[str, Any], exc: Exception) -> None:
+    def _note(self, kind: ObjectKind, body: Mapping[str, Any], exc: Exception) -> None:
         """Remember that an object cannot be read; log it once for each version of it."""
         try:
             key, uid = name_of(body)
@@ -264,7 +264,7 @@ class Cache:
                 "An object cannot be read", kind=kind.plural, object=called(body), error=error[:500]
             )
 
-    def _take(self, kind: Kind, copy: Copy) -> None:
+    def _take(self, kind: ObjectKind, copy: Copy) -> None:
         if isinstance(copy.value, Database):
             self._keys[copy.uid] = copy.key
             if place := _place(copy.value):
@@ -276,7 +276,7 @@ class Cache:
         if isinstance(copy.value, Job) and copy.value.owned and not copy.value.over:
             self._active[copy.owner][copy.key] = copy.value.name
 
-    def _drop(self, kind: Kind, copy: Copy) -> None:
+    def _drop(self, kind: ObjectKind, copy: Copy) -> None:
         if isinstance(copy.value, Database):
             self._keys.pop(copy.uid, None)
             self._line.pop(copy.uid, None)
@@ -296,7 +296,7 @@ class Cache:
 
 def name_of(body: Mapping[str, Any]) -> tuple[Key, str]:
     """Return name and uid of an object; raise InvalidError for what has none."""
-    meta = Field(body, "")["metadata"]
+    meta = BodyField(body, "")["metadata"]
     return Key(meta["namespace"].required(), meta["name"].required()), meta["uid"].required()
 
 
@@ -307,17 +307,17 @@ def called(body: Mapping[str, Any]) -> str:
     return "/".join(name[:253] for name in names if isinstance(name, str))
 
 
-def _copy(kind: Kind, body: Mapping[str, Any]) -> Copy:
+def _copy(kind: ObjectKind, body: Mapping[str, Any]) -> Copy:
     key, uid = name_of(body)
     version = answers.version(body)
     match kind:
-        case Kind.DATABASE:
+        case ObjectKind.DATABASE:
             return Copy(Database.from_body(body), uid, version, key, uid)
-        case Kind.JOB:
+        case ObjectKind.JOB:
             job = Job.from_body(body)
             return Copy(job, uid, version, key, job.owner)
-        case Kind.POD:
-            owner = Field(body, "")["metadata"]["labels"][UID_LABEL].text()
+        case ObjectKind.POD:
+            owner = BodyField(body, "")["metadata"]["labels"][UID_LABEL].text()
             return Copy(Pod.from_body(body), uid, version, key, owner)
 
 

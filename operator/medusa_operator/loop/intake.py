@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from medusa_operator.api.cluster import Kind
+from medusa_operator.api.cluster import ObjectKind
 from medusa_operator.loop.cache import Key
 
 if TYPE_CHECKING:
@@ -30,18 +30,18 @@ class Intake:
     """Jobs at a time in all; 0: no limit."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def put(self, kind: Kind, body: Mapping[str, Any]) -> None:
+    def put(self, kind: ObjectKind, body: Mapping[str, Any]) -> None:
         """An object is there, perhaps changed."""
         concerned = self.cache.put(kind, body)
         if concerned is not None:
-            self.queue.add(concerned, 0 if kind is Kind.DATABASE else SETTLE)
-            if kind is Kind.JOB:
+            self.queue.add(concerned, 0 if kind is ObjectKind.DATABASE else SETTLE)
+            if kind is ObjectKind.JOB:
                 self._admit_others(concerned)
 
-    def remove(self, kind: Kind, key: Key, uid: str) -> None:
+    def remove(self, kind: ObjectKind, key: Key, uid: str) -> None:
         """An object is gone."""
         others = []
-        if kind is Kind.DATABASE and (database := self.cache.database(key)) is not None:
+        if kind is ObjectKind.DATABASE and (database := self.cache.database(key)) is not None:
             others = self.cache.sharing(database)
         concerned = self.cache.remove(kind, key, uid)
         if concerned is None:
@@ -49,7 +49,7 @@ class Intake:
         self.queue.add(concerned)
         for other in others:
             self.queue.add(other)
-        if kind is not Kind.POD:
+        if kind is not ObjectKind.POD:
             self._admit_others(concerned)
 
     def look_at_all(self, within: float) -> None:

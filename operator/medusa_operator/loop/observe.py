@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from medusa_operator.api.cluster import Kind
+from medusa_operator.api.cluster import ObjectKind
 from medusa_operator.api.errors import ApiError, MissingError, is_refusal
 from medusa_operator.knowledge import known, verification
 from medusa_operator.loop.cache import Key
 from medusa_operator.resource.model import Event, InvalidError, Observed, Pod, SeedSource
 from medusa_operator.resource.names import UID_LABEL
-from medusa_operator.resource.spec import SeedPolicy, Source
+from medusa_operator.resource.spec import KeySource, SeedPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ async def _catch_up(cluster: Cluster, cache: Cache, database: Database) -> None:
     unseen = known.vanished(database.status, seen) or verification.vanished(database, seen)
     if unseen:
         with contextlib.suppress(MissingError):
-            cache.put(Kind.JOB, await cluster.job(database.namespace, unseen))
+            cache.put(ObjectKind.JOB, await cluster.job(database.namespace, unseen))
     pods = cache.pods(database.uid)
     ended = {pod.job for pod in pods if pod.over and pod.terminated is not None}
     seen = Observed(jobs=cache.jobs(database.uid), pods=pods)
@@ -76,7 +76,7 @@ async def _catch_up(cluster: Cluster, cache: Cache, database: Database) -> None:
     if all(job.name in ended for job in over):
         return
     for body in await cluster.pods(database.namespace, UID_LABEL, database.uid):
-        cache.put(Kind.POD, body)
+        cache.put(ObjectKind.POD, body)
 
 
 async def _seed(cluster: Cluster, database: Database) -> SeedSource | None:
@@ -84,7 +84,7 @@ async def _seed(cluster: Cluster, database: Database) -> SeedSource | None:
     if isinstance(database.spec, InvalidError) or database.deleting:
         return None
     seed = database.spec.seed
-    if seed is None or seed.source.source is not Source.CONFIG_MAP:
+    if seed is None or seed.source.source is not KeySource.CONFIG_MAP:
         return None
     if seed.policy is SeedPolicy.ONCE and database.status.seed is not None:
         return None

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from medusa_operator.api.cluster import Kind
+from medusa_operator.api.cluster import ObjectKind
 from medusa_operator.api.errors import (
     ApiError,
+    ApiRefusedError,
     ConflictError,
     ExistsError,
     MissingError,
-    RefusedError,
     is_refusal,
 )
 from medusa_operator.jobs import references
@@ -75,7 +75,7 @@ async def refusal(
     for reference in references.asked_for(start.manifest, settings):
         try:
             found = await cluster.metadata_of(database.namespace, reference.plural, reference.name)
-        except RefusedError as exc:
+        except ApiRefusedError as exc:
             return references.unseen(reference, str(exc))
         if refused := references.refused(reference, found, database.name):
             return refused
@@ -92,7 +92,7 @@ async def _start(
     """
     if isinstance(start, Verify):
         body = await cluster.database(database.namespace, database.name)
-        cache.put(Kind.DATABASE, body)
+        cache.put(ObjectKind.DATABASE, body)
         if cache.database(Key(database.namespace, database.name)) != database:
             raise ConflictError(f"{database.name} has changed meanwhile")
     cache.claim(database, start.name)
@@ -107,14 +107,14 @@ async def _start(
         logger.info("Created a Job", job=start.name, step=start.step.name, attempt=start.attempt)
     finally:
         cache.unclaim(database)
-    cache.put(Kind.JOB, body)
+    cache.put(ObjectKind.JOB, body)
     return None
 
 
 async def _write_finalizers(
     cluster: Cluster, cache: Cache, database: Database, finalizers: tuple[str, ...]
 ) -> None:
-    cache.put(Kind.DATABASE, await cluster.write_finalizers(database, finalizers))
+    cache.put(ObjectKind.DATABASE, await cluster.write_finalizers(database, finalizers))
 
 
 async def _expire(
@@ -124,7 +124,7 @@ async def _expire(
         body = await cluster.expire_job(database.namespace, job.name, job.uid, seconds)
     except MissingError as exc:
         raise ConflictError(str(exc)) from exc  # the watch will tell
-    cache.put(Kind.JOB, body)
+    cache.put(ObjectKind.JOB, body)
 
 
 async def _cancel(cluster: Cluster, cache: Cache, database: Database, job: Job) -> None:
@@ -134,4 +134,4 @@ async def _cancel(cluster: Cluster, cache: Cache, database: Database, job: Job) 
         raise ConflictError(str(exc)) from exc
     logger.info("Deleted a Job", job=job.name)
     if body is not None:
-        cache.put(Kind.JOB, body)
+        cache.put(ObjectKind.JOB, body)

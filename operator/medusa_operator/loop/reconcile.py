@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from medusa_operator.api.cluster import Kind
+from medusa_operator.api.cluster import ObjectKind
 from medusa_operator.api.errors import (
     ApiError,
+    ApiRefusedError,
     ConflictError,
     MissingError,
-    RefusedError,
 )
 from medusa_operator.judgement import conditions
 from medusa_operator.judgement.decide import decide
@@ -226,7 +226,7 @@ class Reconciler:
             return False
         try:
             body = await self.cluster.write_status(database, status.to_dict())
-        except RefusedError as exc:
+        except ApiRefusedError as exc:
             if exc.status not in (400, 413, 422):
                 raise
             logger.exception("The API server refuses a status: a defect of the operator")
@@ -257,7 +257,7 @@ class Reconciler:
         self._definition_is_older = True
 
     def _seen(self, body: Body) -> None:
-        self.cache.put(Kind.DATABASE, body)
+        self.cache.put(ObjectKind.DATABASE, body)
 
     async def _look_again(self, key: Key) -> bool:
         """Read the resource anew; return whether it is still there."""

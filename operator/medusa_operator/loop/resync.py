@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from medusa_operator.api.cluster import Kind
-from medusa_operator.api.errors import ApiError, DeadWatchError, MissingError, RefusedError
+from medusa_operator.api.cluster import ObjectKind
+from medusa_operator.api.errors import ApiError, ApiRefusedError, DeadWatchError, MissingError
 from medusa_operator.loop.cache import name_of
 from medusa_operator.resource import answers
 from medusa_operator.resource.parse import InvalidError
@@ -74,7 +74,7 @@ class Resync:
         while True:
             await asyncio.sleep(min(AGAIN, self.interval))
             watches = {plural for plural, _ in self.health.refused}
-            if Kind.DATABASE.plural in watches and not await self._defined():
+            if ObjectKind.DATABASE.plural in watches and not await self._defined():
                 raise DeadWatchError("MedusaDatabase is no longer defined in the cluster")
             for space in list(self.health.unlisted):
                 await self._take_all(space)
@@ -82,7 +82,7 @@ class Resync:
     async def _take_all(self, space: str) -> None:
         """Take in everything; Jobs and pods after the resources, so that they are no older."""
         try:
-            for kind in Kind:
+            for kind in ObjectKind:
                 async for body in self.cluster.everything(kind, space):
                     self.intake.put(kind, body)
         except ApiError as exc:
@@ -92,11 +92,11 @@ class Resync:
 
     async def _compare(self, space: str) -> None:
         """Compare the cache with lists of metadata; whole objects are read where a watch is dead."""
-        missed: dict[tuple[Kind, Key, str], int] = {}
-        gone: list[tuple[Kind, Key, str]] = []
+        missed: dict[tuple[ObjectKind, Key, str], int] = {}
+        gone: list[tuple[ObjectKind, Key, str]] = []
         cache = self.intake.cache
         try:
-            for kind in Kind:
+            for kind in ObjectKind:
                 before, there = cache.known(kind), set()
                 newest, bodies = await self.cluster.metadata(kind, space)
                 for body in bodies:
@@ -122,7 +122,9 @@ class Resync:
         for kind, key, uid in gone:
             self.intake.remove(kind, key, uid)
 
-    async def _make_up_for(self, space: str, missed: Mapping[tuple[Kind, Key, str], int]) -> None:
+    async def _make_up_for(
+        self, space: str, missed: Mapping[tuple[ObjectKind, Key, str], int]
+    ) -> None:
         """Take in what a list has shown and a watch has not reported in time."""
         cache = self.intake.cache
         untold = {which: new for which, new in missed.items() if cache.version(*which) < new}
@@ -147,13 +149,13 @@ class Resync:
         if self.health.unlisted.get(space) != why:
             logger.warning("Listing failed", namespace=space, reason=exc.reason, error=why)
         self.health.unlisted[space] = why
-        if isinstance(exc, MissingError | RefusedError):
+        if isinstance(exc, MissingError | ApiRefusedError):
             self.health.listed = (
                 time.monotonic()
             )  # it was answered: another process would fare the same
         if isinstance(exc, MissingError) and not await self._defined():
             raise DeadWatchError("MedusaDatabase is no longer defined in the cluster") from exc
-        if space and isinstance(exc, MissingError | RefusedError):
+        if space and isinstance(exc, MissingError | ApiRefusedError):
             self.intake.cache.forget(space)
 
     async def _defined(self) -> bool:
@@ -163,7 +165,7 @@ class Resync:
             return True  # it does not say otherwise
 
 
-def _named(kind: Kind, body: Mapping[str, Any]) -> tuple[Kind, Key, str] | None:
+def _named(kind: ObjectKind, body: Mapping[str, Any]) -> tuple[ObjectKind, Key, str] | None:
     """Return what an object is known by; None for what has no name, of which `Cache.put` tells."""
     try:
         return (kind, *name_of(body))

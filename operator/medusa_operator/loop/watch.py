@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import kopf
 
 from medusa_operator.api.client import AGENT, CONNECT_SECONDS, REQUEST_SECONDS
-from medusa_operator.api.cluster import CHUNK, Kind
+from medusa_operator.api.cluster import CHUNK, ObjectKind
 from medusa_operator.api.errors import DeadWatchError
 from medusa_operator.api.watch_session import open_watch_session
 from medusa_operator.loop.cache import name_of
@@ -42,14 +42,14 @@ def registry(
             aiohttp_session=open_watch_session(login, called, health.watch_refused),
         )
 
-    for kind in Kind:
+    for kind in ObjectKind:
         kopf.on.event(*_names(kind), id=kind.plural, registry=handlers)(
             _handler(kind, intake, health)
         )
     return handlers
 
 
-def _handler(kind: Kind, intake: Intake, health: Health) -> Callable[..., Any]:
+def _handler(kind: ObjectKind, intake: Intake, health: Health) -> Callable[..., Any]:
     async def handle(event: Any, **_: Any) -> None:
         health.dead_watches.pop(kind.plural, None)
         body = answers.opened(event["object"])
@@ -84,7 +84,7 @@ def settings(selector: str) -> kopf.OperatorSettings:
     found.queueing.idle_timeout = 0.5  # a worker keeps the last body until it ends
     found.queueing.exit_timeout = 5
     found.process.ultimate_exiting_timeout = 20
-    for kind in Kind:
+    for kind in ObjectKind:
         if labels := kind.selector(selector):
             found.watching.label_selectors[_names(kind)] = labels
     return found
@@ -129,7 +129,7 @@ class _Forgetful(kopf.DiffBaseStorage):
         pass
 
 
-def _names(kind: Kind) -> tuple[str, str, str]:
+def _names(kind: ObjectKind) -> tuple[str, str, str]:
     """Return group, version and plural; the group of core kinds is empty."""
     words = kind.root.split("/")
     return ("", words[2], kind.plural) if words[1] == "api" else (words[2], words[3], kind.plural)

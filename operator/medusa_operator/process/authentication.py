@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from medusa_operator.api.errors import ApiError, RefusedError
+from medusa_operator.api.errors import ApiError, ApiRefusedError
 from medusa_operator.process.http import Denial
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Guard:
 def _unanswered(exc: ApiError) -> Denial:
     """Return what to say where nobody could be asked; it is our trouble, not the asker's."""
     why = f"the API server could not be asked who you are: {exc}"
-    if isinstance(exc, RefusedError):
+    if isinstance(exc, ApiRefusedError):
         why = (
             f"the operator may not ask the API server who you are ({exc}); it needs the verb create "
             "on tokenreviews and subjectaccessreviews"

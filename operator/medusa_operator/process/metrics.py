@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
-from medusa_operator.api.cluster import Kind
+from medusa_operator.api.cluster import ObjectKind
 from medusa_operator.loop.health import State
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
@@ -141,7 +141,7 @@ class Fleet(Collector):
             "Objects that are there and cannot be read; the log names them.",
             labels=("kind",),
         )
-        for kind in Kind:
+        for kind in ObjectKind:
             unreadable.add_metric((kind.plural,), self.cache.unreadable(kind))
         yield unreadable
         up = GaugeMetricFamily(

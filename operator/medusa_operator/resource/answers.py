@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from medusa_operator.resource.parse import DIGITS, Field, InvalidError
+from medusa_operator.resource.parse import DIGITS, BodyField, InvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,7 +39,7 @@ def items(page: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
     An empty list is `[]` in plain JSON and null in a PartialObjectMetadataList.
     """
-    for item in Field(page, "")["items"].items():
+    for item in BodyField(page, "")["items"].items():
         yield dict(item.mapping())
 
 
@@ -58,7 +58,7 @@ def event(line: bytes) -> bytes:
     Every ERROR is told as one that asks to begin anew with a list, as the API server means it with
     code 410: there is nothing else to do about any other. Raises InvalidError for what is no event.
     """
-    found = Field(read(line), "event")
+    found = BodyField(read(line), "event")
     kind, body = found["type"].text(), found["object"]
     if kind == "ERROR":
         return GONE
@@ -92,7 +92,7 @@ def opened(body: dict[str, Any]) -> dict[str, Any]:
 
 def more(page: dict[str, Any]) -> str:
     """Return the token of the next page of a list; empty at its end."""
-    return Field(page, "")["metadata"]["continue"].text()
+    return BodyField(page, "")["metadata"]["continue"].text()
 
 
 def version(body: Mapping[str, Any]) -> int:
@@ -105,12 +105,12 @@ def version(body: Mapping[str, Any]) -> int:
 
 def names(discovery: dict[str, Any]) -> set[str]:
     """Return the plurals that an API group serves."""
-    return {kind["name"].text() for kind in Field(discovery, "")["resources"].items()}
+    return {kind["name"].text() for kind in BodyField(discovery, "")["resources"].items()}
 
 
 def user(review: dict[str, Any]) -> dict[str, Any] | None:
     """Return whom a TokenReview found, as a SubjectAccessReview takes it; None where nobody."""
-    status = Field(review, "")["status"]
+    status = BodyField(review, "")["status"]
     if status["authenticated"].value is not True:
         return None
     found = status["user"]
@@ -123,13 +123,13 @@ def user(review: dict[str, Any]) -> dict[str, Any] | None:
 
 def allowed(review: dict[str, Any]) -> bool:
     """Return whether a SubjectAccessReview allows what was asked."""
-    return Field(review, "")["status"]["allowed"].value is True
+    return BodyField(review, "")["status"]["allowed"].value is True
 
 
 def refusal(text: bytes) -> tuple[str, str, tuple[str, ...]]:
     """Return reason, message and causes of a refusal, which need not be a Status, nor JSON."""
     try:
-        said = Field(read(text), "")
+        said = BodyField(read(text), "")
     except InvalidError:
         return "", text.decode(errors="replace")[:200], ()
     try:

@@ -7,9 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from medusa_operator.resource import spec as specs
-from medusa_operator.resource import stored
 from medusa_operator.resource.names import FINALIZER, RETRY_ANNOTATION, VERIFY_ANNOTATION
-from medusa_operator.resource.parse import Field, InvalidError
+from medusa_operator.resource.parse import BodyField, InvalidError
 from medusa_operator.resource.status import Status
 from medusa_operator.resource.workload import Job, Pod
 
@@ -87,7 +86,7 @@ class Database:
         A spec that is not valid is kept as the InvalidError that says why, so that deletion and
         finalizer can be handled all the same. Raises InvalidError where the metadata is no metadata.
         """
-        whole = Field(body, "")
+        whole = BodyField(body, "")
         meta = whole["metadata"]
         created = meta["creationTimestamp"].time()
         if created is None:
@@ -99,7 +98,7 @@ class Database:
             generation=meta["generation"].number(1),
             created=created,
             spec=_spec(body.get("spec")),
-            status=stored.read(body.get("status")),
+            status=Status.from_body(body.get("status")),
             deleting=bool(meta["deletionTimestamp"]),
             finalizers=meta["finalizers"].texts(),
             retry=meta["annotations"][RETRY_ANNOTATION].text()[:128],

@@ -27,12 +27,12 @@ class InvalidError(ValueError):
 
 
 @dataclass(slots=True, eq=False)
-class Field:
+class BodyField:
     """A value in a body, and where it stands; made often, so it spells its path only when asked."""
 
     value: Any
     name: str
-    above: Field | None = None
+    above: BodyField | None = None
 
     @property
     def path(self) -> str:
@@ -40,9 +40,9 @@ class Field:
         above = self.above.path if self.above is not None else ""
         return f"{above}.{self.name}" if above and self.name[:1] != "[" else above + self.name
 
-    def __getitem__(self, key: str) -> Field:
+    def __getitem__(self, key: str) -> BodyField:
         value = self.value
-        return Field((value if type(value) is dict else self.mapping()).get(key), key, self)
+        return BodyField((value if type(value) is dict else self.mapping()).get(key), key, self)
 
     def __bool__(self) -> bool:
         return self.value is not None
@@ -55,25 +55,14 @@ class Field:
             raise self._wrong("an object")
         return self.value
 
-    def shallow(self, levels: int) -> Mapping[str, Any]:
-        """Return a mapping that is nested no deeper than *levels*; nothing is an empty one."""
-        found = self.mapping()
-        layer: list[Any] = [found]
-        for _ in range(levels):
-            inner = (v for x in layer for v in (x.values() if isinstance(x, Mapping) else x))
-            layer = [value for value in inner if isinstance(value, Mapping | list)]
-        if layer:
-            raise InvalidError(f"{self.path} is nested deeper than {levels} levels")
-        return found
-
-    def items(self) -> Iterator[Field]:
+    def items(self) -> Iterator[BodyField]:
         """Yield the items of a list; nothing is an empty one."""
         if self.value is None:
             return
         if isinstance(self.value, str) or not isinstance(self.value, Sequence):
             raise self._wrong("a list")
         for number, item in enumerate(self.value):
-            yield Field(item, f"[{number}]", self)
+            yield BodyField(item, f"[{number}]", self)
 
     def text(self, default: str = "") -> str:
         """Return a string."""
@@ -142,6 +131,10 @@ def spell_time(time: datetime) -> str:
     return time.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
-def without_nothing(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *body* without the keys that say nothing."""
-    return {key: value for key, value in body.items() if value not in (None, "", [], (), {})}
+def nested_deeper(value: Any, levels: int) -> bool:
+    """Return whether objects and lists within *value* are nested deeper than *levels*."""
+    layer = [value] if isinstance(value, Mapping | list) else []
+    for _ in range(levels):
+        inner = (v for x in layer for v in (x.values() if isinstance(x, Mapping) else x))
+        layer = [below for below in inner if isinstance(below, Mapping | list)]
+    return bool(layer)

@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AliasPath,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+)
 
 from medusa_migrations.catalog import version as versions
+from medusa_migrations.catalog.version import Version
 from medusa_migrations.contract import values
-from medusa_operator.resource.parse import Field, InvalidError
+from medusa_operator.resource.parse import InvalidError, nested_deeper
+from medusa_operator.resource.serial import (
+    CAMEL,
+    CHOICE,
+    Body,
+    Name,
+    StrictBool,
+    StrictInt,
+    too_deep,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from medusa_migrations.catalog.version import Version
+    from collections.abc import Callable
 
 SHORTEST_INTERVAL = 10.0
 """Seconds between two verifications, at least."""
@@ -53,7 +73,7 @@ class DeletionPolicy(StrEnum):
     CANCEL = "Cancel"
 
 
-class Source(StrEnum):
+class KeySource(StrEnum):
     """The kind of object that a key is in."""
 
     SECRET = "secret"  # noqa: S105  the word, not one of them
@@ -64,28 +84,93 @@ class Source(StrEnum):
 class KeyRef:
     """A key of a Secret or ConfigMap in the resource's own namespace."""
 
-    name: str
-    key: str
-    source: Source = Source.SECRET
+    name: Name
+    key: Name
+    source: KeySource = KeySource.SECRET
 
     def __str__(self) -> str:
-        return f"{'Secret' if self.source is Source.SECRET else 'ConfigMap'} {self.name}, key {self.key}"
+        kind = "Secret" if self.source is KeySource.SECRET else "ConfigMap"
+        return f"{kind} {self.name}, key {self.key}"
+
+
+def _of(source: KeySource) -> Callable[[Any], Any]:
+    return lambda body: body | {"source": source} if isinstance(body, dict) else body
+
+
+def _version(said: Any) -> Version:
+    found = versions.parse(said) if isinstance(said, str) else None
+    if found is None:
+        raise ValueError(f"{said!r:.100} is not a version such as 1.20.11")
+    return found
+
+
+def _duration(said: str) -> str:
+    values.duration(said)
+    return said
+
+
+def _interval(said: str) -> float:
+    interval = values.duration(said)
+    if 0 < interval < SHORTEST_INTERVAL:
+        raise ValueError(
+            f"{said} is too short; write {SHORTEST_INTERVAL:g}s or more, or 0s for never"
+        )
+    return interval
+
+
+def _patch(body: Any) -> Any:
+    if nested_deeper(body, DEEPEST):
+        raise too_deep(DEEPEST)
+    return body
+
+
+def _kind_of(value: Any) -> str:
+    kind = "key" if isinstance(value, dict) else "number" if isinstance(value, int) else "text"
+    return CHOICE + kind
+
+
+def _named(*names: str) -> Any:
+    return Field(validation_alias=AliasChoices(*names))
+
+
+_Version = Annotated[Version, PlainValidator(_version)]
+_Duration = Annotated[str, AfterValidator(_duration)]
+_Patch = Annotated[Mapping[str, Any], BeforeValidator(_patch)]
+_Limit = Annotated[StrictInt | None, AfterValidator(lambda number: number or None)]
+"""A number that is none where it is 0."""
+_Secret = Annotated[KeyRef, BeforeValidator(_of(KeySource.SECRET))]
+_ConfigMap = Annotated[KeyRef, BeforeValidator(_of(KeySource.CONFIG_MAP))]
+_Text = Annotated[str, Tag(CHOICE + "text")]
+_Number = Annotated[StrictInt, Tag(CHOICE + "number")]
+_Key = Annotated[_Secret, Tag(CHOICE + "key")]
+_Part = Annotated[_Text | _Key, Discriminator(_kind_of)]
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseRef:
     """Where the database is: a URL in a Secret, or its parts."""
 
-    url: KeyRef | None = None
-    host: str | KeyRef = ""
-    port: int | KeyRef | None = None
-    name: str | KeyRef = ""
-    user: str | KeyRef = ""
-    password: KeyRef | None = None
+    __pydantic_config__ = CAMEL
+
+    url: Annotated[_Secret | None, _named("urlSecretRef")] = None
+    host: Annotated[_Part, _named("hostSecretRef", "host")] = ""
+    port: Annotated[
+        Annotated[_Number | _Key, Discriminator(_kind_of)] | None,
+        _named("portSecretRef", "port"),
+    ] = None
+    name: Annotated[_Part, _named("nameSecretRef", "name")] = ""
+    user: Annotated[_Part, _named("userSecretRef", "user")] = ""
+    password: Annotated[_Secret | None, _named("passwordSecretRef")] = None
     ssl_mode: str = ""
-    ca: KeyRef | None = None
+    ca_secret: Annotated[_Secret | None, _named("caSecretRef")] = None
+    ca_config_map: Annotated[_ConfigMap | None, _named("caConfigMapRef")] = None
     schema: str = ""
     """The schema of the shop; empty: the one that the URL names, else the search path's first."""
+
+    @property
+    def ca(self) -> KeyRef | None:
+        """The certificate authority of the server."""
+        return self.ca_secret or self.ca_config_map
 
     @property
     def place(self) -> str:
@@ -104,10 +189,12 @@ class DatabaseRef:
 class Upgrade:
     """How the way to the version is gone."""
 
-    stops: tuple[Version, ...] = ()
+    __pydantic_config__ = CAMEL
+
+    stops: tuple[_Version, ...] = ()
     approval: Approval = Approval.ON_BREAKING
-    acknowledged: tuple[Version, ...] = ()
-    allow_older: bool = False
+    acknowledged: tuple[_Version, ...] = ()
+    allow_older: StrictBool = False
     transaction: Transaction = Transaction.STEP
 
 
@@ -115,51 +202,68 @@ class Upgrade:
 class DataSteps:
     """Which data steps run."""
 
-    skip: bool = False
+    skip: StrictBool = False
     extra: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Seed:
+class SeedSpec:
     """What to fill the shop with, and when."""
 
-    source: KeyRef
+    config_map: Annotated[
+        _ConfigMap | None, Field(validation_alias=AliasPath("from", "configMapKeyRef"))
+    ] = None
+    secret: Annotated[_Secret | None, Field(validation_alias=AliasPath("from", "secretKeyRef"))] = (
+        None
+    )
     policy: SeedPolicy = SeedPolicy.ONCE
+
+    @property
+    def source(self) -> KeyRef:
+        """Where the document is."""
+        found = self.config_map or self.secret
+        if found is None:
+            raise InvalidError("spec.seed.from needs configMapKeyRef or secretKeyRef")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
     """How Jobs are made."""
 
+    __pydantic_config__ = CAMEL
+
     image: str = ""
     """Empty: the operator's own runner image."""
     image_pull_policy: str = ""
-    service_account: str = "default"
-    resources: Mapping[str, Any] = field(default_factory=dict)
-    ttl: int = 86400
+    service_account: Annotated[str, _named("serviceAccountName")] = "default"
+    resources: _Patch = field(default_factory=dict)
+    ttl: Annotated[StrictInt, _named("ttlSecondsAfterFinished")] = 86400
     """Seconds that a finished Job is kept once its verdict is in the status."""
-    deadline: int | None = None
-    """Seconds after which a Job is ended from outside; None: what the timeouts add up to."""
-    template: Mapping[str, Any] = field(default_factory=dict)
-    """A patch of the pod template."""
+    deadline: Annotated[_Limit, _named("activeDeadlineSeconds")] = None
+    """Seconds; None: worked out from the timeouts."""
+    template: _Patch = field(default_factory=dict)
+    """A patch for the pod template."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """Durations as the runner takes them: `250ms`, `5s`, `10m`, `1h30m`."""
 
-    connect: str = "30s"
-    lock: str = "10m"
-    lock_timeout: str = "5s"
-    statement: str = "0s"
-    run: str = "1h"
+    __pydantic_config__ = CAMEL
+
+    connect: _Duration = "30s"
+    lock: _Duration = "10m"
+    lock_timeout: _Duration = "5s"
+    statement: _Duration = "0s"
+    run: _Duration = "1h"
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
     """How drift is looked for at rest."""
 
-    interval: float = 86400.0
+    interval: Annotated[float, PlainValidator(_interval)] = 86400.0
     """Seconds between two looks at a database that is as declared; 0: none but those asked for."""
 
 
@@ -167,22 +271,23 @@ class VerifyOptions:
 class Spec:
     """Everything the owner declares."""
 
-    version: Version
+    __pydantic_config__ = CAMEL
+
+    version: _Version
     database: DatabaseRef
-    flags: Mapping[str, bool] = field(default_factory=dict)
-    baseline: Version | None = None
+    flags: Annotated[Mapping[str, StrictBool], _named("featureFlags")] = field(default_factory=dict)
+    baseline: _Version | None = None
     upgrade: Upgrade = field(default_factory=Upgrade)
     data_steps: DataSteps = field(default_factory=DataSteps)
-    seed: Seed | None = None
+    seed: SeedSpec | None = None
     """None where nothing is to be seeded."""
     job: JobOptions = field(default_factory=JobOptions)
     timeouts: Timeouts = field(default_factory=Timeouts)
     verify: VerifyOptions = field(default_factory=VerifyOptions)
-    retry_limit: int | None = None
-    """Failed attempts after which only a person helps; None: it is tried for ever."""
-    """Failed attempts of one step after which only a person helps."""
-    deletion: DeletionPolicy = DeletionPolicy.WAIT
-    suspend: bool = False
+    retry_limit: Annotated[_Limit, Field(validation_alias=AliasPath("retry", "limit"))] = None
+    """Failed attempts of one step after which only a person helps; None: it is tried for ever."""
+    deletion: Annotated[DeletionPolicy, _named("deletionPolicy")] = DeletionPolicy.WAIT
+    suspend: StrictBool = False
 
     @property
     def identity(self) -> str:
@@ -196,132 +301,27 @@ class Spec:
         )
 
 
+_BODY = Body(Spec, "spec", as_it_is=("resources", "template"))
+
+
 def from_body(body: object) -> Spec:
     """Return the spec that *body* holds; raise InvalidError where it is not valid."""
-    spec = Field(body, "spec")
-    return Spec(
-        version=_version(spec["version"]),
-        database=_database(spec["database"]),
-        flags={
-            name: Field(on, f"spec.featureFlags.{name}").truth()
-            for name, on in spec["featureFlags"].mapping().items()
-        },
-        baseline=_version(spec["baseline"]) if spec["baseline"] else None,
-        upgrade=_upgrade(spec["upgrade"]),
-        data_steps=DataSteps(
-            skip=spec["dataSteps"]["skip"].truth(), extra=spec["dataSteps"]["extra"].texts()
-        ),
-        seed=_seed(spec["seed"]),
-        job=_job(spec["job"]),
-        timeouts=_timeouts(spec["timeouts"]),
-        verify=_verify(spec["verify"]),
-        retry_limit=spec["retry"]["limit"].number() or None,
-        deletion=spec["deletionPolicy"].member(DeletionPolicy, DeletionPolicy.WAIT),
-        suspend=spec["suspend"].truth(),
-    )
+    spec = _BODY.read(body)
+    where, seed = spec.database, spec.seed
+    if (where.url is None) == (not where.host):
+        raise InvalidError(
+            "spec.database needs either urlSecretRef, or the parts: host or hostSecretRef, name or "
+            "nameSecretRef, user or userSecretRef, passwordSecretRef"
+        )
+    if where.url is None and not (where.name and where.user):
+        raise InvalidError("spec.database needs a name and a user beside the host")
+    if seed is not None and seed.policy is SeedPolicy.NEVER:
+        return replace(spec, seed=None)
+    if seed is not None:
+        _ = seed.source
+    return spec
 
 
 def digest(*parts: str, length: int = 16) -> str:
     """Return a short hash of *parts*, equal for equal parts, on every machine."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:length]
-
-
-def _version(field: Field) -> Version:
-    found = versions.parse(field.required())
-    if found is None:
-        raise InvalidError(f"{field.path}: {field.text()!r} is not a version such as 1.20.11")
-    return found
-
-
-def _database(body: Field) -> DatabaseRef:
-    secret, config_map = body["caSecretRef"], body["caConfigMapRef"]
-    found = DatabaseRef(
-        url=_key(body["urlSecretRef"]),
-        host=_key(body["hostSecretRef"]) or body["host"].text(),
-        port=_key(body["portSecretRef"]) or body["port"].number() or None,
-        name=_key(body["nameSecretRef"]) or body["name"].text(),
-        user=_key(body["userSecretRef"]) or body["user"].text(),
-        password=_key(body["passwordSecretRef"]),
-        ssl_mode=body["sslMode"].text(),
-        ca=_key(secret) or _key(config_map, Source.CONFIG_MAP),
-        schema=body["schema"].text(),
-    )
-    if (found.url is None) == (not found.host):
-        raise InvalidError(
-            "spec.database needs either urlSecretRef, or the parts: host or hostSecretRef, name or "
-            "nameSecretRef, user or userSecretRef, passwordSecretRef"
-        )
-    if found.url is None and not (found.name and found.user):
-        raise InvalidError("spec.database needs a name and a user beside the host")
-    return found
-
-
-def _key(field: Field, source: Source = Source.SECRET) -> KeyRef | None:
-    if not field:
-        return None
-    return KeyRef(field["name"].required(), field["key"].required(), source)
-
-
-def _upgrade(body: Field) -> Upgrade:
-    return Upgrade(
-        stops=tuple(_version(item) for item in body["stops"].items()),
-        approval=body["approval"].member(Approval, Approval.ON_BREAKING),
-        acknowledged=tuple(_version(item) for item in body["acknowledged"].items()),
-        allow_older=body["allowOlder"].truth(),
-        transaction=body["transaction"].member(Transaction, Transaction.STEP),
-    )
-
-
-def _seed(body: Field) -> Seed | None:
-    policy = body["policy"].member(SeedPolicy, SeedPolicy.ONCE)
-    if not body or policy is SeedPolicy.NEVER:
-        return None
-    source = _key(body["from"]["configMapKeyRef"], Source.CONFIG_MAP) or _key(
-        body["from"]["secretKeyRef"]
-    )
-    if source is None:
-        raise InvalidError("spec.seed.from needs configMapKeyRef or secretKeyRef")
-    return Seed(source, policy)
-
-
-def _job(body: Field) -> JobOptions:
-    usual = JobOptions()
-    return JobOptions(
-        image=body["image"].text(),
-        image_pull_policy=body["imagePullPolicy"].text(),
-        service_account=body["serviceAccountName"].text(usual.service_account),
-        resources=body["resources"].shallow(DEEPEST),
-        ttl=body["ttlSecondsAfterFinished"].number(usual.ttl),
-        deadline=body["activeDeadlineSeconds"].number() or None,
-        template=body["template"].shallow(DEEPEST),
-    )
-
-
-def _timeouts(body: Field) -> Timeouts:
-    usual = Timeouts()
-    return Timeouts(
-        connect=_duration(body["connect"], usual.connect),
-        lock=_duration(body["lock"], usual.lock),
-        lock_timeout=_duration(body["lockTimeout"], usual.lock_timeout),
-        statement=_duration(body["statement"], usual.statement),
-        run=_duration(body["run"], usual.run),
-    )
-
-
-def _verify(body: Field) -> VerifyOptions:
-    interval = values.duration(_duration(body["interval"], "24h"))
-    if 0 < interval < SHORTEST_INTERVAL:
-        raise InvalidError(
-            f"{body.path}.interval: {body['interval'].text()} is too short; write "
-            f"{SHORTEST_INTERVAL:g}s or more, or 0s for never"
-        )
-    return VerifyOptions(interval)
-
-
-def _duration(field: Field, default: str) -> str:
-    found = field.text(default)
-    try:
-        values.duration(found)
-    except ValueError as exc:
-        raise InvalidError(f"{field.path}: {exc}") from None
-    return found

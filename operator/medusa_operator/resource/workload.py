@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from medusa_operator.resource import names, plain
-from medusa_operator.resource.parse import DIGITS, Field, InvalidError
+from medusa_operator.resource.parse import DIGITS, BodyField, InvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,7 +79,7 @@ class Pod:
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Pod:
         """Return the pod that *body* shows; raise InvalidError for what is no pod."""
-        pod = Field(body, "")
+        pod = BodyField(body, "")
         meta, status = pod["metadata"], pod["status"]
         controller = _controller(meta)
         conditions = _conditions(status)
@@ -188,7 +188,7 @@ class Job:
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Job:
         """Return the Job that *body* shows; raise InvalidError for what is no Job."""
-        job = Field(body, "")
+        job = BodyField(body, "")
         meta, status, spec = job["metadata"], job["status"], job["spec"]
         notes, labels = meta["annotations"], meta["labels"]
         owner = labels[names.UID_LABEL].text()
@@ -234,46 +234,46 @@ class Job:
         )
 
 
-def _controller(meta: Field) -> Field:
+def _controller(meta: BodyField) -> BodyField:
     """Return the owner reference of what controls an object; of its owners at most one does."""
     found = (ref for ref in meta["ownerReferences"].items() if ref["controller"].value is True)
-    return next(found, Field(None, "metadata.ownerReferences"))
+    return next(found, BodyField(None, "metadata.ownerReferences"))
 
 
-def _conditions(status: Field) -> dict[str, Field]:
+def _conditions(status: BodyField) -> dict[str, BodyField]:
     return {item["type"].text(): item for item in status["conditions"].items()}
 
 
-def _is(conditions: Mapping[str, Field], kind: str) -> bool:
+def _is(conditions: Mapping[str, BodyField], kind: str) -> bool:
     return kind in conditions and conditions[kind]["status"].value == "True"
 
 
-def _reason_if(condition: Field | None, status: str) -> str:
+def _reason_if(condition: BodyField | None, status: str) -> str:
     if condition is None or condition["status"].value != status:
         return ""
     return condition["reason"].text("Unknown")
 
 
-def _message_if(condition: Field | None, status: str) -> str:
+def _message_if(condition: BodyField | None, status: str) -> str:
     if condition is None or condition["status"].value != status:
         return ""
     return condition["message"].text() or condition["reason"].text("Unknown")
 
 
-def _container(status: Field) -> Field:
+def _container(status: BodyField) -> BodyField:
     found = (c for c in status["containerStatuses"].items() if c["name"].value == CONTAINER)
-    return next(found, Field(None, "status.containerStatuses"))
+    return next(found, BodyField(None, "status.containerStatuses"))
 
 
-def _init_waiting(status: Field) -> Field:
+def _init_waiting(status: BodyField) -> BodyField:
     """Return why an init container waits; the container of the run then says only that it waits."""
     for container in status["initContainerStatuses"].items():
         if container["state"]["waiting"]:
             return container["state"]["waiting"]
-    return Field(None, "")
+    return BodyField(None, "")
 
 
-def _beside(spec: Field, status: Field) -> Iterator[str]:
+def _beside(spec: BodyField, status: BodyField) -> Iterator[str]:
     """Yield the containers of a pod, that of the run aside, that have not ended."""
     ended = {
         container["name"].text()
@@ -286,7 +286,7 @@ def _beside(spec: Field, status: Field) -> Iterator[str]:
             yield name[:63]
 
 
-def _broken(status: Field) -> tuple[str, Terminated] | None:
+def _broken(status: BodyField) -> tuple[str, Terminated] | None:
     for container in status["initContainerStatuses"].items():
         ended = container["state"]["terminated"]
         if ended and ended["exitCode"].number() != 0:
@@ -294,12 +294,12 @@ def _broken(status: Field) -> tuple[str, Terminated] | None:
     return None
 
 
-def _note(field: Field, most: int) -> str:
+def _note(field: BodyField, most: int) -> str:
     """Return what stands in a Job, where anybody who may edit it can have written."""
     return plain.text(field.text(), most)
 
 
-def _terminated(state: Field) -> Terminated:
+def _terminated(state: BodyField) -> Terminated:
     return Terminated(
         exit_code=state["exitCode"].number(),
         reason=state["reason"].text(),
@@ -308,7 +308,7 @@ def _terminated(state: Field) -> Terminated:
     )
 
 
-def _time(field: Field) -> datetime:
+def _time(field: BodyField) -> datetime:
     found = field.time()
     if found is None:
         raise InvalidError(f"{field.path} is missing")
