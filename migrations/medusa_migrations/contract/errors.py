@@ -113,6 +113,12 @@ class NotYetError(RunnerError):
     default_reason = "NotYet"
 
 
+KINDS: tuple[type[RunnerError], ...] = (RunnerError, *RunnerError.__subclasses__())
+"""Every kind, in the order of their exit codes."""
+NO_RETRY = tuple(kind.exit_code for kind in KINDS if not kind.retryable)
+"""The exit codes after which only a person can help; a Job's `podFailurePolicy` ends it at once."""
+
+
 class Interrupted(KeyboardInterrupt):
     """SIGINT or SIGTERM arrived; derives from KeyboardInterrupt so that psycopg cancels the query."""
 

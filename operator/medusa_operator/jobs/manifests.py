@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from medusa_migrations.contract import values
+from medusa_migrations.contract.errors import NO_RETRY
+from medusa_migrations.contract.report import LEAST
 from medusa_operator.jobs import restricted, template
 from medusa_operator.resource import names
 from medusa_operator.resource.model import TemplatePolicy
@@ -31,12 +33,8 @@ if TYPE_CHECKING:
     from medusa_operator.jobs.path import PathStep
     from medusa_operator.resource.model import Database, Settings
 
-NO_RETRY = (1, 2, 3, 5, 7, 8, 9)
-"""Exit codes after which only a person can help."""
 SLACK = 600.0
 """Seconds that scheduling and pulling the image may take, beyond the run's own timeouts."""
-REPORT = 1024
-"""Bytes of a report: all containers of a pod share 12 KiB, whoever put them there."""
 VERIFY_SECONDS = 300.0
 """Seconds that a verification may take, its pod's start included; it is tried again."""
 LEARNED_FROM = ("Downgrade", "LedgerExists", "NotAcknowledged")
@@ -367,7 +365,7 @@ def _environment(spec: Spec) -> Iterator[dict[str, Any]]:
         yield _variable("PGSSLMODE", where.ssl_mode)
     if where.ca is not None:
         yield _variable("PGSSLROOTCERT", f"{CA_FOLDER}/{where.ca.key}")
-    yield _variable("MEDUSA_DB_REPORT_LIMIT", REPORT)  # no option: an older runner would refuse it
+    yield _variable("MEDUSA_DB_REPORT_LIMIT", LEAST)  # no option: an older runner would refuse it
     yield _variable("MEDUSA_DB_EXIT_ZERO_FOR", ",".join(LEARNED_FROM))
     for variable, path in (("POD_NAME", "metadata.name"), ("POD_NAMESPACE", "metadata.namespace")):
         yield {"name": variable, "valueFrom": {"fieldRef": {"fieldPath": path}}}

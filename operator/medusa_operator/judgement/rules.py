@@ -18,7 +18,8 @@ from medusa_operator.judgement.decision import (
     Suspended,
     Waiting,
 )
-from medusa_operator.knowledge import backoff, known
+from medusa_operator.knowledge import known
+from medusa_operator.knowledge.learn import LOOKED_AT_AGAIN
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
 from medusa_operator.resource.spec import DeletionPolicy
@@ -235,7 +236,7 @@ def stalled_meanwhile(facts: Facts) -> Stalled | None:
     It stays the same through all these looks, so that nobody is told the same again and again.
     """
     failure = facts.failure
-    if failure is None or not failure.retry or failure.reason not in backoff.LOOKED_AT_AGAIN:
+    if failure is None or not failure.retry or failure.reason not in LOOKED_AT_AGAIN:
         return None
     return Stalled(Reason(failure.reason), f"{failure.message} {_LOOKED_AT_AGAIN}")
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from medusa_operator.jobs import pods
 from medusa_operator.jobs.path import SEED
-from medusa_operator.knowledge import backoff, verdicts, verification
+from medusa_operator.knowledge import verdicts, verification
 from medusa_operator.knowledge.facts import Facts
-from medusa_operator.knowledge.learn import learn
+from medusa_operator.knowledge.learn import LONGEST_DELAY, learn, retry_delay
 from medusa_operator.resource import plain
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
@@ -195,7 +195,7 @@ def _remembered(database: Database, now: datetime) -> Facts:
         retry_token=status.retry_token,
         failure=status.failure,
         attempts=status.attempts,
-        next_retry=min(status.next_retry, now + backoff.UTMOST) if status.next_retry else None,
+        next_retry=min(status.next_retry, now + LONGEST_DELAY) if status.next_retry else None,
         seed=status.seed,
         done=done if here and not begins else (),
         history=status.history,
@@ -236,7 +236,7 @@ def _lost(database: Database, facts: Facts, name: str, now: datetime) -> Facts:
             token=database.retry,
         ),
         attempts=attempts,
-        next_retry=now + backoff.delay(attempts, name),
+        next_retry=now + retry_delay(attempts, name),
     )
 
 
@@ -256,7 +256,7 @@ def _refused(database: Database, facts: Facts, error: CreateError, now: datetime
             token=database.retry,
         ),
         attempts=attempts,
-        next_retry=now + backoff.delay(attempts, database.uid) if retry else None,
+        next_retry=now + retry_delay(attempts, database.uid) if retry else None,
         retry_token=database.retry or facts.retry_token,
     )
 

@@ -1,15 +1,16 @@
-"""Pure: what the verdict on one more Job adds to what is known of a database."""
+"""Pure: what the verdict on one more Job adds to what is known of a database, and when the next one is due."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from medusa_migrations.catalog import version as versions
 from medusa_operator.jobs import path
 from medusa_operator.jobs.manifests import LEARNED_FROM
 from medusa_operator.jobs.path import MIGRATE, SEED
-from medusa_operator.knowledge import backoff
 from medusa_operator.knowledge.verdicts import SeedReport
 from medusa_operator.resource import plain
 from medusa_operator.resource.parse import InvalidError
@@ -38,6 +39,21 @@ if TYPE_CHECKING:
 WARNINGS = 5
 WARNING = 256
 """Characters of the longest warning."""
+
+FIRST_RETRY = 10.0
+"""Seconds before the second attempt; doubled for each one after it."""
+LONGEST_RETRY = 600.0
+SLOW = 300.0
+"""Seconds between two looks at what only a person can help: long enough to disturb nobody, short
+enough to notice the help."""
+JITTER = 0.1
+"""The share by which a delay is longer or shorter, so that a fleet does not come back at once."""
+LONGEST_DELAY = timedelta(seconds=LONGEST_RETRY * (1 + JITTER))
+"""No delay is longer."""
+
+LOOKED_AT_AGAIN = frozenset({Reason.ACCESS_DENIED, Reason.RUNNER_USAGE, Reason.UNSUPPORTED})
+"""What stalls, as only a person can help, and is looked at again all the same: the help is given
+where the operator cannot see it, in a Secret or in PostgreSQL."""
 
 
 def learn(
@@ -70,6 +86,15 @@ def learn(
     if verdict.refused and _moved(before.proven, _told(verdict)):
         verdict = replace(verdict, reason=Reason.DATABASE_MOVED, retry=True)
     return _failed(facts, job, verdict, now)
+
+
+def retry_delay(attempt: int, job: str, reason: str = "") -> timedelta:
+    """Return how long after failed attempt number *attempt*, made by *job*, the next one is due."""
+    seconds = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(attempt - 1, 16))
+    if reason in LOOKED_AT_AGAIN:
+        seconds = SLOW
+    share = int.from_bytes(hashlib.sha256(job.encode()).digest()[:4]) / 2**32
+    return timedelta(seconds=round(seconds * (1 + JITTER * (2 * share - 1))))
 
 
 def _learned(catalog: Catalog, facts: Facts, job: Job, verdict: JobVerdict) -> bool:
@@ -154,7 +179,7 @@ def _failed(facts: Facts, job: Job, verdict: JobVerdict, now: datetime) -> Facts
         facts,
         failure=failure,
         attempts=job.attempt,
-        next_retry=now + backoff.delay(job.attempt, job.name, failure.reason)
+        next_retry=now + retry_delay(job.attempt, job.name, failure.reason)
         if verdict.retry
         else None,
         retry_token=job.retry or facts.retry_token,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, Field
 
 from medusa_migrations.catalog import version as versions
+from medusa_migrations.contract.errors import RefusedError
+from medusa_migrations.contract.report import FORMAT, LIMIT
 from medusa_operator.jobs import path
 from medusa_operator.jobs.manifests import LEARNED_FROM
 from medusa_operator.resource import plain
@@ -25,12 +27,9 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Catalog
     from medusa_operator.resource.workload import Job, Pod, Terminated
 
-FORMAT = "medusadb.dev/v1"
-LIMIT = 4096
-"""Bytes of a report; Kubernetes keeps no more of a termination message."""
 SENTENCE = 700
 """Characters of the runner's own sentence that are passed on."""
-REFUSED = 9
+REFUSED = RefusedError.exit_code
 """The exit code of a refusal that is not asked to be a result."""
 NO_SUCH_PROGRAM = (126, 127)
 BY_SIGNAL = 128
