@@ -9,7 +9,8 @@ import pytest
 
 import faults
 import servers
-from faults import eventually, gate, running
+from faults import gate, running
+from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
