@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import random
 import time
@@ -14,13 +15,14 @@ from psycopg.types.json import Jsonb
 
 from medusa_migrations import __version__
 from medusa_migrations.contract.errors import UnsupportedError
-from medusa_migrations.postgres import translation
+from medusa_migrations.postgres import bounded, translation
 from medusa_migrations.postgres.address import check_port
+from medusa_migrations.postgres.bounded import Backend, BoundedConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from psycopg import Connection
+    from psycopg import Connection, ConnectionInfo
 
     from medusa_migrations.postgres.address import Address
 
@@ -29,6 +31,7 @@ CONNECT_TIMEOUT = 5
 OLDEST_SERVER = 120000
 """PostgreSQL 12: from it on enum values can be added inside a transaction."""
 
+_LOCK_TIMEOUT = 5
 _SETTINGS = {
     # what a role or a database may have set for the shop must not decide over a migration
     "idle_session_timeout": "0",
@@ -38,7 +41,7 @@ _SETTINGS = {
     "standard_conforming_strings": "on",
     "quote_all_identifiers": "off",
     # a look at a table that somebody has locked ends; a run sets its own for each transaction
-    "lock_timeout": "5s",
+    "lock_timeout": f"{_LOCK_TIMEOUT}s",
     # PostgreSQL refuses what would pass over rows that policies hide from our role
     "row_security": "off",
     # a runner that is frozen or gone gives its locks back to the shop
@@ -49,20 +52,32 @@ _CHECK_CLIENT = ("client_connection_check_interval", "2s")
 
 
 def open_(
-    address: Address, command: str, *, patience: float, say: Callable[[str], None]
+    address: Address,
+    command: str,
+    *,
+    patience: float,
+    say: Callable[[str], None],
+    until: float | None = None,
 ) -> Connection[Any]:
     """Return a connection in autocommit mode, waiting up to *patience* seconds for the server.
 
-    With a patience of 0 there is one attempt, of at most CONNECT_TIMEOUT. *say* is told, once, what
-    it waits for. Raises UnreachableError, DeniedError, UsageError and UnsupportedError, whose
-    messages carry no password.
+    With a patience of 0 there is one attempt, of at most CONNECT_TIMEOUT, or two seconds for each host.
+    Nothing is waited for after *until*, by the monotonic clock: then the connection counts as lost. *say* is
+    called once, with what is waited for. Raises UnreachableError, DeniedError, UsageError and
+    UnsupportedError, whose messages carry no password.
     """
-    deadline = time.monotonic() + (patience or CONNECT_TIMEOUT)
+    hosts = _hosts(address)
+    deadline = time.monotonic() + (patience or max(CONNECT_TIMEOUT, 2 * hosts))
+    deadline = min(deadline, until or deadline)
     tries_again = patience > 0
     pause, told = 0.2, False
     while True:
+        left = max(deadline - time.monotonic(), 0.1)
+        timeout = min(CONNECT_TIMEOUT, left / hosts)
         try:
-            conn = _connect(address, command, deadline - time.monotonic())
+            conn = bounded.within(
+                left, functools.partial(_connect, address, command, timeout, until)
+            )
         except psycopg.OperationalError as exc:
             failure = translation.connecting(exc, address)
             over = not tries_again or time.monotonic() + pause > deadline
@@ -79,6 +94,27 @@ def open_(
         pause = min(pause * 2, 5.0) * random.uniform(0.8, 1.2)  # noqa: S311  jitter, no secret
 
 
+def bound(conn: Connection[Any], seconds: float) -> None:
+    """Let no statement of *conn* take longer than *seconds*; 0: any."""
+    if isinstance(conn, BoundedConnection):
+        conn.at_most = seconds or None
+
+
+def blockers(conn: Connection[Any]) -> str:
+    """Return who, in words, kept the last statement of *conn* waiting; empty where nobody is known."""
+    return "; ".join(conn.blockers) if isinstance(conn, BoundedConnection) else ""
+
+
+def _hosts(address: Address) -> int:
+    """Return how many hosts the URL, or PGHOST, names."""
+    try:
+        given = psycopg.conninfo.conninfo_to_dict(address.url)
+    except psycopg.Error:  # it is refused where it is used
+        return 1
+    named = given.get("host") or given.get("hostaddr") or os.environ.get("PGHOST") or ""
+    return str(named).count(",") + 1
+
+
 def application_name(command: str) -> str:
     """Return the name shown in pg_stat_activity: command, version and, in a cluster, the pod."""
     pod = os.environ.get("POD_NAME") or os.environ.get("HOSTNAME", "")
@@ -92,8 +128,16 @@ def is_pooled(conn: Connection[Any]) -> bool:
 
 def backend(conn: Connection[Any]) -> int:
     """Return the number of the server process that answers."""
-    row = conn.execute("select pg_backend_pid()").fetchone()
-    return int(row[0]) if row else 0
+    return _backend(conn).pid
+
+
+def _backend(conn: Connection[Any]) -> Backend:
+    row = conn.execute(
+        "select pg_backend_pid(), a.backend_start, pg_postmaster_start_time()"
+        " from pg_stat_get_activity(pg_backend_pid()) a"
+    ).fetchone()
+    assert row is not None  # noqa: S101  a session sees itself
+    return Backend(*row)
 
 
 def settle(conn: Connection[Any]) -> None:
@@ -131,17 +175,52 @@ def snapshot(conn: Connection[Any]) -> Iterator[None]:
         yield
 
 
-def _connect(address: Address, command: str, left: float) -> Connection[Any]:
-    parameters = _parameters(address, command, left)
-    conn = psycopg.connect(address.url, autocommit=True, prepare_threshold=None, **parameters)
+def _connect(
+    address: Address, command: str, timeout: float, until: float | None
+) -> BoundedConnection:
+    conn = BoundedConnection.connect(
+        address.url,
+        autocommit=True,
+        prepare_threshold=None,
+        **_parameters(address, command, timeout),
+    )
     try:
         _refuse_old(conn.info.server_version)
-        if not is_pooled(conn):
+        conn.until = until
+        process = _backend(conn)
+        if process.pid == conn.info.backend_pid:  # else a pooler is between, and it may be another one soon
+            conn.backend, conn.second = process, functools.partial(_second, address, command, conn.info)
             settle(conn)
+            if until is not None:
+                _wait_for_locks(conn, until - time.monotonic())
     except BaseException:
         conn.close()
         raise
     return conn
+
+
+def _wait_for_locks(conn: Connection[Any], left: float) -> None:
+    """Let a try to get a lock end, with who has it, before *left* seconds are over."""
+    if left * 0.8 < _LOCK_TIMEOUT:
+        timeout = f"{max(100, int(left * 800))}ms"
+        conn.execute("select set_config('lock_timeout', %s, false)", [timeout])
+
+
+def _second(address: Address, command: str, first: ConnectionInfo) -> BoundedConnection:
+    """Open one more connection to the very server of *first*, or raise soon."""
+    parameters = dict(_parameters(address, command, bounded.ANSWER))
+    parameters |= {"host": first.host, "port": first.port}
+    if first.hostaddr:
+        parameters["hostaddr"] = first.hostaddr
+
+    def make() -> BoundedConnection:
+        conn = BoundedConnection.connect(
+            address.url, autocommit=True, prepare_threshold=None, **parameters
+        )
+        conn.at_most = bounded.ANSWER
+        return conn
+
+    return bounded.within(bounded.ANSWER, make)
 
 
 def _refuse_old(server: int) -> None:
@@ -152,9 +231,8 @@ def _refuse_old(server: int) -> None:
         )
 
 
-def _parameters(address: Address, command: str, left: float) -> Mapping[str, Any]:
+def _parameters(address: Address, command: str, timeout: float) -> Mapping[str, Any]:
     defaults: dict[str, Any] = {
-        "connect_timeout": max(2, min(CONNECT_TIMEOUT, round(left))),
         "keepalives_idle": 20,
         "keepalives_interval": 5,
         "keepalives_count": 3,
@@ -163,6 +241,17 @@ def _parameters(address: Address, command: str, left: float) -> Mapping[str, Any
     given = psycopg.conninfo.conninfo_to_dict(address.url)
     check_port(str(given.get("port") or ""), address.shown)
     return {key: value for key, value in defaults.items() if key not in given} | {
+        "connect_timeout": _connect_timeout(given.get("connect_timeout"), timeout),
         "application_name": application_name(command),
         "client_encoding": "utf-8",  # the texts of migrations are sent as they are
     }
+
+
+def _connect_timeout(given: object, timeout: float) -> object:
+    """Return the limit of one host: *timeout*, or what the URL or PGCONNECT_TIMEOUT has *given* and is less."""
+    asked = given or os.environ.get("PGCONNECT_TIMEOUT") or "0"
+    try:
+        seconds = float(str(asked))
+    except ValueError:
+        return asked  # libpq says what is wrong with it
+    return max(2, int(min(seconds, timeout) if seconds > 0 else timeout))

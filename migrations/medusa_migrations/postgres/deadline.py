@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import errors as pg
 
-from medusa_migrations.contract.errors import FailedError
+from medusa_migrations.contract.errors import FailedError, UnreachableError
+from medusa_migrations.postgres.bounded import given_up_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from psycopg import Connection
+
+GRACE = 5.0
+"""Seconds that a server has to end a statement that was cancelled."""
 
 
 class Deadline:
@@ -29,7 +33,10 @@ class Deadline:
 
     @contextmanager
     def running(self, conn: Connection[Any]) -> Iterator[None]:
-        """Cancel the statements of *conn* once the time is over; then raise FailedError."""
+        """Cancel the statements of *conn* once the time is over; then raise FailedError.
+
+        Where the server does not even answer that, *conn* counts as lost.
+        """
         if not self.seconds:
             yield
             return
@@ -41,15 +48,20 @@ class Deadline:
             self._over.set()
             while not ended.wait(0.2):  # between two statements there is nothing to cancel
                 with suppress(psycopg.Error):
-                    conn.cancel_safe(timeout=5)
+                    conn.cancel_safe(timeout=2)
 
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()
         try:
-            yield
+            with given_up_after(conn, self.seconds + GRACE):
+                yield
         except (FailedError, pg.QueryCanceled) as exc:
             if self._over.is_set():
                 raise self._out_of_time() from exc
+            raise
+        except UnreachableError as exc:
+            if self._over.is_set():
+                exc.add(f"--run-timeout {self.seconds:g} s was over, and the server did not answer")
             raise
         finally:
             ended.set()

@@ -20,7 +20,7 @@ from medusa_migrations.contract.errors import (
 )
 from medusa_migrations.plan import observe
 from medusa_migrations.plan.plan import plan
-from medusa_migrations.postgres import lock, search_path, translation
+from medusa_migrations.postgres import connection, lock, search_path, translation
 from medusa_migrations.postgres.deadline import Deadline
 from medusa_migrations.preflight import pooler
 from medusa_migrations.run import runner as migrating
@@ -104,6 +104,7 @@ class _Run:
         return self.context.report
 
     def run(self) -> None:
+        connection.bound(self.conn, self.context.options.run_timeout)
         asked = self.context.options.schema or self.context.address.schema
         self.report.schema = observe.schema_of(self.conn, asked)
         self.report.warnings += self.document.warnings

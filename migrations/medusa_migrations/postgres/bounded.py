@@ -1,0 +1,257 @@
+"""A connection on which every wait has an end: a server that says nothing counts as lost, in time.
+
+Keepalives show only that somebody answers them: a proxy does, whatever became of the server behind it. So what
+is waited for is counted here. A statement that takes long is asked after on a second connection, which also
+tells who keeps it waiting.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import psycopg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from datetime import datetime
+
+    from psycopg.abc import PQGen
+
+    Second = Callable[[], "BoundedConnection"]
+
+Result = TypeVar("Result")
+
+ASK_EVERY = 30.0
+"""Seconds between two questions whether the server process of a long statement still exists."""
+UNANSWERED = 3
+"""How many of them in a row a server may leave unanswered."""
+ANSWER = 5.0
+"""Seconds in which a second connection must be there, and answer."""
+
+_IN_ERROR = psycopg.pq.TransactionStatus.INERROR
+
+_STILL = """
+    select exists (select from pg_stat_activity where pid = %(pid)s and backend_start = %(started)s),
+           pg_postmaster_start_time() = %(postmaster)s or not pg_is_in_recovery()
+"""
+_BLOCKERS = """
+    with waiting as (
+      select w.locktype, coalesce(w.relation, (
+               select t.relation from pg_locks t
+                where t.pid = w.pid and t.locktype = 'tuple' and t.granted limit 1)) as relation
+        from pg_locks w where w.pid = %(pid)s and not w.granted limit 1)
+    select distinct b.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''), coalesce(a.state, ''),
+           extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.backend_start))::bigint,
+           coalesce(a.query, ''),
+           (select case when locktype in ('relation', 'extend') then '' else 'a row of ' end
+                   || (select relname from pg_class where oid = relation) from waiting)
+      from unnest(pg_blocking_pids(%(pid)s)) as b(pid) left join pg_stat_activity a using (pid)
+     order by 5 desc nulls last limit 3
+"""
+_WORD = re.compile(r"\s*([A-Za-z]{3,12})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The server process that answers."""
+
+    pid: int
+    started: datetime
+    postmaster: datetime
+    """When its server was started."""
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that gives up a server which does not answer."""
+
+    backend: Backend | None = None
+    """None: not known, so it is not asked after."""
+    second: Second | None = None
+    """Opens another connection to the same server."""
+    until: float | None = None
+    """When, by the monotonic clock, nothing is waited for any more; None: not known."""
+    at_most: float | None = None
+    """Seconds that one statement may take; None: any."""
+    unanswered: int | None = UNANSWERED
+    """How many questions in a row may be left unanswered; None: any."""
+    names_blockers_after: float | None = 2.0
+    """Seconds of one statement after which whoever keeps it waiting is looked for; None: never."""
+    blockers: tuple[str, ...] = ()
+    """Who, in words, kept a statement waiting when that was last looked for."""
+
+    def wait(self, gen: PQGen[Result], *args: Any, **options: Any) -> Result:
+        """Wait for what *gen* waits for, within the bounds."""
+        return super().wait(self._bounded(gen), *args, **options)
+
+    def _bounded(self, gen: PQGen[Result]) -> Generator[Any, Any, Result]:
+        watch = _Watch(self, time.monotonic())
+        if (
+            self.pgconn.transaction_status != _IN_ERROR
+        ):  # else it is the rollback of what they were asked for
+            self.blockers = ()
+        try:
+            state = next(gen)
+            while True:
+                ready = yield state
+                if not ready:  # the interval is over, a tenth of a second
+                    watch.look()
+                state = gen.send(ready)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        except KeyboardInterrupt:  # here, and not where psycopg waits, which would cancel by itself
+            with contextlib.suppress(psycopg.Error):
+                self.cancel_safe(timeout=2)
+            self.pgconn.finish()
+            raise
+
+    def give_up(self, why: str) -> NoReturn:
+        """Close the connection; raise what counts as its loss."""
+        self.pgconn.finish()
+        raise psycopg.errors.ConnectionTimeout(why)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Looks after one statement while it is waited for."""
+
+    conn: BoundedConnection
+    began: float
+    asked: float = 0.0
+    unanswered: int = 0
+    named: bool = False
+
+    def look(self) -> None:
+        """Give the connection up where a bound is passed; ask after the server process now and then."""
+        conn, now = self.conn, time.monotonic()
+        age = now - self.began
+        if conn.at_most and age > conn.at_most:
+            conn.give_up(f"the server has not answered for {age:.0f} s")
+        if conn.until is not None and now > conn.until:
+            conn.give_up(f"the server has not answered for {age:.0f} s, when the time was over")
+        if conn.second is None or conn.backend is None:
+            return
+        if (
+            conn.names_blockers_after is not None
+            and not self.named
+            and age > conn.names_blockers_after
+        ):
+            self.named = True
+            conn.blockers = _blockers(conn.second, conn.backend)
+        if now - max(self.began, self.asked) > ASK_EVERY:
+            self._ask(conn.second, conn.backend)
+            self.asked = time.monotonic()
+
+    def _ask(self, second: Second, backend: Backend) -> None:
+        try:
+            with second() as beside:
+                row = beside.execute(
+                    _STILL,
+                    {
+                        "pid": backend.pid,
+                        "started": backend.started,
+                        "postmaster": backend.postmaster,
+                    },
+                ).fetchone()
+        except psycopg.errors.ConnectionTimeout:
+            self.unanswered += 1
+            most = self.conn.unanswered
+            if most is not None and self.unanswered >= most:
+                self.conn.give_up("the server answers neither this connection nor a second one")
+        except psycopg.Error:  # full, or not for us: it answers, and tells nothing
+            self.unanswered = 0
+        else:
+            self.unanswered = 0
+            exists, certain = row or (True, False)
+            if certain and not exists:
+                self.conn.give_up(f"the server process {backend.pid} of this connection is gone")
+
+
+@contextlib.contextmanager
+def given_up_after(conn: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
+    """Give *conn* up *seconds* from now, for the duration of a `with`, and not for unanswered questions."""
+    if not isinstance(conn, BoundedConnection):
+        yield
+        return
+    before = conn.until, conn.at_most, conn.unanswered
+    conn.until, conn.at_most, conn.unanswered = time.monotonic() + seconds, None, None
+    try:
+        yield
+    finally:
+        conn.until, conn.at_most, conn.unanswered = before
+
+
+def _blockers(second: Second, backend: Backend) -> tuple[str, ...]:
+    try:
+        with second() as beside:
+            rows = beside.execute(_BLOCKERS, {"pid": backend.pid}).fetchall()
+    except psycopg.Error:
+        return ()
+    return tuple(
+        f"{session(pid, application, user, state, age, query)} holds {what or 'a lock'}"
+        for pid, application, user, state, age, query, what in rows
+    )
+
+
+def session(
+    pid: int | None, application: str, user: str, state: str | None, age: int | None, query: str = ""
+) -> str:  # fmt: skip
+    """Name a session in words, with the first word of what it runs; the rest may hold secrets."""
+    if not pid:
+        return "a prepared transaction (see pg_prepared_xacts)"
+    word = _WORD.match(query)
+    if state == "active" and word:
+        state = f"active: {word[1].upper()}"
+    known = [application or "unnamed", f"user {user}" if user else "", state or "state not visible"]
+    known.append("" if age is None else f"{age} s")
+    return f"pid {pid} ({', '.join(filter(None, known))})"
+
+
+def within(seconds: float, make: Callable[[], BoundedConnection]) -> BoundedConnection:
+    """Return the connection that *make* opens, if it is there within *seconds*.
+
+    Names that a silent DNS server does not resolve are waited for as well, which nothing else bounds. Raises
+    ConnectionTimeout, and what *make* raises.
+    """
+    attempt = _Attempt(make)
+    threading.Thread(target=attempt.run, daemon=True).start()
+    return attempt.result(seconds)
+
+
+class _Attempt:
+    """A connection on its way, which is closed where nobody waits for it any more."""
+
+    def __init__(self, make: Callable[[], BoundedConnection]) -> None:
+        self._make = make
+        self._made = threading.Event()
+        self._lock = threading.Lock()
+        self._abandoned = False
+        self._conn: BoundedConnection | None = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._conn = self._make()
+        except BaseException as exc:  # noqa: BLE001  it is raised where the connection is waited for
+            self._error = exc
+        with self._lock:
+            self._made.set()
+            if self._abandoned and self._conn is not None:
+                self._conn.close()
+
+    def result(self, seconds: float) -> BoundedConnection:
+        try:
+            self._made.wait(seconds)
+        finally:
+            with self._lock:
+                self._abandoned = not self._made.is_set()
+        if self._error is not None:
+            raise self._error
+        if self._conn is None:
+            raise psycopg.errors.ConnectionTimeout("connection timeout expired")
+        return self._conn
