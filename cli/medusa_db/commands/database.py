@@ -29,16 +29,24 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def connected(
-    args: argparse.Namespace, command: str, say: Callable[[str], None] | None = None
+    args: argparse.Namespace,
+    command: str,
+    say: Callable[[str], None] | None = None,
+    until: float | None = None,
 ) -> Iterator[tuple[Connection[Any], Address]]:
-    """Open the database that *args* and the environment name, for the duration of a `with`."""
+    """Open the database that *args* and the environment name, for the duration of a `with`.
+
+    Nothing is waited for after *until*, by the monotonic clock.
+    """
 
     def complain(line: str) -> None:
         sys.stderr.write(f"medusa-db: {line}\n")
 
     options.own(args)  # what is wrong with files is told before anything is opened
     with _address(args) as address:
-        conn = connection.open_(address, command, patience=args.connect_wait, say=say or complain)
+        conn = connection.open_(
+            address, command, patience=args.connect_wait, say=say or complain, until=until
+        )
         with conn, translation.translated(address, conn):
             yield conn, address
 

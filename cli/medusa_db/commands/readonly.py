@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -12,9 +13,15 @@ from medusa_db.commands.database import connected, look
 from medusa_db.show import seed as seed_text
 from medusa_db.show import text
 from medusa_migrations.catalog import load
-from medusa_migrations.contract.errors import NotYetError, RefusedError, UnreachableError
+from medusa_migrations.contract.errors import (
+    LockHeldError,
+    NotYetError,
+    RefusedError,
+    UnreachableError,
+)
 from medusa_migrations.contract.redact import redact
 from medusa_migrations.plan import observe, proof
+from medusa_migrations.postgres import bounded
 from medusa_migrations.preflight import standing
 from medusa_migrations.records import history
 from medusa_seed.shop import records
@@ -25,6 +32,12 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Catalog
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.observe import DatabaseState
+
+
+_ANSWER = 10.0
+"""Seconds after which a server that does not answer `wait` is asked anew, on another connection."""
+_AGES = re.compile(r"\d+ s\b")
+"""What changes with every look, in a sentence that is printed once."""
 
 
 def show(args: argparse.Namespace) -> int:
@@ -89,11 +102,11 @@ def wait(args: argparse.Namespace) -> int:
     said = ""
     while True:
         try:
-            place = _look_once(args, catalog, wanted)
-        except (NotYetError, UnreachableError) as exc:
-            if str(exc) != said:
-                said = str(exc)
-                sys.stderr.write(f"medusa-db: waiting: {redact(said)}\n")
+            place = _look_once(args, catalog, wanted, deadline)
+        except (LockHeldError, NotYetError, UnreachableError) as exc:
+            if (without := _AGES.sub("", str(exc))) != said:
+                said = without
+                sys.stderr.write(f"medusa-db: waiting: {redact(str(exc))}\n")
             if time.monotonic() + 1 > deadline:
                 raise NotYetError(
                     f"gave up after {args.timeout:g} s: {exc}", reason="WaitTimeout"
@@ -111,10 +124,11 @@ def wait(args: argparse.Namespace) -> int:
             return 0
 
 
-def _look_once(args: argparse.Namespace, catalog: Catalog, wanted: Version) -> str:
+def _look_once(args: argparse.Namespace, catalog: Catalog, wanted: Version, deadline: float) -> str:
     """Return where the database is, where *wanted* can start on it."""
     args.connect_wait = 0.0
-    with connected(args, "wait") as (conn, address):
+    with connected(args, "wait", until=deadline) as (conn, address):
+        bounded.bound(conn, _ANSWER)
         observed = look(args, conn, address, catalog)
     pending = options.pending(args, catalog, observed, wanted)
     require(catalog, observed, wanted, pending, allow_newer=args.allow_newer)

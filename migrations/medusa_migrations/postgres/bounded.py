@@ -172,6 +172,17 @@ class _Watch:
                 self.conn.give_up(f"the server process {backend.pid} of this connection is gone")
 
 
+def bound(conn: psycopg.Connection[Any], seconds: float) -> None:
+    """Let no statement of *conn* take longer than *seconds*; 0: any."""
+    if isinstance(conn, BoundedConnection):
+        conn.at_most = seconds or None
+
+
+def blockers(conn: psycopg.Connection[Any]) -> str:
+    """Return who, in words, kept the last statement of *conn* waiting; empty where nobody is known."""
+    return "; ".join(conn.blockers) if isinstance(conn, BoundedConnection) else ""
+
+
 @contextlib.contextmanager
 def given_up_after(conn: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
     """Give *conn* up *seconds* from now, for the duration of a `with`, and not for unanswered questions."""

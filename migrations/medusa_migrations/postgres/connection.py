@@ -94,17 +94,6 @@ def open_(
         pause = min(pause * 2, 5.0) * random.uniform(0.8, 1.2)  # noqa: S311  jitter, no secret
 
 
-def bound(conn: Connection[Any], seconds: float) -> None:
-    """Let no statement of *conn* take longer than *seconds*; 0: any."""
-    if isinstance(conn, BoundedConnection):
-        conn.at_most = seconds or None
-
-
-def blockers(conn: Connection[Any]) -> str:
-    """Return who, in words, kept the last statement of *conn* waiting; empty where nobody is known."""
-    return "; ".join(conn.blockers) if isinstance(conn, BoundedConnection) else ""
-
-
 def _hosts(address: Address) -> int:
     """Return how many hosts the URL, or PGHOST, names."""
     try:
@@ -188,8 +177,13 @@ def _connect(
         _refuse_old(conn.info.server_version)
         conn.until = until
         process = _backend(conn)
-        if process.pid == conn.info.backend_pid:  # else a pooler is between, and it may be another one soon
-            conn.backend, conn.second = process, functools.partial(_second, address, command, conn.info)
+        if (
+            process.pid == conn.info.backend_pid
+        ):  # else a pooler is between, and it may be another one soon
+            conn.backend, conn.second = (
+                process,
+                functools.partial(_second, address, command, conn.info),
+            )
             settle(conn)
             if until is not None:
                 _wait_for_locks(conn, until - time.monotonic())

@@ -23,6 +23,7 @@ from medusa_migrations.contract.errors import (
 )
 from medusa_migrations.contract.redact import redact
 from medusa_migrations.postgres import failure, row_security
+from medusa_migrations.postgres.bounded import blockers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +116,9 @@ def asking(exc: psycopg.Error, address: Address, conn: Connection[Any] | None) -
     rule = rule_of(exc)
     if rule is None:
         return RunnerError(f"{said} (SQLSTATE {exc.sqlstate})")
-    return rule.error(f"{said}; {rule.advice}", reason=rule.reason)
+    who = blockers(conn) if conn and exc.sqlstate == "55P03" else ""
+    named = f": {who}" if who else ""
+    return rule.error(f"{said}; {rule.advice}{named}", reason=rule.reason)
 
 
 def applying(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medusa_migrations.postgres import bounded, busy
+
 if TYPE_CHECKING:
     from medusa_migrations.run.context import RunContext
 
@@ -17,8 +19,12 @@ def migrate(context: RunContext) -> None:
     """
     report = context.report
     report.target = str(context.request.target)
+    bounded.bound(context.conn, context.options.run_timeout)
     context.find_schema()
-    observed, path = context.look()
+    limits = context.options.limits
+    observed, path = busy.patiently(
+        context.conn, limits.lock_wait, context.progress.say, context.look
+    )
     if path.nothing and context.options.baseline is None:
         context.finish(observed, path, state="nothing")
         context.compare(observed)

@@ -20,7 +20,7 @@ from medusa_migrations.contract.errors import (
 )
 from medusa_migrations.plan import observe
 from medusa_migrations.plan.plan import plan
-from medusa_migrations.postgres import connection, lock, search_path, translation
+from medusa_migrations.postgres import bounded, lock, search_path, translation
 from medusa_migrations.postgres.deadline import Deadline
 from medusa_migrations.preflight import pooler
 from medusa_migrations.run import runner as migrating
@@ -104,7 +104,7 @@ class _Run:
         return self.context.report
 
     def run(self) -> None:
-        connection.bound(self.conn, self.context.options.run_timeout)
+        bounded.bound(self.conn, self.context.options.run_timeout)
         asked = self.context.options.schema or self.context.address.schema
         self.report.schema = observe.schema_of(self.conn, asked)
         self.report.warnings += self.document.warnings
@@ -236,21 +236,19 @@ class _Run:
         begin = limited(self.context.options.limits, path)
         if self.options.dry_run:
             begin += sql.SQL("; set transaction read only")
-        try:
-            with (
-                Deadline(self.context.options.run_timeout).running(self.conn),
-                self.conn.transaction(),
-            ):
-                self.conn.execute(begin)
-                yield
-                self.committing = not self.options.dry_run
-            self.committing = False
-        except psycopg.Error as exc:  # some constraints are checked at commit
-            failed = translation.seeding(
-                exc, self.conn, self.context.address, committing=self.committing
-            )
-            self.committing = self.committing and isinstance(failed, UnreachableError)
-            raise failed from exc
+        with Deadline(self.context.options.run_timeout).running(self.conn):
+            try:
+                with self.conn.transaction():
+                    self.conn.execute(begin)
+                    yield
+                    self.committing = not self.options.dry_run
+                self.committing = False
+            except psycopg.Error as exc:  # some constraints are checked at commit
+                failed = translation.seeding(
+                    exc, self.conn, self.context.address, committing=self.committing
+                )
+                self.committing = self.committing and isinstance(failed, UnreachableError)
+                raise failed from exc
 
     @contextmanager
     def _says_what_stays(self) -> Iterator[None]:
