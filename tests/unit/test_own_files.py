@@ -10,6 +10,7 @@ from medusa_db import parser
 from medusa_migrations.contract.errors import UsageError
 from medusa_migrations.plan import shop_migrations
 from medusa_migrations.plan.formats import Format
+from medusa_migrations.schema import statements
 
 FILE = "1800000000000_loyalty.sql"
 UP = "alter table loyalty add tier text;\n"
@@ -353,3 +354,60 @@ def test_a_name_without_a_time_is_refused_in_every_format(tmp_path, name):
 )
 def test_marks_and_line_ends_of_windows_are_no_trouble(tmp_path, content):
     assert "select 1;" in read(tmp_path, content)
+
+
+def large(tmp_path, *statements):
+    """Return a migration whose file is too large to be held, and begins with *statements*."""
+    rest = "insert into points (id, note)\n  values (1, 'it''s; so'),\n (-2.5e3, null);\n" * 10_000
+    put(tmp_path, **{FILE: "\n".join(statements) + "\n" + rest + "drop table gone;\n"})
+    [found] = shop_migrations.read(tmp_path)
+    return found
+
+
+def test_of_a_large_file_what_matters_to_the_schema_is_held_on_its_lines(tmp_path):
+    found = large(tmp_path, "-- about it", "create table points (id int);")
+
+    assert found.about == "about it"
+    assert len(found.statements) < 100_000
+    assert [(one.line, one.words) for one in statements.split(found.statements)] == [
+        (2, ("create", "table", "points")),
+        (3, ("insert", "into", "points")),
+        (30_003, ("drop", "table", "gone")),
+    ]
+
+
+def test_a_large_file_is_read_again_from_the_file(tmp_path):
+    found = large(tmp_path, "create table points (id int);")
+
+    assert "".join(found.pieces()) == (tmp_path / FILE).read_text()
+
+
+def test_a_large_file_that_was_changed_since_it_was_looked_at_is_refused(tmp_path):
+    found = large(tmp_path, "create table points (id int);")
+    with (tmp_path / FILE).open("a") as file:
+        file.write("drop table product;\n")
+
+    with pytest.raises(UsageError, match="was changed while the run went on"):
+        list(found.pieces())
+
+
+def test_a_mark_far_down_in_a_large_file_is_seen(tmp_path):
+    with pytest.raises(UsageError, match="line 70004: `-- migrate:down` begins what takes"):
+        shop_migrations.read(
+            put(
+                tmp_path,
+                **{FILE: f"-- up\n{UP}{UP}" + "select 1;\n" * 70_000 + f"-- migrate:down\n{DOWN}"},
+            )
+        )
+
+
+def test_the_half_of_a_large_file_that_takes_back_does_not_run(tmp_path):
+    up = "insert into points values (1);\r\n" * 20_000
+    content = f"-- migrate:up\r\n{up}-- migrate:down\r\n{DOWN}-- migrate:up\r\n{UP}"
+    with (tmp_path / "20230101120000_a.sql").open("w", newline="") as file:
+        file.write(content)
+
+    [found] = shop_migrations.read(tmp_path, Format.DBMATE)
+
+    assert "".join(found.pieces()) == f"\r\n{up}\n\n\r\n{UP}"
+    assert "drop table" not in found.statements

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import time
 
-from medusa_migrations.schema.statements import UnterminatedError, comments, split
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medusa_migrations.schema.statements import UnterminatedError, comments, scan, split
 
 
 def texts(sql):
@@ -83,3 +87,74 @@ def test_what_is_never_closed_is_refused(sql, message):
         split(sql)
 
     assert str(caught.value) == message
+
+
+def in_pieces(text, length):
+    """Return the statements of *text*, read in pieces of *length* characters, and its comments."""
+    pieces = iter([text[at : at + length] for at in range(0, len(text), length)])
+    noted = []
+    return list(scan(lambda: next(pieces, ""), noted.append)), noted
+
+
+PARTS = (
+    "select 1", ";", "\n", " ", "'", "''", "$$", "$a$", "/*", "*/", "-- up\n", "--x", '"', "E'\\''", "(", ")",
+    "begin", "case", "end", "create function", "insert into t values (1, 'a')", ",(2,'b;')", ":v", "[", "\\i x\n", "é",
+    "insert into t (a, b)\n values (1, null),\n (2, 'it''s');", "\r\n",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=40), st.integers(1, 50))
+def test_a_text_that_is_read_in_pieces_has_the_same_statements(parts, length):
+    text = "".join(parts)
+    whole, noted = outcome(lambda: (list(split(text)), list(comments(text))))
+
+    assert outcome(lambda: in_pieces(text, length)) == (whole, noted)
+
+
+def outcome(read):
+    """Return what *read* does, or as what it ends."""
+    try:
+        return read()
+    except UnterminatedError as exc:
+        return str(exc), None
+
+
+QUOTES, NAME_QUOTES = "''" * 2_000_000, '""' * 2_000_000
+
+
+def insert_of(rows):
+    return "insert into t values " + ",".join("(1, 'a;b', null)" for _ in range(rows))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("insert into t values (1, 'a');\n" * 40_000, id="inserts"),
+        pytest.param("update t set a = 'b' where c = 1;\n" * 40_000, id="updates"),
+        pytest.param("-- x\n" * 200_000 + "select 1", id="comments"),
+        pytest.param(f"select '{'x' * 4_000_000}'", id="a-string"),
+        pytest.param(f"select '{QUOTES}'", id="a-string-of-quotes"),
+        pytest.param(f"select E'{'x' * 2_000_000}{chr(92) * 2_000_000}'", id="an-escape-string"),
+        pytest.param(f"select $x${'$' * 4_000_000}$x$", id="dollars"),
+        pytest.param(f'select "{NAME_QUOTES}"', id="a-name"),
+        pytest.param("/*" * 500_000 + "*/" * 500_000, id="nested-comments"),
+        pytest.param(insert_of(200_000), id="rows"),
+        pytest.param("select " + "(" * 300_000, id="parentheses"),
+        pytest.param("\n" * 4_000_000, id="lines"),
+        pytest.param("select " + "-- x\n" * 400_000, id="comments-inside"),
+    ],
+)
+def test_a_large_text_is_taken_apart_in_a_time_that_grows_with_it(text):
+    started = time.process_time()
+
+    in_pieces(text, 1 << 18)
+
+    assert time.process_time() - started < 10
+
+
+def test_of_many_rows_of_plain_values_the_first_are_among_the_tokens():
+    [statement] = split(insert_of(50_000) + " returning (select max(id) from u)")
+
+    assert len(statement.tokens) < 3000
+    assert statement.tokens[-4:] == ("id", ")", "from", "u", ")")[-4:]
+    assert statement.text.count("a;b") == 50_000

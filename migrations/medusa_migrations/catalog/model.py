@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from medusa_migrations.catalog import version as versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from medusa_migrations.catalog.version import Version
 
@@ -65,10 +65,16 @@ class Migration:
     """A table, or a column of it, that must exist; else only the ledger row is written."""
     locks: tuple[Lock, ...] = ()
     checks: tuple[Check, ...] = ()
+    pieces: Callable[[], Iterator[str]] | None = field(default=None, repr=False, compare=False)
+    """Yields the SQL of a large file of the shop's own, of which `statements` has what matters to the schema."""
+    checksum: str = ""
+    """SHA-256 of the file, hexadecimal; of a migration of the shop's own."""
+    alone: bool = False
+    """Whether it asks to run outside of a transaction; one of the shop's own may."""
 
     @property
     def text(self) -> str:
-        """Its SQL, as it runs."""
+        """Its SQL, as it runs; of a large file what of it matters to the schema."""
         return self.statements + self.reference()
 
     @property

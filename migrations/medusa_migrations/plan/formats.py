@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from medusa_migrations.schema import statements
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from medusa_migrations.schema.statements import Comment, Statement, UnterminatedError
 
 
 class Format(StrEnum):
@@ -58,106 +62,153 @@ _BESIDE = {
     "rambler", "script", "scripts", "section", "sql", "start", "starts", "statement", "statements",
 }  # fmt: skip
 """Words that stand beside the direction in a marker; with any other word a comment is prose."""
-_LINE = re.compile(r"[^\n\r]*")
 _TERN = ["create", "above", "drop", "below"]
 _LIQUIBASE = re.compile(r"--\s*(liquibase\s+formatted\s+sql|changeset\s+\S+:\S+)", re.IGNORECASE)
 _SQITCH = re.compile(r"--\s*(revert|verify)\s+\S+\s+(from|on)\s+pg$", re.IGNORECASE)
-_NO_TRANSACTION = re.compile(
-    r"--[\s+-]*((goose|micrate|sqlx|atlas:|tern:|up)\s*|migrate(:up)?\s+(up\s+)?)?"
+NO_TRANSACTION = re.compile(
+    r"--[\s+-]*((medusa-db:|goose|micrate|sqlx|atlas:|tern:|up)\s*|migrate(:up)?\s+(up\s+)?)?"
     r"(no[ -]?transaction|transaction(al)?\s*[:=]\s*false|disable-tx|txmode\s+none)\s*-*",
     re.IGNORECASE,
+)
+"""A comment that asks to run a file outside of a transaction, as the tools of this field spell it."""
+_ALL = 1 << 62
+_MAY_BE_MARK = re.compile(
+    r"(?i)up|down|un|do|back|re|ward|goose|migrat|liquibase|changeset|transaction|tx|below|apply"
 )
 _INTERPOLATED = re.compile(r"--\s*\+goose\s+envsub\s+on\b", re.IGNORECASE)
 
 
-def up_half(text: str, format_: Format) -> str:
-    """Return what of *text* runs, on the lines it has there.
+@dataclass(slots=True)
+class Marked:
+    """What one reading of a file finds that tells which part of it runs, and how."""
 
-    Raises FormatError where the file is marked otherwise than *format_* has it, or asks for what is
-    not done here; UnterminatedError.
+    comments: list[Comment] = field(default_factory=list)
+    """Those that may be marks, of all that are alone on their line."""
+    first: Statement | None = None
+    end: int = 0
+    """Where the last statement ends."""
+    hidden: list[tuple[int, str]] = field(default_factory=list)
+    """Line and words of every line that is a mark by its words, wherever it stands."""
+    unterminated: UnterminatedError | None = None
+    """What is opened and never closed."""
+
+    def note(self, comment: Comment) -> None:
+        """Take in a comment that is alone on its line."""
+        if _MAY_BE_MARK.search(comment.text):
+            self.comments.append(comment)
+
+    def pass_(self, statement: Statement) -> None:
+        """Take in the statement that follows."""
+        if self.first is None:
+            self.first = statement
+        self.end = statement.start + len(statement.text)
+
+
+def has_marks(format_: Format) -> bool:
+    """Return whether a file of *format_* has marks where its halves begin."""
+    return format_ in _MARKED
+
+
+def hidden(pieces: Iterable[str], format_: Format, found: Marked) -> Iterator[str]:
+    """Yield *pieces* as they are, and note in *found* the lines that are marks by their words."""
+    marks, number, rest = _MARKED[format_], 1, ""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split("\n") if "\n" in piece else (rest + piece,)
+        for line in lines:
+            _note_hidden(found, marks, number, line)
+            number += 1
+        yield piece
+    _note_hidden(found, marks, number, rest)
+
+
+def _note_hidden(found: Marked, marks: _Marks, number: int, line: str) -> None:
+    words = line.strip()
+    if words.startswith("--") and (marks.up.match(words) or marks.down.match(words)):
+        found.hidden.append((number, words))
+
+
+def halves(found: Marked, format_: Format) -> tuple[tuple[tuple[int, int], ...], Comment | None]:
+    """Return from where to where a file does not run, and the mark that asks for no transaction.
+
+    Left out are the halves that take a migration back, and the marks. Raises FormatError where the
+    file is marked otherwise than *format_* has it.
     """
-    marks = _MARKED.get(format_)
-    if marks is not None:
-        text = _cut(text, format_, marks)
-    _refuse_marks(text)
-    return text
-
-
-def _cut(text: str, format_: Format, marks: _Marks) -> str:
-    """Return *text* with empty lines for the halves that take a migration back."""
-    found = statements.comments(text)
-    _refuse_hidden(text, marks, {comment.line for comment in found})
+    marks = _MARKED[format_]
+    _refuse_hidden(found)
     parts = [
         (comment, bool(marks.up.match(comment.text)))
-        for comment in found
+        for comment in found.comments
         if marks.up.match(comment.text) or marks.down.match(comment.text)
     ]
     if not any(up for _, up in parts) and (parts or marks.required):
         raise FormatError(f"holds no mark where its up half begins, as a file of {format_} does")
     if not parts:
-        return text
-    before = statements.split(text[: parts[0][0].start])
-    if before:
+        return (), None
+    if found.first is not None and found.first.start < parts[0][0].start:
         raise FormatError(
-            f"line {before[0].line}: this stands before the first mark of {format_} and belongs to "
+            f"line {found.first.line}: this stands before the first mark of {format_} and belongs to "
             "no half; move it behind the mark"
         )
-    ends = [comment.start for comment, _ in parts[1:]] + [len(text)]
-    kept = text[: parts[0][0].start]
-    for (comment, up), end in zip(parts, ends, strict=True):
-        half = text[comment.start : end]
-        # the mark itself goes too, so that it is not found again
-        line = _LINE.match(half)
-        assert line is not None  # noqa: S101  it matches everything
-        rest = half[line.end() :]
-        kept += rest if up else "\n" * rest.count("\n")
-        if up and (refused := _NO_TRANSACTION.fullmatch(line.group().strip())):
-            raise FormatError(_alone(comment.line, refused.group()))
-    return kept
+    ends = [comment.start for comment, _ in parts[1:]] + [_ALL]
+    left_out = tuple(
+        (comment.start, comment.end if up else end)
+        for (comment, up), end in zip(parts, ends, strict=True)
+    )
+    asks = (comment for comment, up in parts if up and NO_TRANSACTION.fullmatch(comment.text))
+    return left_out, next(asks, None)
 
 
-def _refuse_hidden(text: str, marks: _Marks, known: set[int]) -> None:
+def _refuse_hidden(found: Marked) -> None:
     """Refuse a mark that the tool would see and that is part of a string, a comment or a body."""
-    for number, line in enumerate(text.split("\n"), start=1):
-        words = line.strip()
-        if number not in known and (marks.up.match(words) or marks.down.match(words)):
+    known = {comment.line for comment in found.comments}
+    for number, words in found.hidden:
+        if number not in known:
             raise FormatError(
                 f"line {number}: `{words}` stands in a string, a comment or a function's body; what "
                 "belongs to which half is not clear"
             )
 
 
-def _refuse_marks(text: str) -> None:
-    """Refuse what other tools would not run, or would run otherwise."""
-    found = statements.comments(text)
+def check_marks(found: Marked) -> Comment | None:
+    """Return the mark that asks for no transaction; None: there is none.
+
+    Raises FormatError for marks of what other tools would not run, or would run otherwise.
+    """
     node = _MARKED[Format.NODE_PG_MIGRATE]
-    ups = [each for each in found if _direction(each.text) == "up" or node.up.match(each.text)]
-    for comment in found:
-        if _LIQUIBASE.match(comment.text):
-            raise FormatError(
-                f"line {comment.line}: `{comment.text}` is Liquibase's, whose changesets have "
-                "conditions that are not read here; run the file with Liquibase, or take its marks "
-                "out"
-            )
-        if _NO_TRANSACTION.fullmatch(comment.text):
-            raise FormatError(_alone(comment.line, comment.text))
-        if _INTERPOLATED.match(comment.text):
-            raise FormatError(
-                f"line {comment.line}: `{comment.text}`: variables are not put in here; write their "
-                "values"
-            )
-        if _SQITCH.match(comment.text):
-            raise FormatError(
-                f"line {comment.line}: `{comment.text}` is the head of a script of Sqitch that takes a "
-                "change back or verifies one; only the deploy scripts' SQL goes forward"
-            )
+    alone: Comment | None = None
+    ups = any(_direction(one.text) == "up" or node.up.match(one.text) for one in found.comments)
+    for comment in found.comments:
+        if why := _refused(comment):
+            raise FormatError(f"line {comment.line}: `{comment.text}`{why}")
+        if NO_TRANSACTION.fullmatch(comment.text):
+            if found.first is not None and found.first.start < comment.start:
+                raise FormatError(_too_late(comment.line, comment.text))
+            alone = comment
         if _direction(comment.text) != "down" and not (ups and node.down.match(comment.text)):
             continue
-        part = text[comment.start :]
-        if not statements.split(part):
+        if found.end <= comment.start:
             continue  # an empty half takes nothing back
-        if ups or statements.split(text[: comment.start]) or _tool(comment.text):
+        before = found.first is not None and found.first.start < comment.start
+        if ups or before or _tool(comment.text):
             raise FormatError(_taken_back(comment.line, comment.text))
+    return alone
+
+
+def _refused(comment: Comment) -> str:
+    """Return why a file with *comment* does not run here, whatever else is in it."""
+    if _LIQUIBASE.match(comment.text):
+        return (
+            " is Liquibase's, whose changesets have conditions that are not read here; run the file "
+            "with Liquibase, or take its marks out"
+        )
+    if _INTERPOLATED.match(comment.text):
+        return ": variables are not put in here; write their values"
+    if _SQITCH.match(comment.text):
+        return (
+            " is the head of a script of Sqitch that takes a change back or verifies one; only the "
+            "deploy scripts' SQL goes forward"
+        )
+    return ""
 
 
 def _direction(comment: str) -> str:
@@ -194,8 +245,8 @@ def _taken_back(line: int, comment: str) -> str:
     return f"{said}, or read its up half with --migrations-format {tool}" if tool else said
 
 
-def _alone(line: int, comment: str) -> str:
+def _too_late(line: int, comment: str) -> str:
     return (
-        f"line {line}: `{comment}` asks for no transaction, and here every migration is one; take "
-        "the line out if its statements can run in one, else run them by themselves with psql"
+        f"line {line}: `{comment}` asks for no transaction, and statements stand before it; make it the "
+        "first line of the file"
     )

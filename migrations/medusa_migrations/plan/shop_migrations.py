@@ -12,9 +12,8 @@ from pathlib import Path
 from medusa_migrations.catalog import load
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import UsageError
-from medusa_migrations.plan import formats, shop_sql
+from medusa_migrations.plan import formats, shop_script
 from medusa_migrations.plan.formats import Format
-from medusa_migrations.schema import statements
 
 _OURS = re.compile(r"(?P<stamp>[0-9]{13})_(?P<name>\w+)\.sql")
 _THEIRS = re.compile(r"(?P<stamp>[0-9]{10}|[0-9]{13,14}|[0-9]{17})[_-](?P<name>[\w-]+)\.sql")
@@ -26,7 +25,6 @@ _PROGRAMS = {
     ".php": "PHP", ".java": "Java", ".kt": "Kotlin", ".cs": "C#", ".ex": "Elixir", ".exs": "Elixir", ".rs": "Rust",
 }  # fmt: skip
 _CHANGELOGS = (".xml", ".yaml", ".yml", ".json")
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read(path: Path, format_: Format = Format.SQL) -> list[Migration]:
@@ -126,36 +124,27 @@ def _other(name: str) -> str:
 
 def _own(file: Path, format_: Format) -> Migration:
     name, timestamp = _named(file, format_)
-    text = _text(file)
-    try:
-        text = _half(text, format_)
-        why = shop_sql.trouble(text)
-        if not why and not statements.split(text):
-            why = "holds no statement; write one or remove the file"
-    except (statements.UnterminatedError, formats.FormatError) as exc:
-        raise UsageError(f"{file}: {exc}") from exc
-    if why:
-        raise UsageError(f"{file}: {why}")
-    header = load.header_of(text)
+    found = shop_script.look(file, format_)
+    if found.alone:
+        raise UsageError(
+            f"{file}: line {found.alone.line}: `{found.alone.text}` asks for no transaction, and here every "
+            "migration is one"
+        )
+    header = load.header_of(found.head)
     return Migration(
         name=f"{name}{timestamp}",
         timestamp=timestamp,
         version=None,
-        about=" ".join(header.get("", [])),
-        statements=text,
+        about=" ".join(
+            x for x in header.get("", []) if not formats.NO_TRANSACTION.match(f"-- {x}")
+        ),
+        statements=found.statements,
         origin=str(file),
         extension=header["extension"][0] if "extension" in header else None,
+        pieces=found.script.pieces if found.large else None,
+        checksum=found.script.checksum,
+        alone=found.alone is not None,
     )
-
-
-def _half(text: str, format_: Format) -> str:
-    """Return what of *text* runs; what psql alone understands is the better reason to refuse it."""
-    try:
-        return formats.up_half(text, format_)
-    except statements.UnterminatedError:
-        if why := shop_sql.trouble(text):  # the rows behind a COPY have quotes of their own
-            raise formats.FormatError(why) from None
-        raise
 
 
 def _named(file: Path, format_: Format) -> tuple[str, int]:
@@ -213,21 +202,3 @@ def _milliseconds(stamp: str) -> int:
         return int(stamp) * 1000
     moment = datetime.strptime(stamp[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     return int(moment.timestamp()) * 1000 + int(stamp[14:] or 0)
-
-
-def _text(file: Path) -> str:
-    if file.exists() and not file.is_file():
-        raise UsageError(f"{file} cannot be read: it is a pipe, socket or device, not a file")
-    try:
-        content = file.read_bytes()
-    except OSError as exc:
-        raise UsageError(f"{file} cannot be read: {exc}") from exc
-    if content.startswith(_UTF16):
-        raise UsageError(f"{file} cannot be read as UTF-8 text: it is UTF-16; save it as UTF-8")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise UsageError(f"{file} cannot be read as UTF-8 text: {exc}") from exc
-    if "\0" in text:
-        raise UsageError(f"{file}: holds a NUL character, which PostgreSQL does not take")
-    return text

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medusa_migrations.schema import statements
-
 if TYPE_CHECKING:
     from medusa_migrations.schema.statements import Statement
 
 
-def trouble(sql: str) -> str:
-    """Return a sentence, with its line, about the first thing that cannot run here; or nothing.
+def trouble_in(statement: Statement) -> str:
+    """Return why *statement* cannot run as a part of a migration, which is a transaction; or nothing."""
+    return trouble_alone(statement) or _outside(statement)
 
-    Raises UnterminatedError.
-    """
-    for statement in statements.each(sql):  # what follows a COPY is no SQL: look no further
-        why = _psql(statement) or _transaction(statement) or _outside(statement)
-        if why:
-            return f"line {statement.line}: {why}"
-    return ""
+
+def trouble_alone(statement: Statement) -> str:
+    """Return why *statement* cannot run here at all, in a transaction or outside of one; or nothing."""
+    if statement.tokens[0].lower() in _HARMLESS and not statement.variables:
+        return ""
+    return _psql(statement) or _transaction(statement)
+
+
+_HARMLESS = ("insert", "update", "delete", "select", "values")
+"""How statements begin that are never trouble; most of a large file are such."""
 
 
 def _psql(statement: Statement) -> str:
@@ -73,30 +75,31 @@ def _transaction(statement: Statement) -> str:
 
 def _outside(statement: Statement) -> str:
     """Return what is wrong with a statement that PostgreSQL runs outside of transactions only."""
+    if statement.words[0] not in _OUTSIDE:
+        return ""
     words = [token.lower() for token in statement.tokens]
-    kind, advice = "", "run it by itself, with psql, before or after"
+    kind, advice = "", ""
     match words:
         case ["create", "index", "concurrently", *_] | [
             "create", "unique", "index", "concurrently", *_,
         ]:  # fmt: skip
             kind = "create index concurrently"
-            advice = (
-                "write a plain `create index`; or make it by hand beforehand, and let the migration "
-                "say `create index if not exists`"
-            )
+            advice = "write a plain `create index`, or "
         case ["drop", "index", "concurrently", *_]:
-            kind, advice = "drop index concurrently", "write a plain `drop index`"
+            kind, advice = "drop index concurrently", "write a plain `drop index`, or "
         case ["reindex", *rest] if "concurrently" in rest:
             kind = "reindex concurrently"
         case ["reindex", *rest] if {"schema", "database", "system"} & set(rest[: _after(rest) + 1]):
             kind = "reindex"
         case ["alter", "table", *rest] if "detach" in rest and rest[-1] == "concurrently":
-            kind, advice = "detach partition concurrently", "leave `concurrently` out"
+            kind, advice = "detach partition concurrently", "leave `concurrently` out, or "
         case ["vacuum", *_]:
             kind = "vacuum"
         case ["cluster"] | ["cluster", "verbose"]:
-            kind, advice = "cluster", "name the table"
-        case ["create" | "drop" as verb, "database" | "tablespace" as what, *_]:
+            kind, advice = "cluster", "name the table, or "
+        case [
+            "create" | "drop" as verb, "database" | "tablespace" | "subscription" as what, *_
+        ]:  # fmt: skip
             kind = f"{verb} {what}"
         case ["alter", "system", *_] | ["discard", "all"]:
             kind = " ".join(words[:2])
@@ -104,7 +107,14 @@ def _outside(statement: Statement) -> str:
             kind = "alter database .. set tablespace"
         case _:
             return ""
-    return f"`{kind}` cannot run in a transaction, and a migration is one; {advice}"
+    return (
+        f"`{kind}` cannot run in a transaction, and a migration is one; {advice}let the file begin with the "
+        "line `-- medusa-db: no-transaction`"
+    )
+
+
+_OUTSIDE = ("create", "drop", "reindex", "alter", "vacuum", "cluster", "discard")
+"""How statements begin that `_outside` knows."""
 
 
 def _after(words: list[str]) -> int:

@@ -87,6 +87,21 @@ def _try(conn: Connection[Any]) -> bool:
     return bool(row and row[0])
 
 
+def is_held(conn: Connection[Any]) -> bool:
+    """Return whether this very session holds the lock."""
+    row = conn.execute(
+        """
+        select exists (
+          select from pg_locks l
+           where l.locktype = 'advisory' and l.granted and l.objsubid = 2 and l.pid = pg_backend_pid()
+             and (l.classid, l.objid) = (%s::int::oid, %s::int::oid)
+             and l.database = (select oid from pg_database where datname = current_database()))
+        """,
+        KEY,
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def holder(conn: Connection[Any]) -> Holder | None:
     """Return who holds the lock; None where nobody does."""
     row = conn.execute(

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from medusa_migrations.contract.errors import RefusedError, UnsupportedError
+from medusa_migrations.contract.errors import FailedError, RefusedError, UnsupportedError
 from medusa_migrations.postgres import row_security
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from psycopg import Connection
+    from psycopg import Connection, Cursor
 
     from medusa_migrations.catalog.model import Migration
 
@@ -236,7 +236,20 @@ def _default(conn: Connection[Any], schema: str) -> tuple[sql.Composed, str]:
 
 def record(conn: Connection[Any], schema: str, migration: Migration) -> None:
     """Add the row of *migration*, in the transaction that applied it."""
-    conn.execute(record_statement(schema, migration))
+    check_row(migration, conn.execute(record_statement(schema, migration)))
+
+
+def check_row(migration: Migration, cursor: Cursor[Any]) -> None:
+    """Raise FailedError where the insert of the row of *migration*, the last that *cursor* ran, had none."""
+    while cursor.nextset():
+        pass
+    if cursor.rowcount != 1:
+        raise FailedError(
+            f"the table migrations did not take the row of {migration.name}: a trigger or a rule on it "
+            "swallows what is inserted. Without its row the next run would apply it again, so it was rolled "
+            "back; drop or disable that trigger or rule (psql shows it with \\d migrations)",
+            reason="LedgerRowLost",
+        )
 
 
 def record_statement(schema: str, migration: Migration) -> sql.Composed:

@@ -17,7 +17,6 @@ from psycopg import sql
 from medusa_migrations import __version__
 from medusa_migrations.catalog.model import DataStep, Migration
 from medusa_migrations.contract.errors import (
-    FailedError,
     LockHeldError,
     RunnerError,
     UnreachableError,
@@ -25,7 +24,6 @@ from medusa_migrations.contract.errors import (
 from medusa_migrations.contract.report import Done
 from medusa_migrations.plan import observe
 from medusa_migrations.postgres import (
-    connection,
     introspect,
     search_path,
     table_locks,
@@ -33,6 +31,7 @@ from medusa_migrations.postgres import (
 )
 from medusa_migrations.preflight import standing
 from medusa_migrations.records import history, ledger
+from medusa_migrations.run import shop_file
 from medusa_migrations.schema import affected, lock_modes, row_names
 
 if TYPE_CHECKING:
@@ -230,6 +229,11 @@ class Steps:
             return self._data_step(item)
         if item.version is None:
             self.conn.execute(introspect.seen_from(*self.path))
+            if item.extension:
+                self._extension(item.extension)
+            shop_file.run(self.conn, self.report.schema, item, self.progress.say)
+            self.conn.execute(limited(self.limits, self.medusas))
+            return None
         if item.extension:
             self._extension(item.extension)
         if item.when and not introspect.has(self.conn, self.report.schema, *item.when):
@@ -238,17 +242,8 @@ class Steps:
         row = ledger.record_statement(self.report.schema, item).as_string(self.conn)
         # One round trip a migration: its statements, then its ledger row. The text comes first, so
         # that the positions PostgreSQL reports count from its start.
-        self.conn.execute(f"{item.text}\n;{row}".encode())
-        if self.conn.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
-            raise FailedError(
-                f"{item.origin} ended the transaction it runs in; what it did before that is committed "
-                "without a ledger row. Remove the transaction control from it",
-                reason="TransactionControl",
-            )
-        if item.version is None:  # a shop's own may have left settings of its own behind
-            self.conn.execute("reset session authorization; reset all")
-            connection.settle_again(self.conn)
-        if item.version is None or item.extension:
+        ledger.check_row(item, self.conn.execute(f"{item.text}\n;{row}".encode()))
+        if item.extension:
             self.conn.execute(limited(self.limits, self.medusas))
         return None
 
@@ -334,11 +329,15 @@ class Steps:
         return "; ".join(f"{who} holds {', '.join(names[:3])}" for who, names in found) or "unknown"
 
     def _failure(self, exc: psycopg.Error, what: str, items: Sequence[Item]) -> RunnerError:
-        text = next((item.text for item in items if item.name == what), "")
-        own = any(item.version is None for item in items if item.name == what)
-        return translation.applying(
+        named = [item for item in items if item.name == what]
+        text = next((item.text for item in named if item.version is not None), "")
+        own = any(item.version is None for item in named)
+        failed = translation.applying(
             exc, self.conn, what, text, own=own, committed=self.stays, committing=self.committing
         )
+        where = getattr(exc, "__notes__", ())  # of a file of the shop's own
+        failed.detail = "\n".join(filter(None, (*where, failed.detail)))
+        return failed
 
 
 class _Busy(Exception):  # noqa: N818  not an error: the step is tried again

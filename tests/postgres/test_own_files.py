@@ -1,0 +1,221 @@
+"""Files of the shop's own as they run: what is said of them, and what they may not do to a run."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import subprocess
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from psycopg import sql
+
+import servers
+from faults import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from servers import TestServer
+
+FILE = "1800000000000_loyalty.sql"
+
+
+@pytest.fixture(scope="module")
+def shop(server: TestServer) -> Iterator[str]:
+    """The URL of a shop at 1.12.3, the same for all runs that must leave it as it is."""
+    with server.database(server.at("1.12.3")) as name:
+        yield server.url(name)
+
+
+def migrate(url: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return servers.medusa_db(
+        "migrate", "--to", "1.20.11", "--migrations-dir", str(folder), *words, url=url
+    )
+
+
+def execute(url: str, *queries: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        for query in queries:
+            conn.execute(sql.SQL(query))
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        pytest.param(
+            "create table points (id int primary key);\n\ninsert into points\nvalues (1);\n"
+            "-- again\ninsert into points values (1);\n",
+            [
+                "FILE: {file}, line 6",
+                "STATEMENT: insert into points values (1)",
+                "Key (id)=(1) already exists.",
+            ],
+            id="no-place-from-the-server",
+        ),
+        pytest.param(
+            "select 1;\nselect 2;\ndo $$\nbegin\n  raise exception 'no points';\nend $$;\n",
+            [
+                "no points",
+                "FILE: {file}, line 3",
+                "STATEMENT: do $$",
+                "CONTEXT: PL/pgSQL function inline_code_block line 3 at RAISE",
+            ],
+            id="in-a-block",
+        ),
+        pytest.param(
+            "select 'é';\nselect 1;\nselect\n  nothing\nfrom product;\n",
+            ["FILE: {file}, line 4", "LINE 4:   nothing", "          ^"],
+            id="a-place-behind-letters-of-two-bytes",
+        ),
+        pytest.param(
+            "-- much\n" + "insert into product_tag (id, value) values ('x', 'y');\n" * 2,
+            ["FILE: {file}, line 3", "STATEMENT: insert into product_tag"],
+            id="inserts",
+        ),
+        pytest.param(
+            "create table points (id int primary key);\n"
+            + "".join(f"insert into points values ({n});\n" for n in range(20_000))
+            + "insert into points values (7);\n",
+            ["FILE: {file}, line 20002", "STATEMENT: insert into points values (7)"],
+            id="a-large-file",
+        ),
+        pytest.param(
+            "create table points (id int primary key);\n"
+            + "".join(f"insert into points values ({n});\n" for n in range(20_000))
+            + "select\n\n  nothing;\n",
+            ["FILE: {file}, line 20004", "LINE 20004:   nothing", "              ^"],
+            id="a-large-file-with-a-place",
+        ),
+    ],
+)
+def test_an_error_names_file_line_and_statement(
+    shop: str, tmp_path: Path, content: str, lines: list[str]
+) -> None:
+    before = snapshot(shop)
+    (tmp_path / FILE).write_text(content)
+
+    done = migrate(shop, tmp_path)
+
+    assert (done.returncode, done.stdout) == (7, "")
+    said = done.stderr.splitlines()
+    for line in lines:
+        wanted = line.format(file=tmp_path / FILE)
+        assert any(wanted in one for one in said), done.stderr
+    assert snapshot(shop) == before
+
+
+def test_notices_and_warnings_are_shown_up_to_a_bound(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / FILE).write_text(
+        "do $$ begin raise notice 'moved % rows', 7; raise warning 'no stock'; end $$;\n"
+        "do $$ begin for i in 1..60 loop raise notice 'row %', i; end loop; end $$;\n"
+    )
+
+    done = migrate(shop_at("1.20.11"), tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert "NOTICE: moved 7 rows" in done.stderr
+    assert "WARNING: no stock" in done.stderr
+    assert "NOTICE: row 48" in done.stderr
+    assert "NOTICE: row 49" not in done.stderr
+    assert "and 12 more notices" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "select pg_advisory_unlock_all();",
+        f"select pg_advisory_unlock({0x6D65}, {0x64757361});",
+        "do $$ begin perform pg_advisory_unlock_all(); end $$;",
+    ],
+)
+def test_a_file_that_lets_go_of_the_lock_ends_the_run(
+    shop: str, tmp_path: Path, content: str
+) -> None:
+    before = snapshot(shop)
+    (tmp_path / FILE).write_text(content)
+
+    done = migrate(shop, tmp_path)
+
+    assert (done.returncode, done.stdout) == (7, "")
+    assert f"{tmp_path / FILE} released the advisory lock" in done.stderr
+    assert snapshot(shop) == before
+
+
+@pytest.mark.parametrize(
+    "swallows",
+    [
+        pytest.param(
+            "create function swallow() returns trigger language plpgsql as 'begin return null; end';"
+            "create trigger t before insert on migrations for each row execute function swallow()",
+            id="a-trigger",
+        ),
+        pytest.param("create rule r as on insert to migrations do instead nothing", id="a-rule"),
+    ],
+)
+@pytest.mark.parametrize("own", [False, True], ids=["medusas", "the-shops"])
+def test_a_ledger_that_swallows_its_rows_leaves_no_schema_without_them(
+    shop_at: Callable[..., str], tmp_path: Path, swallows: str, own: bool
+) -> None:
+    url = shop_at("1.20.11" if own else "1.12.3")
+    execute(url, swallows)
+    before = snapshot(url)
+    (tmp_path / FILE).write_text("create table points (id int);")
+
+    done = migrate(url, tmp_path)
+
+    assert done.returncode in (7, 9), done.stderr
+    assert snapshot(url) == before
+
+
+def test_a_temporary_table_of_a_file_hides_none_of_medusas(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url = shop_at("1.12.3")
+    (tmp_path / "1600000000000_before.sql").write_text(
+        "create temp table product (id int); create temp table cart (x int);"
+        "insert into product values (1);"
+    )
+    (tmp_path / "1600000000001_after.sql").write_text("alter table product add points int;")
+
+    done = migrate(url, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    execute(url, "select points from public.product")
+    assert servers.medusa_db("verify", "--to", "1.20.11", url=url).returncode == 0
+
+
+def test_a_large_file_is_read_in_little_memory_and_in_a_time_that_grows_with_it(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url = shop_at("1.20.11")
+    with (tmp_path / FILE).open("w") as file:
+        file.write("create table points (id int, note text, more text);\n")
+        file.write("insert into points (id, note) values (1, 'it''s ä so');\n" * 100_000)
+        file.write("update points set note = 'x' where false and id = 2;\n" * 20_000)
+        file.write(f"insert into points values (2, '{'ab' * 2_000_000}', null);\n")
+        file.write("insert into points values" + "\n (3, 'x', null)," * 300_000 + "(3, 'x', '');\n")
+
+    with subprocess.Popen(
+        servers.command("migrate", "--to", "1.20.11", "--migrations-dir", str(tmp_path)),
+        env=servers.environ(url), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        said = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+
+    assert process.returncode == 0, said
+    assert isinstance(used, resource.struct_rusage)
+    assert used.ru_maxrss < 130 * 1024
+    assert used.ru_utime < 20
+    with psycopg.connect(url) as conn:
+        assert servers.rows(conn, "select id, count(*) from points group by 1 order by 1") == [
+            (1, 100_000), (2, 1), (3, 300_001),
+        ]  # fmt: skip
+    assert re.search(r"\bloyalty1800000000000\b", said)
