@@ -10,27 +10,35 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa_migrations.contract.report import LEAST, LIMIT, Done, Proven, Report, bounded
+from medusa_migrations.contract.report import (
+    LEAST,
+    LIMIT,
+    Done,
+    Proven,
+    ProvenState,
+    Report,
+    bounded,
+)
 
 DOCS = Path(__file__).parents[2] / "docs"
-PROVEN = Proven("version", ("1.12.0", "1.12.1"), "1.12.1")
+PROVEN = Proven(ProvenState.VERSION, ("1.12.0", "1.12.1"), "1.12.1")
 texts = st.text(max_size=300)
 
 
 def told(field):
     """A value of the field's type that says something."""
     match field.type:
-        case "list[Done]":
-            return [Done("one", 1.0, 1)]
-        case "list[dict[str, Any]]":
-            return [{"version": "1.13.0"}]
-        case "list[str]":
-            return ["one"]
-        case "dict[str, Any]":
+        case "tuple[Done, ...]":
+            return (Done("one", 1.0, 1),)
+        case "tuple[Mapping[str, Any], ...]":
+            return ({"version": "1.13.0"},)
+        case "tuple[str, ...]":
+            return ("one",)
+        case "Mapping[str, Any]":
             return {"checksum": "one"}
         case "Proven":
             return PROVEN
-        case "str":
+        case "str" | "RunState":
             return "one"
         case "bool | None":
             return True
@@ -93,7 +101,9 @@ def test_a_report_never_exceeds_a_termination_message(migrations, drift, warning
     acknowledge=st.lists(st.just("1.13.0"), max_size=40),
 )
 def test_a_report_fits_in_a_kibibyte_where_that_is_asked_for(versions, kinds, message, acknowledge):
-    proven = Proven("version", tuple(f"1.{n}.{n}" for n in versions) or ("1.1.0",), "1.12.1")
+    proven = Proven(
+        ProvenState.VERSION, tuple(f"1.{n}.{n}" for n in versions) or ("1.1.0",), "1.12.1"
+    )
     counts = {kind: {"created": 10**6, "updated": 0, "unchanged": 0} for kind in kinds}
     report = Report(
         "seed", run_id="u" * 128, target="1.20.11", schema="s" * 63, proven=proven, message=message, exit_code=9,

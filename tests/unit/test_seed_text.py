@@ -7,16 +7,27 @@ import json
 import pytest
 
 from medusa_db.show import seed
-from medusa_migrations.contract.report import LIMIT, Done, Report, bounded
+from medusa_migrations.catalog import load, version
+from medusa_migrations.contract.report import LIMIT, Done, ProvenState, RunState, bounded
+from medusa_migrations.plan.place import Place
+from medusa_migrations.run.outcome import Committed, Ending, Outcome, SeedOutcome, report
 from medusa_seed.document import json_schema
 from medusa_seed.planning.changes import ORDER, Counts
 from seed_documents import written
 from servers import medusa_db
 
+CATALOG = load.read()
 
-def report(state="done", **told):
-    found = Report("seed", state=state, after="1.20.11", seconds=0.25)
-    found.seed = {"checksum": "sha256:1", "counts": {}, "recorded": True} | told
+
+def place(text):
+    return Place(ProvenState.VERSION, (version.parse(text),), known=CATALOG.versions)
+
+
+def outcome(state=RunState.DONE, **seeded):
+    found = Outcome("seed", state=state, after=place("1.20.11"))
+    found.seed = SeedOutcome(
+        **{"checksum": "sha256:1", "counts": {}, "loaded": True, "recorded": True} | seeded
+    )
     return found
 
 
@@ -34,12 +45,12 @@ def counts(**kinds):
 
 
 def test_a_seed_is_told_as_a_table():
-    found = report(counts=counts(products=(2, 0, 0, 0), shipping_options=(0, 1, 3, 2)))
-    found.migrations = [Done("one", 1.0)]
-    found.before = "1.12.3"
+    found = outcome(counts=counts(products=(2, 0, 0, 0), shipping_options=(0, 1, 3, 2)))
+    found.committed = Committed((Done("one", 1.0),))
+    found.before = place("1.12.3")
     found.warnings = ["mind the step"]
 
-    assert seed.report(found).splitlines() == [
+    assert seed.report(found, 0.25).splitlines() == [
         "Migrated from 1.12.3 to 1.20.11: 1 migration.",
         "                  CREATED  UPDATED  UNCHANGED  KEPT",
         "products          2",
@@ -60,23 +71,23 @@ def test_a_seed_is_told_as_a_table():
 @pytest.mark.parametrize(
     ("found", "last"),
     [
-        (report("nothing"), "Nothing to do: the shop, at 1.20.11, has all of it."),
-        (report("nothing", skipped="the shop has products"), "Nothing to do: the shop has products."),
-        (report(dryRun=True), "A dry run: nothing was written."),
+        (outcome(RunState.NOTHING), "Nothing to do: the shop, at 1.20.11, has all of it."),
+        (outcome(RunState.NOTHING, skipped="the shop has products"), "Nothing to do: the shop has products."),
+        (outcome(dry_run=True), "A dry run: nothing was written."),
     ],
 )  # fmt: skip
 def test_the_last_line_tells_how_it_ended(found, last):
-    assert seed.report(found).splitlines()[-1] == last
+    assert seed.report(found, 0.25).splitlines()[-1] == last
 
 
 def test_the_counts_of_every_kind_fit_into_a_report():
-    found = report(counts=counts(**dict.fromkeys(ORDER, (10**6, 10**6, 10**6, 10**6))))
+    found = outcome(counts=counts(**dict.fromkeys(ORDER, (10**6, 10**6, 10**6, 10**6))))
     found.warnings = ["w" * 500] * 20
 
-    body = json.loads(bounded(found.to_dict()))
+    text = bounded(report(found, Ending(), 0.25).to_dict())
 
-    assert body["seed"] == found.seed
-    assert len(bounded(found.to_dict()).encode()) <= LIMIT
+    assert json.loads(text)["seed"] == found.seed.to_dict()
+    assert len(text.encode()) <= LIMIT
 
 
 @pytest.mark.parametrize(

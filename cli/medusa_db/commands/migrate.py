@@ -11,29 +11,27 @@ from medusa_db.commands.database import connected
 from medusa_db.commands.reporting import reported
 from medusa_db.show import text
 from medusa_migrations.catalog import load
-from medusa_migrations.contract.report import Report
-from medusa_migrations.run import progress, runner
-from medusa_migrations.run.context import RunContext
+from medusa_migrations.run import context, progress, runner
+from medusa_migrations.run.outcome import Outcome
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from medusa_migrations.catalog.model import Catalog, Note
+    from medusa_migrations.catalog.model import Note
 
 
 def migrate(args: argparse.Namespace) -> int:
-    """Bring the database to a version, and tell what was done, however it ends."""
-    report = Report(command="migrate", run_id=args.run_id)
-    with reported(args, report):
-        catalog = load.read()
-        _run(args, catalog, report)
+    """Bring the database to a version, and report what was done, however it ends."""
+    outcome = Outcome("migrate", run_id=args.run_id)
+    report = reported(args, outcome, lambda: _run(args, outcome))
     if args.output == "text":
-        output.print_result(text.report(report, _notes_of(catalog, report)))
-    return 0
+        output.print_result(text.report(outcome, report.seconds))
+    return report.exit_code
 
 
-def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> None:
+def _run(args: argparse.Namespace, outcome: Outcome) -> None:
+    catalog = load.read()
     reviewed = planned.read(args, catalog)
     request = planned.request(args, catalog, reviewed)
     asks = sys.stdin.isatty() and sys.stderr.isatty()
@@ -41,7 +39,8 @@ def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> None:
     telling = progress.for_stream()
     try:
         with connected(args, "migrate", telling.say) as (conn, address):
-            runner.migrate(RunContext(conn, address, catalog, request, how, telling, report))
+            begun = context.begin(outcome, conn, address, catalog, request, how, telling)
+            runner.migrate(begun, outcome)
     finally:
         telling.end()
 
@@ -53,8 +52,3 @@ def _ask(notes: Sequence[Note]) -> bool:
     sys.stderr.write("There is no way back but a backup. Go on? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _notes_of(catalog: Catalog, report: Report) -> list[Note]:
-    told = {note["version"] for note in report.notes}
-    return [note for note in catalog.notes if str(note.version) in told]

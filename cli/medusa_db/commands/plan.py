@@ -11,12 +11,17 @@ from medusa_db.commands.database import connected
 from medusa_db.commands.reporting import reported
 from medusa_db.show import plan_json, plan_sql, text
 from medusa_migrations.catalog import load
-from medusa_migrations.contract.errors import NotYetError, RefusedError, UsageError
+from medusa_migrations.contract.errors import (
+    NotAcknowledgedError,
+    NotYetError,
+    RefusedError,
+    UsageError,
+)
 from medusa_migrations.contract.redact import redact
-from medusa_migrations.contract.report import Report
+from medusa_migrations.contract.report import RunState
 from medusa_migrations.plan import basis
-from medusa_migrations.run import preview, progress
-from medusa_migrations.run.context import RunContext
+from medusa_migrations.run import context, preview, progress
+from medusa_migrations.run.outcome import Ending, Outcome
 
 if TYPE_CHECKING:
     import argparse
@@ -25,33 +30,36 @@ if TYPE_CHECKING:
 
 
 def plan(args: argparse.Namespace) -> int:
-    """Show what `migrate` would do; with `--check` tell by the exit status whether it would do it."""
-    report = Report(command="plan", run_id=args.run_id)
-    with reported(args, report, printed=False):
-        if args.sql and args.output == "json":
-            raise UsageError(
-                "--sql prints statements for psql, and --output json the plan for machines; leave one out"
-            )
-        found = _show(args, report)
-        report.state = "nothing" if found.nothing else "planned"
-        code, said = _verdict(found, report)
-        if found.refusals and commands.is_result(args, found.refusals[0]):
-            code, report.state = 0, "refused"
-        if args.check:
-            report.exit_code = code
-    if args.check and said:
+    """Show what `migrate` would do; with `--check` the exit status says whether it would do it."""
+    outcome = Outcome("plan", run_id=args.run_id)
+    report = reported(args, outcome, lambda: _run(args, outcome), printed=False)
+    if args.check and report.message:
+        refused = report.reason != "Pending"
+        said = f"migrate would be refused: {report.message}" if refused else report.message
         sys.stderr.write(f"medusa-db: {redact(said)}\n")
-    return code if args.check else 0
+    return report.exit_code
 
 
-def _show(args: argparse.Namespace, report: Report) -> Preview:
+def _run(args: argparse.Namespace, outcome: Outcome) -> Ending:
+    if args.sql and args.output == "json":
+        raise UsageError(
+            "--sql prints statements for psql, and --output json the plan for machines; leave one out"
+        )
+    found = _show(args, outcome)
+    outcome.assumed_done = found.path.assumed_done
+    for warning in (*found.warnings, *(str(one) for one in found.findings if one.error is None)):
+        outcome.warn(warning)
+    return _ending(args, found)
+
+
+def _show(args: argparse.Namespace, outcome: Outcome) -> Preview:
     catalog = load.read()
     reviewed = planned.read(args, catalog)
     request = planned.request(args, catalog, reviewed)
     how = running.how(args, catalog, reviewed)
     with connected(args, "plan") as (conn, address):
-        context = RunContext(conn, address, catalog, request, how, progress.for_stream(), report)
-        found = preview.look(context)
+        begun = context.begin(outcome, conn, address, catalog, request, how, progress.for_stream())
+        found = preview.look(begun, outcome)
         if args.sql:
             output.print_result(plan_sql.script(conn, found))
         elif args.output == "json":
@@ -62,18 +70,23 @@ def _show(args: argparse.Namespace, report: Report) -> Preview:
     return found
 
 
-def _verdict(found: Preview, report: Report) -> tuple[int, str]:
-    """Return the exit status of `--check` and why, and tell the report."""
-    report.assumed_done = [step.name for step in found.path.assumed_done]
-    report.warnings = [
-        *found.warnings,
-        *(str(one) for one in found.findings if one.error is None),
-    ]
-    if found.nothing and not found.refusals:
-        return 0, ""
+def _ending(args: argparse.Namespace, found: Preview) -> Ending:
+    """Return with what a plan ends; only `--check` makes its exit status another than 0."""
     if found.refusals:
         first = found.refusals[0]
-        report.reason, report.message = first.reason, str(first)
-        return RefusedError.exit_code, f"migrate would be refused: {first}"
-    report.reason, report.message = "Pending", text.pending(found)
-    return NotYetError.exit_code, report.message
+        if commands.is_result(args, first):
+            code, state = 0, RunState.REFUSED
+        else:
+            code, state = RefusedError.exit_code, RunState.PLANNED
+        missing = next((e for e in found.refusals if isinstance(e, NotAcknowledgedError)), None)
+        return Ending(
+            exit_code=code if args.check else 0,
+            reason=first.reason,
+            message=str(first),
+            state=RunState.NOTHING if found.nothing and state is RunState.PLANNED else state,
+            acknowledge=missing.versions if missing else (),
+        )
+    if found.nothing:
+        return Ending(state=RunState.NOTHING)
+    code = NotYetError.exit_code if args.check else 0
+    return Ending(code, "Pending", text.pending(found), RunState.PLANNED)

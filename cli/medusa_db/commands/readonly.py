@@ -20,7 +20,7 @@ from medusa_migrations.contract.errors import (
     UnreachableError,
 )
 from medusa_migrations.contract.redact import redact
-from medusa_migrations.plan import observe, proof
+from medusa_migrations.plan import observe
 from medusa_migrations.postgres import bounded
 from medusa_migrations.preflight import standing
 from medusa_migrations.records import history
@@ -62,7 +62,7 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
         output.print_json(
             {
                 "versions": [str(version) for version in shown.versions],
-                "place": observed.place(catalog),
+                "place": str(observed.place(catalog)),
                 "schema": observed.schema,
                 "flags": dict(shown.flags),
                 "applied": list(shown.applied),
@@ -133,7 +133,7 @@ def _look_once(args: argparse.Namespace, catalog: Catalog, wanted: Version, dead
     pending = options.pending(args, catalog, observed, wanted)
     require(catalog, observed, wanted, pending, allow_newer=args.allow_newer)
     undecided = observed.at is None and wanted in observed.proof.possible
-    return str(wanted) if undecided else observed.place(catalog)
+    return str(wanted if undecided else observed.place(catalog))
 
 
 def require(
@@ -145,24 +145,23 @@ def require(
     allow_newer: bool,
 ) -> None:
     """Raise NotYetError below *wanted*, RefusedError above it."""
-    possible = observed.proof.possible
-    ahead = proof.newer(catalog, observed.proof.applied, wanted)
-    if ahead or (possible and possible[0] > wanted):
+    here, possible = observed.place(catalog), observed.proof.possible
+    if here.ahead_of(wanted) or (possible and possible[0] > wanted):
         if not allow_newer:
             raise RefusedError(
-                f"the database is at {observed.place(catalog)}, which is newer than {wanted}; "
+                f"the database is at {here}, which is newer than {wanted}; "
                 "a server of that version may not work with it",
                 reason="Newer",
             )
-        reached = observed.at or observed.proof.oldest or max(map(catalog.first_version, ahead))
-        if broken := catalog.breaks_servers(wanted, reached):
+        reached = here.at or observed.proof.oldest or here.reached
+        if reached and (broken := catalog.breaks_servers(wanted, reached)):
             raise RefusedError(
-                f"the database is at {observed.place(catalog)}, and servers older than {broken} do not "
+                f"the database is at {here}, and servers older than {broken} do not "
                 f"work with it: {wanted} cannot start. Start a server of {broken} or later",
                 reason="OlderServersBreak",
             )
     elif pending:
         raise NotYetError(
-            f"the database is at {observed.place(catalog)}; "
+            f"the database is at {here}; "
             f"{text.count(len(pending), 'migration')} pending for {wanted}"
         )

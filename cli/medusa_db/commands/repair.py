@@ -10,9 +10,10 @@ from medusa_db.commands.database import connected
 from medusa_db.commands.reporting import reported
 from medusa_db.show import text
 from medusa_migrations.catalog import load
-from medusa_migrations.contract.report import Report
+from medusa_migrations.contract.report import RunState
 from medusa_migrations.plan import observe
 from medusa_migrations.run import progress
+from medusa_migrations.run.outcome import Outcome
 from medusa_migrations.run.repair import Repair
 
 if TYPE_CHECKING:
@@ -23,25 +24,26 @@ if TYPE_CHECKING:
 
 def repair(args: argparse.Namespace) -> int:
     """Show what is wrong with the ledger and how that is proven; with `--apply` write it."""
-    report = Report(command="repair", run_id=args.run_id)
-    with reported(args, report):
-        found = _run(args, report)
-        report.repair = found.told
+    outcome = Outcome("repair", run_id=args.run_id)
+    found: list[Evidence] = []
+    report = reported(args, outcome, lambda: found.append(_run(args, outcome)))
     if args.output == "text":
-        output.print_result(text.repair(found, report, written=args.apply))
-    return 0
+        output.print_result(text.repair(found[0], outcome.after, written=args.apply))
+    return report.exit_code
 
 
-def _run(args: argparse.Namespace, report: Report) -> Evidence:
+def _run(args: argparse.Namespace, outcome: Outcome) -> Evidence:
     catalog = load.read()
     flags = options.flags(catalog, args.flag, os.environ)
     telling = progress.for_stream()
     with connected(args, "repair", telling.say) as (conn, address):
-        report.schema = observe.schema_of(conn, args.schema or address.schema)
+        outcome.schema = schema = observe.schema_of(conn, args.schema or address.schema)
         by_whom = os.environ.get("POD_NAME") or os.environ.get("HOSTNAME", "")
-        one = Repair(conn, address, catalog, report, flags, by_whom)
+        one = Repair(conn, address, schema, catalog, outcome, flags, by_whom)
         if args.apply:
-            return one.apply(lock_wait=args.lock_wait, progress=telling)
-        found = one.look()
-        report.state = "nothing"
-        return found
+            found = one.apply(lock_wait=args.lock_wait, progress=telling)
+        else:
+            found = one.look()
+            outcome.state = RunState.NOTHING
+    outcome.repair = found.told
+    return found

@@ -6,54 +6,53 @@ import argparse
 import os
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medusa_db import commands
 from medusa_db.commands import output
 from medusa_migrations.contract import concealed, values
-from medusa_migrations.contract.errors import (
-    Interrupted,
-    RunnerError,
-    UsageError,
-    VerificationError,
-)
-from medusa_migrations.contract.report import LIMIT, Report, bounded
+from medusa_migrations.contract.errors import Interrupted, RunnerError, UsageError
+from medusa_migrations.contract.report import LIMIT, bounded
+from medusa_migrations.run import outcome as outcomes
+from medusa_migrations.run.outcome import Ending, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
+
+    from medusa_migrations.contract.report import Report
 
 
-@contextmanager
-def reported(args: argparse.Namespace, report: Report, *, printed: bool = True) -> Iterator[None]:
-    """Note in *report* how the run inside a `with` ends, and hand it to whoever asked for it.
+def reported(
+    args: argparse.Namespace,
+    outcome: Outcome,
+    work: Callable[[], Ending | None],
+    *,
+    printed: bool = True,
+) -> Report:
+    """Do the *work* of a run and report how it ends; return that, or raise what the work raises.
 
-    It goes to `--report-file`, and to stdout with `--output json` where it is *printed* at all.
+    The report goes to `--report-file`, and to stdout with `--output json` where it is *printed* at all.
     """
     started = time.monotonic()
-    try:
-        yield
-    except RunnerError as exc:
-        result = commands.is_result(args, exc)
-        if not isinstance(exc, VerificationError):  # what was verified is committed
-            report.state = "refused" if result else "failed"
-        _failed(report, 0 if result else exc.exit_code, exc.reason, str(exc))
-        raise
-    except Interrupted as exc:
-        _failed(report, exc.exit_code, "Interrupted", exc.said)
-        raise
-    except Exception as exc:
-        report.state = "failed"
-        _failed(report, 1, RunnerError.default_reason, f"{type(exc).__name__}: {exc}")
-        raise
-    finally:
-        report.seconds = time.monotonic() - started
+
+    def tell(ending: Ending) -> Report:
+        report = outcomes.report(outcome, ending, time.monotonic() - started)
         if args.report_file:
             _write(args.report_file, report, args.report_limit)
         if printed and args.output == "json":
             with suppress(BrokenPipeError):  # nobody listens, and the exit code still counts
-                output.print_json(_told(report))
+                output.print_json(_masked(report))
+        return report
+
+    try:
+        ending = work() or Ending()
+    except (Exception, Interrupted) as exc:
+        result = isinstance(exc, RunnerError) and commands.is_result(args, exc)
+        tell(outcomes.failed(outcome, exc, as_result=result))
+        raise
+    return tell(ending)
 
 
 def refused(command: str, arguments: Sequence[str], message: str) -> None:
@@ -67,27 +66,23 @@ def refused(command: str, arguments: Sequence[str], message: str) -> None:
         given, _ = parser.parse_known_args(arguments)
     except argparse.ArgumentError:  # it is one of these that was refused
         return
-    report = Report(command)
-    _failed(report, UsageError.exit_code, UsageError.default_reason, message)
+    outcome = Outcome(command)
     with suppress(ValueError):
-        report.run_id = values.run_id(given.run_id)
+        outcome.run_id = values.run_id(given.run_id)
     size = LIMIT
     with suppress(ValueError):
         size = values.report_limit(given.report_limit)
     if given.report_file:
+        report = outcomes.report(outcome, outcomes.failed(outcome, UsageError(message)), 0.0)
         _write(given.report_file, report, size)
 
 
-def _told(report: Report) -> dict[str, Any]:
+def _masked(report: Report) -> dict[str, Any]:
     return concealed.from_environment(os.environ).masked(report.to_dict())
-
-
-def _failed(report: Report, exit_code: int, reason: str, message: str) -> None:
-    report.exit_code, report.reason, report.message = exit_code, reason, message
 
 
 def _write(file: str, report: Report, limit: int) -> None:
     try:
-        Path(file).write_text(bounded(_told(report), limit), encoding="utf-8")
-    except OSError as exc:  # the run itself counts, not whether it could be told
+        Path(file).write_text(bounded(_masked(report), limit), encoding="utf-8")
+    except OSError as exc:  # the run itself counts, not whether it could be reported
         sys.stderr.write(f"medusa-db: the report cannot be written to {file}: {exc}\n")

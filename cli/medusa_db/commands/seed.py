@@ -14,9 +14,8 @@ from medusa_db.show import seed as text
 from medusa_migrations.catalog import load
 from medusa_migrations.contract import concealed
 from medusa_migrations.contract.errors import RunnerError, UsageError
-from medusa_migrations.contract.report import Report
-from medusa_migrations.run import progress
-from medusa_migrations.run.context import RunContext
+from medusa_migrations.run import context, progress
+from medusa_migrations.run.outcome import Outcome
 from medusa_seed.document import document, files
 from medusa_seed.document.findings import Findings
 from medusa_seed.planning.merge import IfExists, Policy
@@ -37,41 +36,41 @@ _QUOTING = ("InvalidDocument", "Exists", "SeedFailed")
 
 def seed(args: argparse.Namespace) -> int:
     """Fill a shop, and report what was done, however it ends."""
-    report = Report(command="seed", run_id=args.run_id)
-    with reported(args, report):
-        made = _run(args, load.read(), report)
+    outcome = Outcome("seed", run_id=args.run_id)
+    made: dict[str, str] = {}
+    report = reported(args, outcome, lambda: made.update(_run(args, outcome)))
     if args.output == "text":
-        output.print_result(text.report(report))
+        output.print_result(text.report(outcome, report.seconds))
     for email, password in made.items():
         sys.stderr.write(
             f"medusa-db: {email} may log in with {password}, which is not shown again\n"
         )
-    return 0
+    return report.exit_code
 
 
-def _run(args: argparse.Namespace, catalog: Catalog, report: Report) -> dict[str, str]:
+def _run(args: argparse.Namespace, outcome: Outcome) -> dict[str, str]:
     """Seed; return the passwords that were made, by the email of who may log in with them."""
+    catalog = load.read()
     if args.demo and args.file:
         raise UsageError("--demo names a document, and -f another one; leave one out")
     request = options.request(args, catalog)
     path = str(demo.folder()) if args.demo else args.file or _DEFAULT
     telling = progress.for_stream()
-    with _unquoted(path, report), files.opened(path) as source:
+    with _unquoted(path, outcome), files.opened(path) as source:
         findings = Findings()
         found = document.read(source.pieces(), findings)
         findings.raise_if_any(source.name)
+        how = running.how(args, catalog)
         try:
             with connected(args, "seed", telling.say) as (conn, address):
-                context = RunContext(
-                    conn, address, catalog, request, running.how(args, catalog), telling, report
-                )
-                return seeding.seed(context, source, found, _how(args, catalog))
+                begun = context.begin(outcome, conn, address, catalog, request, how, telling)
+                return seeding.seed(begun, outcome, source, found, _how(args, catalog))
         finally:
             telling.end()
 
 
 @contextmanager
-def _unquoted(path: str, report: Report) -> Iterator[None]:
+def _unquoted(path: str, outcome: Outcome) -> Iterator[None]:
     """Quote nothing of the document at *path* where that comes from a Secret."""
     known = concealed.from_environment(os.environ)
     if not known.hides(path):
@@ -92,8 +91,8 @@ def _unquoted(path: str, report: Report) -> Iterator[None]:
     except Exception as exc:  # noqa: BLE001  it may quote the document as well
         raise RunnerError(f"{type(exc).__name__} while seeding; {why}") from None
     finally:
-        if report.warnings:
-            report.warnings = [f"{len(report.warnings)} warnings are not shown: of {name}"]
+        if outcome.warnings:
+            outcome.warnings[:] = [f"{len(outcome.warnings)} warnings are not shown: of {name}"]
 
 
 def _how(args: argparse.Namespace, catalog: Catalog) -> seeding.SeedOptions:

@@ -11,11 +11,12 @@ from medusa_db.commands.reporting import reported
 from medusa_db.show import text
 from medusa_migrations.catalog import load
 from medusa_migrations.contract.errors import RefusedError, VerificationError
-from medusa_migrations.contract.report import Report
-from medusa_migrations.plan import evidence, observe
+from medusa_migrations.contract.report import RunState
+from medusa_migrations.plan import evidence
 from medusa_migrations.plan.findings import joined
 from medusa_migrations.postgres import connection, introspect
 from medusa_migrations.preflight import integrity
+from medusa_migrations.run.outcome import Comparison, Outcome
 from medusa_migrations.schema import fixes
 from medusa_migrations.schema import verify as verifying
 from medusa_migrations.schema.ddl import DialectError
@@ -31,18 +32,20 @@ if TYPE_CHECKING:
 
 
 def verify(args: argparse.Namespace) -> int:
-    """Compare the live schema with that of a version, and tell each difference."""
-    report = Report("verify", run_id=args.run_id)
-    with reported(args, report, printed=False):
-        catalog = load.read()
-        report.target = str(options.known(catalog, args.to, "--to") or "")
-        observed, schema, working = _look(args, catalog, report)
-        _compare(args, catalog, observed, schema, working, report)
-    return 0
+    """Compare the live schema with that of a version, and name each difference."""
+    outcome = Outcome("verify", run_id=args.run_id)
+    return reported(args, outcome, lambda: _run(args, outcome), printed=False).exit_code
+
+
+def _run(args: argparse.Namespace, outcome: Outcome) -> None:
+    catalog = load.read()
+    outcome.target = options.known(catalog, args.to, "--to")
+    observed, schema, working = _look(args, catalog, outcome)
+    _compare(args, catalog, observed, schema, working, outcome)
 
 
 def _look(
-    args: argparse.Namespace, catalog: Catalog, report: Report
+    args: argparse.Namespace, catalog: Catalog, outcome: Outcome
 ) -> tuple[DatabaseState, Schema, list[Difference]]:
     """Read ledger and schema as they are at one moment, whoever changes them meanwhile.
 
@@ -50,9 +53,8 @@ def _look(
     """
     with connected(args, "verify") as (conn, address), connection.snapshot(conn):
         observed = look(args, conn, address, catalog, tables=False)
-        report.schema = observed.schema
-        report.proven = observe.proven(observed)
-        report.before = report.after = observed.place(catalog)
+        outcome.schema = observed.schema
+        outcome.is_at(observed.place(catalog))
         schema = introspect.read(conn, observed.schema)
         return observed, schema, integrity.look(conn, observed.schema, schema.tables)
 
@@ -63,7 +65,7 @@ def _compare(
     observed: DatabaseState,
     schema: Schema,
     working: Sequence[Difference],
-    report: Report,
+    outcome: Outcome,
 ) -> None:
     target = args.to or observed.at or observed.proof.latest
     if target is None:
@@ -82,18 +84,22 @@ def _compare(
             f"the names in the ledger cannot all have run: {exc}. `medusa-db repair` shows which rows the schema "
             "proves"
         ) from exc
-    report.target = str(target)
-    report.drift, report.foreign = list(verdict.drift), list(verdict.foreign)
-    report.variant = list(verdict.variant)
-    report.verified = verdict.ok and not pending
-    hint = "" if report.verified else evidence.hint(catalog, observed.ledger.names, schema)
+    ok = verdict.ok and not pending
+    outcome.target = target
+    outcome.comparison = Comparison(
+        verified=ok,
+        drift=tuple(verdict.drift),
+        foreign=tuple(verdict.foreign),
+        variant=tuple(verdict.variant),
+    )
+    hint = "" if ok else evidence.hint(catalog, observed.ledger.names, schema)
     if args.output == "json":
         output.print_json(
             {
                 "version": str(target),
-                "ok": report.verified,
+                "ok": ok,
                 "pending": pending,
-                "drift": report.drift,
+                "drift": list(verdict.drift),
                 "differences": [
                     {
                         "kind": one.object.kind,
@@ -103,8 +109,8 @@ def _compare(
                     }
                     for one in verdict.differences
                 ],
-                "variant": report.variant,
-                "foreign": report.foreign,
+                "variant": list(verdict.variant),
+                "foreign": list(verdict.foreign),
             }
         )
     else:
@@ -114,7 +120,7 @@ def _compare(
         if hint:
             output.print_result(hint + ".")
     require(catalog, observed, target, pending, allow_newer=False)
-    report.state = "done"
+    outcome.state = RunState.DONE
     if not verdict.ok:
         raise VerificationError(
             f"the database is not what {target} should be: {joined(verdict.drift)}"

@@ -48,7 +48,7 @@ def to_dict(found: Preview, asked: Asked, basis: Basis) -> dict[str, Any]:
             "objects": dict(basis.objects),
         },
         "from": [str(version) for version in path.proof.versions],
-        "place": found.place,
+        "place": str(found.place),
         "target": str(path.target),
         "nothing": found.nothing,
         "refused": [

@@ -5,21 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from medusa_db.show.text import bullets, count, duration, table
+from medusa_migrations.contract.report import RunState
 
 if TYPE_CHECKING:
-    from medusa_migrations.contract.report import Report
+    from medusa_migrations.run.outcome import Outcome
     from medusa_seed.shop.records import Seed
 
 
-def report(found: Report) -> str:
-    """Tell what a seed did."""
-    seed = found.seed
+def report(found: Outcome, seconds: float) -> str:
+    """Say what a seed did, in so many *seconds*."""
     parts: list[str] = []
-    if found.migrations:
+    migrations = found.committed.migrations
+    if migrations:
         parts.append(
-            f"Migrated from {found.before} to {found.after}: {count(len(found.migrations), 'migration')}."
+            f"Migrated from {found.before} to {found.after}: {count(len(migrations), 'migration')}."
         )
-    counts = seed.get("counts", {})
+    counts = found.seed.counts if found.seed else {}
     if counts:
         head = ("", "CREATED", "UPDATED", "UNCHANGED", "KEPT")
         rows = [
@@ -41,28 +42,29 @@ def report(found: Report) -> str:
         )
     if found.warnings:
         parts.append(f"\nWarnings:\n{bullets(found.warnings)}")
-    parts.append(("\n" if parts else "") + _verdict(found))
+    parts.append(("\n" if parts else "") + _verdict(found, seconds))
     return "\n".join(parts)
 
 
 def seeded(seed: Seed | None) -> str:
-    """Tell of the last seed in a line; empty where there was none."""
+    """Describe the last seed in a line; empty where there was none."""
     if seed is None:
         return ""
     return f"{seed.document}, {seed.started_at:%Y-%m-%d %H:%M:%S}, by {seed.by_whom}"
 
 
-def _verdict(found: Report) -> str:
+def _verdict(found: Outcome, seconds: float) -> str:
     seed = found.seed
-    if seed.get("skipped"):
-        return f"Nothing to do: {seed['skipped']}."
-    if seed.get("dryRun"):
+    if seed and seed.skipped:
+        return f"Nothing to do: {seed.skipped}."
+    if seed and seed.dry_run:
         return "A dry run: nothing was written."
-    if found.state == "nothing":
+    if found.state is RunState.NOTHING:
         return f"Nothing to do: the shop, at {found.after}, has all of it."
-    created = sum(numbers["created"] for numbers in seed["counts"].values())
-    updated = sum(numbers["updated"] for numbers in seed["counts"].values())
+    counts = seed.counts if seed else {}
+    created = sum(numbers["created"] for numbers in counts.values())
+    updated = sum(numbers["updated"] for numbers in counts.values())
     return (
         f"Seeded the shop, at {found.after}: {created} created, {updated} updated, in "
-        f"{duration(found.seconds)}."
+        f"{duration(seconds)}."
     )

@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from medusa_migrations.catalog.model import DataStep, Migration, Severity
+from medusa_migrations.contract.report import RunState
 from medusa_migrations.plan.findings import script
 from medusa_migrations.run.progress import size
 
@@ -13,11 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from medusa_migrations.catalog.model import Catalog, Note
+    from medusa_migrations.catalog.version import Version
     from medusa_migrations.contract.errors import RunnerError
-    from medusa_migrations.contract.report import Done, Report
+    from medusa_migrations.contract.report import Done
     from medusa_migrations.plan.evidence import Evidence
     from medusa_migrations.plan.observe import DatabaseState
+    from medusa_migrations.plan.place import Place
     from medusa_migrations.plan.plan import Plan
+    from medusa_migrations.run.outcome import Outcome
     from medusa_migrations.run.preview import PlannedTransaction, Preview
     from medusa_migrations.schema.verify import Verdict
 
@@ -112,7 +116,7 @@ def plan(found: Preview) -> str:
         )
     if path.notes:
         parts.append(
-            f"\nThe upgrade guides on the way (medusa-db notes --from {found.options.baseline or place} --to {path.target}):\n"
+            f"\nThe upgrade guides on the way ({notes_command(found.start, path.target)}):\n"
         )
         parts.append(_asks(path.notes))
     if path.maybe_notes:
@@ -347,50 +351,60 @@ def notes_markdown(found: Sequence[Note]) -> str:
     return "\n".join(parts).rstrip()
 
 
-def report(found: Report, notes_found: Sequence[Note] = ()) -> str:
-    """Tell what a run did."""
-    if found.state == "nothing":
+def report(found: Outcome, seconds: float) -> str:
+    """Say what a run did, in so many *seconds*."""
+    committed, compared = found.committed, found.comparison
+    if found.state is RunState.NOTHING:
         parts = [f"Nothing to do: the database is at {found.after}; wanted is {found.target}."]
     else:
         parts = []
-        if found.migrations:
-            parts.append(_slowest("MIGRATION", found.migrations))
-        if found.data_steps:
-            rows = [(d.name, str(d.rows), duration(d.seconds)) for d in found.data_steps]
+        if committed.migrations:
+            parts.append(_slowest("MIGRATION", committed.migrations))
+        if committed.data_steps:
+            rows = [(d.name, str(d.rows), duration(d.seconds)) for d in committed.data_steps]
             parts.append("\n" + table(("DATA STEP", "ROWS", "TOOK"), rows))
-        if notes_found:
-            asked = [note for note in notes_found if note.severity is not Severity.INFO]
+        if found.notes:
+            asked = [note for note in found.notes if note.severity is not Severity.INFO]
             named = f" ({', '.join(str(note.version) for note in asked)})" if asked else ""
-            start = found.before.rpartition(" ")[2]
-            since = "" if start == "partial" else f" --from {start}"
             parts.append(
-                f"\nCrossed {count(len(notes_found), 'note')} of the upgrade guides, {len(asked)} ask "
-                f"something of you{named}{_breaking(notes_found)}:\n"
-                f"  medusa-db notes{since} --to {found.target}"
+                f"\nCrossed {count(len(found.notes), 'note')} of the upgrade guides, {len(asked)} ask "
+                f"something of you{named}{_breaking(found.notes)}:\n"
+                f"  {notes_command(found.before, found.target)}"
             )
-        verified = {True: "verified", False: "NOT verified", None: "not verified"}[found.verified]
-        if found.earlier:
-            known = f"{count(len(found.earlier), 'difference')} that were there before"
+        verified = {True: "verified", False: "NOT verified", None: "not verified"}[
+            compared.verified
+        ]
+        if compared.earlier:
+            known = f"{count(len(compared.earlier), 'difference')} that were there before"
             verified = (
-                f"NOT verified, beside {known}" if found.drift else f"verified, but for {known}"
+                f"NOT verified, beside {known}" if compared.drift else f"verified, but for {known}"
             )
-        ran = count(len(found.migrations), "migration") if found.migrations else "no migration"
+        ran = len(committed.migrations)
         parts.append(
-            f"\nFrom {found.before} to {found.after}: {ran} in {duration(found.seconds)}, {verified}."
+            f"\nFrom {found.before} to {found.after}: {count(ran, 'migration') if ran else 'no migration'} in "
+            f"{duration(seconds)}, {verified}."
         )
-    waiting = [f"{name}: run the same command again later" for name in found.deferred]
+    waiting = [f"{name}: run the same command again later" for name in found.waiting or ()]
     for title, lines in (
         ("Warnings", found.warnings),
         ("Waiting", waiting),
-        ("Drift", found.drift),
+        ("Drift", compared.drift),
     ):
         if lines:
             parts.append(f"\n{title}:\n{bullets(lines)}")
-    if found.foreign:
-        parts.append(f"\n{count(len(found.foreign), 'object')} of plugins or the shop left alone.")
-    if found.history.startswith("off"):
-        parts.append(f"\nNo history is kept: {found.history.removeprefix('off: ')}.")
+    if compared.foreign:
+        parts.append(
+            f"\n{count(len(compared.foreign), 'object')} of plugins or the shop left alone."
+        )
+    if found.history_off:
+        parts.append(f"\nNo history is kept: {found.history_off}.")
     return "\n".join(parts).lstrip("\n")
+
+
+def notes_command(here: Place | None, target: Version | None) -> str:
+    """Return the command that shows the notes on the way from *here* to *target*."""
+    start = here.argument("--from") if here else ""
+    return f"medusa-db notes{start}" + (f" --to {target}" if target else "")
 
 
 def _breaking(notes_found: Sequence[Note]) -> str:
@@ -414,7 +428,7 @@ def status(
 ) -> str:
     """Tell where the database is, how its schema *differs*, and in words what it was *seeded* with."""
     proof = observed.proof
-    rows = [("version", observed.place(catalog)), ("schema", observed.schema)]
+    rows = [("version", str(observed.place(catalog))), ("schema", observed.schema)]
     if observed.at is not None and len(proof.versions) > 1:
         rows[0] = ("version", f"{observed.at} (the ledger alone: {catalog.spell(proof.versions)})")
     rows.append(("migrations", f"{len(proof.applied)} of Medusa, {len(proof.foreign)} of others"))
@@ -456,10 +470,10 @@ def status(
     return "\n".join(parts)
 
 
-def repair(found: Evidence, told: Report, *, written: bool) -> str:
-    """Tell what the schema proves of the ledger."""
+def repair(found: Evidence, here: Place, *, written: bool) -> str:
+    """Say what the schema proves of the ledger, by which the database is *here*."""
     if found.nothing:
-        return f"Nothing to repair: the ledger says {told.after}, and the schema does not contradict it."
+        return f"Nothing to repair: the ledger says {here}, and the schema does not contradict it."
     parts = []
     added = [f"{one.migration.name}: {one.reason}" for one in found.missing]
     removed = [f"{one.name}: {one.reason}" for one in found.groundless]
@@ -475,9 +489,7 @@ def repair(found: Evidence, told: Report, *, written: bool) -> str:
             + bullets(found.unproven)
         )
     end = (
-        f"The database is at {told.after} now."
-        if written
-        else "Nothing was written; --apply writes it."
+        f"The database is at {here} now." if written else "Nothing was written; --apply writes it."
     )
     return "\n\n".join([*parts, end])
 

@@ -8,7 +8,8 @@
     |- LockHeldError            6    another run, or another session, holds a lock beyond the wait
     |- FailedError              7    a migration, data step or seed failed and was rolled back
     |- VerificationError        8    the database is not what its version should be
-    |- RefusedError             9    downgrade, unknown version, ledger against catalog, not acknowledged
+    |- RefusedError             9    downgrade, unknown version, ledger against catalog
+    |  `- NotAcknowledgedError       a breaking version that nobody has agreed to
     `- NotYetError             10    not yet at the version; of `plan --check`: something would run
     Interrupted          130 / 143   SIGINT / SIGTERM; rolled back, lock released
 
@@ -103,6 +104,15 @@ class RefusedError(RunnerError):
 
     exit_code = 9
     default_reason = "Refused"
+
+
+class NotAcknowledgedError(RefusedError):
+    """Breaking versions are on the way, and nobody has agreed to cross them."""
+
+    def __init__(self, message: str, *, versions: tuple[str, ...], detail: str = "") -> None:
+        """Take the sentence, the versions and lines of *detail*."""
+        super().__init__(message, reason="NotAcknowledged", detail=detail)
+        self.versions = versions
 
 
 class NotYetError(RunnerError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from medusa_migrations import __version__
@@ -19,7 +20,31 @@ LEAST = 1024
 """Bytes that hold what a report always has: all containers of a pod share 12 KiB."""
 
 
-@dataclass(slots=True)
+class RunState(StrEnum):
+    """How a run stands, or has ended."""
+
+    DONE = "done"
+    NOTHING = "nothing"
+    """There was nothing to do."""
+    PLANNED = "planned"
+    """A plan found something to do, or that a run would be refused."""
+    REFUSED = "refused"
+    """It was refused, and whoever started it counts that as a result."""
+    FAILED = "failed"
+
+
+class ProvenState(StrEnum):
+    """What the names in a ledger prove."""
+
+    VERSION = "version"
+    EMPTY = "empty"
+    PARTIAL = "partial"
+    """The names belong together in no version."""
+    UNKNOWN = "unknown"
+    """Nobody has looked, or the answer to a commit was lost."""
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """One item of a run that was done."""
 
@@ -33,8 +58,7 @@ class Done:
 class Proven:
     """What the ledger proves at the end of a run."""
 
-    state: str = "unknown"
-    """`version`, `empty`, `partial` (the names belong together in no version) or `unknown`."""
+    state: ProvenState = ProvenState.UNKNOWN
     versions: tuple[str, ...] = ()
     """Every version that has what is applied, ascending."""
     at: str = ""
@@ -47,9 +71,9 @@ class Proven:
         return {"state": self.state} | ends | ({"at": self.at} if self.at else {})
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Report:
-    """The course of a run; filled while it goes on, so that a failure tells how far it came."""
+    """What a run did, in the words of its JSON; made of the run's outcome when it has ended."""
 
     command: str
     run_id: str = ""
@@ -61,19 +85,18 @@ class Report:
     after: str = ""
     """Where it is at the end, in the same words."""
     proven: Proven = field(default_factory=Proven)
-    state: str = "failed"
-    """`done`, `nothing` (there was nothing to do), `failed`, or `refused` where that is a result."""
-    migrations: list[Done] = field(default_factory=list)
-    data_steps: list[Done] = field(default_factory=list)
-    deferred: list[str] = field(default_factory=list)
-    assumed_done: list[str] = field(default_factory=list)
-    notes: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    drift: list[str] = field(default_factory=list)
-    earlier: list[str] = field(default_factory=list)
+    state: RunState = RunState.FAILED
+    migrations: tuple[Done, ...] = ()
+    data_steps: tuple[Done, ...] = ()
+    deferred: tuple[str, ...] = ()
+    assumed_done: tuple[str, ...] = ()
+    notes: tuple[Mapping[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
     """What differs from the target, and did so before the run."""
-    foreign: list[str] = field(default_factory=list)
-    variant: list[str] = field(default_factory=list)
+    foreign: tuple[str, ...] = ()
+    variant: tuple[str, ...] = ()
     verified: bool | None = None
     history: str = "on"
     seconds: float = 0.0
@@ -81,16 +104,16 @@ class Report:
     exit_code: int = 0
     reason: str = ""
     message: str = ""
-    acknowledge: list[str] = field(default_factory=list)
+    acknowledge: tuple[str, ...] = ()
     """Breaking versions on the way whose notes nobody has acknowledged."""
-    seed: dict[str, Any] = field(default_factory=dict)
+    seed: Mapping[str, Any] = field(default_factory=dict)
     """What became of the seed document: its checksum, counts by kind, whether it was recorded."""
 
-    repair: list[str] = field(default_factory=list)
+    repair: tuple[str, ...] = ()
     """Rows of the ledger that the schema proves to be missing (`+`) or groundless (`-`), with the reason."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything; keys that say nothing are left out."""
+        """Return everything; keys without a value are left out."""
         body = {
             "report": FORMAT,
             "runId": self.run_id,
@@ -100,7 +123,7 @@ class Report:
             "exitCode": self.exit_code,
             "reason": self.reason,
             "message": redact(self.message),
-            "acknowledge": self.acknowledge,
+            "acknowledge": list(self.acknowledge),
             "schema": self.schema,
             "from": self.before,
             "version": self.after,
@@ -111,20 +134,20 @@ class Report:
             "retries": self.retries,
             "history": self.history,
             "migrationCount": len(self.migrations),
-            "seed": self.seed,
-            "repair": self.repair,
+            "seed": dict(self.seed),
+            "repair": list(self.repair),
             "dataSteps": [_done(done) for done in self.data_steps],
-            "deferred": self.deferred,
-            "assumedDone": self.assumed_done,
+            "deferred": list(self.deferred),
+            "assumedDone": list(self.assumed_done),
             "warnings": [redact(warning) for warning in self.warnings],
-            "variant": self.variant,
+            "variant": list(self.variant),
             "driftCount": len(self.drift),
-            "drift": self.drift,
+            "drift": list(self.drift),
             "earlierCount": len(self.earlier),
-            "earlier": self.earlier,
+            "earlier": list(self.earlier),
             "foreignCount": len(self.foreign),
-            "foreign": self.foreign,
-            "notes": self.notes,
+            "foreign": list(self.foreign),
+            "notes": list(self.notes),
             "migrations": [_done(done) for done in self.migrations],
         }
         always = ("exitCode", "migrationCount", "verified")

@@ -74,7 +74,7 @@ def look(
         system=found.system,
         database=found.database,
         schema=found.schema,
-        place=observed.place(catalog),
+        place=str(observed.place(catalog)),
         ledger=observed.ledger.names,
         objects=plan_file.objects(introspect.read(conn, observed.schema))
         | _others(conn, observed.schema),

@@ -12,7 +12,7 @@ from psycopg import sql
 from medusa_migrations.catalog import version as versions
 from medusa_migrations.catalog.model import not_repeated
 from medusa_migrations.contract.errors import DeniedError, RefusedError
-from medusa_migrations.contract.report import Proven
+from medusa_migrations.plan import place as places
 from medusa_migrations.plan import proof
 from medusa_migrations.plan.plan import plan
 from medusa_migrations.postgres import search_path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Catalog, DataStep
     from medusa_migrations.catalog.version import Version
+    from medusa_migrations.plan.place import Place
     from medusa_migrations.plan.plan import Plan, Request
     from medusa_migrations.plan.proof import Proof
     from medusa_migrations.records.history import HistoryEntry
@@ -52,23 +53,9 @@ class DatabaseState:
         """The one possible version that our history names; None where it names none."""
         return self.named if self.named in self.proof.possible else None
 
-    def place(self, catalog: Catalog) -> str:
-        """Say in a few words where the database is: `1.3.2`, `1.3.0 to 1.3.3`, `empty`, `partial`."""
-        if self.at is not None:
-            return str(self.at)
-        if self.proof.versions:
-            return catalog.spell(self.proof.versions)
-        return "empty" if self.proof.empty else "partial"
-
-
-def proven(observed: DatabaseState) -> Proven:
-    """Return what a report says of where the database is."""
-    proof = observed.proof
-    if proof.empty:
-        return Proven("empty")
-    if proof.partial:
-        return Proven("partial")
-    return Proven("version", tuple(map(str, proof.versions)), str(observed.at or ""))
+    def place(self, catalog: Catalog) -> Place:
+        """Return where the database is."""
+        return places.locate(catalog, self.proof, self.named)
 
 
 def observe(conn: Connection[Any], catalog: Catalog, schema: str) -> DatabaseState:

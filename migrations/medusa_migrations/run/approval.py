@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from medusa_migrations.contract.errors import RefusedError
+from medusa_migrations.contract.errors import NotAcknowledgedError
 
 if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Note
@@ -29,19 +29,19 @@ def ask(context: RunContext, path: Plan) -> RunContext:
 
 
 def require(context: RunContext, path: Plan) -> None:
-    """Raise RefusedError where a breaking version of *path* is not acknowledged, and must be.
+    """Raise NotAcknowledgedError where a breaking version of *path* is not acknowledged, and must be.
 
     Its detail tells what the upgrade guides ask before these versions.
     """
     missing = _missing(context, path)
     if not missing:
         return
-    context.report.acknowledge = [str(note.version) for note in missing]
-    first, flags = missing[0], " ".join(f"--acknowledge {note.version}" for note in missing)
-    raise RefusedError(
-        f"the way crosses breaking versions ({', '.join(context.report.acknowledge)}). "
+    versions = tuple(str(note.version) for note in missing)
+    first, flags = missing[0], " ".join(f"--acknowledge {version}" for version in versions)
+    raise NotAcknowledgedError(
+        f"the way crosses breaking versions ({', '.join(versions)}). "
         f"{first.version}: {first.summary} Read `medusa-db notes`, then add {flags}",
-        reason="NotAcknowledged",
+        versions=versions,
         detail="\n".join(
             f"- {note.version} asks beforehand: {line}" for note in missing for line in note.before
         ),

@@ -10,6 +10,7 @@ from medusa_migrations.plan import basis, observe, proof
 from medusa_migrations.plan.findings import joined
 from medusa_migrations.postgres import introspect
 from medusa_migrations.records import history
+from medusa_migrations.run.outcome import Comparison
 from medusa_migrations.schema import verify
 
 if TYPE_CHECKING:
@@ -20,16 +21,17 @@ if TYPE_CHECKING:
     from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.plan.plan import Plan
     from medusa_migrations.run.context import RunContext
+    from medusa_migrations.run.outcome import Outcome
 
 
 def foresee(
-    context: RunContext, observed: DatabaseState, version: Version
+    context: RunContext, outcome: Outcome, observed: DatabaseState, version: Version
 ) -> tuple[list[Migration], DatabaseState, Plan]:
     """Return the rows of a ledger of *version*, what would be observed with it, and the plan from there.
 
     Raises as `rows` does, and where that is not the plan that was reviewed.
     """
-    names = rows(context, observed, version)
+    names = rows(context, outcome, observed, version)
     then = adopted(context, observed, names, version)
     path = observe.planned(context.conn, context.catalog, then, context.request)
     if context.options.reviewed is not None:
@@ -37,7 +39,9 @@ def foresee(
     return names, then, path
 
 
-def rows(context: RunContext, observed: DatabaseState, version: Version) -> list[Migration]:
+def rows(
+    context: RunContext, outcome: Outcome, observed: DatabaseState, version: Version
+) -> list[Migration]:
     """Return the rows that a ledger of *version* has; write nothing.
 
     Raises RefusedError where there is a ledger, and VerificationError where the tables are not those
@@ -50,10 +54,10 @@ def rows(context: RunContext, observed: DatabaseState, version: Version) -> list
             reason="LedgerExists",
         )
     names = context.catalog.enabled(version, context.request.flags)
-    found = introspect.read(context.conn, context.report.schema)
+    found = introspect.read(context.conn, context.schema)
     verdict = verify.verify(context.catalog, version, [m.name for m in names], found)
     if not verdict.ok:
-        context.report.drift = list(verdict.drift)
+        outcome.comparison = Comparison(drift=tuple(verdict.drift))
         raise VerificationError(
             f"the tables are not those of {version}: {joined(verdict.drift)}. Nothing was written; "
             "name the version that made them, and flags that were on with --flag",

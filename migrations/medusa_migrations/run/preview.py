@@ -1,4 +1,4 @@
-"""What a run would do, and whether it would be refused: looks with the eyes of a run, and writes nothing."""
+"""What a run would do, and whether it would be refused: looks as a run does, and writes nothing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from medusa_migrations.postgres import introspect, lock, table_locks
 from medusa_migrations.preflight import preflight, standing
 from medusa_migrations.records import history
 from medusa_migrations.run import approval, baseline
+from medusa_migrations.run import context as contexts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Migration
     from medusa_migrations.plan.findings import Finding
     from medusa_migrations.plan.observe import DatabaseState
+    from medusa_migrations.plan.place import Place
     from medusa_migrations.plan.plan import Held, Item, Plan, Step
     from medusa_migrations.plan.shop_locks import ShopLocks
     from medusa_migrations.run.context import RunContext, RunOptions
+    from medusa_migrations.run.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,10 @@ class Preview:
     """As it would be with the rows of `adopts`."""
     before: DatabaseState
     """As it is."""
-    place: str
-    """Where the database is, in words."""
+    place: Place
+    """Where the database is."""
+    start: Place
+    """Where it would be with the rows of `adopts`: the plan begins there."""
     path: Plan
     options: RunOptions
     steps: tuple[tuple[Step, tuple[PlannedTransaction, ...]], ...]
@@ -65,20 +70,19 @@ class Preview:
         return self.path.nothing and self.options.baseline is None
 
 
-def look(context: RunContext) -> Preview:
-    """Return what `runner.migrate` would do with *context*; fill its report with where the database is.
+def look(context: RunContext, outcome: Outcome) -> Preview:
+    """Return what `runner.migrate` would do with *context*; note in *outcome* where the database is.
 
     Raises what keeps a plan from being made at all: a downgrade, another tool's ledger.
     """
     conn, options = context.conn, context.options
-    context.report.target = str(context.request.target)
-    context.find_schema()
-    before, path = context.look()
+    outcome.target = context.request.target
+    before, path = contexts.look(context, outcome)
     observed = before
     adopts: list[Migration] = []
     if options.baseline is not None:
-        adopts, observed, path = baseline.foresee(context, before, options.baseline)
-        context.tell(observed)
+        adopts, observed, path = baseline.foresee(context, outcome, before, options.baseline)
+        outcome.is_at(observed.place(context.catalog))
     nothing = path.nothing and options.baseline is None
     findings = (
         standing.findings(conn, context.catalog, observed)
@@ -91,6 +95,7 @@ def look(context: RunContext) -> Preview:
         observed=observed,
         before=before,
         place=before.place(context.catalog),
+        start=observed.place(context.catalog),
         path=path,
         options=options,
         steps=tuple((step, _transactions(context, step)) for step in path.steps),
@@ -108,7 +113,7 @@ def look(context: RunContext) -> Preview:
 
 def _transactions(context: RunContext, step: Step) -> tuple[PlannedTransaction, ...]:
     parts = [(item,) for item in step.items] if context.options.limits.each else [step.items]
-    conn, schema = context.conn, context.report.schema
+    conn, schema = context.conn, context.schema
     return tuple(PlannedTransaction(part, table_locks.held(conn, schema, part)) for part in parts)
 
 

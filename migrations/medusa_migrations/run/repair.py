@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
 from medusa_migrations import __version__
 from medusa_migrations.contract.errors import RefusedError
+from medusa_migrations.contract.report import RunState
 from medusa_migrations.plan import evidence, observe
-from medusa_migrations.plan.evidence import Evidence
-from medusa_migrations.postgres import introspect, lock, row_security, table_locks
+from medusa_migrations.postgres import introspect, lock, row_security, table_locks, translation
 from medusa_migrations.preflight import pooler
 from medusa_migrations.records import history, ledger
+from medusa_migrations.run.outcome import CommitOf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +24,10 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from medusa_migrations.catalog.model import Catalog
-    from medusa_migrations.contract.report import Report
+    from medusa_migrations.plan.evidence import Evidence
+    from medusa_migrations.plan.place import Place
     from medusa_migrations.postgres.address import Address
+    from medusa_migrations.run.outcome import Outcome
     from medusa_migrations.run.progress import Progress
 
 LOCK_TIMEOUT = 5.0
@@ -35,63 +40,78 @@ class Repair:
 
     conn: Connection[Any]
     address: Address
+    schema: str
     catalog: Catalog
-    report: Report
+    outcome: Outcome
     flags: Mapping[str, bool]
     by_whom: str = ""
 
     def look(self) -> Evidence:
-        """Return what the schema proves of the ledger, and tell the report where the database is.
+        """Return what the schema proves of the ledger, and note where the database is.
 
         Raises RefusedError where there is no ledger to repair.
         """
-        schema = self.report.schema
-        observed = observe.observe(self.conn, self.catalog, schema)
+        found, _ = self._look()
+        if found.nothing:
+            self.outcome.state = RunState.NOTHING
+        return found
+
+    def _look(self) -> tuple[Evidence, Place]:
+        observed = observe.observe(self.conn, self.catalog, self.schema)
         if observed.proof.empty:
             observe.refuse_unledgered(self.catalog, observed)
             raise RefusedError(
-                f"the schema {schema} is empty: there is no ledger to repair", reason="NothingThere"
+                f"the schema {self.schema} is empty: there is no ledger to repair",
+                reason="NothingThere",
             )
-        self.report.proven = observe.proven(observed)
-        self.report.after = observed.place(self.catalog)
-        self.report.before = self.report.before or self.report.after
-        rows = ledger.rows(self.conn, schema)
-        return evidence.weigh(self.catalog, rows, introspect.read(self.conn, schema), self.flags)
+        here = observed.place(self.catalog)
+        self.outcome.is_at(here)
+        rows = ledger.rows(self.conn, self.schema)
+        schema = introspect.read(self.conn, self.schema)
+        return evidence.weigh(self.catalog, rows, schema, self.flags), here
 
     def apply(self, *, lock_wait: float, progress: Progress) -> Evidence:
         """Write what is proven; return what was written. Looks again under the lock."""
-        schema = self.report.schema
-        if self.look().nothing:  # no lock is taken for that
-            self.report.state = "nothing"
-            return Evidence((), (), ())
+        if (found := self.look()).nothing:  # no lock is taken for that
+            return found
         pooler.require_direct_session(self.conn, self.address, LOCK_TIMEOUT)
         with lock.hold(self.conn, wait=lock_wait, say=progress.say):
-            before = self.report.before
+            return self._under_lock()
+
+    def _under_lock(self) -> Evidence:
+        schema, outcome = self.schema, self.outcome
+        outcome.began = True
+        try:
             with self.conn.transaction():
                 self.conn.execute(row_security.OFF)
                 self.conn.execute(  # nobody else writes to it until the end
                     table_locks.statement(schema, "share row exclusive", ["migrations"])
                 )
-                found = self.look()
+                found, before = self._look()
                 if found.nothing:
-                    self.report.state = "nothing"
+                    outcome.state = RunState.NOTHING
                     return found
                 for gone in found.groundless:
                     ledger.forget(self.conn, schema, gone.name)
                 for added in found.missing:
                     ledger.record_at(self.conn, schema, added.migration, added.id)
                 ledger.advance(self.conn, schema)
-                after = observe.observe(self.conn, self.catalog, schema)
-                self._record(found, before, after.place(self.catalog))
-            self.report.proven = observe.proven(after)
-            self.report.after = after.place(self.catalog)
-            self.report.state = "done"
+                after = observe.observe(self.conn, self.catalog, schema).place(self.catalog)
+                self._record(found, str(before), str(after))
+                outcome.unanswered = CommitOf.REPAIR
+        except psycopg.Error as exc:
+            if not translation.is_lost(exc):
+                outcome.unanswered = None
+            raise
+        outcome.is_at(after)
+        outcome.state = RunState.DONE
+        outcome.unanswered = None
         return found
 
     def _record(self, found: Evidence, before: str, after: str) -> None:
         off = history.why_off(self.conn)
         if off is not None:
-            self.report.history = f"off: {off}"
+            self.outcome.history_off = off
             return
         names = [one.migration.name for one in found.missing]
         gone = [f"-{one.name}" for one in found.groundless]
@@ -99,7 +119,7 @@ class Repair:
         history.record(
             self.conn,
             history.HistoryEntry(
-                schema=self.report.schema,
+                schema=self.schema,
                 command="repair",
                 started_at=datetime.now(UTC),
                 finished_at=datetime.now(UTC),

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medusa_migrations.postgres import bounded, busy
+from medusa_migrations.postgres import busy
+from medusa_migrations.run import context as contexts
+from medusa_migrations.run import ending
 
 if TYPE_CHECKING:
     from medusa_migrations.run.context import RunContext
+    from medusa_migrations.run.outcome import Committed, Outcome
 
 
-def migrate(context: RunContext) -> None:
-    """Bring the database to the version that is wanted; fill the report on the way.
+def migrate(context: RunContext, outcome: Outcome) -> Committed | None:
+    """Bring the database to the version that is wanted; return what was committed, None for nothing.
 
     Takes no lock and writes nothing where there is nothing to do. Raises a RunnerError where it
-    cannot be done; the database then is at the version it had, or with `limits.each` at the last
-    item that was committed.
+    cannot be done; the database then is as *outcome* says: at the version it had, or with
+    `limits.each` at the last item that was committed.
     """
-    report = context.report
-    report.target = str(context.request.target)
-    bounded.bound(context.conn, context.options.run_timeout)
-    context.find_schema()
-    limits = context.options.limits
+    outcome.target = context.request.target
+    wait, say = context.options.limits.lock_wait, context.progress.say
     observed, path = busy.patiently(
-        context.conn, limits.lock_wait, context.progress.say, context.look
+        context.conn, wait, say, lambda: contexts.look(context, outcome)
     )
     if path.nothing and context.options.baseline is None:
-        context.finish(observed, path, state="nothing")
-        context.compare(observed)
-        return
+        ending.nothing(context, outcome, observed, path)
+        return None
     from medusa_migrations.run import approval, under_lock  # noqa: PLC0415  most starts find nothing to do
 
-    under_lock.run(approval.ask(context, path))
+    return under_lock.run(approval.ask(context, path), outcome)

@@ -6,7 +6,7 @@ import hashlib
 import random
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from medusa_migrations.postgres import (
 from medusa_migrations.preflight import standing
 from medusa_migrations.records import history, ledger
 from medusa_migrations.run import shop_file
+from medusa_migrations.run.outcome import CommitOf, Committed
 from medusa_migrations.schema import affected, lock_modes, row_names
 
 if TYPE_CHECKING:
@@ -40,12 +41,11 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from medusa_migrations.catalog.version import Version
-    from medusa_migrations.contract.report import Report
     from medusa_migrations.plan.plan import Item, Step
     from medusa_migrations.postgres.deadline import Deadline
     from medusa_migrations.postgres.table_locks import TableLock
-    from medusa_migrations.run.context import Limits
-    from medusa_migrations.run.progress import Progress
+    from medusa_migrations.run.context import Limits, RunContext
+    from medusa_migrations.run.outcome import Outcome
 
 _TRY_AGAIN = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
 _NOT_LOCKED = (pg.QueryCanceled, pg.UndefinedTable)
@@ -63,38 +63,34 @@ def limited(limits: Limits, path: Sequence[str]) -> sql.Composed:
 
 @dataclass(slots=True)
 class Steps:
-    """Runs steps on one connection, and tells the report what was done."""
+    """Runs steps on one connection; notes in the outcome what of them is committed."""
 
-    conn: Connection[Any]
-    limits: Limits
+    context: RunContext
+    outcome: Outcome
     deadline: Deadline
-    progress: Progress
-    report: Report
     started: datetime
-    by_whom: str = ""
+    committed: Committed = field(default_factory=Committed)
     recorded: Version | None = None
     """The version that the history names by now; None: no history was written."""
     committing: bool = False
     """Whether a commit is on its way, and its answer not yet noted."""
-    adopted: bool = False
-    """Whether a ledger was written for tables that had none."""
     path: tuple[str, ...] = ()
     """The search path that the shop has; its own schema is the first."""
     differed: tuple[str, ...] = ()
-    """What differs before the run and stays so: the verification at the end is told of it."""
+    """What differs before the run and stays so."""
     medusas: tuple[str, ...] = ()
-    """The part of it that statements of Medusa's can have."""
+    """The part of the search path that statements of Medusa's can have."""
+    warned: set[str] = field(default_factory=set)
 
     @property
-    def committed(self) -> int:
-        """How many items this run has committed."""
-        told = self.report
-        return len(told.migrations) + len(told.data_steps) + len(told.deferred)
+    def conn(self) -> Connection[Any]:
+        """The connection that everything runs on."""
+        return self.context.conn
 
     @property
-    def stays(self) -> bool:
-        """Whether anything of this run is committed."""
-        return self.adopted or bool(self.committed)
+    def limits(self) -> Limits:
+        """How long a step may wait and run."""
+        return self.context.options.limits
 
     def run(self, step: Step, before: str) -> None:
         """Run *step*; *before* says where the database is, for the history.
@@ -111,9 +107,7 @@ class Steps:
                 while pending:
                     part = pending[:1] if self.limits.each else pending
                     rest = pending[len(part) :]
-                    self._keep(part, self._transaction(step, before, part, rest))
-                    self.recorded = step.target if self.report.history == "on" else None
-                    self.committing = False
+                    self._transaction(step, before, part, rest)
                     pending = rest
             except _Busy as busy:
                 if time.monotonic() + pause > until:
@@ -123,8 +117,8 @@ class Steps:
                         "transaction, or try when the shop is quiet",
                         reason="TableLocked",
                     ) from busy
-                self.report.retries += 1
-                self.progress.say(
+                self.outcome.retries += 1
+                self.context.progress.say(
                     f"rolled back, a table is locked by others; trying again in {pause:.1f} s",
                     item=busy.what,
                     holder=busy.who,
@@ -134,38 +128,61 @@ class Steps:
             self.deadline.sleep(pause)
             pause = min(pause * 2, 5.0) * random.uniform(0.8, 1.2)  # noqa: S311  jitter, no secret
 
+    def adopt(self, names: Sequence[Migration], version: Version) -> None:
+        """Write the ledger of *version*, which has these *names*."""
+        with self._committed_at_its_end():
+            ledger.ensure(self.conn, self.context.schema)
+            for migration in names:
+                ledger.record(self.conn, self.context.schema, migration)
+            self._record(f"tables without a ledger (--baseline {version})", version, [], [])
+        self._keep(Committed(baseline=version), version, recorded=False)
+
+    def move(self, before: str, target: Version) -> None:
+        """Let the history name *target*, which has the migrations that are applied."""
+        with self._committed_at_its_end():
+            recorded = self._record(before, target, [], [])
+        self._keep(self.committed, target, recorded=recorded)
+
     @contextmanager
-    def committed_at_its_end(self) -> Iterator[None]:
-        """Hold a transaction for the duration of a `with`; note while its commit is on its way."""
+    def _committed_at_its_end(self) -> Iterator[None]:
+        """Hold a transaction for the duration of a `with`, until its commit has been answered."""
         try:
             with self.conn.transaction():
                 yield
-                self.committing = True
+                self._sent()
         except psycopg.Error as exc:
-            self.committing = self.committing and translation.is_lost(exc)
+            if not translation.is_lost(exc):
+                self._answered()
             raise
-        self.committing = False
 
-    def _keep(self, part: Sequence[Item], done: Sequence[Done]) -> None:
-        for item, entry in zip(part, done, strict=True):
-            if isinstance(item, Migration):
-                self.report.migrations.append(entry)
-            elif entry.rows is None:
-                self.report.deferred.append(entry.name)
-            else:
-                self.report.data_steps.append(entry)
+    def _sent(self) -> None:
+        """Note that a commit is on its way."""
+        self.committing = True
+        self.outcome.unanswered = CommitOf.STEP
+
+    def _answered(self) -> None:
+        """Note that it is known what has become of a commit."""
+        self.committing = False
+        self.outcome.unanswered = None
+
+    def _keep(self, committed: Committed, target: Version, *, recorded: bool) -> None:
+        """Note what was *committed* in all, and whether the history names *target* by now."""
+        self.committed = self.outcome.committed = committed
+        if recorded:
+            self.recorded = target
+        self._answered()
 
     def _transaction(
         self, step: Step, before: str, items: Sequence[Item], rest: Sequence[Item]
-    ) -> list[Done]:
-        """Run *items* and their records in one transaction; return what each took.
+    ) -> None:
+        """Run *items* and their records in one transaction; note that they are committed.
 
         The data steps among *rest*, which comes in later ones, are recorded as waiting: should this
         run end early, the ledger alone would count those of versions it completed as done.
         """
         done: list[Done] = []
         what = items[0].name if self.limits.each else str(step.target)
-        schema = self.report.schema
+        schema = self.context.schema
         self.path = search_path.of_role(self.conn, schema)
         self.medusas = search_path.unambiguous(
             self.conn, self.path, _names(items) if self.path[1:] else ()
@@ -187,37 +204,38 @@ class Steps:
                     self._warn(repaired)
                 self._still_pending(items)
                 sizes = introspect.sizes(self.conn, schema, [lock.table for lock in locks])
-                self.progress.begin(len(items))
+                self.context.progress.begin(len(items))
                 for item in items:
                     what = item.name
                     started = time.monotonic()
-                    with self.progress.item(item.name, _locked(item, sizes)) as told:
+                    with self.context.progress.item(item.name, _locked(item, sizes)) as told:
                         rows = self._apply(item)
                         if isinstance(item, DataStep) and rows is None:
                             told.outcome = "Waiting"
                     done.append(Done(item.name, time.monotonic() - started, rows))
                 what = f"the commit of {step.target}"
-                self.record(before, str(step.target), items, done, rest)
-                self.committing = True
+                recorded = self._record(before, step.target, items, done, rest)
+                self._sent()
+            self._keep(_with(self.committed, items, done), step.target, recorded=recorded)
         except psycopg.Error as exc:
             if isinstance(exc, _TRY_AGAIN) or (not locked and isinstance(exc, _NOT_LOCKED)):
-                self.committing = False
+                self._answered()
                 busy = _Busy(what, self._holders(items, locks))
                 table_locks.outwait_vacuum(self.conn, schema, locks, patience + 1)
                 raise busy from exc
             failed = self._failure(exc, what, items)
-            self.committing = self.committing and isinstance(failed, UnreachableError)
+            if not isinstance(failed, UnreachableError):
+                self._answered()
             raise failed from exc
         finally:
-            self.progress.end()
-        return done
+            self.context.progress.end()
 
     def _still_pending(self, items: Sequence[Item]) -> None:
         """Make sure that no other tool has run one of *items* while we waited for its tables."""
         names = [item.name for item in items if isinstance(item, Migration)]
-        there = ledger.recorded(self.conn, self.report.schema, names)
+        there = ledger.recorded(self.conn, self.context.schema, names)
         if there:
-            fate = "this was rolled back" if self.stays else "nothing was changed"
+            fate = "this was rolled back" if self.committed.anything else "nothing was changed"
             raise LockHeldError(
                 f"another tool has run {there[0]} meanwhile, of {len(names)} migrations that were "
                 f"pending; {fate}. Run the same command again, it goes on from what the ledger says"
@@ -231,15 +249,15 @@ class Steps:
             self.conn.execute(introspect.seen_from(*self.path))
             if item.extension:
                 self._extension(item.extension)
-            shop_file.run(self.conn, self.report.schema, item, self.progress.say)
+            shop_file.run(self.conn, self.context.schema, item, self.context.progress.say)
             self.conn.execute(limited(self.limits, self.medusas))
             return None
         if item.extension:
             self._extension(item.extension)
-        if item.when and not introspect.has(self.conn, self.report.schema, *item.when):
-            ledger.record(self.conn, self.report.schema, item)
+        if item.when and not introspect.has(self.conn, self.context.schema, *item.when):
+            ledger.record(self.conn, self.context.schema, item)
             return None
-        row = ledger.record_statement(self.report.schema, item).as_string(self.conn)
+        row = ledger.record_statement(self.context.schema, item).as_string(self.conn)
         # One round trip a migration: its statements, then its ledger row. The text comes first, so
         # that the positions PostgreSQL reports count from its start.
         ledger.check_row(item, self.conn.execute(f"{item.text}\n;{row}".encode()))
@@ -261,7 +279,7 @@ class Steps:
             self.conn.execute(introspect.seen_from(*self.medusas, schema))
 
     def _data_step(self, step: DataStep) -> int | None:
-        if not observe.is_ready(self.conn, self.report.schema, step):
+        if not observe.is_ready(self.conn, self.context.schema, step):
             self._warn(f"{step.name} waits: {step.otherwise}")
             return None
         self.conn.execute(introspect.seen_from(*self.medusas))  # that look had one schema only
@@ -277,32 +295,34 @@ class Steps:
                 return rows
 
     def _warn(self, said: str) -> None:
-        if said not in self.report.warnings:  # it may have been said in a try that was rolled back
-            self.report.warnings.append(said)
-        self.progress.say(said)
+        if said not in self.warned:  # it may have been said in a try that was rolled back
+            self.warned.add(said)
+            self.outcome.warn(said)
+        self.context.progress.say(said)
 
-    def record(
+    def _record(
         self,
         before: str,
-        after: str,
+        after: Version,
         items: Sequence[Item],
         done: Sequence[Done],
         rest: Sequence[Item] = (),
-    ) -> None:
-        """Write the history row, in the transaction of what it records."""
+    ) -> bool:
+        """Write the history row, in the transaction of what it records; return whether there is one."""
         if history.why_off(self.conn) is not None:
-            return
+            return False
         pairs = list(zip(items, done, strict=True))
+        by_whom = self.context.options.by_whom
         history.prepare(self.conn)
         history.record(
             self.conn,
             history.HistoryEntry(
-                schema=self.report.schema,
-                command=self.report.command,
+                schema=self.context.schema,
+                command=self.context.command,
                 started_at=self.started,
                 finished_at=datetime.now(UTC),
                 from_version=before,
-                to_version=after,
+                to_version=str(after),
                 migrations=tuple(i.name for i in items if isinstance(i, Migration)),
                 data_steps=tuple(
                     name
@@ -316,16 +336,17 @@ class Steps:
                 ),
                 runner_version=__version__,
                 checksum=hashlib.sha256("".join(i.text for i in items).encode()).hexdigest(),
-                by_whom=f"@{self.by_whom}" if self.by_whom else "",
+                by_whom=f"@{by_whom}" if by_whom else "",
             ),
         )
-        standing.begin(self.conn, self.report.schema, after, self.differed)
+        standing.begin(self.conn, self.context.schema, str(after), self.differed)
+        return True
 
     def _holders(self, items: Sequence[Item], locks: Sequence[TableLock]) -> str:
         changed = affected.affected(item.text for item in items).tables
         modes = dict.fromkeys(sorted(changed), "access exclusive")
         modes |= {lock.table: lock.mode for lock in locks}
-        found = table_locks.holders(self.conn, self.report.schema, modes)
+        found = table_locks.holders(self.conn, self.context.schema, modes)
         return "; ".join(f"{who} holds {', '.join(names[:3])}" for who, names in found) or "unknown"
 
     def _failure(self, exc: psycopg.Error, what: str, items: Sequence[Item]) -> RunnerError:
@@ -333,11 +354,30 @@ class Steps:
         text = next((item.text for item in named if item.version is not None), "")
         own = any(item.version is None for item in named)
         failed = translation.applying(
-            exc, self.conn, what, text, own=own, committed=self.stays, committing=self.committing
+            exc,
+            self.conn,
+            what,
+            text,
+            own=own,
+            committed=self.committed.anything,
+            committing=self.committing,
         )
         where = getattr(exc, "__notes__", ())  # of a file of the shop's own
         failed.detail = "\n".join(filter(None, (*where, failed.detail)))
         return failed
+
+
+def _with(committed: Committed, items: Sequence[Item], done: Sequence[Done]) -> Committed:
+    """Return what is *committed* once *items*, of which each was *done*, are as well."""
+    pairs = list(zip(items, done, strict=True))
+    steps = [entry for item, entry in pairs if isinstance(item, DataStep)]
+    return replace(
+        committed,
+        migrations=committed.migrations
+        + tuple(entry for item, entry in pairs if isinstance(item, Migration)),
+        data_steps=committed.data_steps + tuple(one for one in steps if one.rows is not None),
+        deferred=committed.deferred + tuple(one.name for one in steps if one.rows is None),
+    )
 
 
 class _Busy(Exception):  # noqa: N818  not an error: the step is tried again

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from medusa_migrations.catalog import load
-from medusa_migrations.contract.report import Report
 from medusa_migrations.plan.plan import Request
 from medusa_migrations.postgres import address as addresses
 from medusa_migrations.postgres import connection, translation
 from medusa_migrations.run import progress
-from medusa_migrations.run.context import Limits, RunContext, RunOptions
+from medusa_migrations.run.context import Limits, RunOptions, begin
+from medusa_migrations.run.outcome import Outcome
 from medusa_seed.document import document, files
 from medusa_seed.document.findings import Findings
 from medusa_seed.planning.merge import IfExists, Policy
@@ -27,6 +27,8 @@ from medusa_seed.run import runner as seeding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from medusa_migrations.run.context import RunContext
+
 
 def seed(
     url: str, body: Any, *, if_exists: str = "update", overwrite: bool = False, **options: Any
@@ -35,14 +37,17 @@ def seed(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "seed.json"
         path.write_text(json.dumps(body), encoding="utf-8")
-        with files.opened(str(path)) as source, _course(url) as context:
+        with files.opened(str(path)) as source, _begun(url) as (context, outcome):
             findings = Findings()
             found = document.read(source.pieces(), findings)
             findings.raise_if_any("seed.json")
             source.name = "seed.json"
             policy = Policy(IfExists(if_exists), overwrite)
-            seeding.seed(context, source, found, seeding.SeedOptions(policy=policy, **options))
-            return {"state": context.report.state, **context.report.seed}
+            seeding.seed(
+                context, outcome, source, found, seeding.SeedOptions(policy=policy, **options)
+            )
+            assert outcome.seed is not None
+            return {"state": outcome.state, **outcome.seed.to_dict()}
 
 
 def exported(url: str) -> dict[str, Any]:
@@ -69,14 +74,13 @@ class _Silent(progress.Log):
 
 
 @contextlib.contextmanager
-def _course(url: str) -> Iterator[RunContext]:
+def _begun(url: str) -> Iterator[tuple[RunContext, Outcome]]:
     catalog = load.read()
     address = addresses.parse(url)
     with (
         connection.open_(address, "seed", patience=0, say=str) as conn,
         translation.translated(address),
     ):
-        yield RunContext(
-            conn, address, catalog, Request(catalog.newest, {}), RunOptions(limits=Limits(lock_wait=5)), _Silent(),
-            Report("seed"),
-        )  # fmt: skip
+        outcome = Outcome("seed")
+        request, options = Request(catalog.newest, {}), RunOptions(limits=Limits(lock_wait=5))
+        yield begin(outcome, conn, address, catalog, request, options, _Silent()), outcome
