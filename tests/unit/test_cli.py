@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from medusa_db import commands
 from medusa_db import parser as cli
+from medusa_db.arguments import option
 from medusa_migrations.contract import errors, values
 from servers import command, environ, medusa_db
 
@@ -47,8 +49,10 @@ def test_every_option_and_command_is_in_the_docs():
 
 
 def test_every_command_is_found():
-    for words in commands._COMMANDS:
-        assert callable(commands._find(words))
+    for entry in commands.COMMANDS.values():
+        module, function = entry.command().run.__code__.co_names[:2]
+
+        assert callable(getattr(importlib.import_module(module), function))
 
 
 def test_every_exit_code_is_in_the_docs():
@@ -110,7 +114,7 @@ def test_what_is_no_duration_is_refused(text):
         values.duration(text)
 
 
-def test_an_option_has_a_twin_in_the_environment():
+def test_an_option_has_an_environment_variable():
     done = medusa_db("notes", MEDUSA_DB_FROM="1.20.0")
 
     assert done.stdout.startswith("1.20.3  INFO")
@@ -125,7 +129,7 @@ def test_an_option_has_a_twin_in_the_environment():
     ],
     ids=["version", "choice", "boolean"],
 )
-def test_a_bad_twin_is_named(environment, message):
+def test_an_environment_variable_with_a_bad_value_is_named(environment, message):
     done = medusa_db("plan", **environment)
 
     assert done.returncode == 2
@@ -189,20 +193,13 @@ def test_every_version_is_listed():
     assert lines[-1].split()[:4] == ["1.20.11", "-", "package", "75"]
 
 
-def options_of(*words):
-    parser = cli.parser()
-    for word in words:
-        (found,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-        parser = found.choices[word]
-    return {
-        (*action.option_strings, str(action.choices), str(action.default), str(action.type))
-        for action in parser._actions
-    }
+def options_of(words):
+    return set(option.rows(commands.COMMANDS[words].command().arguments))
 
 
 def test_plan_takes_every_option_of_migrate():
     assert options_of("plan") > options_of("migrate")
-    assert options_of("migrations", "run") == options_of("migrate")
+    assert options_of("migrations run") == options_of("migrate")
 
 
 def test_the_help_names_every_exit_code():
@@ -213,8 +210,19 @@ def test_the_help_names_every_exit_code():
     assert "10 not yet at the version, or `plan --check`: something\nwould run" in told
 
 
-def test_a_twin_that_an_option_cannot_have_disturbs_no_other_command():
+def test_a_value_that_one_command_cannot_take_disturbs_no_other():
     assert medusa_db("notes", MEDUSA_DB_CHECK="true").returncode == 0
     assert medusa_db("plan", MEDUSA_DB_CHECK="1.20.11").stderr == (
         "medusa-db: error: the environment variable MEDUSA_DB_CHECK: '1.20.11' is neither true nor false\n"
     )
+
+
+def test_wait_gives_up_on_a_server_that_cannot_be_reached():
+    url = "postgres://127.0.0.1:1/shop"
+
+    done = medusa_db(
+        "wait", "--for", "1.20.11", "--connect-wait", "0s", "--timeout", "30s", url=url
+    )
+    late = medusa_db("wait", "--for", "1.20.11", "--timeout", "0s", url=url)
+
+    assert (done.returncode, late.returncode) == (4, 10), done.stderr + late.stderr

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from medusa_db import parser
+from medusa_db.arguments import groups
 from medusa_migrations.contract.errors import UsageError
 from medusa_migrations.plan import shop_migrations
 from medusa_migrations.plan.formats import Format
@@ -39,7 +39,7 @@ def refused(tmp_path, content, format_="sql", name=FILE):
 
 
 def test_the_command_line_knows_the_formats():
-    assert list(parser.FORMATS) == list(Format)
+    assert list(groups.FORMATS) == list(Format)
 
 
 TWO_HALVES = {

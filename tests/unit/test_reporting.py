@@ -53,7 +53,7 @@ def test_a_refused_run_is_reported(arguments, url, reason, exit_code, message, t
     }
 
 
-def test_a_refused_twin_is_reported(tmp_path):
+def test_a_refused_environment_variable_is_reported(tmp_path):
     file = tmp_path / "report"
 
     done = medusa_db(

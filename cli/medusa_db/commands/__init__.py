@@ -2,48 +2,245 @@
 
 from __future__ import annotations
 
-import importlib
 import signal
 import sys
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from medusa_migrations.contract.errors import Interrupted, RefusedError, RunnerError
 from medusa_migrations.contract.redact import redact
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
 
-_COMMANDS = {
-    "migrate": "migrate.migrate",
-    "plan": "plan.plan",
-    "status": "readonly.status",
-    "verify": "verify.verify",
-    "wait": "readonly.wait",
-    "notes": "offline.notes",
-    "versions": "offline.versions",
-    "create-migration": "offline.create_migration",
-    "seed": "seed.seed",
-    "seed export": "export.export",
-    "seed schema": "export.schema",
-    "demo": "offline.demo",
-    "repair": "repair.repair",
-    "migrations run": "migrate.migrate",
-    "migrations show": "readonly.show",
+    from medusa_db.arguments.looking import (
+        ExportArguments,
+        StatusArguments,
+        VerifyArguments,
+        WaitArguments,
+    )
+    from medusa_db.arguments.offline import (
+        CreateMigrationArguments,
+        DemoArguments,
+        NotesArguments,
+        SchemaArguments,
+        VersionsArguments,
+    )
+    from medusa_db.arguments.running import (
+        MigrateArguments,
+        PlanArguments,
+        RepairArguments,
+        SeedArguments,
+    )
+
+A = TypeVar("A")
+
+
+class Command(NamedTuple, Generic[A]):
+    """A command: what it is asked, and what it does.
+
+    Only the options of the one that is called are imported, and what it does only after they were read.
+    """
+
+    arguments: type[A]
+    run: Callable[[A], int]
+    results: Callable[[A], Collection[str]] = lambda _args: ()
+    """The reasons of a refusal that whoever called counts as a result."""
+
+
+class Entry(NamedTuple):
+    """A command as `--help` lists it."""
+
+    help: str
+    command: Callable[[], Command[Any]]
+    report: str = ""
+    """What its report calls it; empty: it writes none."""
+
+
+def _migrate() -> Command[MigrateArguments]:
+    from medusa_db.arguments.running import MigrateArguments
+
+    def run(args: MigrateArguments) -> int:
+        from medusa_db.commands.migrate import migrate
+
+        return migrate(args)
+
+    return Command(MigrateArguments, run, lambda args: args.exit_zero_for)
+
+
+def _plan() -> Command[PlanArguments]:
+    from medusa_db.arguments.running import PlanArguments
+
+    def run(args: PlanArguments) -> int:
+        from medusa_db.commands.plan import plan
+
+        return plan(args)
+
+    return Command(PlanArguments, run, lambda args: args.run.exit_zero_for)
+
+
+def _status() -> Command[StatusArguments]:
+    from medusa_db.arguments.looking import StatusArguments
+
+    def run(args: StatusArguments) -> int:
+        from medusa_db.commands.readonly import status
+
+        return status(args)
+
+    return Command(StatusArguments, run)
+
+
+def _show() -> Command[StatusArguments]:
+    from medusa_db.arguments.looking import StatusArguments
+
+    def run(args: StatusArguments) -> int:
+        from medusa_db.commands.readonly import show
+
+        return show(args)
+
+    return Command(StatusArguments, run)
+
+
+def _verify() -> Command[VerifyArguments]:
+    from medusa_db.arguments.looking import VerifyArguments
+
+    def run(args: VerifyArguments) -> int:
+        from medusa_db.commands.verify import verify
+
+        return verify(args)
+
+    return Command(VerifyArguments, run)
+
+
+def _repair() -> Command[RepairArguments]:
+    from medusa_db.arguments.running import RepairArguments
+
+    def run(args: RepairArguments) -> int:
+        from medusa_db.commands.repair import repair
+
+        return repair(args)
+
+    return Command(RepairArguments, run)
+
+
+def _wait() -> Command[WaitArguments]:
+    from medusa_db.arguments.looking import WaitArguments
+
+    def run(args: WaitArguments) -> int:
+        from medusa_db.commands.readonly import wait
+
+        return wait(args)
+
+    return Command(WaitArguments, run)
+
+
+def _seed() -> Command[SeedArguments]:
+    from medusa_db.arguments.running import SeedArguments
+
+    def run(args: SeedArguments) -> int:
+        from medusa_db.commands.seed import seed
+
+        return seed(args)
+
+    return Command(SeedArguments, run)
+
+
+def _export() -> Command[ExportArguments]:
+    from medusa_db.arguments.looking import ExportArguments
+
+    def run(args: ExportArguments) -> int:
+        from medusa_db.commands.export import export
+
+        return export(args)
+
+    return Command(ExportArguments, run)
+
+
+def _schema() -> Command[SchemaArguments]:
+    from medusa_db.arguments.offline import SchemaArguments
+
+    def run(_args: SchemaArguments) -> int:
+        from medusa_db.commands.export import schema
+
+        return schema()
+
+    return Command(SchemaArguments, run)
+
+
+def _notes() -> Command[NotesArguments]:
+    from medusa_db.arguments.offline import NotesArguments
+
+    def run(args: NotesArguments) -> int:
+        from medusa_db.commands.offline import notes
+
+        return notes(args)
+
+    return Command(NotesArguments, run)
+
+
+def _versions() -> Command[VersionsArguments]:
+    from medusa_db.arguments.offline import VersionsArguments
+
+    def run(args: VersionsArguments) -> int:
+        from medusa_db.commands.offline import versions
+
+        return versions(args)
+
+    return Command(VersionsArguments, run)
+
+
+def _create_migration() -> Command[CreateMigrationArguments]:
+    from medusa_db.arguments.offline import CreateMigrationArguments
+
+    def run(args: CreateMigrationArguments) -> int:
+        from medusa_db.commands.offline import create_migration
+
+        return create_migration(args)
+
+    return Command(CreateMigrationArguments, run)
+
+
+def _demo() -> Command[DemoArguments]:
+    from medusa_db.arguments.offline import DemoArguments
+
+    def run(args: DemoArguments) -> int:
+        from medusa_db.commands.offline import demo
+
+        return demo(args)
+
+    return Command(DemoArguments, run)
+
+
+COMMANDS: Mapping[str, Entry] = {
+    "migrate": Entry("bring the database to a version", _migrate, "migrate"),
+    "migrations run": Entry("the same as `migrate`", _migrate, "migrate"),
+    "migrations show": Entry("the same as `status`, naming what is pending", _show),
+    "plan": Entry("show what migrate would do; changes nothing", _plan, "plan"),
+    "status": Entry("show the version the database is at", _status),
+    "verify": Entry("compare the live schema with a version's; read-only", _verify, "verify"),
+    "repair": Entry(
+        "show which ledger rows the schema proves; --apply writes them", _repair, "repair"
+    ),
+    "wait": Entry("wait until the database is at a version; read-only", _wait),
+    "seed": Entry("fill the shop from a seed document", _seed, "seed"),
+    "seed export": Entry("write a shop as a seed document to stdout", _export),
+    "seed schema": Entry("write the JSON Schema of seed documents to stdout", _schema),
+    "notes": Entry("show what the upgrade guides ask; no database needed", _notes),
+    "versions": Entry("list every known version", _versions),
+    "create-migration": Entry("make a migration file of your own", _create_migration),
+    "demo": Entry("the whole job on a private, embedded PostgreSQL", _demo),
 }
-"""Where each command is; only the one that is called is imported."""
+"""Every command, by its words."""
 
 
-def run(args: argparse.Namespace) -> int:
-    """Run the command of *args*; turn what goes wrong into a sentence and an exit code."""
-    words = f"{args.command} {args.word}" if args.command == "migrations" else args.command
+def run(command: Command[A], args: A) -> int:
+    """Run *command* with *args*; turn what goes wrong into a sentence and an exit code."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
     try:
-        return _find(words)(args)
+        return command.run(args)
     except RunnerError as exc:
         _complain(exc)
-        return 0 if is_result(args, exc) else exc.exit_code
+        return 0 if is_result(command.results(args), exc) else exc.exit_code
     except Interrupted as exc:
         sys.stderr.write(f"medusa-db: {exc.said}\n")
         return exc.exit_code
@@ -51,15 +248,9 @@ def run(args: argparse.Namespace) -> int:
         return 0
 
 
-def is_result(args: argparse.Namespace, exc: RunnerError) -> bool:
+def is_result(reasons: Collection[str], exc: RunnerError) -> bool:
     """Return whether whoever called counts this refusal as a result: `--exit-zero-for`."""
-    return isinstance(exc, RefusedError) and exc.reason in getattr(args, "exit_zero_for", ())
-
-
-def _find(words: str) -> Callable[[argparse.Namespace], int]:
-    module, _, function = _COMMANDS[words].partition(".")
-    found = getattr(importlib.import_module(f"medusa_db.commands.{module}"), function)
-    return cast("Callable[[argparse.Namespace], int]", found)
+    return isinstance(exc, RefusedError) and exc.reason in reasons
 
 
 def _interrupt(number: int, _frame: object) -> None:

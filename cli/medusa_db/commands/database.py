@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medusa_db.commands import options
 from medusa_migrations.contract import concealed
 from medusa_migrations.contract.errors import UsageError
 from medusa_migrations.plan import observe
@@ -16,11 +15,11 @@ from medusa_migrations.postgres import address as addresses
 from medusa_migrations.postgres import connection, translation
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Iterator
 
     from psycopg import Connection
 
+    from medusa_db.arguments.groups import DatabaseArguments
     from medusa_db.demo.embedded import Server
     from medusa_migrations.catalog.model import Catalog
     from medusa_migrations.plan.observe import DatabaseState
@@ -29,30 +28,31 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def connected(
-    args: argparse.Namespace,
+    args: DatabaseArguments,
     command: str,
+    patience: float,
     say: Callable[[str], None] | None = None,
     until: float | None = None,
 ) -> Iterator[tuple[Connection[Any], Address]]:
     """Open the database that *args* and the environment name, for the duration of a `with`.
 
-    Nothing is waited for after *until*, by the monotonic clock.
+    *patience* is how many seconds to wait for a server that is starting. Nothing is waited for after
+    *until*, by the monotonic clock.
     """
 
     def complain(line: str) -> None:
         sys.stderr.write(f"medusa-db: {line}\n")
 
-    options.own(args)  # what is wrong with files is told before anything is opened
     with _address(args) as address:
         conn = connection.open_(
-            address, command, patience=args.connect_wait, say=say or complain, until=until
+            address, command, patience=patience, say=say or complain, until=until
         )
         with conn, translation.translated(address, conn):
             yield conn, address
 
 
 @contextlib.contextmanager
-def _address(args: argparse.Namespace) -> Iterator[Address]:
+def _address(args: DatabaseArguments) -> Iterator[Address]:
     server: Server | None = None
     if args.embedded is not None:
         server = _embedded(args.embedded)
@@ -84,14 +84,14 @@ def _embedded(folder: str) -> Server:
     return server
 
 
-def _url(args: argparse.Namespace) -> tuple[str, str]:
-    """Return the URL, and where it stands."""
-    if args.database_url:
-        twin = "MEDUSA_DB_DATABASE_URL"
-        given = os.environ.get(twin) == args.database_url
-        return str(args.database_url), twin if given else "--database-url"
-    if args.database_url_file:
-        file = str(args.database_url_file)
+def _url(args: DatabaseArguments) -> tuple[str, str]:
+    """Return the URL, and what names it."""
+    if args.database_url is not None:
+        variable = "MEDUSA_DB_DATABASE_URL"
+        given = os.environ.get(variable) == args.database_url
+        return args.database_url, variable if given else "--database-url"
+    if args.database_url_file is not None:
+        file = args.database_url_file
         try:
             return Path(file).read_text(encoding="utf-8").strip(), file
         except (OSError, UnicodeDecodeError) as exc:
@@ -106,7 +106,7 @@ def _url(args: argparse.Namespace) -> tuple[str, str]:
 
 
 def look(
-    args: argparse.Namespace,
+    args: DatabaseArguments,
     conn: Connection[Any],
     address: Address,
     catalog: Catalog,

@@ -11,23 +11,23 @@ from medusa_seed.document import json_schema
 from medusa_seed.run import export as exporting
 
 if TYPE_CHECKING:
-    import argparse
+    from medusa_db.arguments.looking import ExportArguments
 
 
-def export(args: argparse.Namespace) -> int:
+def export(args: ExportArguments) -> int:
     """Write the shop's catalogue, regions and settings to stdout; what is left out, to stderr."""
     handles = None
     if args.products is not None:
         handles = [one.strip() for one in args.products.split(",") if one.strip()]
-    with connected(args, "seed export") as (conn, address):
-        schema = observe.schema_of(conn, args.schema or address.schema)
+    with connected(args.database, "seed export", args.patience.connect_wait) as (conn, address):
+        schema = observe.schema_of(conn, args.database.schema or address.schema)
         warnings = exporting.write(conn, schema, handles, sys.stdout.write)
     for line in warnings:
         sys.stderr.write(f"medusa-db: not all of it can be said: {line}\n")
     return 0
 
 
-def schema(_args: argparse.Namespace) -> int:
+def schema() -> int:
     """Write the JSON Schema of seed documents to stdout."""
     sys.stdout.write(json_schema.text())
     return 0

@@ -15,30 +15,39 @@ from medusa_migrations.run import context, progress, runner
 from medusa_migrations.run.outcome import Outcome
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
+    from medusa_db.arguments.running import MigrateArguments
     from medusa_migrations.catalog.model import Note
 
 
-def migrate(args: argparse.Namespace) -> int:
+def migrate(args: MigrateArguments) -> int:
     """Bring the database to a version, and report what was done, however it ends."""
-    outcome = Outcome("migrate", run_id=args.run_id)
-    report = reported(args, outcome, lambda: _run(args, outcome))
+    outcome = Outcome("migrate", run_id=args.report.run_id)
+    report = reported(
+        args.report,
+        outcome,
+        lambda: _run(args, outcome),
+        results=args.exit_zero_for,
+        printed=args.output == "json",
+    )
     if args.output == "text":
         output.print_result(text.report(outcome, report.seconds))
     return report.exit_code
 
 
-def _run(args: argparse.Namespace, outcome: Outcome) -> None:
+def _run(args: MigrateArguments, outcome: Outcome) -> None:
     catalog = load.read()
-    reviewed = planned.read(args, catalog)
+    args, reviewed = planned.read(args, catalog)
     request = planned.request(args, catalog, reviewed)
     asks = sys.stdin.isatty() and sys.stderr.isatty()
-    how = replace(running.how(args, catalog, reviewed), ask=_ask if asks else None)
+    how = replace(running.how_to_migrate(args, catalog, reviewed), ask=_ask if asks else None)
     telling = progress.for_stream()
     try:
-        with connected(args, "migrate", telling.say) as (conn, address):
+        with connected(args.database, "migrate", args.patience.connect_wait, telling.say) as (
+            conn,
+            address,
+        ):
             begun = context.begin(outcome, conn, address, catalog, request, how, telling)
             runner.migrate(begun, outcome)
     finally:

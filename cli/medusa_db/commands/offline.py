@@ -13,10 +13,15 @@ from medusa_migrations.catalog import load
 from medusa_migrations.contract.errors import UsageError
 
 if TYPE_CHECKING:
-    import argparse
+    from medusa_db.arguments.offline import (
+        CreateMigrationArguments,
+        DemoArguments,
+        NotesArguments,
+        VersionsArguments,
+    )
 
 
-def notes(args: argparse.Namespace) -> int:
+def notes(args: NotesArguments) -> int:
     """Tell the notes between two versions."""
     catalog = load.read()
     after = options.known(catalog, args.from_, "--from")
@@ -33,7 +38,7 @@ def notes(args: argparse.Namespace) -> int:
     return 0
 
 
-def versions(args: argparse.Namespace) -> int:
+def versions(args: VersionsArguments) -> int:
     """List every known version."""
     catalog = load.read()
     rows: list[dict[str, Any]] = []
@@ -72,7 +77,7 @@ def versions(args: argparse.Namespace) -> int:
     return 0
 
 
-def create_migration(args: argparse.Namespace) -> int:
+def create_migration(args: CreateMigrationArguments) -> int:
     """Make an empty migration file, named as it must be."""
     name = args.name
     if not name.isidentifier() or not name.isascii() or name[-1].isdigit():
@@ -94,10 +99,9 @@ def create_migration(args: argparse.Namespace) -> int:
     return 0
 
 
-def demo(args: argparse.Namespace) -> int:
+def demo(args: DemoArguments) -> int:
     """Show the whole job on a private PostgreSQL."""
     catalog = load.read()
-    start = options.known(catalog, args.from_, "--from")
+    start = options.require_known(catalog, args.from_, "--from")
     target = options.known(catalog, args.to, "--to") or catalog.newest
-    assert start is not None  # noqa: S101  the option has a default
     return demonstration.run(catalog, start, target, keep=args.keep)

@@ -1,4 +1,4 @@
-"""Turns options into what the engine takes; refuses what cannot be meant."""
+"""Turns options into what the engine takes; refuses values that do not exist or contradict each other."""
 
 from __future__ import annotations
 
@@ -13,27 +13,22 @@ from medusa_migrations.contract.errors import RefusedError, UsageError
 from medusa_migrations.plan.plan import Request, kept_flags
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from medusa_db.arguments.groups import ShopArguments, WayArguments
     from medusa_migrations.catalog.model import Catalog, Migration
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.observe import DatabaseState
 
 
-def request(args: argparse.Namespace, catalog: Catalog, *, project: Path | None = None) -> Request:
-    """Return what is wanted of a run.
+def request(
+    way: WayArguments, catalog: Catalog, target: Version | None, own: Sequence[Migration]
+) -> Request:
+    """Return what is wanted of a run to *target*; None: no version was named, so it is not upgraded unasked.
 
-    Where no version is named, the one counts that the *project* in that folder has installed, and
-    stderr says so.
+    *own* are the shop's own migrations.
     """
-    target = known(catalog, args.to, "--to") or known(
-        catalog, getattr(args, "baseline", None), "--baseline"
-    )
-    if target is None and project is not None:
-        target = _installed(catalog, project)
-    found = own(args)
-    for migration in found:
+    for migration in own:
         if catalog.knows(migration.name):
             raise UsageError(
                 f"{migration.origin}: {migration.name} is the name of one of Medusa's own migrations"
@@ -41,15 +36,16 @@ def request(args: argparse.Namespace, catalog: Catalog, *, project: Path | None 
     return Request(
         target=target or catalog.newest,
         unasked=target is None,
-        flags=flags(catalog, args.flag, os.environ),
-        stops=tuple(args.stop),
-        own=tuple(found),
-        data_steps=not args.no_data_steps,
-        asked=tuple(args.data_step),
+        flags=flags(catalog, way.flag, os.environ),
+        stops=way.stop,
+        own=tuple(own),
+        data_steps=not way.no_data_steps,
+        asked=way.data_step,
     )
 
 
-def _installed(catalog: Catalog, project: Path) -> Version | None:
+def installed_version(catalog: Catalog, project: Path) -> Version | None:
+    """Return the version that the *project* in that folder has installed, and print that it counts."""
     found = installed.find(project)
     if found is None:
         return None
@@ -58,7 +54,9 @@ def _installed(catalog: Catalog, project: Path) -> Version | None:
     return version
 
 
-def flags(catalog: Catalog, given: list[str], environment: Mapping[str, str]) -> dict[str, bool]:
+def flags(
+    catalog: Catalog, given: Sequence[str], environment: Mapping[str, str]
+) -> dict[str, bool]:
     """Return the flags set by hand: `--flag name=true` wins over MEDUSA_FF_NAME.
 
     Raises UsageError for a flag that gates no migration or a value that is not true or false.
@@ -68,10 +66,10 @@ def flags(catalog: Catalog, given: list[str], environment: Mapping[str, str]) ->
     found: dict[str, bool] = {}
     known = concealed.from_environment(environment)
     for alias, name in names.items():
-        twin = f"MEDUSA_FF_{alias.upper()}"
-        value = environment.get(twin)
+        variable = f"MEDUSA_FF_{alias.upper()}"
+        value = environment.get(variable)
         if value is not None:
-            found[name] = _truth(value, twin, quoted=not known.hides(twin))
+            found[name] = _truth(value, variable, quoted=not known.hides(variable))
     for one in given:
         name, equals, value = one.partition("=")
         if name.lower() not in names:
@@ -91,8 +89,13 @@ def _truth(value: str, where: str, *, quoted: bool = True) -> bool:
 
 
 def known(catalog: Catalog, wanted: Version | None, option: str) -> Version | None:
-    """Return *wanted* where it is a version we know; raise UsageError or RefusedError else."""
-    if wanted is None or wanted in catalog.versions:
+    """Return *wanted* where it is a version we know; raise RefusedError else."""
+    return None if wanted is None else require_known(catalog, wanted, option)
+
+
+def require_known(catalog: Catalog, wanted: Version, option: str) -> Version:
+    """Return *wanted* where it is a version we know; raise RefusedError else."""
+    if wanted in catalog.versions:
         return wanted
     if (wanted.major, wanted.minor) == (1, 0):
         raise RefusedError(
@@ -113,32 +116,32 @@ def known(catalog: Catalog, wanted: Version | None, option: str) -> Version | No
 
 
 def pending(
-    args: argparse.Namespace, catalog: Catalog, observed: DatabaseState, target: Version
+    catalog: Catalog,
+    observed: DatabaseState,
+    target: Version,
+    given: Sequence[str],
+    own: Sequence[Migration] = (),
 ) -> list[str]:
-    """Return the names that *target* would still run here."""
-    given = flags(catalog, args.flag, os.environ)
-    values = kept_flags(catalog, observed.proof, target) | given
+    """Return the names that *target* would still run here, with the flags that are *given*."""
+    values = kept_flags(catalog, observed.proof, target) | flags(catalog, given, os.environ)
     have = set(observed.proof.applied)
     names = [m.name for m in catalog.enabled(target, values) if m.name not in have]
-    there = set(observed.proof.foreign)
-    names += [m.name for m in own(args) if m.name not in there]
+    foreign = set(observed.proof.foreign)
+    names += [m.name for m in own if m.name not in foreign]
     return names
 
 
-def own(args: argparse.Namespace) -> list[Migration]:
-    """Return the shop's own migrations, where a folder is named; it is read once a command."""
-    if not getattr(args, "migrations_dir", None):
+def shop_migrations(args: ShopArguments) -> list[Migration]:
+    """Return the shop's own migrations, where a folder is named."""
+    if not args.migrations_dir:
         return []
-    if "own" not in args:
-        from medusa_migrations.plan import shop_migrations  # noqa: PLC0415  most runs have none
-        from medusa_migrations.plan.formats import Format  # noqa: PLC0415
+    from medusa_migrations.plan import shop_migrations as files  # noqa: PLC0415  most runs have none
+    from medusa_migrations.plan.formats import Format  # noqa: PLC0415
 
-        folder = Path(args.migrations_dir)
-        if concealed.from_environment(os.environ).hides(str(folder.absolute())):
-            raise UsageError(
-                f"--migrations-dir {folder} comes from a Secret, and messages about its statements would "
-                "repeat them; put them into a ConfigMap"
-            )
-        args.own = shop_migrations.read(folder, Format(args.migrations_format))
-    found: list[Migration] = args.own
-    return found
+    folder = Path(args.migrations_dir)
+    if concealed.from_environment(os.environ).hides(str(folder.absolute())):
+        raise UsageError(
+            f"--migrations-dir {folder} comes from a Secret, and messages about its statements would "
+            "repeat them; put them into a ConfigMap"
+        )
+    return files.read(folder, Format(args.migrations_format))

@@ -24,15 +24,16 @@ from medusa_migrations.run import context, preview, progress
 from medusa_migrations.run.outcome import Ending, Outcome
 
 if TYPE_CHECKING:
-    import argparse
-
+    from medusa_db.arguments.running import PlanArguments
     from medusa_migrations.run.preview import Preview
 
 
-def plan(args: argparse.Namespace) -> int:
+def plan(args: PlanArguments) -> int:
     """Show what `migrate` would do; with `--check` the exit status says whether it would do it."""
-    outcome = Outcome("plan", run_id=args.run_id)
-    report = reported(args, outcome, lambda: _run(args, outcome), printed=False)
+    outcome = Outcome("plan", run_id=args.run.report.run_id)
+    report = reported(
+        args.run.report, outcome, lambda: _run(args, outcome), results=args.run.exit_zero_for
+    )
     if args.check and report.message:
         refused = report.reason != "Pending"
         said = f"migrate would be refused: {report.message}" if refused else report.message
@@ -40,8 +41,8 @@ def plan(args: argparse.Namespace) -> int:
     return report.exit_code
 
 
-def _run(args: argparse.Namespace, outcome: Outcome) -> Ending:
-    if args.sql and args.output == "json":
+def _run(args: PlanArguments, outcome: Outcome) -> Ending:
+    if args.sql and args.run.output == "json":
         raise UsageError(
             "--sql prints statements for psql, and --output json the plan for machines; leave one out"
         )
@@ -52,29 +53,29 @@ def _run(args: argparse.Namespace, outcome: Outcome) -> Ending:
     return _ending(args, found)
 
 
-def _show(args: argparse.Namespace, outcome: Outcome) -> Preview:
+def _show(args: PlanArguments, outcome: Outcome) -> Preview:
     catalog = load.read()
-    reviewed = planned.read(args, catalog)
-    request = planned.request(args, catalog, reviewed)
-    how = running.how(args, catalog, reviewed)
-    with connected(args, "plan") as (conn, address):
+    asked, reviewed = planned.read(args.run, catalog)
+    request = planned.request(asked, catalog, reviewed)
+    how = running.how_to_migrate(asked, catalog, reviewed)
+    with connected(asked.database, "plan", asked.patience.connect_wait) as (conn, address):
         begun = context.begin(outcome, conn, address, catalog, request, how, progress.for_stream())
         found = preview.look(begun, outcome)
         if args.sql:
             output.print_result(plan_sql.script(conn, found))
-        elif args.output == "json":
+        elif asked.output == "json":
             now = basis.look(conn, address, catalog, found.before)
-            output.print_json(plan_json.to_dict(found, running.asked(args, request), now))
+            output.print_json(plan_json.to_dict(found, running.asked(asked, request), now))
         else:
             output.print_result(text.plan(found))
     return found
 
 
-def _ending(args: argparse.Namespace, found: Preview) -> Ending:
+def _ending(args: PlanArguments, found: Preview) -> Ending:
     """Return with what a plan ends; only `--check` makes its exit status another than 0."""
     if found.refusals:
         first = found.refusals[0]
-        if commands.is_result(args, first):
+        if commands.is_result(args.run.exit_zero_for, first):
             code, state = 0, RunState.REFUSED
         else:
             code, state = RefusedError.exit_code, RunState.PLANNED

@@ -27,8 +27,7 @@ from medusa_migrations.records import history
 from medusa_seed.shop import records
 
 if TYPE_CHECKING:
-    import argparse
-
+    from medusa_db.arguments.looking import StatusArguments, WaitArguments
     from medusa_migrations.catalog.model import Catalog
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.observe import DatabaseState
@@ -40,23 +39,26 @@ _AGES = re.compile(r"\d+ s\b")
 """What changes with every look, in a sentence that is printed once."""
 
 
-def show(args: argparse.Namespace) -> int:
+def show(args: StatusArguments) -> int:
     """Show what is applied and pending, as Medusa's own tool does."""
     return status(args, names=True)
 
 
-def status(args: argparse.Namespace, *, names: bool = False) -> int:
+def status(args: StatusArguments, *, names: bool = False) -> int:
     """Show where the database is."""
     catalog = load.read()
     wanted = options.known(catalog, args.check, "--check")
-    with connected(args, "status") as (conn, address):
-        observed = look(args, conn, address, catalog)
+    own = options.shop_migrations(
+        args.shop
+    )  # what is wrong with files is told before anything is opened
+    with connected(args.database, "status", args.patience.connect_wait) as (conn, address):
+        observed = look(args.database, conn, address, catalog)
         waits = sorted(itertools.chain(*observe.waiting(conn, catalog, observed)))
         seed = records.latest(conn, observed.schema)
         unreadable = history.why_unreadable(conn)
         differs = [str(one) for one in standing.look(conn, catalog, observed).differences]
     target = wanted or observed.at or observed.proof.latest or catalog.newest
-    pending = options.pending(args, catalog, observed, target)
+    pending = options.pending(catalog, observed, target, args.flag, own)
     if args.output == "json":
         shown = observed.proof
         output.print_json(
@@ -93,21 +95,26 @@ def status(args: argparse.Namespace, *, names: bool = False) -> int:
     return 0
 
 
-def wait(args: argparse.Namespace) -> int:
+def wait(args: WaitArguments) -> int:
     """Wait until the database is at a version; read-only and bounded."""
     catalog = load.read()
-    wanted = options.known(catalog, args.for_, "--for")
-    assert wanted is not None  # noqa: S101  the option is required
+    wanted = options.require_known(catalog, args.for_, "--for")
     deadline = time.monotonic() + args.timeout
-    said = ""
+    logged, unreachable_since = "", None
     while True:
         try:
             place = _look_once(args, catalog, wanted, deadline)
         except (LockHeldError, NotYetError, UnreachableError) as exc:
-            if (without := _AGES.sub("", str(exc))) != said:
-                said = without
+            if (without := _AGES.sub("", str(exc))) != logged:
+                logged = without
                 sys.stderr.write(f"medusa-db: waiting: {redact(str(exc))}\n")
-            if time.monotonic() + 1 > deadline:
+            now = time.monotonic()
+            unreachable_since = (
+                (unreachable_since or now) if isinstance(exc, UnreachableError) else None
+            )
+            if _over(unreachable_since, args.connect_wait, now):
+                raise
+            if now + 1 > deadline:
                 raise NotYetError(
                     f"gave up after {args.timeout:g} s: {exc}", reason="WaitTimeout"
                 ) from exc
@@ -124,13 +131,17 @@ def wait(args: argparse.Namespace) -> int:
             return 0
 
 
-def _look_once(args: argparse.Namespace, catalog: Catalog, wanted: Version, deadline: float) -> str:
+def _over(since: float | None, limit: float | None, now: float) -> bool:
+    """Return whether a server that cannot be reached *since* then is given up on."""
+    return since is not None and limit is not None and now + 1 - since > limit
+
+
+def _look_once(args: WaitArguments, catalog: Catalog, wanted: Version, deadline: float) -> str:
     """Return where the database is, where *wanted* can start on it."""
-    args.connect_wait = 0.0
-    with connected(args, "wait", until=deadline) as (conn, address):
+    with connected(args.database, "wait", patience=0.0, until=deadline) as (conn, address):
         bounded.bound(conn, _ANSWER)
-        observed = look(args, conn, address, catalog)
-    pending = options.pending(args, catalog, observed, wanted)
+        observed = look(args.database, conn, address, catalog)
+    pending = options.pending(catalog, observed, wanted, args.flag)
     require(catalog, observed, wanted, pending, allow_newer=args.allow_newer)
     undecided = observed.at is None and wanted in observed.proof.possible
     return str(wanted if undecided else observed.place(catalog))

@@ -19,21 +19,24 @@ from medusa_migrations.run import outcome as outcomes
 from medusa_migrations.run.outcome import Ending, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
+    from medusa_db.arguments.groups import ReportArguments
     from medusa_migrations.contract.report import Report
 
 
 def reported(
-    args: argparse.Namespace,
+    args: ReportArguments,
     outcome: Outcome,
     work: Callable[[], Ending | None],
     *,
-    printed: bool = True,
+    results: Collection[str] = (),
+    printed: bool = False,
 ) -> Report:
     """Do the *work* of a run and report how it ends; return that, or raise what the work raises.
 
-    The report goes to `--report-file`, and to stdout with `--output json` where it is *printed* at all.
+    The report goes to `--report-file`, and to stdout where it is *printed*. A refusal for one of the
+    reasons in *results* counts as a result.
     """
     started = time.monotonic()
 
@@ -41,7 +44,7 @@ def reported(
         report = outcomes.report(outcome, ending, time.monotonic() - started)
         if args.report_file:
             _write(args.report_file, report, args.report_limit)
-        if printed and args.output == "json":
+        if printed:
             with suppress(BrokenPipeError):  # nobody listens, and the exit code still counts
                 output.print_json(_masked(report))
         return report
@@ -49,7 +52,7 @@ def reported(
     try:
         ending = work() or Ending()
     except (Exception, Interrupted) as exc:
-        result = isinstance(exc, RunnerError) and commands.is_result(args, exc)
+        result = isinstance(exc, RunnerError) and commands.is_result(results, exc)
         tell(outcomes.failed(outcome, exc, as_result=result))
         raise
     return tell(ending)

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from medusa_db.commands import options
 from medusa_migrations.run.context import Limits, RunOptions
 
 if TYPE_CHECKING:
-    import argparse
-
+    from medusa_db.arguments.groups import LimitArguments
+    from medusa_db.arguments.running import MigrateArguments, SeedArguments
     from medusa_migrations.catalog.model import Catalog
     from medusa_migrations.plan.plan import Request
     from medusa_migrations.plan.plan_file import Asked, PlanFile
 
 
-def limits(args: argparse.Namespace) -> Limits:
-    """Return how long a run may wait, and a statement take."""
-    usual = Limits()
-    return Limits(
-        lock_wait=_or(args.lock_wait, usual.lock_wait),
-        lock_timeout=_or(args.lock_timeout, usual.lock_timeout),
-        statement_timeout=_or(args.statement_timeout, usual.statement_timeout),
-        each=getattr(args, "transaction", None) == "each",
-    )
-
-
-def asked(args: argparse.Namespace, request: Request) -> Asked:
+def asked(args: MigrateArguments, request: Request) -> Asked:
     """Return what is asked of a run, for a plan that is to be reviewed."""
     from medusa_migrations.plan.plan_file import Asked  # noqa: PLC0415  most runs make no plan
 
+    shop = args.way.shop
     return Asked(
         to=str(request.target),
         unasked=request.unasked,
@@ -40,22 +31,48 @@ def asked(args: argparse.Namespace, request: Request) -> Asked:
         asked=request.asked,
         baseline=str(args.baseline or ""),
         each=args.transaction == "each",
-        migrations_dir=args.migrations_dir or "",
-        migrations_format=args.migrations_format,
+        migrations_dir=shop.migrations_dir or "",
+        migrations_format=shop.migrations_format,
     )
 
 
-def how(args: argparse.Namespace, catalog: Catalog, reviewed: PlanFile | None = None) -> RunOptions:
-    """Return how a run behaves, but for who is there to be asked; *reviewed* is the plan it applies."""
-    return RunOptions(
-        schema=args.schema,
-        limits=limits(args),
-        run_timeout=_or(args.run_timeout, RunOptions().run_timeout),
-        baseline=options.known(catalog, getattr(args, "baseline", None), "--baseline"),
-        on_breaking=args.approval == "on-breaking" and not args.yes,
-        acknowledged=frozenset(args.acknowledge),
-        by_whom=os.environ.get("POD_NAME") or os.environ.get("HOSTNAME", ""),
+def how_to_migrate(
+    args: MigrateArguments, catalog: Catalog, reviewed: PlanFile | None
+) -> RunOptions:
+    """Return how `migrate` behaves; *reviewed* is the plan it applies."""
+    usual = how(args)
+    return replace(
+        usual,
+        limits=replace(usual.limits, each=args.transaction == "each"),
+        baseline=options.known(catalog, args.baseline, "--baseline"),
         reviewed=reviewed,
+    )
+
+
+def how(args: MigrateArguments | SeedArguments) -> RunOptions:
+    """Return how a run behaves that asks nobody."""
+    approval = args.approval
+    return RunOptions(
+        schema=args.database.schema,
+        limits=_limits(args.limits),
+        run_timeout=_or(args.limits.run_timeout, RunOptions().run_timeout),
+        on_breaking=approval.approval == "on-breaking" and not approval.yes,
+        acknowledged=frozenset(approval.acknowledge),
+        by_whom=by_whom(),
+    )
+
+
+def by_whom() -> str:
+    """Return the pod or host, for the history."""
+    return os.environ.get("POD_NAME") or os.environ.get("HOSTNAME", "")
+
+
+def _limits(args: LimitArguments) -> Limits:
+    usual = Limits()
+    return Limits(
+        lock_wait=_or(args.lock_wait, usual.lock_wait),
+        lock_timeout=_or(args.lock_timeout, usual.lock_timeout),
+        statement_timeout=_or(args.statement_timeout, usual.statement_timeout),
     )
 
 

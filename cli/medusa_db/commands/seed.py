@@ -23,10 +23,10 @@ from medusa_seed.run import demo
 from medusa_seed.run import runner as seeding
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
 
-    from medusa_migrations.catalog.model import Catalog
+    from medusa_db.arguments.running import SeedArguments
+    from medusa_migrations.catalog.version import Version
 
 _DEFAULT = "data/seed.json"
 """Where Medusa's own starter keeps its seed document."""
@@ -34,11 +34,16 @@ _QUOTING = ("InvalidDocument", "Exists", "SeedFailed")
 """Reasons whose messages repeat what a document says."""
 
 
-def seed(args: argparse.Namespace) -> int:
+def seed(args: SeedArguments) -> int:
     """Fill a shop, and report what was done, however it ends."""
-    outcome = Outcome("seed", run_id=args.run_id)
+    outcome = Outcome("seed", run_id=args.report.run_id)
     made: dict[str, str] = {}
-    report = reported(args, outcome, lambda: made.update(_run(args, outcome)))
+    report = reported(
+        args.report,
+        outcome,
+        lambda: made.update(_run(args, outcome)),
+        printed=args.output == "json",
+    )
     if args.output == "text":
         output.print_result(text.report(outcome, report.seconds))
     for email, password in made.items():
@@ -48,23 +53,28 @@ def seed(args: argparse.Namespace) -> int:
     return report.exit_code
 
 
-def _run(args: argparse.Namespace, outcome: Outcome) -> dict[str, str]:
+def _run(args: SeedArguments, outcome: Outcome) -> dict[str, str]:
     """Seed; return the passwords that were made, by the email of who may log in with them."""
     catalog = load.read()
-    if args.demo and args.file:
+    if args.demo and args.seed_file:
         raise UsageError("--demo names a document, and -f another one; leave one out")
-    request = options.request(args, catalog)
-    path = str(demo.folder()) if args.demo else args.file or _DEFAULT
+    target = options.known(catalog, args.to, "--to")
+    own = options.shop_migrations(args.way.shop)
+    request = options.request(args.way, catalog, target, own)
+    path = str(demo.folder()) if args.demo else args.seed_file or _DEFAULT
     telling = progress.for_stream()
     with _unquoted(path, outcome), files.opened(path) as source:
         findings = Findings()
         found = document.read(source.pieces(), findings)
         findings.raise_if_any(source.name)
-        how = running.how(args, catalog)
+        how = running.how(args)
         try:
-            with connected(args, "seed", telling.say) as (conn, address):
+            with connected(args.database, "seed", args.patience.connect_wait, telling.say) as (
+                conn,
+                address,
+            ):
                 begun = context.begin(outcome, conn, address, catalog, request, how, telling)
-                return seeding.seed(begun, outcome, source, found, _how(args, catalog))
+                return seeding.seed(begun, outcome, source, found, _how(args, target))
         finally:
             telling.end()
 
@@ -95,14 +105,14 @@ def _unquoted(path: str, outcome: Outcome) -> Iterator[None]:
             outcome.warnings[:] = [f"{len(outcome.warnings)} warnings are not shown: of {name}"]
 
 
-def _how(args: argparse.Namespace, catalog: Catalog) -> seeding.SeedOptions:
+def _how(args: SeedArguments, target: Version | None) -> seeding.SeedOptions:
     return seeding.SeedOptions(
         migrate=args.migrate,
-        to=options.known(catalog, args.to, "--to"),
+        to=target,
         policy=Policy(IfExists(args.if_exists), args.overwrite),
         dry_run=args.dry_run,
         once=args.once,
         on_change=args.on_change,
         demo=args.demo,
-        agreed=args.yes,
+        agreed=args.approval.yes,
     )

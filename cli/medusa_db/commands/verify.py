@@ -22,22 +22,22 @@ from medusa_migrations.schema import verify as verifying
 from medusa_migrations.schema.ddl import DialectError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
+    from medusa_db.arguments.looking import VerifyArguments
     from medusa_migrations.catalog.model import Catalog
     from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.schema.drift import Difference
     from medusa_migrations.schema.model import Schema
 
 
-def verify(args: argparse.Namespace) -> int:
+def verify(args: VerifyArguments) -> int:
     """Compare the live schema with that of a version, and name each difference."""
-    outcome = Outcome("verify", run_id=args.run_id)
-    return reported(args, outcome, lambda: _run(args, outcome), printed=False).exit_code
+    outcome = Outcome("verify", run_id=args.report.run_id)
+    return reported(args.report, outcome, lambda: _run(args, outcome)).exit_code
 
 
-def _run(args: argparse.Namespace, outcome: Outcome) -> None:
+def _run(args: VerifyArguments, outcome: Outcome) -> None:
     catalog = load.read()
     outcome.target = options.known(catalog, args.to, "--to")
     observed, schema, working = _look(args, catalog, outcome)
@@ -45,14 +45,17 @@ def _run(args: argparse.Namespace, outcome: Outcome) -> None:
 
 
 def _look(
-    args: argparse.Namespace, catalog: Catalog, outcome: Outcome
+    args: VerifyArguments, catalog: Catalog, outcome: Outcome
 ) -> tuple[DatabaseState, Schema, list[Difference]]:
     """Read ledger and schema as they are at one moment, whoever changes them meanwhile.
 
     And what is wrong with keys and sequences.
     """
-    with connected(args, "verify") as (conn, address), connection.snapshot(conn):
-        observed = look(args, conn, address, catalog, tables=False)
+    with (
+        connected(args.database, "verify", args.patience.connect_wait) as (conn, address),
+        connection.snapshot(conn),
+    ):
+        observed = look(args.database, conn, address, catalog, tables=False)
         outcome.schema = observed.schema
         outcome.is_at(observed.place(catalog))
         schema = introspect.read(conn, observed.schema)
@@ -60,7 +63,7 @@ def _look(
 
 
 def _compare(
-    args: argparse.Namespace,
+    args: VerifyArguments,
     catalog: Catalog,
     observed: DatabaseState,
     schema: Schema,
@@ -76,7 +79,7 @@ def _compare(
             ),
             reason="NoVersion",
         )
-    pending = options.pending(args, catalog, observed, target)
+    pending = options.pending(catalog, observed, target, args.flag)
     try:
         verdict = verifying.verify(catalog, target, observed.proof.applied, schema).beside(working)
     except DialectError as exc:

@@ -1,0 +1,88 @@
+"""The options of the commands that look at a database and change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from medusa_db.arguments.groups import (
+    DatabaseArguments,
+    PatienceArguments,
+    ReportArguments,
+    ShopArguments,
+    flags,
+    output,
+)
+from medusa_db.arguments.option import group, one, optional, required, switch
+from medusa_db.arguments.readers import duration, version, word
+
+if TYPE_CHECKING:
+    from medusa_migrations.catalog.version import Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusArguments:
+    """What `status` is asked."""
+
+    TITLE: ClassVar[str] = "what is shown"
+
+    database: DatabaseArguments = group(DatabaseArguments)
+    patience: PatienceArguments = group(PatienceArguments)
+    shop: ShopArguments = group(ShopArguments)
+    flag: tuple[str, ...] = flags()
+    check: Version | None = optional(version, "exit with 10 where the database is not at V", "V")
+    output: str = output()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyArguments:
+    """What `verify` is asked."""
+
+    TITLE: ClassVar[str] = "what is wanted"
+
+    database: DatabaseArguments = group(DatabaseArguments)
+    patience: PatienceArguments = group(PatienceArguments)
+    flag: tuple[str, ...] = flags()
+    to: Version | None = optional(
+        version, "the version to compare it with (default: the one its ledger proves)", "V"
+    )
+    report: ReportArguments = group(ReportArguments)
+    output: str = output()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitArguments:
+    """What `wait` is asked."""
+
+    TITLE: ClassVar[str] = "what is wanted"
+
+    database: DatabaseArguments = group(DatabaseArguments)
+    flag: tuple[str, ...] = flags()
+    for_: Version = required(version, "the version to wait for", "V")
+    timeout: float = one(
+        duration, "give up after this long, with exit code 10 (default 5m)", "TIME", default=300.0
+    )
+    connect_wait: float | None = optional(
+        duration,
+        "give up on a server that could not be reached for this long, with exit code 4 (default: "
+        "--timeout)",
+        "TIME",
+        title="the database",
+    )
+    allow_newer: bool = switch(
+        "a database past V is good as well, where a server of V works with it"
+    )
+    output: str = output()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportArguments:
+    """What `seed export` is asked."""
+
+    TITLE: ClassVar[str] = "what is written"
+
+    database: DatabaseArguments = group(DatabaseArguments)
+    patience: PatienceArguments = group(PatienceArguments)
+    products: str | None = optional(
+        word, "these products only, handles with commas (default: all)", "HANDLES"
+    )
