@@ -285,7 +285,7 @@ def test_the_environment_may_say_what_the_plan_says_and_nothing_else(
 
     assert other.returncode == 2
     assert "--to and --plan exclude each other" in other.stderr
-    assert "(it stands in MEDUSA_DB_TO)" in other.stderr
+    assert "(it is set in MEDUSA_DB_TO)" in other.stderr
     assert same.returncode == 0, same.stderr
 
 
