@@ -88,6 +88,11 @@ def from_environment(environment: Mapping[str, str]) -> Concealed:
     return Concealed(sources, tuple(_masks(secrets, names)))
 
 
+def of_values(secrets: set[str]) -> Concealed:
+    """Return what masks the values *secrets*, wherever they come from."""
+    return Concealed(masks=tuple(_masks(secrets, set())))
+
+
 def _url(url: str, secrets: set[str], names: set[str]) -> None:
     """Take *url* apart as far as it goes, whether it is one or not."""
     secrets.add(url.strip())

@@ -1,0 +1,99 @@
+"""Pure: what a command gets in its environment, and which of it is secret."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from medusa_migrations.fence.processes import MARKER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_KEEPALIVES = {
+    "tcp_keepalives_idle": "20",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+_NAME_LIMIT = 63
+"""Bytes of an application_name; the server cuts what is longer."""
+_SECRET = re.compile(
+    r"(?i)PASS(WORD|WD|PHRASE)?($|_)|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL"
+)
+_URL_PASSWORD = re.compile(r"://[^:/@\s]*:(\S+)@")
+_NO_SECRET = re.compile(r"(?i).?|true|false|yes|no|on|off|null|none|undefined|\d{1,3}")
+_KEYWORD_PASSWORD = re.compile(r"\bpassword\s*=\s*('(?:\\.|[^'\\])*'|\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a fence gives its command, beside what is in the environment anyway."""
+
+    url: str | None
+    """The database URL, where it is not the one in DATABASE_URL."""
+    token: str
+    """What marks the processes of this run, and of no other."""
+    name: str
+    """The application_name of its sessions."""
+    lock_timeout: float
+    statement_timeout: float
+    checks_client: bool
+    """Whether the server can notice in the midst of a statement that its client is gone."""
+    config_home: str = ""
+    """A folder that can be written to, where that of the home cannot."""
+
+
+def application_name(run_id: str) -> str:
+    """Return the application_name of the sessions of the run *run_id*, as the server will show it."""
+    plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in run_id)
+    return f"medusa-db:{plain}"[:_NAME_LIMIT]
+
+
+def options(setting: Setting, given: str = "") -> str:
+    """Return the PGOPTIONS of the command's sessions; what is *given* already stands before ours."""
+    values = {
+        "lock_timeout": f"{int(setting.lock_timeout * 1000)}",
+        "statement_timeout": f"{int(setting.statement_timeout * 1000)}",
+        **_KEEPALIVES,
+    }
+    if setting.checks_client:
+        values["client_connection_check_interval"] = "2000"
+    return " ".join(filter(None, [given.strip(), *(f"-c {k}={v}" for k, v in values.items())]))
+
+
+def environment(around: Mapping[str, str], setting: Setting) -> dict[str, str]:
+    """Return the environment of the command, made of the one *around* us."""
+    made = {"NODE_ENV": "production"} | dict(around)
+    if setting.url is not None:
+        made["DATABASE_URL"] = setting.url
+    made |= {
+        "PGAPPNAME": setting.name,
+        "PGOPTIONS": options(setting, around.get("PGOPTIONS", "")),
+        "MEDUSA_DISABLE_TELEMETRY": "true",
+        MARKER: setting.token,
+    }
+    if setting.config_home:
+        made["XDG_CONFIG_HOME"] = setting.config_home
+    return made
+
+
+def secrets(around: Mapping[str, str], url: str) -> set[str]:
+    """Return the values that the output of a command must not show.
+
+    Passwords of URLs, and variables whose names say that they are secret.
+    """
+    found = set(_passwords(url))
+    for name, value in around.items():
+        found.update(_passwords(value))
+        if _SECRET.search(name):
+            found.update(value.split("\n"))
+    return {value for value in found if not _NO_SECRET.fullmatch(value.strip())}
+
+
+def _passwords(text: str) -> Iterator[str]:
+    for pattern in (_URL_PASSWORD, _KEYWORD_PASSWORD):
+        for value in pattern.findall(text):
+            yield value.strip("'")
+            yield unquote(value.strip("'"))

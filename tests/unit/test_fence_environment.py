@@ -1,0 +1,77 @@
+"""What a command gets in its environment, and which of it is secret."""
+
+from __future__ import annotations
+
+import pytest
+
+from medusa_migrations.fence import environment
+from medusa_migrations.fence.environment import Setting
+
+SETTING = Setting(None, "mark", "medusa-db:run", 5.0, 0.5, checks_client=True)
+
+
+def test_the_sessions_of_a_command_are_bounded_and_named():
+    made = environment.environment({"PATH": "/bin"}, SETTING)
+
+    assert made == {
+        "PATH": "/bin",
+        "NODE_ENV": "production",
+        "PGAPPNAME": "medusa-db:run",
+        "PGOPTIONS": "-c lock_timeout=5000 -c statement_timeout=500 -c tcp_keepalives_idle=20"
+        " -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+        " -c client_connection_check_interval=2000",
+        "MEDUSA_DISABLE_TELEMETRY": "true",
+        "MEDUSA_DB_FENCE": "mark",
+    }
+
+
+def test_what_is_set_already_stays_but_for_what_the_fence_must_know():
+    around = {
+        "NODE_ENV": "staging",
+        "PGOPTIONS": "-c search_path=shop",
+        "PGAPPNAME": "mine",
+        "DATABASE_URL": "postgres://a",
+    }
+    setting = Setting(
+        "postgres://b", "mark", "medusa-db:run", 5, 0, checks_client=False, config_home="/tmp/x"
+    )
+
+    made = environment.environment(around, setting)
+
+    assert made["NODE_ENV"] == "staging"
+    assert made["PGOPTIONS"].startswith("-c search_path=shop -c lock_timeout=5000 ")
+    assert "client_connection_check_interval" not in made["PGOPTIONS"]
+    assert made["PGAPPNAME"] == "medusa-db:run"
+    assert made["DATABASE_URL"] == "postgres://b"
+    assert made["XDG_CONFIG_HOME"] == "/tmp/x"
+
+
+@pytest.mark.parametrize(
+    ("run_id", "name"),
+    [
+        pytest.param("shop-42", "medusa-db:shop-42", id="plain"),
+        pytest.param("läuft", "medusa-db:l?uft", id="as-the-server-spells-it"),
+        pytest.param("x" * 100, "medusa-db:" + "x" * 53, id="as-the-server-cuts-it"),
+    ],
+)
+def test_sessions_are_found_by_the_name_that_the_server_shows(run_id, name):
+    assert environment.application_name(run_id) == name
+
+
+@pytest.mark.parametrize(
+    ("around", "found"),
+    [
+        pytest.param({"JWT_SECRET": "swordfish"}, {"swordfish"}, id="secret"),
+        pytest.param({"STRIPE_API_KEY": "sk_live_1"}, {"sk_live_1"}, id="key"),
+        pytest.param({"PGPASSWORD": "geheim"}, {"geheim"}, id="password"),
+        pytest.param(
+            {"REDIS_URL": "redis://u:p%40ss@redis:6379"}, {"p%40ss", "p@ss"}, id="in-a-url"
+        ),
+        pytest.param({"DB": "host=db password='a b' dbname=x"}, {"a b"}, id="in-keywords"),
+        pytest.param({"PRIVATE_KEY": "line-1\nline-2"}, {"line-1", "line-2"}, id="lines"),
+        pytest.param({"USE_TOKEN": "true", "SECRET_ROUNDS": "10"}, set(), id="no-secret"),
+        pytest.param({"HOME": "/root", "KEYBOARD": "de"}, set(), id="others"),
+    ],
+)
+def test_secrets_are_known_by_the_names_of_variables_and_in_urls(around, found):
+    assert environment.secrets(around, "") == found
