@@ -63,13 +63,15 @@ def read(name: str, kind: type[A], words: Sequence[str]) -> A:
     from medusa_db.arguments import option  # noqa: PLC0415  see the module's docstring
 
     rows = list(option.rows(kind))
+    words, behind = _cut(rows, words)
     command = _Parser(prog=f"medusa-db {name}", argument_default=argparse.SUPPRESS)
     _add(command, rows)
     given, unknown = command.parse_known_args(words)
     if unknown:
         command.prog = "medusa-db"
         command.error(f"unrecognized arguments: {' '.join(unknown)}")
-    return option.fill(kind, _Reading(command, rows, vars(given), os.environ).values())
+    values = _Reading(command, rows, vars(given) | behind, os.environ).values()
+    return option.fill(kind, values)
 
 
 def parser(*, options: bool = True) -> argparse.ArgumentParser:
@@ -124,10 +126,27 @@ def _command(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
     return None, words
 
 
+def _cut(rows: Sequence[Row], words: Sequence[str]) -> tuple[Sequence[str], dict[str, Any]]:
+    """Return the words before `--`, and those behind it as the value of the option that takes them."""
+    from medusa_db.arguments.option import Takes  # noqa: PLC0415  see the module's docstring
+
+    for row in rows:
+        if row.option.takes is Takes.REST:
+            place = words.index("--") if "--" in words else len(words)
+            return words[:place], {row.field: tuple(words[place + 1 :])}
+    return words, {}
+
+
 def _add(parser: argparse.ArgumentParser, rows: Iterable[Row]) -> None:
     """Add what `--help` shows and the parser understands; which values count is decided afterwards."""
+    from medusa_db.arguments.option import Takes  # noqa: PLC0415  see the module's docstring
+
     groups: dict[str, Any] = {"": parser}
     for row in rows:
+        if row.option.takes is Takes.REST:
+            parser.usage = f"%(prog)s [options] -- {row.option.metavar}"
+            parser.description = row.option.help
+            continue
         if row.title not in groups:
             groups[row.title] = parser.add_argument_group(row.title)
         option = row.option
@@ -152,7 +171,7 @@ def _action(row: Row) -> dict[str, Any]:
             found["action"] = "append"
         case Takes.MAYBE:
             found |= {"action": _Once, "nargs": "?"}
-        case Takes.ONE:
+        case Takes.ONE | Takes.REST:
             found["action"] = _Once
     if option.required and row.variable not in os.environ:
         found["required"] = True

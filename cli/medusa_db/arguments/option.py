@@ -30,6 +30,7 @@ class Takes(Enum):
     SWITCH = "none: it is true"
     ON_OFF = "none: it is true, and false as --no-..."
     PLACE = "no option but a word of the command itself"
+    REST = "no option but every word behind two hyphens"
 
 
 class Option(NamedTuple):
@@ -144,6 +145,12 @@ def switch(text: str, **more: Unpack[More]) -> bool:
 def on_off(text: str, *, default: bool) -> bool:
     """Declare an option that is switched on, and off by `--no-`."""
     return _field(default, Option(text, str, Takes.ON_OFF))
+
+
+def rest(text: str, metavar: str) -> tuple[str, ...]:
+    """Declare that the command takes every word behind `--`, whatever it is."""
+    empty: tuple[str, ...] = ()
+    return _field(empty, Option(text, str, Takes.REST, metavar))
 
 
 def group(kind: type[T], *, needs: str = "") -> T:

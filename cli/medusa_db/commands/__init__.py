@@ -12,6 +12,7 @@ from medusa_migrations.contract.redact import redact
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from medusa_db.arguments.fenced import ExecArguments
     from medusa_db.arguments.looking import (
         ExportArguments,
         StatusArguments,
@@ -122,6 +123,20 @@ def _repair() -> Command[RepairArguments]:
     return Command(RepairArguments, run)
 
 
+def _exec() -> Command[ExecArguments]:
+    from medusa_db.arguments.fenced import ExecArguments
+
+    def run(args: ExecArguments) -> int:
+        from medusa_migrations.fence.supervisor import begin
+
+        token = begin()  # before anything large is imported: it stays as small as that
+        from medusa_db.commands.exec import execute
+
+        return execute(args, token)
+
+    return Command(ExecArguments, run)
+
+
 def _wait() -> Command[WaitArguments]:
     from medusa_db.arguments.looking import WaitArguments
 
@@ -220,6 +235,7 @@ COMMANDS: Mapping[str, Entry] = {
     "repair": Entry(
         "show which ledger rows the schema proves; --apply writes them", _repair, "repair"
     ),
+    "exec": Entry("run a command of your own, fenced: exec -- CMD ARG...", _exec, "exec"),
     "wait": Entry("wait until the database is at a version; read-only", _wait),
     "seed": Entry("fill the shop from a seed document", _seed, "seed"),
     "seed export": Entry("write a shop as a seed document to stdout", _export),

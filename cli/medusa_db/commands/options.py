@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medusa_db.commands import installed
 from medusa_migrations.contract import concealed, values
 from medusa_migrations.contract.errors import RefusedError, UsageError
 from medusa_migrations.plan.plan import Request, kept_flags
+from medusa_migrations.project import installed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

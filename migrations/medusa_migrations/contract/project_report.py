@@ -1,0 +1,155 @@
+"""What a command of a project's Medusa did, as JSON for machines: bounded and free of secrets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations import __version__
+from medusa_migrations.contract.report import FORMAT, LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+COUNTED = {
+    "migrationCount": ("migrations", "mikro_orm_migrations"),
+    "linkCount": ("link_module_migrations",),
+    "scriptCount": ("script_migrations",),
+}
+"""Each count, and the ledgers whose new names it counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDone:
+    """A command that ran to its end, whatever that was."""
+
+    argv: tuple[str, ...]
+    exit_code: int
+    """-N where signal N has ended it."""
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "argv": list(self.argv),
+            "exitCode": self.exit_code,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectReport:
+    """What a run of a project's commands did."""
+
+    command: str
+    run_id: str = ""
+    state: str = "failed"
+    """`done`, `nothing` (no ledger has anything new) or `failed`."""
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    medusa: str = ""
+    """The version that the project has installed."""
+    major: int | None = None
+    seconds: float = 0.0
+    commands: tuple[CommandDone, ...] = ()
+    applied: Mapping[str, tuple[str, ...]] | None = None
+    """New names by ledger; None where nobody knows."""
+    ledgers: Mapping[str, int] = field(default_factory=dict)
+    """How many names each ledger has at the end."""
+    unfinished: tuple[str, ...] = ()
+    output: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self, mask: Callable[[str], str]) -> dict[str, Any]:
+        """Return everything, its texts masked; keys without a value are left out."""
+        body: dict[str, Any] = {
+            "report": FORMAT,
+            "runId": self.run_id,
+            "runner": __version__,
+            "command": self.command,
+            "engine": "project",
+            "state": self.state,
+            "exitCode": self.exit_code,
+            "reason": self.reason,
+            "message": mask(self.message),
+            "medusa": self.medusa,
+            "major": self.major,
+            "seconds": round(self.seconds, 3),
+        }
+        if self.applied is not None:
+            body |= {
+                count: sum(len(self.applied.get(ledger, ())) for ledger in names)
+                for count, names in COUNTED.items()
+            }
+        body |= {
+            "ledgers": dict(self.ledgers),
+            "unfinished": list(self.unfinished),
+            "commands": [
+                done.to_dict() | {"argv": [mask(word) for word in done.argv]}
+                for done in self.commands
+            ],
+            "applied": {
+                ledger: list(names) for ledger, names in (self.applied or {}).items() if names
+            },
+            "output": [mask(line) for line in self.output],
+            "warnings": [mask(warning) for warning in self.warnings],
+        }
+        always = {"exitCode", *COUNTED}
+        return {k: v for k, v in body.items() if v or (k in always and v is not None)}
+
+
+def bounded(body: Mapping[str, Any], limit: int = LIMIT) -> str:
+    """Return *body* as one line of JSON of at most *limit* bytes, where that is 1,024 or more.
+
+    Counts are never cut. What is long and least needed is cut first: the names that were applied, the
+    output from its beginning, warnings, arguments of commands, scripts; at last the message.
+    """
+    kept = dict(body)
+    text = _json(kept)
+    while len(text.encode()) > limit and _cut(kept):
+        kept["truncated"] = True
+        text = _json(kept)
+    return text
+
+
+def _cut(body: dict[str, Any]) -> bool:
+    """Cut one thing; return whether there was any."""
+    applied = body.get("applied")
+    if applied:
+        longest = max(applied, key=lambda ledger: len(applied[ledger]))
+        half = applied[longest][: len(applied[longest]) // 2]
+        rest = {ledger: names for ledger, names in applied.items() if ledger != longest}
+        _put(body, "applied", rest | ({longest: half} if half else {}))
+        return True
+    if output := body.get("output"):
+        _put(body, "output", output[(len(output) + 1) // 2 :])
+        return True
+    for key in ("warnings", "unfinished"):
+        if value := body.get(key):
+            _put(body, key, value[: len(value) // 2])
+            return True
+    for number, done in enumerate(body.get("commands", ())):
+        if len(done["argv"]) > 1:
+            commands = list(body["commands"])
+            commands[number] = done | {"argv": done["argv"][: len(done["argv"]) // 2]}
+            body["commands"] = commands
+            return True
+    if len(message := body.get("message", "")) > 1:
+        body["message"] = message[: len(message) * 3 // 4]
+        return True
+    return body.pop("commands", None) is not None
+
+
+def _put(body: dict[str, Any], key: str, value: Any) -> None:
+    """Set *key*, or take it away where nothing is left of its value."""
+    if value:
+        body[key] = value
+    else:
+        body.pop(key)
+
+
+def _json(body: Mapping[str, Any]) -> str:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="backslashreplace").decode()  # an argument that was no UTF-8

@@ -1,0 +1,59 @@
+"""Reads the ledgers of Medusa v1 and v2, in whichever schema they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from medusa_migrations.project.ledgers import NAMED_BY, Ledgers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg import Connection
+
+
+def schemas(conn: Connection[Any], named: str | None) -> tuple[str, ...]:
+    """Return the schemas to look in: the one that is *named*, else those of the search path."""
+    if named is not None:
+        return (named,)
+    row = conn.execute("select current_schemas(false)::text[]").fetchone()
+    return tuple(row[0]) if row else ()
+
+
+def ledgers(conn: Connection[Any], where: Sequence[str]) -> Ledgers:
+    """Return the ledgers in the schemas *where*; a table of that name that is none does not count."""
+    found: dict[str, tuple[str, ...]] = {}
+    unfinished: tuple[str, ...] = ()
+    for schema, table, columns in _tables(conn, where):
+        column = NAMED_BY[table]
+        if column not in columns:
+            continue
+        order = "id" if "id" in columns else column
+        query = sql.SQL("select {}::text from {} order by {}").format(
+            sql.Identifier(column), sql.Identifier(schema, table), sql.Identifier(order)
+        )
+        names = tuple(str(name) for (name,) in conn.execute(query))
+        found[table] = (*found.get(table, ()), *names)
+        if "finished_at" in columns:
+            query = sql.SQL(
+                "select {0}::text from {1} where finished_at is null order by {0}"
+            ).format(sql.Identifier(column), sql.Identifier(schema, table))
+            unfinished += tuple(str(name) for (name,) in conn.execute(query))
+    return Ledgers(found, unfinished)
+
+
+def _tables(conn: Connection[Any], where: Sequence[str]) -> list[tuple[str, str, list[str]]]:
+    rows = conn.execute(
+        """
+        select n.nspname, c.relname, array_agg(a.attname::text)
+          from pg_class c
+          join pg_namespace n on n.oid = c.relnamespace
+          join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+         where n.nspname = any(%s) and c.relname = any(%s) and c.relkind in ('r', 'p', 'v', 'f')
+         group by 1, 2 order by array_position(%s::text[], n.nspname::text), 2
+        """,
+        [list(where), list(NAMED_BY), list(where)],
+    )
+    return [(str(schema), str(table), list(columns)) for schema, table, columns in rows]

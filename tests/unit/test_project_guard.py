@@ -1,0 +1,171 @@
+"""Which Medusa a project has, what a command may run on, and what becomes of how it ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medusa_migrations.contract.errors import RefusedError, UsageError
+from medusa_migrations.contract.project_report import CommandDone, ProjectReport, bounded
+from medusa_migrations.fence.command import EndCause, Ended, Fenced
+from medusa_migrations.project import guard, installation, verdict
+from medusa_migrations.project.installation import Project
+from medusa_migrations.project.ledgers import Ledgers
+
+FIRST = "initialSchema1611063162649"
+EMPTY = Ledgers({})
+V1 = Ledgers({"migrations": (FIRST, "next"), "mikro_orm_migrations": ("InitialSetup2023",)})
+V2 = Ledgers({"mikro_orm_migrations": ("Migration2024",), "link_module_migrations": ()})
+BOTH = Ledgers({"migrations": (FIRST,), "link_module_migrations": ("a_b",)})
+OTHER = Ledgers({"migrations": ("0001_of_another_tool",), "script_migrations": ("x.js",)})
+FENCED = Fenced(("npx", "medusa"), Path("/shop"), {}, "t", "medusa-db:t", 120, 3600)
+
+
+def project(version):
+    return Project(Path("/shop"), Path("/shop/package.json"), version)
+
+
+@pytest.mark.parametrize(
+    ("found", "version", "reason"),
+    [
+        pytest.param(V1, "2.21.2", "MedusaV1Database", id="v1-under-v2"),
+        pytest.param(BOTH, "2.0.7", "MedusaV1Database", id="both-under-v2"),
+        pytest.param(V2, "1.20.11", "MedusaV2Database", id="v2-under-v1"),
+        pytest.param(BOTH, "1.20.11", "MedusaV2Database", id="both-under-v1"),
+        pytest.param(V1, "1.20.11", None, id="v1-with-modules"),
+        pytest.param(V2, "2.21.2", None, id="v2"),
+        pytest.param(EMPTY, "1.20.11", None, id="empty-v1"),
+        pytest.param(EMPTY, "2.21.2", None, id="empty-v2"),
+        pytest.param(OTHER, "2.21.2", None, id="another-tool"),
+    ],
+)
+def test_a_command_runs_on_a_database_of_its_own_major_version_only(found, version, reason):
+    if reason is None:
+        guard.require_same_major(found, project(version), "postgres://db/shop")
+        return
+
+    with pytest.raises(RefusedError) as raised:
+        guard.require_same_major(found, project(version), "postgres://db/shop")
+
+    assert raised.value.reason == reason
+    assert raised.value.exit_code == 9
+    assert ("ledgers of both" in str(raised.value)) is (found is BOTH)
+
+
+def install(folder, version):
+    file = folder / "node_modules/@medusajs/medusa/package.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(version if version.startswith("[") else json.dumps({"version": version}))
+
+
+def test_the_version_is_that_of_node_modules_in_the_folder_or_above_it(tmp_path):
+    install(tmp_path, "2.21.2")
+    inner = tmp_path / "apps" / "backend"
+    inner.mkdir(parents=True)
+
+    found = installation.require(inner)
+
+    assert (found.folder, found.version, found.major) == (inner, "2.21.2", 2)
+    assert installation.require(tmp_path).number == (2, 21, 2)
+
+
+def test_a_prerelease_counts_as_its_release(tmp_path):
+    install(tmp_path, "2.9.0-preview-20250701")
+
+    assert installation.require(tmp_path).number == (2, 9, 0)
+
+
+@pytest.mark.parametrize("version", ["0.0.0-snapshot-1", "latest", "", "[]", "[nothing"])
+def test_a_version_that_does_not_tell_v1_from_v2_is_refused(tmp_path, version):
+    install(tmp_path, version)
+
+    with pytest.raises(UsageError) as raised:
+        installation.find(tmp_path)
+
+    assert raised.value.reason == "NoProject"
+
+
+def test_a_folder_without_medusa_is_no_project(tmp_path):
+    assert installation.find(tmp_path) is None
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(UsageError) as raised:
+            installation.require(folder)
+        assert raised.value.reason == "NoProject"
+
+
+@pytest.mark.parametrize(
+    ("ended", "code", "reason", "part"),
+    [
+        pytest.param(Ended(EndCause.BY_ITSELF, 0, 1), 0, "", "", id="done"),
+        pytest.param(
+            Ended(EndCause.BY_ITSELF, 1, 1, ("no", "boom")),
+            7,
+            "CommandFailed",
+            "'boom'",
+            id="failed",
+        ),
+        pytest.param(
+            Ended(EndCause.BY_ITSELF, -9, 1), 7, "CommandFailed", "signal 9 (SIGKILL)", id="killed"
+        ),
+        pytest.param(
+            Ended(EndCause.BY_ITSELF, -64, 1), 7, "CommandFailed", "signal 64", id="odd-signal"
+        ),
+        pytest.param(
+            Ended(EndCause.STALLED, -15, 1, ("sure?",)), 7, "Stalled", "'sure?'", id="stalled"
+        ),
+        pytest.param(Ended(EndCause.TIMED_OUT, 0, 1), 7, "TimedOut", "3600 s", id="timed-out"),
+        pytest.param(
+            Ended(EndCause.LOCK_LOST, 0, 1, why="gone"), 4, "LockLost", "(gone)", id="lock-lost"
+        ),
+        pytest.param(Ended(EndCause.INTERRUPTED, -15, 1, signal=15), 0, "", "", id="interrupted"),
+    ],
+)
+def test_what_becomes_of_a_run_depends_on_how_its_command_ended(ended, code, reason, part):
+    error = verdict.error(FENCED, ended)
+
+    assert (error.exit_code if error else 0) == code
+    assert (error.reason if error else "") == reason
+    assert part in str(error or "")
+
+
+def test_new_names_are_counted_also_where_a_ledger_has_one_twice():
+    before = Ledgers({"mikro_orm_migrations": ("a", "b")})
+    after = Ledgers(
+        {"mikro_orm_migrations": ("a", "b", "c", "a"), "link_module_migrations": ("l",)}
+    )
+
+    assert after.since(before) == {
+        "mikro_orm_migrations": ("c", "a"),
+        "link_module_migrations": ("l",),
+    }
+    assert after.doubled == ("a",)
+
+
+@given(
+    st.integers(0, 400), st.integers(0, 15), st.integers(0, 40), st.integers(0, 3000),
+    st.sampled_from([1024, 4096, 65536]),
+)  # fmt: skip
+def test_a_report_fits_and_its_counts_are_never_cut(names, lines, warnings, message, limit):
+    report = ProjectReport(
+        "exec",
+        "run",
+        "failed",
+        7,
+        "CommandFailed",
+        "é" * message,
+        commands=(CommandDone(("npx", *["arg" * 10] * 50), 1, 2.0),),
+        applied={"mikro_orm_migrations": tuple(f"Migration{n:014}" for n in range(names))},
+        output=("o" * 400,) * lines,
+        warnings=("w" * 200,) * warnings,
+    )
+
+    text = bounded(report.to_dict(str), limit)
+
+    assert len(text.encode()) <= limit
+    body = json.loads(text)
+    assert body["migrationCount"] == names
+    assert body["exitCode"] == 7
