@@ -18,6 +18,7 @@ from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from servers import TestServer
 
@@ -194,3 +195,85 @@ def test_of_runs_that_start_together_one_does_the_work_and_all_succeed(
             conn, "select name from migrations group by name having count(*) > 1"
         )
     assert doubled == []
+
+
+def test_a_ledger_that_others_have_locked_is_waited_for(shop_at: Callable[..., str]) -> None:
+    url = shop_at("1.12.3")
+
+    with (
+        holding(url, "lock table migrations in access exclusive mode") as holder,
+        running("migrate", "--to", "1.13.0", url=url) as run,
+    ):
+        pid = holder.info.backend_pid
+        eventually(lambda: "waiting up to 600 s for a lock: pid " in run.said)
+        holder.rollback()
+        done = run.finish()
+
+    assert f"for a lock: pid {pid} (nightly-export, user postgres, " in done.stderr
+    assert " s) holds migrations" in done.stderr
+    assert done.returncode == 0, done.stderr
+
+
+def test_wait_names_who_has_locked_the_ledger_and_ends_in_time(shop_at: Callable[..., str]) -> None:
+    url = shop_at("1.12.3")
+
+    with holding(url, "lock table migrations in access exclusive mode") as holder:
+        pid, started = holder.info.backend_pid, time.monotonic()
+        done = servers.medusa_db("wait", "--for", "1.12.3", "--timeout", "9s", url=url)
+        took = time.monotonic() - started
+
+    assert done.returncode == 10
+    assert "gave up after 9 s: " in done.stderr
+    assert f": pid {pid} (nightly-export, user postgres, " in done.stderr
+    assert " s) holds migrations" in done.stderr
+    assert done.stderr.count("medusa-db: waiting: ") == 1
+    assert took < 9 + 20
+
+
+def test_a_row_that_the_shop_has_locked_is_waited_for_and_its_holder_named(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url, file = shop_at("1.20.11"), tmp_path / "seed.json"
+    file.write_text('{"products": [{"title": "Mug", "handle": "mug"}]}')
+    assert servers.medusa_db("seed", "-f", str(file), url=url).returncode == 0
+    file.write_text('{"products": [{"title": "Cup", "handle": "mug"}]}')
+    limits = ("--lock-timeout", "2s", "--lock-wait")
+
+    with holding(url, "update product set subtitle = 'held'") as holder:
+        pid = holder.info.backend_pid
+        gave_up = servers.medusa_db("seed", "-f", str(file), *limits, "3s", url=url)
+        with running("seed", "-f", str(file), *limits, "60s", url=url) as run:
+            eventually(lambda: "trying again for up to 60 s" in run.said)
+            holder.rollback()
+            done = run.finish()
+
+    who = f"pid {pid} (nightly-export, user postgres, idle in transaction, "
+    assert gave_up.returncode == 6
+    assert who in gave_up.stderr
+    assert (
+        " s) holds a row of product. It was waited for in short tries, for 3 s; no row "
+        in gave_up.stderr
+    )
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(url) as conn:
+        assert servers.rows(conn, "select title from product") == [("Cup",)]
+
+
+def test_a_table_of_somebody_elses_never_matters(shop_at: Callable[..., str]) -> None:
+    url = shop_at("1.12.3")
+    with psycopg.connect(url) as conn:
+        conn.execute(
+            "create table plugin (id serial primary key, at timestamptz default now(), name text,"
+            " check (length(name) < 9)); create index plugin_at on plugin (lower(name)) where id > 0"
+        )
+
+    with holding(url, "lock table plugin in access exclusive mode"):
+        done = [
+            servers.medusa_db(*words, url=url)
+            for words in (
+                ("verify",), ("status",), ("plan", "--to", "1.13.0"), ("migrate", "--to", "1.13.0"), ("verify",),
+            )
+        ]  # fmt: skip
+
+    assert [one.returncode for one in done] == [0] * 5, [one.stderr for one in done]
+    assert "locked" not in "".join(one.stderr for one in done)

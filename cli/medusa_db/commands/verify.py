@@ -58,7 +58,7 @@ def _look(
         observed = look(args.database, conn, address, catalog, tables=False)
         outcome.schema = observed.schema
         outcome.is_at(observed.place(catalog))
-        schema = introspect.read(conn, observed.schema)
+        schema = introspect.read(conn, observed.schema, lambda: verifying.tables(catalog))
         return observed, schema, integrity.look(conn, observed.schema, schema.tables)
 
 

@@ -178,6 +178,12 @@ def bound(conn: psycopg.Connection[Any], seconds: float) -> None:
         conn.at_most = seconds or None
 
 
+def name_blockers(conn: psycopg.Connection[Any], lock_timeout: float) -> None:
+    """Look for who keeps a statement of *conn* waiting, before *lock_timeout* seconds are over; 0: none."""
+    if isinstance(conn, BoundedConnection):
+        conn.names_blockers_after = min(2.0, lock_timeout / 2) or 2.0
+
+
 def blockers(conn: psycopg.Connection[Any]) -> str:
     """Return who, in words, kept the last statement of *conn* waiting; empty where nobody is known."""
     return "; ".join(conn.blockers) if isinstance(conn, BoundedConnection) else ""

@@ -12,13 +12,13 @@ from medusa_migrations.schema.model import Column, Constraint, Index, Kind, Sche
 from medusa_migrations.schema.model import expression as normal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from psycopg import Connection
 
 _COLUMNS = """
     select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-           pg_get_expr(d.adbin, d.adrelid)
+           case when c.relname <> all(%(closed)s) then pg_get_expr(d.adbin, d.adrelid) end
       from pg_class c
       join pg_namespace n on n.oid = c.relnamespace
       join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -28,7 +28,7 @@ _COLUMNS = """
 """
 _CONSTRAINTS = """
     select c.relname, k.conname, k.contype, f.relname, k.confdeltype, k.confupdtype,
-           pg_get_expr(k.conbin, k.conrelid),
+           case when c.relname <> all(%(closed)s) then pg_get_expr(k.conbin, k.conrelid) end,
            array(select a.attname from unnest(k.conkey) with ordinality u (num, i)
                    join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.num order by i),
            array(select a.attname from unnest(k.confkey) with ordinality u (num, i)
@@ -46,7 +46,8 @@ _CONSTRAINTS = """
 """
 _INDEXES = """
     select i.relname, t.relname, x.indisunique, m.amname,
-           array(select pg_get_indexdef(x.indexrelid, k, false)
+           array(select case when t.relname <> all(%(closed)s) then pg_get_indexdef(x.indexrelid, k, false)
+                             else '(not read)' end
                         || case when o.opcdefault then '' else ' ' || o.opcname end
                         || case when m.amname <> 'btree' then ''
                                 else case x.indoption[k - 1] & 3
@@ -55,7 +56,7 @@ _INDEXES = """
                    from generate_series(1, x.indnkeyatts) k
                    join pg_opclass o on o.oid = x.indclass[k - 1]
                   order by k),
-           pg_get_expr(x.indpred, x.indrelid), x.indisvalid
+           case when t.relname <> all(%(closed)s) then pg_get_expr(x.indpred, x.indrelid) end, x.indisvalid
       from pg_index x
       join pg_class i on i.oid = x.indexrelid
       join pg_class t on t.oid = x.indrelid
@@ -77,18 +78,33 @@ _SEQUENCES = """
       join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = %(schema)s and c.relkind = 'S'
 """
+_LOCKED = """
+    select c.relname::text from pg_locks l
+      join pg_class c on c.oid = l.relation
+      join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = %s and c.relkind in ('r', 'p') and l.mode = 'AccessExclusiveLock'
+       and l.pid is distinct from pg_backend_pid()
+       and l.database = (select oid from pg_database where datname = current_database())
+"""
+"""Tables that nobody else can open, or will be able to before whoever waits for it has had them."""
 _RULES = {"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
 _KINDS = {"p": Kind.PRIMARY, "u": Kind.UNIQUE, "f": Kind.FOREIGN, "c": Kind.CHECK}
 
 
-def read(conn: Connection[Any], schema: str) -> Schema:
+def read(
+    conn: Connection[Any], schema: str, medusas: Callable[[], Collection[str]] | None = None
+) -> Schema:
     """Return what *schema* consists of; needs no right but to connect.
 
-    Names are printed as seen from *schema* itself, whatever the session's search path is.
+    Names are printed as seen from *schema* itself, whatever the session's search path is. To print a default
+    PostgreSQL opens its table, and waits for it where others have locked it. Where *medusas* names the tables
+    that matter, the defaults, checks and keys of others are left out then.
     """
+    locked = {name for (name,) in conn.execute(_LOCKED, [schema])} if medusas else set()
+    closed = locked.difference(medusas()) if locked and medusas else set()
     with conn.transaction():
         conn.execute(seen_from(schema))
-        return _read(conn, schema)
+        return _read(conn, schema, sorted(closed))
 
 
 def seen_from(*path: str) -> sql.Composed:
@@ -101,8 +117,8 @@ def seen_from(*path: str) -> sql.Composed:
     )
 
 
-def _read(conn: Connection[Any], schema: str) -> Schema:
-    found, parameters = Schema(), {"schema": schema}
+def _read(conn: Connection[Any], schema: str, closed: Sequence[str]) -> Schema:
+    found, parameters = Schema(), {"schema": schema, "closed": list(closed)}
     for table, name, type_, not_null, default in conn.execute(_COLUMNS, parameters):
         made = found.tables.setdefault(table, Table(table))
         made.columns[name] = Column(
@@ -126,7 +142,7 @@ def _constraint(row: tuple[Any, ...]) -> Constraint:
     _, name, contype, references, on_delete, on_update, check, columns, referenced, options = row
     kind = _KINDS[contype]
     if kind is Kind.CHECK:
-        return Constraint(name, kind, check=normal(check), options=options)
+        return Constraint(name, kind, check=normal(check or "(not read)"), options=options)
     if kind is not Kind.FOREIGN:
         return Constraint(name, kind, tuple(columns), options=options)
     return Constraint(
@@ -186,12 +202,19 @@ def sizes(
 ) -> Mapping[str, tuple[int, int]]:
     """Return each table's live rows (as the statistics have them) and bytes with its indexes.
 
-    Of *tables* only where they are given: a look at one that somebody has locked waits.
+    Of *tables* only where they are given: a look at one that somebody has locked waits. Else the bytes of
+    such a table are those of the statistics, without its indexes.
     """
     rows = conn.execute(
         """
         select c.relname, greatest(coalesce(s.n_live_tup, 0), c.reltuples, 0)::bigint,
-               pg_total_relation_size(c.oid)
+               case when exists (select from pg_locks l
+                                  where l.relation = c.oid and l.mode = 'AccessExclusiveLock'
+                                    and l.pid is distinct from pg_backend_pid()
+                                    and l.database = (select oid from pg_database
+                                                       where datname = current_database()))
+                    then c.relpages::bigint * current_setting('block_size')::bigint
+                    else pg_total_relation_size(c.oid) end
           from pg_class c
           join pg_namespace n on n.oid = c.relnamespace
           left join pg_stat_all_tables s on s.relid = c.oid

@@ -38,7 +38,8 @@ def look(
     items: Sequence[Migration | DataStep],
 ) -> Iterator[Finding]:
     """Find what the tables' definitions say, of the ledger and of what *items* make on the way to *target*."""
-    there = read(conn, observed.schema, "What differs is found by the verification at the end")
+    advice = "What differs is found by the verification at the end"
+    there = read(conn, catalog, observed.schema, advice)
     if isinstance(there, Finding):
         yield there
         return
@@ -50,7 +51,7 @@ def look(
     yield from _passed_over(there, migrations)
 
 
-def read(conn: Connection[Any], schema: str, advice: str) -> Schema | Finding:
+def read(conn: Connection[Any], catalog: Catalog, schema: str, advice: str) -> Schema | Finding:
     """Return the definitions of *schema*, or with *advice* why they cannot be read.
 
     Printing a default opens its table. A table that others have locked is not waited for here: the
@@ -59,7 +60,7 @@ def read(conn: Connection[Any], schema: str, advice: str) -> Schema | Finding:
     try:
         with conn.transaction():
             conn.execute("set local lock_timeout to '100ms'")
-            return introspect.read(conn, schema)
+            return introspect.read(conn, schema, lambda: verify.tables(catalog))
     except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as exc:
         locked = isinstance(exc, psycopg.errors.LockNotAvailable)
         return Finding(

@@ -170,7 +170,7 @@ def _compared(
     from medusa_migrations.preflight import definitions  # noqa: PLC0415  hardly ever needed
     from medusa_migrations.schema import ddl  # noqa: PLC0415  hardly ever needed
 
-    there = definitions.read(conn, observed.schema, "The next look finds it")
+    there = definitions.read(conn, catalog, observed.schema, "The next look finds it")
     if isinstance(there, Finding):
         return Standing(unread=there)
     try:

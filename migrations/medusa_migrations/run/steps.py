@@ -24,6 +24,7 @@ from medusa_migrations.contract.errors import (
 from medusa_migrations.contract.report import Done
 from medusa_migrations.plan import observe
 from medusa_migrations.postgres import (
+    bounded,
     introspect,
     search_path,
     table_locks,
@@ -347,7 +348,8 @@ class Steps:
         modes = dict.fromkeys(sorted(changed), "access exclusive")
         modes |= {lock.table: lock.mode for lock in locks}
         found = table_locks.holders(self.conn, self.context.schema, modes)
-        return "; ".join(f"{who} holds {', '.join(names[:3])}" for who, names in found) or "unknown"
+        known = "; ".join(f"{who} holds {', '.join(names[:3])}" for who, names in found)
+        return known or bounded.blockers(self.conn) or "unknown"
 
     def _failure(self, exc: psycopg.Error, what: str, items: Sequence[Item]) -> RunnerError:
         named = [item for item in items if item.name == what]

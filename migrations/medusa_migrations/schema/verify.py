@@ -183,3 +183,8 @@ def known_objects(catalog: Catalog) -> frozenset[Object]:
         for migration in texts
         for made in ddl.makes(migration.statements)
     )
+
+
+def tables(catalog: Catalog) -> frozenset[str]:
+    """Return the name of every table that some text of Medusa's makes, and of its ledger."""
+    return frozenset(o.name for o in known_objects(catalog) if o.kind == "table") | {"migrations"}

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import errors as pg
 from psycopg import sql
 
 from medusa_migrations import __version__
 from medusa_migrations.contract.errors import (
+    LockHeldError,
     RefusedError,
     UnreachableError,
 )
 from medusa_migrations.contract.report import RunState
 from medusa_migrations.plan import observe
 from medusa_migrations.plan.plan import plan
-from medusa_migrations.postgres import lock, search_path, translation
+from medusa_migrations.postgres import bounded, busy, lock, search_path, translation
 from medusa_migrations.postgres.deadline import Deadline
 from medusa_migrations.preflight import pooler
 from medusa_migrations.run import runner as migrating
@@ -32,7 +35,7 @@ from medusa_seed.run.filling import Filling
 from medusa_seed.shop import records, tables, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from psycopg import Connection
 
@@ -123,7 +126,10 @@ class _SeedRun:
             self._load(self._look(), migrated=migrated)
 
     def _look(self) -> DatabaseState:
-        observed = observe.observe(self.conn, self.context.catalog, self.schema)
+        observed = busy.patiently(
+            self.conn, self.context.options.limits.lock_wait, self.context.progress.say,
+            lambda: observe.observe(self.conn, self.context.catalog, self.schema),
+        )  # fmt: skip
         self.outcome.is_at(observed.place(self.context.catalog))
         return observed
 
@@ -191,9 +197,45 @@ class _SeedRun:
                 f"what is seeded cannot be remembered: {off}. Rows that are there already count as the "
                 "merchant's and stay as they are, unless --overwrite"
             )
-        made = {}
         place = str(observed.place(self.context.catalog))
         self.outcome.seeding = True
+        made = self._patiently(lambda: self._fill(place, remembers=remembers))
+        self.passwords = {} if self.options.dry_run else made
+        done = self.counts.changed or migrated
+        self._finish(RunState.DONE if done else RunState.NOTHING, recorded=remembers)
+        self._answered()
+
+    def _patiently(self, fill: Callable[[], dict[str, str]]) -> dict[str, str]:
+        """Return what *fill* returns; call it again while the shop has locked a row or a table of it.
+
+        A try that fails is rolled back, so that the shop never waits for us while we wait for it.
+        """
+        wait, warned = self.context.options.limits.lock_wait, len(self.outcome.warnings)
+        until, said = time.monotonic() + wait, False
+        while True:
+            try:
+                return fill()
+            except LockHeldError as exc:
+                if not isinstance(exc.__cause__, pg.LockNotAvailable):
+                    raise
+                if time.monotonic() + busy.PAUSE > until:
+                    exc.add(
+                        f"It was waited for in short tries, for {wait:g} s; no row of the seed remains"
+                    )
+                    raise
+            if not said:
+                self.context.progress.say(
+                    f"rolled back, a row or a table is locked by others; trying again for up to {wait:g} s",
+                    holder=bounded.blockers(self.conn) or "a session that cannot be seen",
+                )
+                said = True
+            self.counts = Counts()
+            del self.outcome.warnings[warned:]
+            time.sleep(busy.PAUSE)
+
+    def _fill(self, place: str, *, remembers: bool) -> dict[str, str]:
+        """Fill the shop in one transaction; return the passwords of the demo's users."""
+        made = {}
         with self._transaction():
             if self.options.demo:
                 made = self._as_demo()
@@ -202,10 +244,7 @@ class _SeedRun:
             self._filling(place, remembers=remembers).fill()
             if remembers and (self.counts.changed or not self._is_latest()):
                 records.record(self.conn, self._record(place))
-        self.passwords = {} if self.options.dry_run else made
-        done = self.counts.changed or migrated
-        self._finish(RunState.DONE if done else RunState.NOTHING, recorded=remembers)
-        self._answered()
+        return made
 
     def _as_demo(self) -> dict[str, str]:
         """Make the document one for this shop; return the passwords of its users."""
@@ -236,6 +275,7 @@ class _SeedRun:
         # every name that a seed uses has its schema; what triggers of the shop use has not
         path = search_path.of_role(self.conn, self.schema)
         begin = limited(self.context.options.limits, path)
+        bounded.name_blockers(self.conn, self.context.options.limits.lock_timeout)
         if self.options.dry_run:
             begin += sql.SQL("; set transaction read only")
         self.outcome.began = True
