@@ -1,4 +1,4 @@
-"""On a terminal a seed shows a bar with its rate; elsewhere it logs a line now and then."""
+"""On a terminal a seed shows a bar with its rate."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import os
 import pty
 import subprocess
 
-import pytest
-
-from medusa_seed.run import progress
 from seed_documents import product, written
 from servers import command, environ
 
@@ -36,28 +33,3 @@ def test_a_terminal_shows_how_many_products_are_loaded(shop_at, tmp_path):
     assert b"600/600" in shown
     assert b" products, " in shown
     assert "Seeded the shop, at 1.20.11: " in result
-
-
-class Lines:
-    """Keeps what a run tells."""
-
-    def __init__(self):
-        self.told = []
-
-    def say(self, text, /, **values):
-        self.told.append((text, values))
-
-
-@pytest.fixture
-def lines(monkeypatch):
-    monkeypatch.setattr(progress, "EVERY", 0.0)
-    return Lines()
-
-
-def test_elsewhere_a_line_tells_how_far_it_is(lines):
-    with progress.Loading(lines, 1000) as loading:
-        loading.advance(400)
-
-    [(text, values)] = lines.told
-    assert (text, values["products"], values["of"]) == ("Seeding", 400, 1000)
-    assert values["products_per_second"] > 0

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import subprocess
+import sys
 
 from servers import command, environ, medusa_db
 
@@ -38,3 +39,18 @@ def test_elsewhere_each_migration_is_one_json_line(url):
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert [line["event"] for line in lines] == ["Starting"] + ["Applied"] * 4
     assert lines[1]["item"] == "initialSchema1611063162649"
+
+
+def test_what_writes_lines_and_draws_bars_is_not_imported_where_nothing_is_to_do(shop_at):
+    url = shop_at("1.2.0")
+    code = (
+        "import sys; from medusa_db.parser import main; code = main(['migrate', '--to', '1.2.0']);"
+        "print(code, [m for m in ('structlog', 'rich') if m in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ(url)
+    )
+
+    assert "Nothing to do" in done.stdout
+    assert done.stdout.splitlines()[-1] == "0 []"

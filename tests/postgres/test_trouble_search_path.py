@@ -78,6 +78,24 @@ def test_a_first_schema_that_the_role_may_not_use_is_denied(
     assert f'grant usage on schema "shop" to "{stranger}"' in done.stderr
 
 
+@pytest.mark.parametrize("options", [(), ("--schema", "public")], ids=["search-path", "named"])
+def test_a_schema_that_the_role_may_not_use_exists_all_the_same(
+    server: TestServer, url: str, options: tuple[str, ...]
+) -> None:
+    name = url.rpartition("/")[2]
+    with psycopg.connect(url) as conn:
+        conn.execute("revoke all on schema public from public")
+
+    with role(server, name) as stranger:
+        done = servers.medusa_db("migrate", *options, url=server.url(name, stranger))
+
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr == (
+        f"medusa-db: the role {stranger} may not use the schema public. As its owner: grant usage on schema "
+        f'"public" to "{stranger}"\n'
+    )
+
+
 def test_a_history_that_may_not_be_read_is_said_so(
     server: TestServer, shop_at: Callable[..., str]
 ) -> None:
@@ -87,7 +105,12 @@ def test_a_history_that_may_not_be_read_is_said_so(
         server, name, "grant usage on schema public to {}", "grant select on migrations to {}"
     ) as reader:
         done = servers.medusa_db("status", url=server.url(name, reader))
+        plan = servers.medusa_db("plan", "--to", "1.13.0", url=server.url(name, reader))
 
+    assert (
+        "the ledger proves 1.12.0 to 1.12.3; the history would tell which of them it is, and cannot be read: "
+        "the role may not use the schema medusa_db"
+    ) in plan.stdout + plan.stderr
     assert done.returncode == 0, done.stderr
     assert (
         "The history of runs cannot be read: the role may not use the schema medusa_db."

@@ -69,7 +69,7 @@ def test_every_exit_code_is_in_the_docs():
 def test_the_version_is_told_without_importing_anything():
     code = (
         "import sys; from medusa_db.parser import main; main(['--version']);"
-        "print(sorted(m for m in ('psycopg', 'yaml', 'dataclasses', 'rich') if m in sys.modules))"
+        "print(sorted(m for m in ('psycopg', 'yaml', 'dataclasses', 'rich', 'structlog') if m in sys.modules))"
     )
 
     done = subprocess.run(

@@ -72,6 +72,29 @@ def test_an_item_that_fails_is_not_told_as_applied(capsys):
     assert told(capsys) == []
 
 
+def test_what_is_counted_is_logged_now_and_then_with_its_rate(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "HEARTBEAT", 0.0)
+    log = Log()
+
+    with log.counting(1000, "Seeding", "products") as counter:
+        counter.advance(400)
+    log.end()
+
+    (line,) = told(capsys)
+    assert list(line) == ["timestamp", "products", "of", "products_per_second", "event", "level"]
+    assert (line["event"], line["products"], line["of"]) == ("Seeding", 400, 1000)
+    assert line["products_per_second"] > 0
+
+
+def test_a_line_may_hold_anything_that_a_document_can(capsys):
+    log = Log()
+
+    log.say("Seeding é 👍", name="half \ud83d of a pair")
+    log.end()
+
+    assert told(capsys)[0]["event"] == "Seeding é 👍"
+
+
 def test_nothing_told_starts_nothing(capsys):
     Log().end()
 

@@ -76,14 +76,15 @@ def schema_of(conn: Connection[Any], asked: str | None) -> str:
     row = conn.execute(
         "select coalesce(%(asked)s, current_schema()), to_regnamespace(quote_ident(%(asked)s)),"
         " %(asked)s::text is not null or to_regclass(quote_ident(current_schema()) || '.migrations')"
-        " is not null",
+        " is not null, has_schema_privilege(to_regnamespace(quote_ident(%(asked)s)), 'usage')",
         {"asked": asked},
     ).fetchone()
     assert row is not None  # noqa: S101  a select without a table yields one row
-    schema, there, certain = row
+    schema, there, certain, usable = row
     if not certain:
         search_path.refuse_hidden_ledger(conn, schema)
     if schema is None:
+        search_path.refuse_unusable(conn)
         raise DeniedError(
             "no schema of the search path exists; create one, or name one with --schema",
             reason="NoSchema",
@@ -94,6 +95,8 @@ def schema_of(conn: Connection[Any], asked: str | None) -> str:
             + sql.SQL("create schema {}").format(sql.Identifier(asked)).as_string(conn),
             reason="NoSchema",
         )
+    if usable is False:
+        raise search_path.unusable(conn, schema)
     return str(schema)
 
 

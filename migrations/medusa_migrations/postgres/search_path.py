@@ -117,6 +117,30 @@ def refuse_hidden_ledger(conn: Connection[Any], schema: str | None) -> None:
         _refuse(schema, found)
 
 
+def refuse_unusable(conn: Connection[Any]) -> None:
+    """Raise DeniedError where a schema of the search path exists, and our role may not use it."""
+    row = conn.execute(
+        "select setting, current_user::text from pg_settings where name = 'search_path'"
+    ).fetchone()
+    setting, user = row or ("", "")
+    path = entries(setting, user)
+    query = "select nspname from pg_namespace where nspname = any(%s)"
+    existing = {name for (name,) in conn.execute(query, [path])}
+    for name in path:
+        if name in existing:
+            raise unusable(conn, name)
+
+
+def unusable(conn: Connection[Any], schema: str) -> DeniedError:
+    """Return the error that says that our role may not use *schema*."""
+    user = conn.info.user
+    return DeniedError(
+        f"the role {user} may not use the schema {schema}. As its owner: grant usage on schema "
+        f"{_quoted(schema)} to {_quoted(user)}",
+        reason="MissingRight",
+    )
+
+
 def _refuse(schema: str | None, found: Sequence[str]) -> None:
     shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
     raise DeniedError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.plan import observe
 from medusa_migrations.postgres import bounded
+from medusa_migrations.records import history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,6 +112,12 @@ def look(
         observe.refuse_ledger_alone(catalog, observed)
     if options.baseline is None or not observed.proof.empty:
         outcome.is_at(observed.place(catalog))
+    several = observed.at is None and len(observed.proof.possible) > 1
+    if several and (unread := history.why_unreadable(conn)):
+        outcome.warn(
+            f"the ledger proves {observed.place(catalog)}; the history would tell which of them it is, and "
+            f"cannot be read: {unread}"
+        )
     reviewed = None if adopted else options.reviewed
     if reviewed is not None:
         from medusa_migrations.plan import basis  # noqa: PLC0415  most runs have no such plan

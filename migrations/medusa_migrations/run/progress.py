@@ -1,8 +1,7 @@
-"""Tells a person or a log how a run goes on, while it goes on."""
+"""Shows a person, or logs, how a run or a seed goes on, while it goes on."""
 
 from __future__ import annotations
 
-import json
 import queue
 import sys
 import threading
@@ -13,11 +12,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
 HEARTBEAT = 15.0
-"""Seconds between two log lines about a statement that is still running."""
+"""Seconds between two log lines about a statement that is still running, or about what is counted."""
 
 
 @dataclass(slots=True)
@@ -25,14 +24,21 @@ class Item:
     """One item while it runs."""
 
     outcome: str = "Applied"
-    """What is told once it is over."""
+    """What is logged once it is over."""
+
+
+class Counter(Protocol):
+    """Counts things while they are done."""
+
+    def advance(self, count: int) -> None:
+        """Take *count* more as done."""
 
 
 class Progress(Protocol):
-    """What a run tells while it goes on."""
+    """What a run reports while it goes on."""
 
     def say(self, text: str, /, **values: Any) -> None:
-        """Tell one thing that happened, with its values."""
+        """Report one thing that happened, with its values."""
 
     def begin(self, total: int) -> None:
         """Start, or start again, over *total* items."""
@@ -43,8 +49,12 @@ class Progress(Protocol):
         """Surround one item; *tables* gives rows and bytes of the tables it locks."""
         ...
 
+    def counting(self, total: int, doing: str, things: str) -> AbstractContextManager[Counter]:
+        """Surround the work on *total* *things* (`products`), which is called *doing* (`Seeding`)."""
+        ...
+
     def end(self) -> None:
-        """Stop telling."""
+        """Stop reporting."""
 
 
 def for_stream(stream: Any = None) -> Progress:
@@ -67,9 +77,22 @@ def size(bytes_: int) -> str:
     return f"{amount:.1f} TB"
 
 
+class _Rate:
+    """How many things are done, and how many of them in a second."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self._started = time.monotonic()
+
+    def advance(self, count: int) -> int:
+        """Take *count* more as done; return how many are done in a second."""
+        self.done += count
+        return round(self.done / max(time.monotonic() - self._started, 0.001))
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One line to be logged, as of when it was told."""
+    """One line to be logged, as of when it happened."""
 
     event: str
     values: Mapping[str, Any]
@@ -81,7 +104,8 @@ class _Line:
 class Log:
     """JSON lines on stderr: one an item, and a heartbeat while one takes long.
 
-    A thread of its own writes them, so that the run never waits for a slow pipe.
+    A thread of its own writes them, so that the run never waits for a slow pipe, nor for structlog, which is
+    imported with the first line.
     """
 
     def __init__(self) -> None:
@@ -90,22 +114,27 @@ class Log:
 
     def say(self, text: str, /, **values: Any) -> None:
         """Log one line."""
-        self._tell(text, values, running=None)
+        self._log(text, values, running=None)
 
     def begin(self, total: int) -> None:
         """Log how many items there are."""
-        self._tell("Starting", {"items": total}, running=None)
+        self._log("Starting", {"items": total}, running=None)
 
     @contextmanager
     def item(self, name: str, tables: Mapping[str, tuple[int, int]]) -> Iterator[Item]:
         """Log the item when it is done, and a heartbeat until then."""
         started = time.monotonic()
         largest = max(tables, key=lambda table: tables[table][1], default="")
-        self._tell("", {"item": name, "largest_table": largest}, running=name)
+        self._log("", {"item": name, "largest_table": largest}, running=name)
         item = Item()
         yield item
         seconds = round(time.monotonic() - started, 3)
-        self._tell(item.outcome, {"item": name, "seconds": seconds}, running=None)
+        self._log(item.outcome, {"item": name, "seconds": seconds}, running=None)
+
+    @contextmanager
+    def counting(self, total: int, doing: str, things: str) -> Iterator[Counter]:
+        """Log how far it is, now and then."""
+        yield _LoggedCounter(self, total, doing, things)
 
     def end(self) -> None:
         """Wait until everything is written."""
@@ -114,7 +143,7 @@ class Log:
             self._writer.join()
             self._writer = None
 
-    def _tell(self, event: str, values: Mapping[str, Any], *, running: str | None) -> None:
+    def _log(self, event: str, values: Mapping[str, Any], *, running: str | None) -> None:
         self._lines.put(_Line(event, values, datetime.now(UTC), running))
         if self._writer is None:
             self._writer = threading.Thread(target=self._write, daemon=True)
@@ -129,25 +158,50 @@ class Log:
                 if line is not None and line.running is not None:
                     now = datetime.now(UTC)
                     age = round((now - line.at).total_seconds(), 1)
-                    _log("Still running", now, {"seconds": age} | dict(line.values))
+                    _write("Still running", now, {"seconds": age} | dict(line.values))
                 continue
             if line is None:
                 return
             if line.event:
-                _log(line.event, line.at, line.values)
+                _write(line.event, line.at, line.values)
 
 
-def _log(event: str, at: datetime, values: Mapping[str, Any]) -> None:
-    """Write one line, in the form structlog gives it."""
-    stamp = at.isoformat().replace("+00:00", "Z")
-    body = {"timestamp": stamp, **values, "event": event, "level": "info"}
-    text = json.dumps(body, ensure_ascii=False)
-    sys.stderr.write(text.encode(errors="backslashreplace").decode() + "\n")
-    sys.stderr.flush()
+class _LoggedCounter:
+    def __init__(self, log: Log, total: int, doing: str, things: str) -> None:
+        self._log, self._total, self._doing, self._things = log, total, doing, things
+        self._rate = _Rate()
+        self._logged = time.monotonic()
+
+    def advance(self, count: int) -> None:
+        rate, now = self._rate.advance(count), time.monotonic()
+        if now - self._logged > HEARTBEAT:
+            self._logged = now
+            values = {self._things: self._rate.done, "of": self._total}
+            self._log.say(self._doing, **values, **{f"{self._things}_per_second": rate})
+
+
+def _write(event: str, at: datetime, values: Mapping[str, Any]) -> None:
+    """Write one line, which was as it says *at* that time."""
+    import structlog  # noqa: PLC0415  a tenth of a second, and only where a line is written
+
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+            _writable,
+        ],
+    )
+    logger.info(event, timestamp=at.isoformat().replace("+00:00", "Z"), **values)
+
+
+def _writable(_logger: object, _method: str, line: Any) -> str:
+    """Spell what has no UTF-8, such as half of a pair of surrogates."""
+    return str(line).encode(errors="backslashreplace").decode()
 
 
 class Bar:
-    """A progress bar on a terminal."""
+    """A progress bar on a terminal: of items that run, or of things that are counted."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -195,8 +249,34 @@ class Bar:
         yield Item()
         self._bar.advance(self._task)
 
+    @contextmanager
+    def counting(self, total: int, doing: str, things: str) -> Iterator[Counter]:  # noqa: ARG002  the bar shows what is done
+        """Show how far it is, and how fast; nothing for nothing."""
+        if not total:
+            yield _ShownCounter(lambda _, __: None, things)
+            return
+        self.begin(total)
+
+        def advance(count: int, shown: str) -> None:
+            self._bar.update(self._task, advance=count, description=shown)
+
+        try:
+            yield _ShownCounter(advance, things)
+        finally:
+            self.end()
+
     def end(self) -> None:
         """Take the bar away."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+class _ShownCounter:
+    def __init__(self, show: Callable[[int, str], None], things: str) -> None:
+        self._show, self._things = show, things
+        self._rate = _Rate()
+
+    def advance(self, count: int) -> None:
+        rate = self._rate.advance(count)
+        self._show(count, f"{self._things}, {rate}/s")

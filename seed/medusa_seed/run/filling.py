@@ -17,7 +17,6 @@ from medusa_seed.planning.merge import IfExists
 from medusa_seed.planning.planner import Planner
 from medusa_seed.planning.present import Shared
 from medusa_seed.planning.products import plan_products
-from medusa_seed.run.progress import Loading
 from medusa_seed.shop import load, look, records, tables
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ class Filling:
         shared = Shared()
         look.shared(self.conn, self.schema, planner.columns, shared)
         products = documents.products(self.document, self.source.pieces)
-        with Loading(self.progress, self.document.products) as loading:
+        with self.progress.counting(self.document.products, "Seeding", "products") as loading:
             while batch := self._cut(list(itertools.islice(products, BATCH))):
                 look.images(self.conn, planner, self.schema, batch, shared)
                 there = look.products(self.conn, planner, self.schema, batch)
