@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from medusa_db import streams
 from medusa_db.parser import main
 
 if TYPE_CHECKING:
@@ -18,22 +19,18 @@ def run() -> NoReturn:
     Everything is closed and written by then; taking the interpreter down piece by piece would take
     longer than looking at a database that is up to date.
     """
+    streams.take_over()
     if os.environ.get("MEDUSA_DB_FROM_SECRETS"):
         _mask()
     try:
         code = main()
+    except SystemExit:  # what argparse raises once it has shown help
+        streams.put("")
+        code = streams.printed()
     except Exception:  # noqa: BLE001  a defect: its traceback goes where everything else goes
         sys.excepthook(*sys.exc_info())
         code = 1
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough
-        pass
-    except OSError as exc:
-        if code == 0:
-            sys.stderr.write(f"medusa-db: the result cannot be written: {exc}\n")
-            code = 1
-    sys.stderr.flush()
+    streams.finish()
     os._exit(code)
 
 

@@ -12,6 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from medusa_db import streams
 from medusa_migrations import __version__
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words == ["--version"]:
-        sys.stdout.write(f"medusa-db {__version__}\n")
-        return 0
+        streams.put(f"medusa-db {__version__}\n")
+        return streams.printed()
     from medusa_db import commands  # noqa: PLC0415  see the module's docstring
 
     name, rest = _command(words)

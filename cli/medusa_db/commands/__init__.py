@@ -6,6 +6,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from medusa_db import streams
 from medusa_migrations.contract.errors import Interrupted, RefusedError, RunnerError
 from medusa_migrations.contract.redact import redact
 
@@ -46,6 +47,8 @@ class Command(NamedTuple, Generic[A]):
     run: Callable[[A], int]
     results: Callable[[A], Collection[str]] = lambda _args: ()
     """The reasons of a refusal that whoever called counts as a result."""
+    prints: Callable[[A], bool] = lambda _args: False
+    """Whether all it does is to print, so that it fails where nothing can be printed."""
 
 
 class Entry(NamedTuple):
@@ -76,7 +79,9 @@ def _plan() -> Command[PlanArguments]:
 
         return plan(args)
 
-    return Command(PlanArguments, run, lambda args: args.run.exit_zero_for)
+    return Command(
+        PlanArguments, run, lambda args: args.run.exit_zero_for, lambda args: not args.check
+    )
 
 
 def _status() -> Command[StatusArguments]:
@@ -87,7 +92,7 @@ def _status() -> Command[StatusArguments]:
 
         return status(args)
 
-    return Command(StatusArguments, run)
+    return Command(StatusArguments, run, prints=lambda args: args.check is None)
 
 
 def _show() -> Command[StatusArguments]:
@@ -98,7 +103,7 @@ def _show() -> Command[StatusArguments]:
 
         return show(args)
 
-    return Command(StatusArguments, run)
+    return Command(StatusArguments, run, prints=lambda args: args.check is None)
 
 
 def _verify() -> Command[VerifyArguments]:
@@ -167,7 +172,7 @@ def _export() -> Command[ExportArguments]:
 
         return export(args)
 
-    return Command(ExportArguments, run)
+    return Command(ExportArguments, run, prints=_always)
 
 
 def _schema() -> Command[SchemaArguments]:
@@ -178,7 +183,7 @@ def _schema() -> Command[SchemaArguments]:
 
         return schema()
 
-    return Command(SchemaArguments, run)
+    return Command(SchemaArguments, run, prints=_always)
 
 
 def _notes() -> Command[NotesArguments]:
@@ -189,7 +194,7 @@ def _notes() -> Command[NotesArguments]:
 
         return notes(args)
 
-    return Command(NotesArguments, run)
+    return Command(NotesArguments, run, prints=_always)
 
 
 def _versions() -> Command[VersionsArguments]:
@@ -200,7 +205,7 @@ def _versions() -> Command[VersionsArguments]:
 
         return versions(args)
 
-    return Command(VersionsArguments, run)
+    return Command(VersionsArguments, run, prints=_always)
 
 
 def _create_migration() -> Command[CreateMigrationArguments]:
@@ -222,7 +227,7 @@ def _demo() -> Command[DemoArguments]:
 
         return demo(args)
 
-    return Command(DemoArguments, run)
+    return Command(DemoArguments, run, prints=_always)
 
 
 COMMANDS: Mapping[str, Entry] = {
@@ -249,7 +254,23 @@ COMMANDS: Mapping[str, Entry] = {
 
 
 def run(command: Command[A], args: A) -> int:
-    """Run *command* with *args*; turn what goes wrong into a sentence and an exit code."""
+    """Run *command* with *args*; return its exit code.
+
+    What cannot be printed changes that of no command that does more than to print.
+    """
+    code = _run(command, args)
+    failure = streams.failure()
+    if failure is None or code != 0:
+        return code
+    if command.prints(args):
+        return streams.printed()
+    if not isinstance(failure, BrokenPipeError):
+        sys.stderr.write(f"medusa-db: the result cannot be written: {failure}\n")
+    return code
+
+
+def _run(command: Command[A], args: A) -> int:
+    """Run *command*; turn what goes wrong into a sentence and an exit code."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
     try:
@@ -260,13 +281,17 @@ def run(command: Command[A], args: A) -> int:
     except Interrupted as exc:
         sys.stderr.write(f"medusa-db: {exc.said}\n")
         return exc.exit_code
-    except BrokenPipeError:  # `medusa-db versions | head`
+    except streams.UnwrittenError:  # what prints piece by piece stops there
         return 0
 
 
 def is_result(reasons: Collection[str], exc: RunnerError) -> bool:
     """Return whether whoever called counts this refusal as a result: `--exit-zero-for`."""
     return isinstance(exc, RefusedError) and exc.reason in reasons
+
+
+def _always(_args: object) -> bool:
+    return True
 
 
 def _interrupt(number: int, _frame: object) -> None:

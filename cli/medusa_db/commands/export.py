@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from medusa_db import streams
 from medusa_db.commands.database import connected
 from medusa_migrations.plan import observe
 from medusa_seed.document import json_schema
@@ -21,7 +22,7 @@ def export(args: ExportArguments) -> int:
         handles = [one.strip() for one in args.products.split(",") if one.strip()]
     with connected(args.database, "seed export", args.patience.connect_wait) as (conn, address):
         schema = observe.schema_of(conn, args.database.schema or address.schema)
-        warnings = exporting.write(conn, schema, handles, sys.stdout.write)
+        warnings = exporting.write(conn, schema, handles, streams.put_piece)
     for line in warnings:
         sys.stderr.write(f"medusa-db: not all of it can be said: {line}\n")
     return 0
@@ -29,5 +30,5 @@ def export(args: ExportArguments) -> int:
 
 def schema() -> int:
     """Write the JSON Schema of seed documents to stdout."""
-    sys.stdout.write(json_schema.text())
+    streams.put(json_schema.text())
     return 0

@@ -6,7 +6,8 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from medusa_db.commands import output, planned, running
+from medusa_db import streams
+from medusa_db.commands import planned, running
 from medusa_db.commands.database import connected
 from medusa_db.commands.reporting import reported
 from medusa_db.show import text
@@ -30,9 +31,8 @@ def migrate(args: MigrateArguments) -> int:
         lambda: _run(args, outcome),
         results=args.exit_zero_for,
         printed=args.output == "json",
+        shown=lambda report: text.report(outcome, report.seconds),
     )
-    if args.output == "text":
-        output.print_result(text.report(outcome, report.seconds))
     return report.exit_code
 
 
@@ -59,5 +59,5 @@ def _ask(notes: Sequence[Note]) -> bool:
     versions = ", ".join(str(note.version) for note in notes)
     sys.stderr.write(f"\n{text.notes(notes)}\n\nThe way crosses breaking versions: {versions}.\n")
     sys.stderr.write("There is no way back but a backup. Go on? [y/N] ")
-    sys.stderr.flush()
+    streams.drain(streams.END)
     return sys.stdin.readline().strip().lower() in ("y", "yes")

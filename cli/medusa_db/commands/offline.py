@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medusa_db import streams
 from medusa_db.commands import options, output
 from medusa_db.demo import demo as demonstration
 from medusa_db.show import plan_json, text
@@ -95,7 +96,7 @@ def create_migration(args: CreateMigrationArguments) -> int:
             stream.write(body)
     except OSError as exc:
         raise UsageError(f"{file} cannot be written: {exc}") from exc
-    output.print_result(str(file))
+    output.print_result(str(file), within=streams.END)
     return 0
 
 

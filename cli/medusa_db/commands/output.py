@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 
-from medusa_migrations.contract.errors import RunnerError
-
-
-def print_result(text: str) -> None:
-    """Print a result for people; raise RunnerError where it cannot be written."""
-    try:
-        sys.stdout.write(text + "\n")
-    except BrokenPipeError:  # the reader has seen enough
-        raise
-    except OSError as exc:
-        raise RunnerError(f"the result cannot be written: {exc}", reason="Output") from exc
+from medusa_db import streams
 
 
-def print_json(body: object) -> None:
-    """Print a result for machines; raise RunnerError where it cannot be written."""
-    print_result(json.dumps(body, ensure_ascii=False, indent=2))
+def print_result(text: str, *, within: float | None = None) -> None:
+    """Print a result for people, within so many seconds where they are named.
+
+    What cannot be printed is not an error here: `streams.failure` has it, and `commands.run` decides
+    what becomes of it.
+    """
+    streams.put(text + "\n", within=within)
+
+
+def print_json(body: object, *, within: float | None = None) -> None:
+    """Print a result for machines, in the same way."""
+    print_result(json.dumps(body, ensure_ascii=False, indent=2), within=within)

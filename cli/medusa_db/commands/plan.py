@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from medusa_db import commands
+from medusa_db import commands, streams
 from medusa_db.commands import output, planned, running
 from medusa_db.commands.database import connected
 from medusa_db.commands.reporting import reported
@@ -61,13 +61,14 @@ def _show(args: PlanArguments, outcome: Outcome) -> Preview:
     with connected(asked.database, "plan", asked.patience.connect_wait) as (conn, address):
         begun = context.begin(outcome, conn, address, catalog, request, how, progress.for_stream())
         found = preview.look(begun, outcome)
-        if args.sql:
-            output.print_result(plan_sql.script(conn, found))
-        elif asked.output == "json":
-            now = basis.look(conn, address, catalog, found.before)
-            output.print_json(plan_json.to_dict(found, running.asked(asked, request), now))
-        else:
-            output.print_result(text.plan(found))
+        script = plan_sql.script(conn, found) if args.sql else ""
+        now = basis.look(conn, address, catalog, found.before) if asked.output == "json" else None
+    within = streams.ANSWER if args.check else None
+    if now is not None:
+        body = plan_json.to_dict(found, running.asked(asked, request), now)
+        output.print_json(body, within=within)
+    else:
+        output.print_result(script or text.plan(found), within=within)
     return found
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from medusa_db import streams
 from medusa_db.commands import options, output
 from medusa_db.commands.database import connected, look
 from medusa_db.show import seed as seed_text
@@ -59,6 +60,7 @@ def status(args: StatusArguments, *, names: bool = False) -> int:
         differs = [str(one) for one in standing.look(conn, catalog, observed).differences]
     target = wanted or observed.at or observed.proof.latest or catalog.newest
     pending = options.pending(catalog, observed, target, args.flag, own)
+    within = streams.ANSWER if wanted else None
     if args.output == "json":
         shown = observed.proof
         output.print_json(
@@ -77,19 +79,21 @@ def status(args: StatusArguments, *, names: bool = False) -> int:
                 "seed": records.to_dict(seed) if seed else None,
                 "history": [history.to_dict(run) for run in observed.runs],
             }
-            | ({"historyUnreadable": unreadable} if unreadable else {})
+            | ({"historyUnreadable": unreadable} if unreadable else {}),
+            within=within,
         )
-    elif names:
-        for name in observed.proof.applied:
-            output.print_result(f"[X] {name}")
-        for name in pending:
-            output.print_result(f"[ ] {name}")
     else:
-        output.print_result(text.status(catalog, observed, waits, seed_text.seeded(seed), differs))
-        if unreadable:
-            output.print_result(f"\nThe history of runs cannot be read: {unreadable}.")
-        if wanted and pending:
-            output.print_result(f"\npending for {wanted}:\n{text.bullets(pending)}")
+        if names:
+            lines = [f"[X] {name}" for name in observed.proof.applied]
+            lines += [f"[ ] {name}" for name in pending]
+        else:
+            seeded = seed_text.seeded(seed)
+            lines = [text.status(catalog, observed, waits, seeded, differs)]
+            if unreadable:
+                lines.append(f"\nThe history of runs cannot be read: {unreadable}.")
+            if wanted and pending:
+                lines.append(f"\npending for {wanted}:\n{text.bullets(pending)}")
+        output.print_result("\n".join(lines), within=within)
     if wanted:
         require(catalog, observed, wanted, pending, allow_newer=False)
     return 0
@@ -121,12 +125,14 @@ def wait(args: WaitArguments) -> int:
             time.sleep(1)
         else:
             if args.output == "json":
-                output.print_json({"version": place, "for": str(wanted), "ok": True})
+                body = {"version": place, "for": str(wanted), "ok": True}
+                output.print_json(body, within=streams.ANSWER)
             elif place == str(wanted):
-                output.print_result(f"The database is at {wanted}.")
+                output.print_result(f"The database is at {wanted}.", within=streams.ANSWER)
             else:
                 output.print_result(
-                    f"The database is at {place}; a server of {wanted} works with it."
+                    f"The database is at {place}; a server of {wanted} works with it.",
+                    within=streams.ANSWER,
                 )
             return 0
 

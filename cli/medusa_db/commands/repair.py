@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from medusa_db.commands import options, output, running
+from medusa_db.commands import options, running
 from medusa_db.commands.database import connected
 from medusa_db.commands.reporting import reported
 from medusa_db.show import text
@@ -30,9 +30,8 @@ def repair(args: RepairArguments) -> int:
         outcome,
         lambda: found.append(_run(args, outcome)),
         printed=args.output == "json",
+        shown=lambda _: text.repair(found[0], outcome.after, written=args.apply),
     )
-    if args.output == "text":
-        output.print_result(text.repair(found[0], outcome.after, written=args.apply))
     return report.exit_code
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medusa_db import commands
+from medusa_db import commands, streams
 from medusa_db.commands import output
 from medusa_migrations.contract import concealed, values
 from medusa_migrations.contract.errors import Interrupted, RunnerError, UsageError
@@ -32,22 +32,30 @@ def reported(
     *,
     results: Collection[str] = (),
     printed: bool = False,
+    shown: Callable[[Report], str] | None = None,
 ) -> Report:
     """Do the *work* of a run and report how it ends; return that, or raise what the work raises.
 
-    The report goes to `--report-file`, and to stdout where it is *printed*. A refusal for one of the
-    reasons in *results* counts as a result.
+    The report goes to `--report-file`, and to stdout where it is *printed*; of work that came to its end
+    stdout gets what is *shown* of it else. A refusal for one of the reasons in *results* counts as a
+    result. What could not be printed changes nothing, and is in the report.
     """
     started = time.monotonic()
 
-    def tell(ending: Ending) -> Report:
+    def write(ending: Ending) -> Report:
         report = outcomes.report(outcome, ending, time.monotonic() - started)
         if args.report_file:
             _write(args.report_file, report, args.report_limit)
-        if printed:
-            with suppress(BrokenPipeError):  # nobody listens, and the exit code still counts
-                output.print_json(_masked(report))
         return report
+
+    def tell(ending: Ending, shown: Callable[[Report], str] | None = None) -> Report:
+        _warn_of_unprinted(outcome)
+        report = write(ending)
+        if printed:
+            output.print_json(_masked(report), within=streams.END)
+        elif shown is not None:
+            output.print_result(shown(report), within=streams.END)
+        return write(ending) if _warn_of_unprinted(outcome) else report
 
     try:
         ending = work() or Ending()
@@ -55,7 +63,7 @@ def reported(
         result = isinstance(exc, RunnerError) and commands.is_result(results, exc)
         tell(outcomes.failed(outcome, exc, as_result=result))
         raise
-    return tell(ending)
+    return tell(ending, shown)
 
 
 def refused(command: str, arguments: Sequence[str], message: str) -> None:
@@ -80,12 +88,23 @@ def refused(command: str, arguments: Sequence[str], message: str) -> None:
         _write(given.report_file, report, size)
 
 
+def _warn_of_unprinted(outcome: Outcome) -> bool:
+    """Note where a result could not be printed; return whether that is new."""
+    failure = streams.failure()
+    said = f"the result could not be printed: {failure}"
+    if failure is None or said in outcome.warnings:
+        return False
+    outcome.warn(said)
+    return True
+
+
 def _masked(report: Report) -> dict[str, Any]:
     return concealed.from_environment(os.environ).masked(report.to_dict())
 
 
 def _write(file: str, report: Report, limit: int) -> None:
     try:
-        Path(file).write_text(bounded(_masked(report), limit), encoding="utf-8")
+        with streams.bounded(streams.END, lambda: TimeoutError("nobody reads it")):
+            Path(file).write_text(bounded(_masked(report), limit), encoding="utf-8")
     except OSError as exc:  # the run itself counts, not whether it could be reported
         sys.stderr.write(f"medusa-db: the report cannot be written to {file}: {exc}\n")

@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from medusa_db.commands import options, output, running
+from medusa_db.commands import options, running
 from medusa_db.commands.database import connected
 from medusa_db.commands.reporting import reported
 from medusa_db.show import seed as text
@@ -43,9 +43,8 @@ def seed(args: SeedArguments) -> int:
         outcome,
         lambda: made.update(_run(args, outcome)),
         printed=args.output == "json",
+        shown=lambda report: text.report(outcome, report.seconds),
     )
-    if args.output == "text":
-        output.print_result(text.report(outcome, report.seconds))
     for email, password in made.items():
         sys.stderr.write(
             f"medusa-db: {email} may log in with {password}, which is not shown again\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medusa_db import streams
 from medusa_db.commands import options, output
 from medusa_db.commands.database import connected, look
 from medusa_db.commands.readonly import require
@@ -114,14 +115,16 @@ def _compare(
                 ],
                 "variant": list(verdict.variant),
                 "foreign": list(verdict.foreign),
-            }
+            },
+            within=streams.ANSWER,
         )
     else:
-        output.print_result(text.verdict(verdict, str(target), observed.schema))
+        shown = [text.verdict(verdict, str(target), observed.schema)]
         if pending:
-            output.print_result(f"The ledger lacks, for {target}:\n" + text.bullets(pending))
+            shown.append(f"The ledger lacks, for {target}:\n" + text.bullets(pending))
         if hint:
-            output.print_result(hint + ".")
+            shown.append(hint + ".")
+        output.print_result("\n".join(shown), within=streams.ANSWER)
     require(catalog, observed, target, pending, allow_newer=False)
     outcome.state = RunState.DONE
     if not verdict.ok:

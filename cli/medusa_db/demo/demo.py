@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
+from medusa_db import streams
 from medusa_db.demo import demo_shop, embedded
 from medusa_migrations.contract.errors import UsageError
 
@@ -147,5 +148,4 @@ def _compare(before: dict[str, int], after: dict[str, int]) -> str:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"\n{line}\n")
-    sys.stdout.flush()
+    streams.put_piece(f"\n{line}\n")

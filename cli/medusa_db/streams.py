@@ -1,0 +1,267 @@
+"""What are stdin, stdout and stderr to us? Nothing that blocks a run, ends it or changes its exit code."""
+
+from __future__ import annotations
+
+import _thread
+import errno
+import io
+import os
+import signal
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+    from queue import SimpleQueue
+
+MOST = 1 << 20
+"""Characters that wait for a reader of stderr; beyond them lines are dropped, and counted."""
+END = 5.0
+"""Seconds that the end of a process waits for a stream, or a file, that takes nothing."""
+ANSWER = 60.0
+"""Seconds for the printed part of an answer whose other part is the exit code; a person may page through it."""
+SETTLE = 1.0
+"""Seconds that a result waits for the lines before it to be shown."""
+
+_failure: OSError | None = None
+"""Why something that was for stdout could not be written; None: all of it was."""
+
+
+class UnwrittenError(Exception):
+    """Stdout takes nothing any more; `failure` has the reason."""
+
+
+class ErrorStream:
+    """Stderr whose writes neither raise nor block: a thread of its own writes what is queued.
+
+    Where nobody reads, lines are dropped once MOST characters wait, and the next one that is written
+    is preceded by their number. Queue and counts are such that a signal may interrupt any of it.
+    """
+
+    encoding, errors = "utf-8", "backslashreplace"
+
+    def __init__(self, fd: int = 2) -> None:
+        self._fd = fd
+        self._queue: SimpleQueue[str | threading.Event]
+        self._dropped: SimpleQueue[int]
+        self._queued = self._written = 0
+        self._broken = self._started = False
+        self._starting = _thread.allocate_lock()
+
+    def write(self, text: str) -> int:
+        """Queue *text*, or drop it where too much waits already."""
+        if self._broken or not text:
+            return len(text)
+        if not self._started:
+            self._start()
+        if self._queued - self._written + len(text) > MOST:
+            self._dropped.put(text.count("\n"))
+            return len(text)
+        self._queue_dropped()
+        self._queued += len(text)
+        self._queue.put(text)
+        return len(text)
+
+    def writelines(self, lines: list[str]) -> None:
+        """Queue each of *lines*."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Do nothing: what is queued is written as soon as somebody reads it."""
+
+    def drain(self, within: float) -> bool:
+        """Wait until everything is written, for *within* seconds at most; return whether it is."""
+        if not self._started or self._broken:
+            return not self._broken
+        import threading  # noqa: PLC0415
+
+        self._queue_dropped()
+        done = threading.Event()
+        self._queue.put(done)
+        return done.wait(within)
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return os.isatty(self._fd)
+
+    def fileno(self) -> int:
+        """Return the number of its file."""
+        return self._fd
+
+    def writable(self) -> bool:
+        """Return that it can be written to."""
+        return True
+
+    def _start(self) -> None:
+        import threading  # noqa: PLC0415  most runs with nothing to do write nothing
+        from queue import SimpleQueue  # noqa: PLC0415
+
+        with self._starting:
+            if not self._started:
+                self._queue, self._dropped = SimpleQueue(), SimpleQueue()
+                threading.Thread(target=self._write_queued, daemon=True).start()
+                self._started = True
+
+    def _write_queued(self) -> None:
+        while True:
+            item = self._queue.get()
+            if isinstance(item, str):
+                self._put(item)
+                self._written += len(item)
+            else:
+                item.set()
+
+    def _queue_dropped(self) -> None:
+        """Queue how many lines were dropped since this was done last."""
+        from queue import Empty  # noqa: PLC0415
+
+        lines = 0
+        with suppress(Empty):
+            while True:
+                lines += self._dropped.get_nowait()
+        if lines:
+            said = f"medusa-db: {lines} lines are missing here, as nobody read them in time\n"
+            self._queued += len(said)
+            self._queue.put(said)
+
+    def _put(self, text: str) -> None:
+        raw = memoryview(text.encode("utf-8", "backslashreplace"))
+        while raw and not self._broken:
+            try:
+                raw = raw[os.write(self._fd, raw) :]
+            except BlockingIOError:  # somebody else has made the file non-blocking
+                import select  # noqa: PLC0415  hardly ever needed
+
+                select.select([], [self._fd], [])
+            except OSError as exc:
+                # a full disk may have room for a later line; who has closed the other end is gone
+                self._broken = exc.errno != errno.ENOSPC
+                return
+
+
+class ClosedStream:
+    """Stands for a stream that was closed before the process began: each use raises OSError."""
+
+    encoding, errors, buffer = "utf-8", "strict", property(lambda self: self)
+
+    def __init__(self, name: str) -> None:
+        self._why = f"{name} is closed"
+
+    def isatty(self) -> bool:
+        """Return that it is no terminal."""
+        return False
+
+    def flush(self) -> None:
+        """Do nothing: there is nothing to be written."""
+
+    def write(self, _text: str) -> int:
+        """Raise OSError."""
+        raise OSError(errno.EBADF, self._why)
+
+    def read(self, _size: int = -1) -> bytes:
+        """Raise OSError."""
+        raise OSError(errno.EBADF, self._why)
+
+    def readline(self) -> str:
+        """Return that there is no line."""
+        return ""
+
+
+def take_over() -> None:
+    """Replace stderr by one that never blocks nor raises, and what is closed by what can be asked.
+
+    The number of a closed file is taken, so that no connection gets it.
+    """
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+            setattr(sys, name, ClosedStream(name))
+        if getattr(sys, name) is None:
+            setattr(sys, name, ClosedStream(name))
+    sys.stderr = ErrorStream()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale may lack a letter
+
+
+def put(text: str, *, within: float | None = None) -> None:
+    """Write *text* to stdout, behind what was written to stderr; `failure` has why it could not be.
+
+    Where *within* seconds are named, it may take no longer.
+    """
+    global _failure  # noqa: PLW0603  stdout is one for a process
+    if _failure is not None:
+        return
+    drain(SETTLE)
+    try:
+        with bounded(
+            within, lambda: TimeoutError(errno.ETIMEDOUT, f"nobody has read it in {within:g} s")
+        ):
+            sys.stdout.write(text)
+            sys.stdout.flush()
+    except OSError as exc:
+        _failure = exc
+
+
+def put_piece(text: str) -> None:
+    """Write one of many pieces to stdout; raise UnwrittenError where nobody takes any more."""
+    put(text)
+    if _failure is not None:
+        raise UnwrittenError
+
+
+def failure() -> OSError | None:
+    """Return why something could not be written to stdout; None: all of it was."""
+    return _failure
+
+
+def drain(within: float) -> None:
+    """Wait until stderr has what was written to it, for *within* seconds at most."""
+    waits = getattr(sys.stderr, "drain", None)
+    if waits is not None:
+        waits(within)
+
+
+def printed() -> int:
+    """Return the exit code of what only prints; stderr has the reason where it is not 0.
+
+    A reader who has closed the pipe has seen enough.
+    """
+    if _failure is None or isinstance(_failure, BrokenPipeError):
+        return 0
+    sys.stderr.write(f"medusa-db: the result cannot be written: {_failure}\n")
+    return 1
+
+
+def finish() -> None:
+    """Write what is left, for END seconds at most; no signal changes the exit code any more."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    put("", within=END)
+    drain(END)
+
+
+@contextmanager
+def bounded(within: float | None, error: Callable[[], Exception]) -> Iterator[None]:
+    """Raise *error* where what is inside of a `with` takes longer than *within* seconds; None: no bound.
+
+    It ends what blocks in the kernel as well: opening a FIFO, reading a silent pipe, writing to a full one.
+    """
+    if within is None:
+        yield
+        return
+
+    def ring(_number: int, _frame: Any) -> None:
+        raise error()
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, within)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,138 @@
+"""Streams that are closed, full or broken, or that nobody reads, decide nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+
+import pytest
+
+import broken_streams
+from broken_streams import KINDS, ended
+from medusa_db import streams
+
+NOWHERE = "postgres://127.0.0.1:1/shop"
+
+UNREACHABLE = [
+    pytest.param(("status", "--connect-wait", "0s"), 4, id="status"),
+    pytest.param(("migrate", "--to", "1.20.11", "--connect-wait", "0s"), 4, id="migrate"),
+    pytest.param(("wait", "--for", "1.20.11", "--timeout", "1s"), 10, id="wait"),
+    pytest.param(("migrate", "--to", "soon"), 2, id="usage"),
+    pytest.param(("migrate", "--to", "1.0.0"), 9, id="refused"),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("arguments", "code"), UNREACHABLE)
+def test_stderr_changes_no_exit_code(arguments, code, kind, tmp_path):
+    report = tmp_path / "report.json"
+    more = ("--report-file", str(report)) if "migrate" in arguments else ()
+
+    done = ended(*arguments, *more, stderr=kind, url=NOWHERE)
+
+    assert done.returncode == code
+    if more:
+        assert json.loads(report.read_text())["exitCode"] == code
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("arguments", "code"), UNREACHABLE)
+def test_stdout_changes_no_exit_code(arguments, code, kind):
+    assert ended(*arguments, stdout=kind, url=NOWHERE).returncode == code
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "said"),
+    [
+        (
+            "full",
+            1,
+            "medusa-db: the result cannot be written: [Errno 28] No space left on device\n",
+        ),
+        ("closed", 1, "medusa-db: the result cannot be written: [Errno 9] stdout is closed\n"),
+        ("broken", 0, ""),
+    ],
+)
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("notes",), ("seed", "schema")])
+def test_what_only_prints_fails_where_it_cannot(arguments, kind, code, said):
+    done = ended(*arguments, stdout=kind)
+
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+def test_all_streams_may_be_closed():
+    done = ended("status", stdin="closed", stdout="closed", stderr="closed", url=NOWHERE, MEDUSA_DB_CONNECT_WAIT="0s")  # fmt: skip
+
+    assert done.returncode == 4
+
+
+def test_a_migration_file_that_was_made_is_made_wherever_its_name_is_printed(tmp_path):
+    done = ended("create-migration", "x", "--migrations-dir", str(tmp_path), stdout="full")
+
+    assert (done.returncode, len(list(tmp_path.iterdir()))) == (0, 1)
+    assert "the result cannot be written" in done.stderr
+
+
+@pytest.fixture
+def pipe():
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    yield reader, writer
+    for fd in (reader, writer):
+        os.close(fd)
+
+
+def read_all(fd, until):
+    found = b""
+    while until not in found:
+        found += os.read(fd, 65536)
+    return found.decode()
+
+
+def test_nobody_who_writes_waits_for_a_reader_and_what_is_dropped_is_counted(pipe, monkeypatch):
+    monkeypatch.setattr(streams, "MOST", 20_000)
+    stream = streams.ErrorStream(pipe[1])
+    lines = [f"line {number}\n" for number in range(10_000)]
+
+    stream.writelines(lines)
+    assert not stream.drain(0.05)
+    text = read_all(pipe[0], b" lines are missing here, as nobody read them in time\n")
+
+    missing = int(re.search(r"medusa-db: (\d+) lines are missing here, as nobody", text)[1])
+    shown = [line for line in text.splitlines(keepends=True) if line.startswith("line ")]
+    assert missing + len(shown) == len(lines)
+    assert shown == lines[: len(shown)]
+    assert stream.drain(5)
+
+
+@pytest.mark.parametrize("kind", ["full", "broken"])
+def test_a_stream_that_fails_raises_nothing(kind):
+    with broken_streams.stream(kind) as fd:
+        stream = streams.ErrorStream(fd)
+
+        assert stream.write("a line\n") == 7
+        stream.drain(5)
+        assert stream.write("another\n") == 8
+
+
+def test_a_full_device_may_have_room_again(tmp_path, monkeypatch):
+    stream = streams.ErrorStream(os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT))
+    full = [OSError(28, "No space left on device")]
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, raw: (_ for _ in ()).throw(full.pop()) if full else write(fd, raw))  # fmt: skip
+
+    stream.write("lost\n")
+    stream.write("kept\n")
+
+    assert stream.drain(5)
+    assert (tmp_path / "log").read_text() == "kept\n"
+
+
+def test_a_letter_that_the_locale_lacks_is_escaped():
+    done = ended(
+        "notes", "--from", "1.11.0", "--to", "1.12.0", PYTHONIOENCODING="ascii", PYTHONUTF8="0"
+    )
+
+    assert done.returncode == 0, done.stderr
