@@ -277,7 +277,9 @@ class _Reading:
 
         text = self._environment.get(row.variable)
         option = row.option
-        if text is None or (not text and option.read in readers.TEXTS):
+        if text is None or option.takes in (Takes.PLACE, Takes.REST):
+            return None
+        if not text and option.read in readers.TEXTS:
             return None
         self._set.add(row.field)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import re
 import types
 import typing
 from pathlib import Path
@@ -56,6 +57,8 @@ def spelled(row, word):
             return [f"--no-{row.name.removeprefix('--')}"]
         case Takes.PLACE:
             return [word]
+        case Takes.REST:
+            return ["--", word]
         case _:
             return [f"{row.name}={word}"]
 
@@ -131,7 +134,7 @@ def test_an_option_sets_its_field_to_a_value_of_its_type(entry):
     assert changed == {row.field} or found[row.field] == row.default
 
 
-@every(*(one for one in Takes if one is not Takes.PLACE))
+@every(*(set(Takes) - {Takes.PLACE, Takes.REST}))
 def test_the_environment_sets_the_same_field(entry, monkeypatch):
     words, row = entry
     given = {Takes.SWITCH: "true", Takes.ON_OFF: "false"}.get(row.option.takes, samples(row)[0])
@@ -140,6 +143,18 @@ def test_the_environment_sets_the_same_field(entry, monkeypatch):
     monkeypatch.setenv(row.variable, given)
 
     assert read(words, *needed(words, row)) == by_option
+
+
+@every(Takes.PLACE, Takes.REST)
+def test_a_word_of_the_command_itself_is_in_no_environment(entry, monkeypatch):
+    words, row = entry
+    given = spelled(row, "one")
+    before = read(words, *needed(words, row), *given)
+
+    monkeypatch.setenv(row.variable, "two")
+
+    assert read(words, *needed(words, row), *given) == before
+    assert not isinstance(without := read(words), dict) or without[row.field] == row.default
 
 
 @every(Takes.ONE, Takes.MAYBE)
@@ -187,7 +202,7 @@ def test_help_and_the_page_of_commands_have_every_option(entry):
     text = " ".join(shown.getvalue().split())
 
     assert " ".join(row.option.help.split())[:40] in text
-    if row.option.takes is Takes.PLACE:
+    if row.option.takes in (Takes.PLACE, Takes.REST):
         return
     assert row.name in text
     assert row.option.metavar in text
@@ -201,7 +216,7 @@ def test_a_default_is_the_one_that_help_names(entry):
     _, found, rest = row.option.help.partition("(default ")
     if not found or row.default is None or rest.startswith("$"):
         return
-    first = rest.replace(",", " ").replace(")", " ").replace(":", " ").split()[0]
+    first = re.split("[,;:) ]", rest)[0]
 
     assert row.option.read(first) == row.default
 
