@@ -121,3 +121,27 @@ def test_a_connection_lost_at_the_commit_proves_nothing(shop_at, tmp_path):
     assert told(report) == {
         "reason": "ConnectionLost", "from": "1.12.3", "proven": {"state": "unknown"},
     }  # fmt: skip
+
+
+def test_a_newer_database_stays_where_it_is_where_that_is_allowed(shop_at):
+    url = shop_at("1.20.11")
+
+    report = report_of(url, "--to", "1.18.1", "--allow-newer")
+
+    assert told(report) == {"from": "1.20.11", "version": "1.20.11", "proven": NEWEST}
+    assert (report["state"], report["exitCode"]) == ("nothing", 0)
+    assert report["warnings"] == [
+        "the database is at 1.20.11, newer than 1.18.1, and stays there: a server of 1.18.1 works with it"
+    ]
+
+
+def test_a_patch_release_taken_back_and_put_on_again_is_no_downgrade(shop_at):
+    url = shop_at("1.20.11")
+
+    back, again = report_of(url, "--to", "1.20.3"), report_of(url, "--to", "1.20.11")
+
+    assert [(each["exitCode"], each["version"]) for each in (back, again)] == [
+        (0, "1.20.3"),
+        (0, "1.20.11"),
+    ]
+    assert back["migrationCount"] == again["migrationCount"] == 0

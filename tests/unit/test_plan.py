@@ -227,3 +227,40 @@ def test_going_back_is_refused_only_across_a_version_that_breaks_older_servers()
     assert planned(names("1.20.11"), "1.20.3", at="1.20.11").items == ()
     with pytest.raises(RefusedError, match=r"servers older than 1\.3\.0 do not work with it"):
         planned(names("1.3.0"), "1.1.65", at="1.3.0")
+
+
+@pytest.mark.parametrize(
+    ("at", "older"), [("1.20.11", "1.20.3"), ("1.17.4", "1.15.2"), ("1.19.0", "1.18.0")]
+)
+def test_versions_with_the_same_migrations_are_no_downgrade(at, older):
+    path = planned(names(at), older, at=at)
+
+    assert (items(path), path.moves, path.stays) == ([], True, False)
+
+
+def test_the_same_migrations_are_a_downgrade_where_the_rows_are_not_those_of_the_older_server():
+    with pytest.raises(RefusedError, match=r"servers older than 1\.3\.0 do not work with it"):
+        planned(names("1.3.3"), "1.2.0", at="1.3.3")
+
+
+@pytest.mark.parametrize(("at", "older"), [("1.20.11", "1.16.0"), ("1.12.3", "1.8.0")])
+def test_a_newer_database_stays_where_it_is_where_that_is_allowed(at, older):
+    path = planned(names(at), older, at=at, allow_newer=True)
+
+    assert (items(path), path.nothing, path.stays) == ([], True, True)
+
+
+@pytest.mark.parametrize(
+    ("at", "older"), [("1.20.11", "1.12.3"), ("1.13.0", "1.12.3"), ("1.3.3", "1.2.0")]
+)
+def test_a_newer_database_with_which_the_older_server_breaks_is_refused_all_the_same(at, older):
+    with pytest.raises(RefusedError) as refused:
+        planned(names(at), older, at=at, allow_newer=True)
+
+    assert refused.value.reason == "OlderServersBreak"
+
+
+def test_a_database_that_is_older_is_migrated_whatever_is_allowed():
+    path = planned(names("1.12.3"), "1.20.11", at="1.12.3", allow_newer=True)
+
+    assert (path.stays, len(items(path)) > 0) == (False, True)

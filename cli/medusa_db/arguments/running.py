@@ -43,6 +43,9 @@ class MigrateArguments:
         "apply this plan, which `plan --output json` has written, and nothing else; - for stdin",
         "FILE",
     )
+    allow_newer: bool = switch(
+        "leave a database past V as it is, where a server of V works with it"
+    )
     transaction: str | None = optional(
         str,
         "one transaction a step (default), or one a migration for very large tables",

@@ -43,7 +43,9 @@ def request(args: MigrateArguments, catalog: Catalog, plan: PlanFile | None) -> 
     if target is None and plan is None:
         target = options.installed_version(catalog, Path.cwd())
     found = options.request(args.way, catalog, target, options.shop_migrations(args.way.shop))
-    return found if plan is None else replace(found, unasked=plan.asked.unasked)
+    if plan is not None:
+        return replace(found, unasked=plan.asked.unasked)
+    return replace(found, allow_newer=args.allow_newer)
 
 
 def _decided(args: MigrateArguments, plan: PlanFile, catalog: Catalog) -> MigrateArguments:
@@ -126,6 +128,7 @@ def _refuse_others(args: MigrateArguments, decided: MigrateArguments, plan: Plan
         ("no_data_steps", args.way.no_data_steps, decided.way.no_data_steps),
         ("baseline", args.baseline, decided.baseline),
         ("transaction", args.transaction, decided.transaction),
+        ("allow_newer", args.allow_newer, False),
     ):
         _refuse_other(plan, field, given, value)
 

@@ -22,6 +22,7 @@ from medusa_migrations.contract.errors import (
 )
 from medusa_migrations.contract.redact import redact
 from medusa_migrations.plan import observe
+from medusa_migrations.plan.plan import is_newer, require_works
 from medusa_migrations.postgres import bounded
 from medusa_migrations.preflight import standing
 from medusa_migrations.records import history
@@ -162,21 +163,15 @@ def require(
     allow_newer: bool,
 ) -> None:
     """Raise NotYetError below *wanted*, RefusedError above it."""
-    here, possible = observed.place(catalog), observed.proof.possible
-    if here.ahead_of(wanted) or (possible and possible[0] > wanted):
+    here = observed.place(catalog)
+    if is_newer(catalog, observed.proof, wanted, observed.at):
         if not allow_newer:
             raise RefusedError(
                 f"the database is at {here}, which is newer than {wanted}; "
                 "a server of that version may not work with it",
                 reason="Newer",
             )
-        reached = here.at or observed.proof.oldest or here.reached
-        if reached and (broken := catalog.breaks_servers(wanted, reached)):
-            raise RefusedError(
-                f"the database is at {here}, and servers older than {broken} do not "
-                f"work with it: {wanted} cannot start. Start a server of {broken} or later",
-                reason="OlderServersBreak",
-            )
+        require_works(catalog, observed.proof, wanted, observed.at)
     elif pending:
         raise NotYetError(
             f"the database is at {here}; "

@@ -39,6 +39,8 @@ class Request:
     """Data steps that an earlier run left waiting and that can be done by now."""
     unasked: bool = False
     """Nobody named the target: an empty database is taken there, another one is not upgraded."""
+    allow_newer: bool = False
+    """A database past the target stays where it is, if a server of the target works with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,14 @@ class Plan:
     steps: tuple[Step, ...]
     notes: tuple[Note, ...]
     """The notes of every version that is crossed for certain."""
-    maybe_notes: tuple[Note, ...]
+    maybe_notes: tuple[Note, ...] = ()
     """The notes of versions inside the range that the database is in."""
-    assumed_done: tuple[DataStep, ...]
+    assumed_done: tuple[DataStep, ...] = ()
     """Data steps of versions inside that range: they count as done before us."""
     moves: bool = False
     """Whether the history does not name the target yet, though the ledger may prove it already."""
+    stays: bool = False
+    """Whether the database is past the target, and stays there: a server of the target works with it."""
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -105,6 +109,9 @@ def plan(catalog: Catalog, proof: Proof, request: Request, *, at: Version | None
     target = request.target
     if request.unasked:
         _refuse_unasked(catalog, proof, target, at)
+    if request.allow_newer and is_newer(catalog, proof, target, at):
+        require_works(catalog, proof, target, at)
+        return Plan(proof, target, kept_flags(catalog, proof, target), (), (), stays=True)
     _refuse_downgrade(catalog, proof, target, at)
     flags = kept_flags(catalog, proof, target) | dict(request.flags)
     have = set(proof.applied)
@@ -164,6 +171,26 @@ def _refuse_unasked(catalog: Catalog, proof: Proof, target: Version, at: Version
         f"version of your server: {stay}--to {target} is the newest. Without --to the version counts "
         "that the project in the current folder, or in one above it, has installed"
     )
+
+
+def is_newer(catalog: Catalog, proof: Proof, wanted: Version, at: Version | None) -> bool:
+    """Return whether a database is past *wanted*: versions with the same migrations are not past each other."""
+    if newer(catalog, proof.applied, wanted) or (proof.possible and proof.possible[0] > wanted):
+        return True
+    return at is not None and catalog.breaks_servers(wanted, at) is not None
+
+
+def require_works(catalog: Catalog, proof: Proof, server: Version, at: Version | None) -> None:
+    """Raise RefusedError where a *server* of that version does not work with a database that is newer."""
+    ahead = newer(catalog, proof.applied, server)
+    reached = at or proof.oldest or max(map(catalog.first_version, ahead))
+    if broken := catalog.breaks_servers(server, reached):
+        place = at or catalog.spell(proof.versions) or "partial"
+        raise RefusedError(
+            f"the database is at {place}, and servers older than {broken} do not "
+            f"work with it: {server} cannot start. Start a server of {broken} or later",
+            reason="OlderServersBreak",
+        )
 
 
 def _refuse_downgrade(catalog: Catalog, proof: Proof, target: Version, at: Version | None) -> None:

@@ -25,7 +25,12 @@ def migrate(context: RunContext, outcome: Outcome) -> Committed | None:
     observed, path = busy.patiently(
         context.conn, wait, say, lambda: contexts.look(context, outcome)
     )
-    if path.nothing and context.options.baseline is None:
+    if path.stays:
+        outcome.warn(
+            f"the database is at {outcome.after}, newer than {outcome.target}, and stays there: a server of "
+            f"{outcome.target} works with it"
+        )
+    if path.stays or (path.nothing and context.options.baseline is None):
         ending.nothing(context, outcome, observed, path)
         return None
     from medusa_migrations.run import approval, under_lock  # noqa: PLC0415  most starts find nothing to do
