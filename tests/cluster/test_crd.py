@@ -244,6 +244,31 @@ def test_a_version_below_what_is_applied_is_refused(kubectl):
     assert "the database is at 1.20.11; a downgrade to 1.12.3 would lose data" in refused.stderr
 
 
+@pytest.fixture
+def _proven(cluster, kubectl, namespace):
+    """The same, with the versions that its ledger proves, adopted as 1.20.11."""
+    kubectl.apply(resource(baseline="1.20.11"))
+    proven = {"state": "version", "from": "1.20.3", "to": "1.20.11", "at": "1.20.11"}
+    told = {"observedGeneration": 1, "appliedVersion": "1.20.11", "proven": proven}
+    cluster.api.patch(RESOURCE, "shop", {"status": told}, namespace, part="status")
+
+
+@pytest.mark.usefixtures("_proven")
+@pytest.mark.parametrize("version", ["1.20.3", "1.20.9"])
+def test_a_version_that_has_the_same_schema_is_no_downgrade(kubectl, version):
+    kubectl.apply(resource(version=version, baseline="1.20.11"))
+
+    assert kubectl.json("get", "mdb", "shop")["spec"]["version"] == version
+
+
+@pytest.mark.usefixtures("_proven")
+def test_a_downgrade_names_the_oldest_version_with_the_same_schema(kubectl):
+    refused = kubectl.run("apply", "-f", "-", stdin=resource(version="1.20.2"))
+
+    assert refused.returncode == 1
+    assert "a downgrade to 1.20.2 would lose data. Declare 1.20.3 or later, or" in refused.stderr
+
+
 @pytest.mark.usefixtures("_applied")
 @pytest.mark.parametrize("version", ["2.1.0", "1.0.5"])
 def test_a_version_that_is_never_taken_is_refused_for_that_alone(kubectl, version):

@@ -198,6 +198,25 @@ def test_a_downgrade_is_refused_and_accepted_where_the_owner_says_so(shop, shop_
     assert (shop.status()["appliedVersion"], ledger(url)) == ("1.20.11", 75)
 
 
+def test_a_patch_release_of_the_server_goes_back_and_forth(shop, shop_at):
+    url = shop_at("1.20.11")
+    shop.database(url)
+    shop.declare("1.20.11")
+    shop.wait()
+    before = ledger(url)
+
+    shop.change(version="1.20.9")
+    shop.wait_for(lambda found: found["status"].get("appliedVersion") == "1.20.9", "1.20.9")
+    back = shop.wait()
+    shop.change(version="1.20.11")
+    shop.wait_for(lambda found: found["status"].get("appliedVersion") == "1.20.11", "1.20.11")
+    shop.wait()
+
+    assert back["status"] == "True"
+    assert ledger(url) == before
+    assert {outcome for _, outcome, _ in shop.history()} == {"Succeeded"}
+
+
 def test_a_suspended_resource_starts_nothing_until_it_is_resumed(shop, url):
     shop.database(url)
 

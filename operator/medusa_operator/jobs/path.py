@@ -100,8 +100,13 @@ def here(proven: ProvenPlace | None) -> Version | None:
 
 
 def too_old(catalog: Catalog, proven: ProvenPlace | None, wanted: Version) -> bool:
-    """Return whether *wanted* is older than anything that *proven* can be."""
-    if proven is None or proven.state != "version" or fits(catalog, proven, wanted):
+    """Return whether *wanted* is older than anything that *proven* can be; none of the same schema is."""
+    if proven is None or proven.state != "version":
+        return False
+    at = versions.parse(proven.at)
+    if at is not None and wanted < at and catalog.breaks_servers(wanted, at):
+        return True  # the same schema, and rows that the older server cannot read
+    if fits(catalog, proven, wanted):
         return False
     oldest = versions.parse(proven.oldest)
     return oldest is not None and wanted < oldest
