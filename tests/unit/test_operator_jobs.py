@@ -199,6 +199,7 @@ def test_a_url_stays_in_its_secret():
     assert environment(started(database())) == {
         "MEDUSA_DB_FROM_SECRETS": "DATABASE_URL=shop-db/DATABASE_URL",
         "DATABASE_URL": {"name": "shop-db", "key": "DATABASE_URL"},
+        "MEDUSA_DB_CALLER": "resource",
         "MEDUSA_DB_REPORT_LIMIT": "1024",
         "MEDUSA_DB_EXIT_ZERO_FOR": "Downgrade,LedgerExists,NotAcknowledged",
         "POD_NAME": {"fieldPath": "metadata.name"},
@@ -222,6 +223,7 @@ def test_the_parts_of_an_address_reach_libpq():
         "PGPASSWORD": {"name": "role", "key": "password"},
         "PGSSLMODE": "verify-full",
         "PGSSLROOTCERT": "/etc/medusa/ca/ca.pem",
+        "MEDUSA_DB_CALLER": "resource",
         "MEDUSA_DB_REPORT_LIMIT": "1024",
         "MEDUSA_DB_EXIT_ZERO_FOR": "Downgrade,LedgerExists,NotAcknowledged",
         "POD_NAME": {"fieldPath": "metadata.name"},
@@ -440,7 +442,7 @@ def test_where_a_whole_secret_is_read_only_what_is_set_beside_it_is_known():
     body = started(database(database=PARTS, job={"template": template}))
 
     assert environment(body)["MEDUSA_DB_FROM_SECRETS"] == (
-        "*=payment,DATABASE_URL=,MEDUSA_DB_EXIT_ZERO_FOR=,MEDUSA_DB_REPORT_LIMIT=,PGDATABASE=,PGHOST=,"
+        "*=payment,DATABASE_URL=,MEDUSA_DB_CALLER=,MEDUSA_DB_EXIT_ZERO_FOR=,MEDUSA_DB_REPORT_LIMIT=,PGDATABASE=,PGHOST=,"
         "PGPASSWORD=role/password,PGUSER=role/username,POD_NAME=,POD_NAMESPACE="
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from medusa_db import streams
+from medusa_migrations.contract import caller
 from medusa_migrations.contract.errors import Interrupted, RefusedError, RunnerError
 from medusa_migrations.contract.redact import redact
 
@@ -300,6 +302,7 @@ def _interrupt(number: int, _frame: object) -> None:
 
 
 def _complain(exc: RunnerError) -> None:
-    sys.stderr.write(f"medusa-db: {redact(exc.headline)}\n")
+    who = os.environ.get(caller.VARIABLE, "")
+    sys.stderr.write(f"medusa-db: {redact(caller.spell(exc.headline, who))}\n")
     if exc.detail:
-        sys.stderr.write(redact(exc.detail) + "\n")
+        sys.stderr.write(redact(caller.spell(exc.detail, who)) + "\n")

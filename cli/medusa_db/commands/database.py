@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from medusa_db.arguments.groups import DatabaseArguments
     from medusa_db.demo.embedded import Server
     from medusa_migrations.catalog.model import Catalog
+    from medusa_migrations.contract.concealed import Concealed
     from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.postgres.address import Address
 
@@ -61,10 +62,23 @@ def _address(args: DatabaseArguments) -> Iterator[Address]:
             yield addresses.parse(server.url("medusa"))
         else:
             known = concealed.from_environment(os.environ)
+            _require_secrets(known)
             yield addresses.resolve(*_url(args), os.environ, known)
     finally:
         if server is not None:
             server.stop()
+
+
+def _require_secrets(known: Concealed) -> None:
+    """Raise UsageError where a variable that comes from a key of a Secret is not there."""
+    for name, source in known.sources.items():
+        secret, slash, key = source.partition("/")
+        if slash and name.isidentifier() and name not in os.environ:
+            raise UsageError(
+                f"{name} is not set: Secret {secret} is missing in this namespace, or has no key {key}. Create "
+                "it first, or correct its name and key",
+                reason="SecretMissing",
+            )
 
 
 def _embedded(folder: str) -> Server:

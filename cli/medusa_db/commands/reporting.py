@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from medusa_db import commands, streams
 from medusa_db.commands import output
-from medusa_migrations.contract import concealed, values
+from medusa_migrations.contract import caller, concealed, values
 from medusa_migrations.contract.errors import Interrupted, RunnerError, UsageError
 from medusa_migrations.contract.report import LIMIT, bounded
 from medusa_migrations.run import outcome as outcomes
@@ -99,7 +99,12 @@ def _warn_of_unprinted(outcome: Outcome) -> bool:
 
 
 def _masked(report: Report) -> dict[str, Any]:
-    return concealed.from_environment(os.environ).masked(report.to_dict())
+    body = report.to_dict()
+    if who := os.environ.get(caller.VARIABLE):
+        spelt: dict[str, Any] = {"message": caller.spell(report.message, who)}
+        spelt["warnings"] = [caller.spell(text, who) for text in report.warnings]
+        body |= {key: text for key, text in spelt.items() if key in body}
+    return concealed.from_environment(os.environ).masked(body)
 
 
 def _write(file: str, report: Report, limit: int) -> None:

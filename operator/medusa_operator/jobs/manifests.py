@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from medusa_migrations.contract import values
+from medusa_migrations.contract import caller, values
 from medusa_migrations.contract.errors import NO_RETRY
 from medusa_migrations.contract.report import LEAST
 from medusa_operator.jobs import restricted, template
@@ -366,6 +366,7 @@ def _environment(spec: Spec) -> Iterator[dict[str, Any]]:
     if where.ca is not None:
         yield _variable("PGSSLROOTCERT", f"{CA_FOLDER}/{where.ca.key}")
     yield _variable("MEDUSA_DB_REPORT_LIMIT", LEAST)  # no option: an older runner would refuse it
+    yield _variable(caller.VARIABLE, "resource")
     yield _variable("MEDUSA_DB_EXIT_ZERO_FOR", ",".join(LEARNED_FROM))
     for variable, path in (("POD_NAME", "metadata.name"), ("POD_NAMESPACE", "metadata.namespace")):
         yield {"name": variable, "valueFrom": {"fieldRef": {"fieldPath": path}}}

@@ -1,0 +1,40 @@
+"""Whoever runs the command reads its refusals in words that can be typed there."""
+
+from __future__ import annotations
+
+import pytest
+
+from medusa_migrations.contract.caller import _KEYS, spell
+
+CROSSES = "the way crosses breaking versions (1.13.0, 1.15.2). Read `medusa-db notes`, then add "
+
+
+@pytest.mark.parametrize(
+    ("message", "helm"),
+    [
+        (
+            f"{CROSSES}--acknowledge 1.13.0 --acknowledge 1.15.2",
+            f"{CROSSES}1.13.0, 1.15.2 to upgrade.acknowledged",
+        ),
+        (
+            "--stop 1.13.9: no such version; near it are 1.13.1",
+            "upgrade.stops 1.13.9: no such version; near it are 1.13.1",
+        ),
+        ("raise --statement-timeout.", "raise timeouts.statement."),
+        ("`medusa-db verify --to 1.20.11` lists all", "`medusa-db verify --to 1.20.11` lists all"),
+        ("--to-day and x--to stay", "--to-day and x--to stay"),
+    ],
+)
+def test_helm_hears_of_values(message, helm):
+    assert spell(message, "helm") == helm
+
+
+def test_the_owner_of_a_resource_hears_of_its_fields():
+    said = spell("add --acknowledge 1.13.0, or --approval automatic", "resource")
+
+    assert said == "add 1.13.0 to spec.upgrade.acknowledged, or spec.upgrade.approval automatic"
+
+
+@pytest.mark.parametrize("option", _KEYS)
+def test_a_shell_hears_of_options(option):
+    assert spell(f"set {option} V", "") == f"set {option} V"
