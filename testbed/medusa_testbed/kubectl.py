@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -63,11 +63,18 @@ class Kubectl:
                 printed += self("apply", how, given)
         return printed
 
-    @contextmanager
-    def background(self, *words: str | Path) -> Iterator[subprocess.Popen[str]]:
+    def background(self, *words: str | Path) -> AbstractContextManager[subprocess.Popen[str]]:
         """Run it beside the test, as `kubectl get -w`; it is ended with the `with`."""
+        return self._beside(self.command(*words))
+
+    def background_helm(self, *words: str | Path) -> AbstractContextManager[subprocess.Popen[str]]:
+        """Run helm beside the test."""
+        return self._beside([str(tools.program("helm")), *map(str, words)])
+
+    @contextmanager
+    def _beside(self, command: list[str]) -> Iterator[subprocess.Popen[str]]:
         process = subprocess.Popen(
-            self.command(*words), env=self.environment(), text=True,
+            command, env=self.environment(), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:

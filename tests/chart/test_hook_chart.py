@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 import charts
-from charts import HOOK, only, render
+from charts import HOOK
 from medusa_testbed import tools
 
 if TYPE_CHECKING:
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
 
 SHOP: dict[str, Any] = {"version": "1.20.11", "database": {"urlSecret": {"name": "shop-db"}}}
 PARTS = {"host": "db", "name": "shop", "user": "medusa", "passwordSecret": {"name": "shop-db"}}
+
+
+def render(chart: Path, values: dict[str, Any], *words: str) -> list[charts.Object]:
+    """Return what helm makes, but for the Job that only tries whether a pod can start."""
+    made = charts.render(chart, values, *words)
+    return [each for each in made if "can-start" not in each["metadata"]["name"]]
+
+
+def only(objects: list[charts.Object], kind: str) -> charts.Object:
+    """Return the one object of *kind*."""
+    return charts.only(objects, kind)
 
 
 def container(objects: list[charts.Object], name: str) -> charts.Object:
@@ -43,13 +55,16 @@ def test_version_and_secret_are_enough() -> None:
 
     assert [each["kind"] for each in made] == ["ServiceAccount", "Job"]
     assert container(made, "migrate")["args"] == [
-        "migrate", "--to=1.20.11", "--approval=on-breaking", "--lock-wait=10m", "--lock-timeout=5s",
+        "migrate", "--to=1.20.11", "--approval=on-breaking", "--allow-newer", "--lock-wait=10m", "--lock-timeout=5s",
         "--statement-timeout=0s", "--run-timeout=1h", "--report-file=/dev/termination-log",
         "--connect-wait=2m",
     ]  # fmt: skip
     assert environment(container(made, "migrate")) == {
         "MEDUSA_DB_FROM_SECRETS": "DATABASE_URL=shop-db/DATABASE_URL",
-        "DATABASE_URL": {"secretKeyRef": {"name": "shop-db", "key": "DATABASE_URL"}},
+        "MEDUSA_DB_CALLER": "helm",
+        "DATABASE_URL": {
+            "secretKeyRef": {"name": "shop-db", "key": "DATABASE_URL", "optional": True}
+        },
         "POD_NAME": {"fieldRef": {"fieldPath": "metadata.name"}},
         "POD_NAMESPACE": {"fieldRef": {"fieldPath": "metadata.namespace"}},
     }
@@ -151,7 +166,7 @@ def test_every_option_reaches_the_runner() -> None:
     arguments = container(render(HOOK, values), "migrate")["args"]
 
     assert arguments == [
-        "migrate", "--to=1.20.11", "--approval=automatic", "--acknowledge=1.15.0", "--stop=1.13.0",
+        "migrate", "--to=1.20.11", "--approval=automatic", "--acknowledge=1.15.0", "--allow-newer", "--stop=1.13.0",
         "--stop=1.14.0", "--transaction=each", "--baseline=1.12.3", "--no-data-steps",
         "--data-step=1.3.0/discount_rules", "--lock-wait=2s", "--lock-timeout=3s",
         "--statement-timeout=4s", "--run-timeout=5s", "--report-file=/dev/termination-log",
@@ -173,7 +188,8 @@ def test_the_database_may_be_given_in_parts() -> None:
         "PGPORT": "6432",
         "PGDATABASE": "shop",
         "PGUSER": "medusa",
-        "PGPASSWORD": {"secretKeyRef": {"name": "shop-db", "key": "password"}},
+        "MEDUSA_DB_CALLER": "helm",
+        "PGPASSWORD": {"secretKeyRef": {"name": "shop-db", "key": "password", "optional": True}},
         "PGSSLMODE": "verify-full",
         "PGSSLROOTCERT": "/etc/medusa/ca/ca.crt",
         "POD_NAME": 0,
@@ -256,7 +272,7 @@ def test_without_the_hook_the_jobs_belong_to_the_release() -> None:
         ),
         pytest.param(
             {"seed": {"enabled": True, "configMap": {"name": "a"}, "secret": {"name": "b"}}},
-            "seed: set configMap.name or secret.name, not both",
+            "seed: set configMap.name, secret.name or document, and only one of them",
             id="two-seed-documents",
         ),
     ],
@@ -339,3 +355,146 @@ def _umbrella(folder: Path, waits: str, volumes: str, alias: str = "") -> None:
     )
     (folder / "charts").mkdir()
     (folder / "charts" / HOOK.name).symlink_to(HOOK)
+
+
+def pod(job: charts.Object) -> dict[str, Any]:
+    found: dict[str, Any] = job["spec"]["template"]
+    return found
+
+
+def test_whether_a_pod_can_start_is_tried_first_and_soon_over() -> None:
+    seed = {"enabled": True, "configMap": {"name": "shop-seed"}}
+
+    made = charts.render(HOOK, SHOP | {"seed": seed})
+
+    first = next(each for each in made if "can-start" in each["metadata"]["name"])
+    migrate = next(each for each in made if "-migrate-" in each["metadata"]["name"])
+    assert int(first["metadata"]["annotations"]["helm.sh/hook-weight"]) == -2
+    assert first["spec"]["activeDeadlineSeconds"] == 120
+    [runner], [later] = (pod(each)["spec"]["containers"] for each in (first, migrate))
+    assert (runner["args"], runner["image"]) == (["--version"], later["image"])
+    assert runner["resources"] == later["resources"]
+    assert {"tmp", "seed"} <= {each["name"] for each in pod(first)["spec"]["volumes"]}
+
+
+@pytest.mark.parametrize("hook", [{"startWithin": 0}, {"enabled": False}], ids=["off", "no-hook"])
+def test_it_is_not_tried_where_that_is_switched_off(hook: dict[str, Any]) -> None:
+    made = charts.render(HOOK, SHOP | {"hook": hook})
+
+    assert [each["metadata"]["name"] for each in made if "can-start" in str(each)] == []
+
+
+def test_a_secret_that_is_missing_keeps_no_hook_from_saying_so() -> None:
+    def optional(**hook: Any) -> bool:
+        found = container(render(HOOK, SHOP | {"hook": hook}), "migrate")
+        return environment(found)["DATABASE_URL"]["secretKeyRef"].get("optional", False)
+
+    assert [optional(), optional(waitForSecret=True), optional(enabled=False)] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_secret_and_config_map_are_made_of_values_before_the_jobs() -> None:
+    values = {
+        "version": "1.20.11",
+        "database": {"url": "postgres://shop:secret@db/shop", "ca": "PEM"},
+        "seed": {"enabled": True, "document": '{"regions": []}'},
+    }
+
+    made = render(HOOK, values)
+
+    secret, seed = only(made, "Secret"), only(made, "ConfigMap")
+    weights = {each["metadata"]["annotations"]["helm.sh/hook-weight"] for each in (secret, seed)}
+    assert weights == {"-10"}
+    assert {key: base64.b64decode(value).decode() for key, value in secret["data"].items()} == {
+        "DATABASE_URL": "postgres://shop:secret@db/shop", "ca.crt": "PEM",
+    }  # fmt: skip
+    assert seed["data"] == {"seed.json": '{"regions": []}'}
+    url = environment(container(made, "migrate"))["DATABASE_URL"]["secretKeyRef"]
+    assert (url["name"], url["key"]) == (secret["metadata"]["name"], "DATABASE_URL")
+    assert "secret@db" not in json.dumps([each for each in made if each["kind"] == "Job"])
+
+
+def test_a_password_of_values_goes_with_the_host() -> None:
+    database = {"host": "db", "name": "shop", "user": "medusa", "password": "secret"}
+
+    made = render(HOOK, {"version": "1.20.11", "database": database})
+
+    named = environment(container(made, "migrate"))["PGPASSWORD"]["secretKeyRef"]
+    assert (named["name"], named["key"]) == (only(made, "Secret")["metadata"]["name"], "password")
+
+
+MESHES = {
+    "sidecar.istio.io/inject": "false",
+    "linkerd.io/inject": "disabled",
+    "consul.hashicorp.com/connect-inject": "false",
+    "kuma.io/sidecar-injection": "disabled",
+}
+
+
+def test_no_mesh_injects_into_the_jobs_unless_it_is_let() -> None:
+    values = SHOP | {
+        "job": {"podAnnotations": {"sidecar.istio.io/inject": "maybe", "team": "shop"}}
+    }
+
+    usual, own, injected = (
+        pod(only(render(HOOK, each), "Job"))["metadata"]
+        for each in (SHOP, values, SHOP | {"job": {"injectSidecars": True}})
+    )
+
+    assert usual["annotations"] == MESHES
+    assert {key: usual["labels"][key] for key in ("sidecar.istio.io/inject", "kuma.io/sidecar-injection")} == {
+        "sidecar.istio.io/inject": "false", "kuma.io/sidecar-injection": "disabled",
+    }  # fmt: skip
+    assert own["annotations"] == MESHES | {"sidecar.istio.io/inject": "maybe", "team": "shop"}
+    assert "annotations" not in injected
+    assert not [key for key in injected["labels"] if "inject" in key]
+
+
+def test_without_a_job_the_pods_of_the_shop_migrate(tmp_path: Path) -> None:
+    values = SHOP | {"job": {"enabled": False}}
+    template = """
+apiVersion: v1
+kind: Pod
+metadata:
+  name: server
+  annotations:
+    {{- include "medusa-db-hook.podAnnotations" . | nindent 4 }}
+spec:
+  initContainers:
+    {{- include "medusa-db-hook.migrate" . | nindent 4 }}
+"""
+    _umbrella(tmp_path, "", "")
+    (tmp_path / "templates" / "server.yaml").write_text(template)
+
+    [server] = render(tmp_path, {"medusa-db-hook": values})
+
+    [migrates] = server["spec"]["initContainers"]
+    assert migrates["args"][:3] == ["migrate", "--to=1.20.11", "--approval=on-breaking"]
+    assert environment(migrates)["DATABASE_URL"]["secretKeyRef"] == {
+        "name": "shop-db", "key": "DATABASE_URL",
+    }  # fmt: skip
+    assert set(server["metadata"]["annotations"].values()) == {"5432"}
+
+
+@pytest.mark.parametrize(
+    ("database", "said"),
+    [
+        ({"url": "x", "urlSecret": {"name": "y"}}, "database: set url or urlSecret.name, not both"),
+        ({"url": "x", "host": "db"}, "database: set urlSecret.name or host, not both"),
+        (PARTS | {"password": "x"}, "database: set password or passwordSecret.name, not both"),
+        (
+            PARTS | {"ca": "x", "caConfigMap": {"name": "y"}},
+            "database: set ca, caSecret.name or caConfigMap.name, and only one of them",
+        ),
+    ],
+)
+def test_a_value_and_a_secret_for_one_thing_are_refused(
+    database: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(charts.RefusedError) as refused:
+        render(HOOK, {"version": "1.20.11", "database": database})
+
+    assert said in " ".join(str(refused.value).split())

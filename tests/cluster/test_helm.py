@@ -102,9 +102,18 @@ def said(kubectl: Kubectl) -> list[dict[str, Any]]:
         state["terminated"]["message"]
         for pod in pods
         for status in pod["status"].get("containerStatuses", [])
-        if "terminated" in (state := status["state"])
+        if "message" in (state := status["state"]).get("terminated", {})
     ]
     return [json.loads(message) for message in ended]
+
+
+def jobs(kubectl: Kubectl) -> list[dict[str, Any]]:
+    """Return the Jobs that migrate, oldest first."""
+    found = kubectl.json(
+        "get", "jobs", "--selector", "app.kubernetes.io/component=migrate",
+        "--sort-by", "{.metadata.creationTimestamp}",
+    )["items"]  # fmt: skip
+    return list(found)
 
 
 def test_a_release_is_installed_once_its_database_is_migrated(kubectl, shop, release):
@@ -119,12 +128,12 @@ def test_a_release_is_installed_once_its_database_is_migrated(kubectl, shop, rel
 
 def test_the_same_release_again_finds_nothing_to_do(kubectl, shop, release):
     release(charts.HOOK, SHOP)
-    [first] = kubectl.json("get", "jobs")["items"]
+    [first] = jobs(kubectl)
 
     done = release(charts.HOOK, SHOP)
 
     assert done.returncode == 0, done.stderr
-    [again] = kubectl.json("get", "jobs")["items"]
+    [again] = jobs(kubectl)
     assert again["metadata"]["name"] == first["metadata"]["name"]
     assert again["metadata"]["uid"] != first["metadata"]["uid"]
     assert said(kubectl)[-1]["state"] == "nothing"
@@ -139,17 +148,14 @@ def test_a_breaking_version_fails_the_upgrade_until_it_is_acknowledged(kubectl, 
     refused = release(charts.HOOK, SHOP | {"version": "1.13.0"})
 
     assert refused.returncode != 0
-    [job] = [
-        each
-        for each in kubectl.json("get", "jobs")["items"]
-        if "migrate-1-13-0" in each["metadata"]["name"]
-    ]
+    [job] = [each for each in jobs(kubectl) if "migrate-1-13-0" in each["metadata"]["name"]]
     assert job["metadata"]["name"] in refused.stderr
     assert condition(job, "Failed")["reason"] == "PodFailurePolicy"
     report = said(kubectl)[-1]
     assert (report["exitCode"], report["reason"]) == (9, "NotAcknowledged")
     assert report["acknowledge"] == ["1.13.0"]
     assert report["message"].startswith("the way crosses breaking versions (1.13.0).")
+    assert report["message"].endswith("then add 1.13.0 to upgrade.acknowledged")
     assert report["message"] in refused.stderr  # helm shows what the Job logged
     assert migrations(shop) == before
     assert json.loads(kubectl.helm("status", "shop", "-o", "json"))["info"]["status"] == "failed"
@@ -163,7 +169,7 @@ def test_a_breaking_version_fails_the_upgrade_until_it_is_acknowledged(kubectl, 
     assert migrations(shop) > before
 
 
-def test_what_only_a_person_can_mend_fails_at_once(kubectl, postgres, release):
+def test_what_only_a_person_can_fix_fails_at_once(kubectl, postgres, release):
     kubectl.apply(secret("shop-db", DATABASE_URL=postgres.url("nowhere")))
 
     done = release(charts.HOOK, SHOP)
@@ -178,19 +184,212 @@ def test_what_only_a_person_can_mend_fails_at_once(kubectl, postgres, release):
 
 
 def test_a_first_install_says_which_secret_is_missing(kubectl, release, url):
-    done = release(charts.HOOK, SHOP, "--timeout", "3s")
+    done = release(charts.HOOK, SHOP)
 
-    [pod] = kubectl.json("get", "pods")["items"]
-    [status] = pod["status"]["containerStatuses"]
     assert done.returncode != 0
-    assert status["state"]["waiting"]["reason"] == "CreateContainerConfigError"
-    assert 'secret "shop-db" not found' in status["state"]["waiting"]["message"]
+    assert (
+        "DATABASE_URL is not set: Secret shop-db is missing in this namespace, or has no key "
+        "DATABASE_URL. Create it first, or correct its name and key"
+    ) in done.stderr
 
     kubectl.apply(secret("shop-db", DATABASE_URL=url))
     again = release(charts.HOOK, SHOP)
 
     assert again.returncode == 0, again.stderr
     assert migrations(url) == 75
+
+
+def test_a_hook_may_wait_for_its_secret(kubectl, url, eventually):
+    values = SHOP | {"hook": {"waitForSecret": True, "startWithin": 0}}
+    file = kubectl.home / "waiting.json"
+    file.write_text(json.dumps(values))
+
+    with kubectl.background_helm(
+        "install", "shop", charts.HOOK, "--values", file, "--wait", "--timeout", "60s"
+    ) as helm:
+        eventually(lambda: "CreateContainerConfigError" in str(kubectl.json("get", "pods")))
+        kubectl.apply(secret("shop-db", DATABASE_URL=url))
+        code = helm.wait(60)
+
+    assert (code, migrations(url)) == (0, 75)
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_pod_that_cannot_start_fails_the_release_soon(kubectl, release):
+    image = {"image": {"repository": "nowhere", "tag": "1"}, "hook": {"startWithin": 5}}
+
+    done = release(charts.HOOK, SHOP | image)
+
+    [job] = kubectl.json("get", "jobs")["items"]
+    assert done.returncode != 0
+    assert "-can-start-1-20-11-" in done.stderr
+    assert condition(job, "Failed")["reason"] == "DeadlineExceeded"
+    assert jobs(kubectl) == []
+
+
+def test_secret_and_seed_may_come_from_values(release, url):
+    seed = json.dumps({"regions": [{"name": "EU", "currency_code": "usd", "tax_rate": 0}]})
+    values = SHOP | {"database": {"url": url}, "seed": {"enabled": True, "document": seed}}
+
+    done = [release(charts.HOOK, values) for _ in range(2)]
+
+    assert [each.returncode for each in done] == [0, 0], done[0].stderr + done[1].stderr
+    with psycopg.connect(url) as conn:
+        assert conn.execute("select name from region").fetchall() == [("EU",)]
+
+
+def test_a_job_of_the_release_that_failed_runs_again_with_the_next_upgrade(
+    kubectl, postgres, release, url
+):
+    values = SHOP | {"hook": {"enabled": False}}
+    kubectl.apply(secret("shop-db", DATABASE_URL=postgres.url("nowhere")))
+
+    failed = release(charts.HOOK, values, "--wait-for-jobs")
+    kubectl.apply(secret("shop-db", DATABASE_URL=url))
+    done = release(charts.HOOK, values, "--wait-for-jobs")
+
+    assert failed.returncode != 0
+    assert done.returncode == 0, done.stderr
+    assert len(jobs(kubectl)) == 1
+    assert migrations(url) == 75
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_release_goes_back_while_its_database_stays(kubectl, release):
+    values = SHOP | {"hook": {"enabled": False}}
+    first = release(charts.HOOK, values | {"version": "1.18.1"}, "--wait-for-jobs")
+    second = release(charts.HOOK, values, "--wait-for-jobs")
+
+    back = kubectl.run_helm(
+        "rollback", "shop", "1", "--wait", "--wait-for-jobs", "--timeout", "60s"
+    )
+
+    assert [each.returncode for each in (first, second, back)] == [0, 0, 0], back.stderr
+    report = said(kubectl)[-1]
+    assert (report["state"], report["version"]) == ("nothing", "1.20.11")
+    assert report["warnings"] == [
+        "the database is at 1.20.11, newer than 1.18.1, and stays there: a server of 1.18.1 works with it"
+    ]
+
+
+@pytest.mark.usefixtures("shop")
+def test_values_of_an_older_version_are_refused_where_its_server_does_not_work(release):
+    release(charts.HOOK, SHOP)
+
+    refused = release(charts.HOOK, SHOP | {"version": "1.12.3"})
+    accepted = release(charts.HOOK, SHOP | {"version": "1.20.3"})
+
+    assert (refused.returncode != 0, accepted.returncode) == (True, 0)
+    assert "servers older than 1.15.2 do not work with it: 1.12.3 cannot start" in refused.stderr
+
+
+def test_the_way_out_after_helm_was_killed(kubectl, shop, release, kubelet, eventually):
+    release(charts.HOOK, SHOP | {"version": "1.18.1"})
+    kubelet.cordon("1 Insufficient cpu")
+    file = kubectl.home / "killed.json"
+    file.write_text(json.dumps(SHOP))
+
+    with kubectl.background_helm(
+        "upgrade", "shop", charts.HOOK, "--values", file, "--wait", "--timeout", "60s"
+    ) as helm:
+        eventually(lambda: "can-start-1-20-11" in str(kubectl.json("get", "jobs")))
+        helm.kill()
+        helm.wait(10)
+    kubelet.uncordon()
+    stuck = release(charts.HOOK, SHOP)
+    back = kubectl.run_helm("rollback", "shop", "1", "--wait", "--timeout", "60s")
+    done = release(charts.HOOK, SHOP)
+
+    assert "another operation (install/upgrade/rollback) is in progress" in stuck.stderr
+    assert (back.returncode, done.returncode) == (0, 0), back.stderr + done.stderr
+    assert migrations(shop) == 75
+
+
+def injection(namespace: str) -> list[dict[str, Any]]:
+    """Return the policy of a mesh that puts its proxy into every pod of *namespace* that does not say no."""
+    group = "admissionregistration.k8s.io/v1"
+    proxy = f'Object.spec.containers{{name: "proxy", image: "{SHELL}", command: ["sleep", "600"]}}'
+    says_no = (
+        "has(object.metadata.annotations) && 'sidecar.istio.io/inject' in object.metadata.annotations "
+        "&& object.metadata.annotations['sidecar.istio.io/inject'] == 'false'"
+    )
+    rule = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "resources": ["pods"],
+        "operations": ["CREATE"],
+    }
+    spec = {
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "Never",
+        "matchConstraints": {
+            "resourceRules": [rule],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+        },
+        "matchConditions": [{"name": "not-refused", "expression": f"!({says_no})"}],
+        "mutations": [
+            {
+                "patchType": "JSONPatch",
+                "jsonPatch": {
+                    "expression": f'[JSONPatch{{op: "add", path: "/spec/containers/-", value: {proxy}}}]'
+                },
+            }
+        ],
+    }
+    name = f"mesh-{namespace}"
+    return [
+        {"apiVersion": group, "kind": "MutatingAdmissionPolicy", "metadata": {"name": name}, "spec": spec},
+        {
+            "apiVersion": group, "kind": "MutatingAdmissionPolicyBinding", "metadata": {"name": name},
+            "spec": {"policyName": name},
+        },
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def mesh(kubectl: Kubectl, namespace: str, eventually: Callable[..., Any]) -> Iterator[None]:
+    """A mesh injects its proxy into the pods of the namespace."""
+    policy = injection(namespace)
+    kubectl.apply(*policy)
+    probe = {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"},
+        "spec": {"containers": [{"name": "a", "image": SHELL}]},
+    }  # fmt: skip
+    eventually(
+        lambda: (
+            "proxy"
+            in kubectl(
+                "create", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(probe)
+            )
+        )
+    )
+    yield
+    for each in policy:
+        kubectl("delete", each["kind"], each["metadata"]["name"])
+
+
+@pytest.mark.usefixtures("mesh")
+def test_a_mesh_injects_no_proxy_into_a_hook_and_keeps_none_from_ending(kubectl, shop, release):
+    done = release(charts.HOOK, SHOP)
+
+    assert done.returncode == 0, done.stderr
+    pods = kubectl.json("get", "pods")["items"]
+    assert {len(pod["spec"]["containers"]) for pod in pods} == {1}
+    assert migrations(shop) == 75
+
+
+@pytest.mark.usefixtures("mesh", "shop")
+def test_a_proxy_that_is_let_in_keeps_the_hook_from_ending(kubectl, release):
+    values = SHOP | {"job": {"injectSidecars": True}, "hook": {"startWithin": 5}}
+
+    done = release(charts.HOOK, values)
+
+    assert done.returncode != 0
+    [pod] = kubectl.json("get", "pods")["items"] or [None]
+    assert pod is None or {each["name"] for each in pod["spec"]["containers"]} == {
+        "can-start",
+        "proxy",
+    }
 
 
 def test_the_database_may_be_given_in_parts(kubectl, shop, release):

@@ -1,10 +1,13 @@
 {{/*
-A Job that runs the runner once: `scope`, `component`, `args` and, where there are, `mounts` and
-`volumes`. Its name holds the version and a hash of all it is: whatever changes is another Job.
+A Job that runs the runner once: `scope`, `component`, `args` and, where there are, `mounts`, `volumes`
+and the seconds `within` which it must be over. Its name holds the version and a hash of all it is:
+whatever changes is another Job. One that is no hook is another with every revision of the release: Helm
+would leave one that has failed as it is.
 */}}
 {{- define "medusa-db-hook.job" -}}
 {{- $spec := include "medusa-db-hook.jobSpec" . | trim }}
-{{- $hash := sha256sum $spec | trunc 8 }}
+{{- $revision := .scope.Values.hook.enabled | ternary "" (toString .scope.Release.Revision) }}
+{{- $hash := printf "%s%s" $spec $revision | sha256sum | trunc 8 }}
 {{- with .scope }}
 apiVersion: batch/v1
 kind: Job
@@ -28,8 +31,8 @@ spec:
 
 {{- define "medusa-db-hook.jobSpec" -}}
 {{- with .scope }}
-backoffLimit: {{ .Values.job.backoffLimit }}
-activeDeadlineSeconds: {{ .Values.job.activeDeadlineSeconds }}
+backoffLimit: {{ empty $.within | ternary .Values.job.backoffLimit 1 }}
+activeDeadlineSeconds: {{ default .Values.job.activeDeadlineSeconds $.within }}
 {{- if and .Values.hook.enabled (not (kindIs "invalid" .Values.job.ttlSecondsAfterFinished)) }}
 ttlSecondsAfterFinished: {{ .Values.job.ttlSecondsAfterFinished }}
 {{- end }}
@@ -45,10 +48,10 @@ template:
     labels:
       {{- include "medusa-db-hook.selectorLabels" . | nindent 6 }}
       app.kubernetes.io/component: {{ $.component }}
-      {{- with .Values.job.podLabels }}
+      {{- with merge (dict) .Values.job.podLabels (include "medusa-db-hook.meshLabels" . | fromYaml) }}
       {{- toYaml . | nindent 6 }}
       {{- end }}
-    {{- with .Values.job.podAnnotations }}
+    {{- with merge (dict) .Values.job.podAnnotations (include "medusa-db-hook.meshAnnotations" . | fromYaml) }}
     annotations:
       {{- toYaml . | nindent 6 }}
     {{- end }}
@@ -91,7 +94,7 @@ template:
         args:
           {{- $.args | nindent 10 }}
         env:
-          {{- include "medusa-db-hook.env" . | trim | nindent 10 }}
+          {{- include "medusa-db-hook.env" (dict "scope" . "optional" (and .Values.hook.enabled (not .Values.hook.waitForSecret))) | trim | nindent 10 }}
         volumeMounts:
           - name: tmp
             mountPath: /tmp

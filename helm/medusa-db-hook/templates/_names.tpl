@@ -11,6 +11,15 @@
 {{- default $full .Values.fullnameOverride | trunc 32 | trimSuffix "-" }}
 {{- end }}
 
+{{/* The Secret and the ConfigMap that this chart makes of values. */}}
+{{- define "medusa-db-hook.ownSecret" -}}
+{{- printf "%s-database" (include "medusa-db-hook.fullname" .) }}
+{{- end }}
+
+{{- define "medusa-db-hook.ownConfigMap" -}}
+{{- printf "%s-seed" (include "medusa-db-hook.fullname" .) }}
+{{- end }}
+
 {{- define "medusa-db-hook.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create }}
 {{- default (include "medusa-db-hook.fullname" .) .Values.serviceAccount.name }}

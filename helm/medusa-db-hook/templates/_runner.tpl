@@ -6,6 +6,15 @@
 {{- fail "version: set the Medusa server version that the database is to be at, such as \"1.20.11\"" }}
 {{- end }}
 {{- with .Values.database }}
+{{- if and .url .urlSecret.name }}
+{{- fail "database: set url or urlSecret.name, not both" }}
+{{- else if and .password .passwordSecret.name }}
+{{- fail "database: set password or passwordSecret.name, not both" }}
+{{- else if and .ca (or .caSecret.name .caConfigMap.name) }}
+{{- fail "database: set ca, caSecret.name or caConfigMap.name, and only one of them" }}
+{{- end }}
+{{- end }}
+{{- with include "medusa-db-hook.database" . | fromYaml }}
 {{- if and .urlSecret.name .host }}
 {{- fail "database: set urlSecret.name or host, not both" }}
 {{- else if not (or .urlSecret.name .host) }}
@@ -20,18 +29,33 @@
 {{- end }}
 {{- end }}
 {{- if .Values.seed.enabled }}
-{{- if and .Values.seed.configMap.name .Values.seed.secret.name }}
-{{- fail "seed: set configMap.name or secret.name, not both" }}
-{{- else if not (or .Values.seed.configMap.name .Values.seed.secret.name) }}
-{{- fail "seed: set configMap.name or secret.name to what holds the seed document" }}
+{{- with .Values.seed }}
+{{- $sources := compact (list .document .configMap.name .secret.name) }}
+{{- if gt (len $sources) 1 }}
+{{- fail "seed: set configMap.name, secret.name or document, and only one of them" }}
+{{- else if not $sources }}
+{{- fail "seed: set configMap.name or secret.name to what holds the seed document, or document to the document itself" }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The values of the database, with the names of the Secret that this chart makes of values. */}}
+{{- define "medusa-db-hook.database" -}}
+{{- $own := include "medusa-db-hook.ownSecret" . }}
+{{- $found := deepCopy .Values.database }}
+{{- range $value, $key := dict "url" "DATABASE_URL" "password" "password" "ca" "ca.crt" }}
+{{- if get $found $value }}
+{{- $_ := set $found (printf "%sSecret" $value) (dict "name" $own "key" $key) }}
+{{- end }}
+{{- end }}
+{{- toYaml (omit $found "url" "password" "ca") }}
 {{- end }}
 
 {{/* Which of its variables and files come from Secrets, so that the runner repeats none of them. */}}
 {{- define "medusa-db-hook.fromSecrets" -}}
 {{- $found := list }}
-{{- with .Values.database }}
+{{- with include "medusa-db-hook.database" . | fromYaml }}
 {{- if .urlSecret.name }}
 {{- $found = append $found (printf "DATABASE_URL=%s/%s" .urlSecret.name .urlSecret.key) }}
 {{- else if .passwordSecret.name }}
@@ -46,16 +70,24 @@
 {{- join "," $found }}
 {{- end }}
 
+{{/*
+The environment of `scope`. With `optional` a Secret that is missing keeps no pod from starting: the runner
+says which one it is.
+*/}}
 {{- define "medusa-db-hook.env" -}}
+{{- $optional := ternary ", optional: true" "" .optional }}
+{{- with .scope }}
+- name: MEDUSA_DB_CALLER
+  value: helm
 {{- with include "medusa-db-hook.fromSecrets" . }}
 - name: MEDUSA_DB_FROM_SECRETS
   value: {{ . | quote }}
 {{- end }}
-{{- with .Values.database }}
+{{- with include "medusa-db-hook.database" . | fromYaml }}
 {{- if .urlSecret.name }}
 - name: DATABASE_URL
   valueFrom:
-    secretKeyRef: {name: {{ .urlSecret.name }}, key: {{ .urlSecret.key }}}
+    secretKeyRef: {name: {{ .urlSecret.name }}, key: {{ .urlSecret.key }}{{ $optional }}}
 {{- else }}
 - name: DATABASE_URL
   value: "postgresql://"
@@ -71,7 +103,7 @@
 {{- if .name }}
 - name: PGPASSWORD
   valueFrom:
-    secretKeyRef: {name: {{ .name }}, key: {{ .key }}}
+    secretKeyRef: {name: {{ .name }}, key: {{ .key }}{{ $optional }}}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -94,6 +126,7 @@
 {{ toYaml . }}
 {{- end }}
 {{- end }}
+{{- end }}
 
 {{/* What every command that reads a shop's database understands. */}}
 {{- define "medusa-db-hook.databaseArgs" -}}
@@ -110,10 +143,12 @@
 {{- end }}
 
 {{- define "medusa-db-hook.mounts" -}}
-{{- if or .Values.database.caSecret.name .Values.database.caConfigMap.name }}
+{{- with include "medusa-db-hook.database" . | fromYaml }}
+{{- if or .caSecret.name .caConfigMap.name }}
 - name: medusa-db-ca
   mountPath: /etc/medusa/ca
   readOnly: true
+{{- end }}
 {{- end }}
 {{- with .Values.job.extraVolumeMounts }}
 {{ toYaml . }}
@@ -126,7 +161,7 @@
 {{- end }}
 
 {{- define "medusa-db-hook.ownVolumes" -}}
-{{- with .Values.database }}
+{{- with include "medusa-db-hook.database" . | fromYaml }}
 {{- if .caSecret.name }}
 - name: medusa-db-ca
   secret:

@@ -37,17 +37,38 @@ this one:
     {{- with include "medusa-db-hook.flagArgs" . | trim }}
     {{- . | nindent 4 }}
     {{- end }}
-  env:
-    {{- include "medusa-db-hook.env" . | trim | nindent 4 }}
-  {{- with include "medusa-db-hook.mounts" . | trim }}
-  volumeMounts:
-    {{- . | nindent 4 }}
-  {{- end }}
   resources:
     {{- toYaml .Values.wait.resources | nindent 4 }}
-  {{- with .Values.job.securityContext }}
-  securityContext:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  terminationMessagePolicy: FallbackToLogsOnError
+  {{- include "medusa-db-hook.initContainer" . | nindent 2 }}
+{{- end }}
+
+{{/* An init container that migrates in the pod of the shop's server itself; `job.enabled` is false then. */}}
+{{- define "medusa-db-hook.migrate" -}}
+{{- include "medusa-db-hook.scoped" (dict "scope" . "template" "medusa-db-hook.migrateContainer") }}
+{{- end }}
+
+{{- define "medusa-db-hook.migrateContainer" -}}
+- name: migrate-database
+  image: {{ include "medusa-db-hook.image" . }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  args:
+    {{- include "medusa-db-hook.migrateArgs" . | trim | nindent 4 }}
+  resources:
+    {{- toYaml .Values.job.resources | nindent 4 }}
+  {{- include "medusa-db-hook.initContainer" . | nindent 2 }}
+{{- end }}
+
+{{/* What both have in common. */}}
+{{- define "medusa-db-hook.initContainer" -}}
+env:
+  {{- include "medusa-db-hook.env" (dict "scope" . "optional" false) | trim | nindent 2 }}
+{{- with include "medusa-db-hook.mounts" . | trim }}
+volumeMounts:
+  {{- . | nindent 2 }}
+{{- end }}
+{{- with .Values.job.securityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+terminationMessagePolicy: FallbackToLogsOnError
 {{- end }}
