@@ -22,8 +22,8 @@ PACKAGES = (
     "seed/medusa_seed",
     "operator/medusa_operator",
 )
-ELSEWHERE = {"Blocked", "Entry", "Region", "Shop"}
-"""Names that still stand for two things in the engine, the seeder and the demo."""
+ELSEWHERE = {"Blocked", "Command", "Entry", "Region", "Shop"}
+"""Names that still stand for two things in the command line, the engine, the seeder and the demo."""
 
 
 def listed(text: str) -> tuple[int, ...]:

@@ -27,8 +27,8 @@ def migrate(context: RunContext, outcome: Outcome) -> Committed | None:
     )
     if path.stays:
         outcome.warn(
-            f"the database is at {outcome.after}, newer than {outcome.target}, and stays there: a server of "
-            f"{outcome.target} works with it"
+            f"the database is at {observed.place(context.catalog)}, newer than {path.target}, and stays "
+            f"there: a server of {path.target} works with it"
         )
     if path.stays or (path.nothing and context.options.baseline is None):
         ending.nothing(context, outcome, observed, path)
