@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo demo-cluster cluster-tools test test-unit test-all test-pythons chaos check format bench dist version clean
+.PHONY: help setup lock demo demo-cluster cluster-tools test test-unit test-all test-pythons chaos check format bench sync-chart dist version clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -42,7 +42,7 @@ demo: $(STAMP)  ## An old shop on a private PostgreSQL, brought to the newest ve
 demo-cluster: $(STAMP)  ## A Kubernetes of your own with the operator and a shop; needs Go
 	@$(BIN)/python demo/cluster.py
 
-cluster-tools: $(STAMP)  ## Build the programs of the test cluster, once; needs Go
+cluster-tools: $(STAMP)  ## Build the programs of test cluster and node, once; needs Go
 	@$(BIN)/python -m medusa_testbed.tools
 
 test: $(STAMP)  ## Every tier whose parts this machine has; ARGS="-k name" for some
@@ -71,8 +71,11 @@ format: $(STAMP)  ## Format and fix what the linter can
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format
 
-bench: $(STAMP)  ## Side by side with the alternatives
-	@$(BIN)/python bench/run.py
+bench: $(STAMP)  ## Side by side with the alternatives; ARGS="--only fleet --quick" for some
+	@$(BIN)/python bench/run.py $(ARGS)
+
+sync-chart:  ## Copy the definition of deploy/crd into the operator's chart
+	@cp deploy/crd/medusadatabases.yaml helm/medusa-db-operator/files/medusadatabases.yaml
 
 dist: $(STAMP)  ## The wheel and both charts, in dist/; needs helm
 	@command -v helm >/dev/null || { echo "helm packs the charts, and is not installed" >&2; exit 1; }

@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from medusa_testbed.api import Object
+    from medusa_testbed.machine import Machine
 
 _USERS = {
     "admin": "system:masters",
     "kubelet": "system:masters",
     "system:kube-controller-manager": "",
+    "system:kube-proxy": "",
+    "system:kube-scheduler": "",
+    "system:node:node": "system:nodes",
 }
 """The users with a token of their own, and the group of each."""
 
@@ -50,6 +54,10 @@ _CONTROLLERS = (
 )
 
 
+SERVICES = "10.96.0.0/16"
+"""The addresses of Services."""
+
+
 class StartError(Exception):
     """A part of the control plane did not come up."""
 
@@ -59,6 +67,8 @@ class ControlPlane:
     """The control plane in a folder of its own; all its parts die with the process that starts it."""
 
     folder: Path
+    machine: Machine | None = None
+    """Where a real node shall join: everything runs in there, with every controller."""
     server: str = ""
     """The API server's URL."""
     api: Api = field(init=False)
@@ -83,16 +93,14 @@ class ControlPlane:
     def start(self) -> None:
         """Start everything and wait until the API server and the controllers are ready."""
         port, etcd = free_port(), f"http://127.0.0.1:{free_port()}"
-        self.server = f"https://127.0.0.1:{port}"
+        self.server = f"https://{self._address}:{port}"
         self._tokens = {user: secrets.token_hex(16) for user in _USERS}
         self._write_files()
-        self._etcd = Daemon(self._etcd_command(etcd), self.folder / "etcd.log")
-        self._api_server = Daemon(
-            self._api_server_command(port, etcd), self.folder / "kube-apiserver.log"
-        )
+        self._etcd = self._daemon("etcd", self._etcd_command(etcd))
+        self._api_server = self._daemon("kube-apiserver", self._api_server_command(port, etcd))
         controllers = free_port()
-        self._controllers = Daemon(
-            self._controllers_command(controllers), self.folder / "kube-controller-manager.log"
+        self._controllers = self._daemon(
+            "kube-controller-manager", self._controllers_command(controllers)
         )
         self._etcd.start()
         self.start_api_server()
@@ -103,7 +111,7 @@ class ControlPlane:
             self.folder / "controllers.kubeconfig", self.token("system:kube-controller-manager")
         )
         self._controllers.start()
-        _wait_for(f"https://127.0.0.1:{controllers}/healthz", self._controllers)
+        _wait_for(f"https://{self._address}:{controllers}/healthz", self._controllers)
 
     def stop(self) -> None:
         """End everything at once."""
@@ -126,7 +134,7 @@ class ControlPlane:
         _wait_for(f"{self.server}/readyz", self._api_server)
 
     def token(self, user: str) -> str:
-        """Return the token of one of the static users: admin, kubelet."""
+        """Return the token of one of the static users: admin, kubelet, those of a real node's parts."""
         return self._tokens[user]
 
     def service_account_token(
@@ -160,6 +168,14 @@ class ControlPlane:
         file.touch(mode=0o600)
         file.write_text(kubeconfig(self.server, self.ca.read_bytes(), namespace, {"token": token}))
 
+    @property
+    def _address(self) -> str:
+        return self.machine.address if self.machine else "127.0.0.1"
+
+    def _daemon(self, name: str, command: list[str | Path]) -> Daemon:
+        inside = self.machine.inside(*command) if self.machine else command
+        return Daemon(inside, self.folder / f"{name}.log")
+
     def _write_files(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         tokens = "".join(
@@ -182,17 +198,26 @@ class ControlPlane:
         key = self.folder / "service-accounts.key"
         return [
             tools.program("kube-apiserver"),
-            f"--etcd-servers={etcd}", "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1", f"--secure-port={port}",
+            f"--etcd-servers={etcd}", f"--bind-address={self._address}",
+            f"--advertise-address={self._address}", f"--secure-port={port}",
             f"--cert-dir={self.folder / 'certificates'}",
-            f"--token-auth-file={self.folder / 'tokens.csv'}", "--authorization-mode=RBAC",
+            f"--token-auth-file={self.folder / 'tokens.csv'}", *self._api_server_for(),
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
-            "--service-cluster-ip-range=10.96.0.0/16", "--endpoint-reconciler-type=none",
+            f"--service-cluster-ip-range={SERVICES}",
             f"--audit-policy-file={self.folder / 'audit-policy.json'}",
             f"--audit-log-path={self.folder / 'audit.log'}", "--audit-log-maxsize=4000",
             "--profiling=false",
         ]  # fmt: skip
+
+    def _api_server_for(self) -> list[str]:
+        if self.machine is None:
+            return ["--authorization-mode=RBAC", "--endpoint-reconciler-type=none"]
+        return [
+            "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction",
+            "--kubelet-preferred-address-types=InternalIP",
+        ]
 
     def _controllers_command(self, port: int) -> list[str | Path]:
         return [
@@ -200,9 +225,9 @@ class ControlPlane:
             f"--kubeconfig={self.folder / 'controllers.kubeconfig'}",
             f"--root-ca-file={self.ca}", "--use-service-account-credentials",
             f"--service-account-private-key-file={self.folder / 'service-accounts.key'}",
-            "--leader-elect=false", f"--secure-port={port}", "--bind-address=127.0.0.1",
+            "--leader-elect=false", f"--secure-port={port}", f"--bind-address={self._address}",
             f"--cert-dir={self.folder / 'controllers'}",
-            f"--controllers={','.join(_CONTROLLERS)}",
+            f"--controllers={'*' if self.machine else ','.join(_CONTROLLERS)}",
             "--kube-api-qps=500", "--kube-api-burst=1000", "--concurrent-job-syncs=20", "--profiling=false",
         ]  # fmt: skip
 

@@ -66,7 +66,22 @@ KSTATUS = Module(MODULES / "kstatus", {"kstatus": "."})
 ACTIONLINT = Module(
     MODULES / "actionlint", {"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"}
 )
-ALL = (ETCD, KUBERNETES, HELM, KSTATUS, ACTIONLINT)
+NODE = Module(
+    MODULES / "kubernetes",
+    {name: f"k8s.io/kubernetes/cmd/{name}" for name in ("kubelet", "kube-proxy", "kube-scheduler")},
+)
+CNI = Module(
+    MODULES / "cni",
+    {
+        path.rpartition("/")[2]: f"github.com/containernetworking/plugins/plugins/{path}"
+        for path in ("main/bridge", "main/loopback", "ipam/host-local")
+    },
+)
+COREDNS = Module(MODULES / "coredns", {"coredns": "."})
+PAUSE = Module(MODULES / "pause", {"pause": "."})
+HELM3 = Module(MODULES / "helm3", {"helm3": "helm.sh/helm/v3/cmd/helm"})
+KUSTOMIZE = Module(MODULES / "kustomize", {"kustomize": "sigs.k8s.io/kustomize/kustomize/v5"})
+ALL = (ETCD, KUBERNETES, HELM, KSTATUS, ACTIONLINT, NODE, CNI, COREDNS, PAUSE, HELM3, KUSTOMIZE)
 
 
 class BuildError(Exception):

@@ -14,7 +14,6 @@ from medusa_db.demo import embedded
 from medusa_testbed.node import docker_engine
 from medusa_testbed.node.docker_engine import IMAGE, ROOT, RUNNER, Engine
 from medusa_testbed.waiting import eventually
-from tiers import need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,18 +28,6 @@ RESTRICTED = (
 )  # fmt: skip
 CHOSEN = ("--user", "1000680000:0")
 """A user of the range that OpenShift gives to a namespace: no name, no home, group 0."""
-
-
-@pytest.fixture(scope="module")
-def docker() -> Iterator[Engine]:
-    """An engine with the image in it."""
-    missing = docker_engine.unobtainable()
-    if missing.endswith("needs root"):
-        pytest.skip(f"left out: {missing}")
-    need(not missing, missing)
-    with docker_engine.started() as engine:
-        engine.build()
-        yield engine
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 // actionlint, which reads the workflows.
-module medusa-database-operator/tests/cluster/actionlint
+module medusa-database-operator/testbed/actionlint
 
 go 1.25.0
 

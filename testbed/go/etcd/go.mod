@@ -1,5 +1,5 @@
 // The store of the test cluster's API server.
-module medusa-database-operator/tests/cluster/etcd
+module medusa-database-operator/testbed/etcd
 
 go 1.26.0
 

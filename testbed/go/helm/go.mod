@@ -1,5 +1,5 @@
 // Helm, which installs the charts on the test cluster.
-module medusa-database-operator/tests/cluster/helm
+module medusa-database-operator/testbed/helm
 
 go 1.26.0
 

@@ -1,5 +1,5 @@
 // Prints what kstatus makes of an object.
-module medusa-database-operator/tests/cluster/kstatus
+module medusa-database-operator/testbed/kstatus
 
 go 1.26.0
 

@@ -21,7 +21,7 @@ from medusa_testbed.processes import Daemon
 from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import IO
 
 ROOT = Path(__file__).parents[3]
@@ -35,6 +35,8 @@ _SUITE = "trixie"
 """Debian 13, as the Dockerfile's own base: Python 3.13."""
 _PACKAGES = "ca-certificates,python3,python3-venv"
 _LEFT_OUT = ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man")
+_KEPT = 4
+"""So many built images stay in the cache."""
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -78,14 +80,17 @@ class Engine:
         """Return the environment that docker is run in."""
         return os.environ | {"DOCKER_HOST": f"unix://{self.socket}", "DOCKER_BUILDKIT": "1"}
 
-    def build(self) -> str:
-        """Build the image from the Dockerfile, and that of the runner alone; return the first's name."""
+    def load_base(self) -> None:
+        """Have the base that our images are built on, as `BASE`."""
         self("import", _base(), BASE)
+
+    def build(self) -> None:
+        """Build the image from the Dockerfile, and that of the runner alone."""
+        self.load_base()
         secret = ["--secret", f"id=ca,src={AUTHORITIES}"] if AUTHORITIES.exists() else []
         options = ["--network", "host", "--build-arg", f"BASE={BASE}", *secret]
         self("build", *options, "--target", "runner", "--tag", RUNNER, ROOT)
         self("build", *options, "--tag", IMAGE, ROOT)
-        return IMAGE
 
     def pulled(self, image: str) -> int:
         """Return the bytes that a registry sends for an image: its layers, compressed by gzip."""
@@ -122,6 +127,61 @@ def started() -> Iterator[Engine]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def built() -> Path:
+    """Return an archive with the image and that of the runner alone.
+
+    It is built where what goes into it has changed since; a few are kept.
+    """
+    key = _digest(_context())
+    with _cached(f"image-{key}.tar") as archive:
+        if not archive.exists():
+            with started() as engine, _beside(archive) as folder:
+                engine.build()
+                engine("save", "--output", folder / "image.tar", IMAGE, RUNNER)
+                (folder / "image.tar").rename(archive)
+        archive.touch()
+        kept = sorted(
+            archive.parent.glob("image-????????????????.tar"), key=lambda p: p.stat().st_mtime
+        )
+        for old in kept[:-_KEPT]:
+            old.unlink()
+    return archive
+
+
+def _context() -> Iterator[bytes]:
+    """Yield what the Dockerfile may copy, by the exceptions of .dockerignore, and the base."""
+    yield _base().name.encode()
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    for name in ["Dockerfile", *sorted(line[1:] for line in lines if line.startswith("!"))]:
+        found = ROOT / name
+        for file in [found] if found.is_file() else sorted(found.rglob("*")):
+            if file.is_file() and file.suffix != ".pyc" and file.name != "catalog.json":
+                yield str(file.relative_to(ROOT)).encode()
+                yield file.read_bytes()
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+@contextmanager
+def _cached(name: str) -> Iterator[Path]:
+    """Yield a path in the cache, which nobody else makes meanwhile."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    file = cache / "medusa-database-operator" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield file
+
+
+@contextmanager
+def _beside(file: Path) -> Iterator[Path]:
+    """Yield a folder on the same file system, so that a rename out of it is atomic."""
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".building-") as folder:
+        yield Path(folder)
+
+
 def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
     found = archive.extractfile(name)
     assert found is not None, name
@@ -137,15 +197,11 @@ def _compressed(layer: IO[bytes]) -> int:
 
 def _base() -> Path:
     """Return an archive of a small Debian with Python, made once."""
-    key = hashlib.sha256(" ".join((_SUITE, _PACKAGES, *_LEFT_OUT)).encode()).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    archive = cache / "medusa-database-operator" / f"image-base-{key}.tar"
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    with archive.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    key = _digest([" ".join((_SUITE, _PACKAGES, *_LEFT_OUT)).encode()])
+    with _cached(f"image-base-{key}.tar") as archive:
         if not archive.exists():
-            with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".building-") as folder:
-                _bootstrap(Path(folder)).rename(archive)
+            with _beside(archive) as folder:
+                _bootstrap(folder).rename(archive)
     return archive
 
 

@@ -1,0 +1,117 @@
+"""A Docker engine with our images, and a real cluster of one node with a PostgreSQL beside it; needs root."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+import servers
+from medusa_testbed import tools
+from medusa_testbed.kubectl import Kubectl
+from medusa_testbed.node import docker_engine, node, postgres
+from medusa_testbed.waiting import eventually
+from tiers import need
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from medusa_testbed.node.docker_engine import Engine
+    from medusa_testbed.node.node import Cluster
+    from medusa_testbed.node.postgres import Database, Postgres
+
+NAMES = (
+    "medusa-database-operator:0.1.0",
+    "registry.example.com/medusa-database-operator:0.1.0",
+)
+"""What the manifests, the charts and the pages call the image."""
+HOME = "medusa-database-operator"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Engine]:
+    """An engine with the image in it."""
+    need(not (missing := docker_engine.unobtainable()), missing)
+    with docker_engine.started() as engine:
+        engine.load_base()
+        engine("load", "--input", docker_engine.built())
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A cluster whose node has the image, by the names that manifests, charts and pages use."""
+    need(not (missing := node.unobtainable() or docker_engine.unobtainable()), missing)
+    try:
+        for module in tools.ALL:
+            tools.program(next(iter(module.programs)))
+        image = docker_engine.built()
+    except tools.BuildError as exc:
+        need(None, str(exc))
+    with node.started() as running:
+        running.runtime.load(image)
+        for name in NAMES:
+            running.runtime.tag(docker_engine.IMAGE, name)
+        yield running
+    assert running.machine.left() == []
+
+
+@pytest.fixture(scope="session")
+def tls_server(cluster: Cluster) -> Iterator[Postgres]:
+    """A PostgreSQL that pods reach by TLS and password."""
+    programs = servers.debian()
+    need(programs, "Debian's PostgreSQL is not installed (apt-get install postgresql)")
+    assert programs is not None
+    with postgres.started(programs, cluster.machine.outside) as running:
+        yield running
+
+
+@pytest.fixture
+def database(tls_server: Postgres) -> Iterator[Database]:
+    """An empty database on it."""
+    with tls_server.database() as made:
+        yield made
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test's own, as strict as Pod Security Standards go; it goes away behind the test."""
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:40].strip("-")
+    name = f"{words}-{next(_numbers)}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    cluster.plane.api.create("v1/namespaces", {"metadata": {"name": name, "labels": labels}})
+    eventually(lambda: cluster.plane.api.find("v1/serviceaccounts", "default", name))
+
+    yield name
+
+    cluster.plane.api.delete("v1/namespaces", name)
+
+
+@pytest.fixture
+def bare(cluster: Cluster, tmp_path: Path) -> Iterator[Kubectl]:
+    """An administrator of a cluster without an operator; what a test installs goes away behind it."""
+    home = tmp_path / "administrator"
+    home.mkdir()
+    admin = Kubectl(cluster.plane.kubeconfig, home, HOME)
+
+    yield admin
+
+    admin("delete", "--ignore-not-found", "-k", docker_engine.ROOT / "deploy", "--wait=false")
+    eventually(lambda: not cluster.plane.api.find("v1/namespaces", HOME), within=60)
+
+
+@pytest.fixture
+def operator(bare: Kubectl) -> None:
+    """The operator, installed by its manifests."""
+    bare("apply", "--server-side", "-k", docker_engine.ROOT / "deploy")
+    bare("rollout", "status", f"deployment/{HOME}", "--timeout=55s")
+
+
+@pytest.fixture
+def kubectl(cluster: Cluster, namespace: str, tmp_path: Path) -> Kubectl:
+    """kubectl as an administrator, in the test's namespace."""
+    return Kubectl(cluster.plane.kubeconfig, tmp_path, namespace)
