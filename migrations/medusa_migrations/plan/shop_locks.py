@@ -69,7 +69,7 @@ def _look(conn: Connection[Any], schema: str, item: Migration | DataStep) -> Sho
     ledger = changed.tables | changed.modes.keys()
     known = [
         lock
-        for lock in table_locks.there(conn, schema, needs)
+        for lock in table_locks.existing(conn, schema, needs)
         if lock.table != "migrations" or lock.table in ledger
     ]
     unknown = dict.fromkeys(

@@ -2,7 +2,7 @@
 
 Keepalives show only that somebody answers them: a proxy does, whatever became of the server behind it. So what
 is waited for is counted here. A statement that takes long is asked after on a second connection, which also
-tells who keeps it waiting.
+names who keeps it waiting.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ASK_EVERY = 30.0
 UNANSWERED = 3
 """How many of them in a row a server may leave unanswered."""
 ANSWER = 5.0
-"""Seconds in which a second connection must be there, and answer."""
+"""Seconds in which a second connection must be open, and answer."""
 
 _IN_ERROR = psycopg.pq.TransactionStatus.INERROR
 
@@ -163,7 +163,7 @@ class _Watch:
             most = self.conn.unanswered
             if most is not None and self.unanswered >= most:
                 self.conn.give_up("the server answers neither this connection nor a second one")
-        except psycopg.Error:  # full, or not for us: it answers, and tells nothing
+        except psycopg.Error:  # full, or not for us: it answers, and nothing follows
             self.unanswered = 0
         else:
             self.unanswered = 0
@@ -230,7 +230,7 @@ def session(
 
 
 def within(seconds: float, make: Callable[[], BoundedConnection]) -> BoundedConnection:
-    """Return the connection that *make* opens, if it is there within *seconds*.
+    """Return the connection that *make* opens, if it is open within *seconds*.
 
     Names that a silent DNS server does not resolve are waited for as well, which nothing else bounds. Raises
     ConnectionTimeout, and what *make* raises.

@@ -70,7 +70,7 @@ def open_(
     deadline = time.monotonic() + (patience or max(CONNECT_TIMEOUT, 2 * hosts))
     deadline = min(deadline, until or deadline)
     tries_again = patience > 0
-    pause, told = 0.2, False
+    pause, announced = 0.2, False
     while True:
         left = max(deadline - time.monotonic(), 0.1)
         timeout = min(CONNECT_TIMEOUT, left / hosts)
@@ -83,9 +83,9 @@ def open_(
             over = not tries_again or time.monotonic() + pause > deadline
             if over or not failure.retryable:
                 raise failure from None  # the original may quote the connection string
-            if not told:
+            if not announced:
                 say(f"waiting up to {patience:g} s for the database: {failure}")
-                told = True
+                announced = True
         except (psycopg.ProgrammingError, UnicodeError, ValueError) as exc:
             raise translation.connecting(exc, address) from None
         else:
@@ -129,18 +129,18 @@ def _backend(conn: Connection[Any]) -> Backend:
     return Backend(*row)
 
 
-def settle(conn: Connection[Any]) -> None:
+def reset_session(conn: Connection[Any]) -> None:
     """Make the session independent of what its role or database has set.
 
     Only for a session of our own: one that a pooler shares would be given to others like that.
     """
     conn.execute("set statement_timeout to 0")  # by itself and first, for what follows
-    settle_again(conn)
+    restore_settings(conn)
     with contextlib.suppress(pg.InvalidParameterValue, pg.UndefinedObject):
         conn.execute("select set_config(%s, %s, false)", _CHECK_CLIENT)
 
 
-def settle_again(conn: Connection[Any]) -> None:
+def restore_settings(conn: Connection[Any]) -> None:
     """Set again what `reset all` has undone."""
     conn.execute(
         "select set_config(name, %s::jsonb ->> name, false) from pg_settings where name = any(%s)",
@@ -149,7 +149,7 @@ def settle_again(conn: Connection[Any]) -> None:
 
 
 def settings(conn: Connection[Any]) -> Mapping[str, str]:
-    """Return those settings of a session of ours that this server knows."""
+    """Return those settings of a run's session that this server knows."""
     rows = conn.execute("select name from pg_settings where name = any(%s)", [list(_SETTINGS)])
     known = {name for (name,) in rows}
     return {name: value for name, value in _SETTINGS.items() if name in known}
@@ -184,7 +184,7 @@ def _connect(
                 process,
                 functools.partial(_second, address, command, conn.info),
             )
-            settle(conn)
+            reset_session(conn)
             if until is not None:
                 _wait_for_locks(conn, until - time.monotonic())
     except BaseException:

@@ -40,7 +40,7 @@ def context(exc: psycopg.Error) -> str:
 def stays(committed: int, place: str, *, unknown: bool) -> str:
     """Say what stays of a run that failed: so many items, by which the database is at *place* now.
 
-    *unknown* tells that the connection was lost while a commit's answer was awaited.
+    *unknown*: the connection was lost while a commit's answer was awaited.
     """
     if unknown:
         return (

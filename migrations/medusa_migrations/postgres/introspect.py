@@ -194,7 +194,7 @@ def triggers_of(conn: Connection[Any], functions: Sequence[str]) -> list[str]:
         """,
         {"names": names},
     )
-    return [told for (told,) in rows]
+    return [line for (line,) in rows]
 
 
 def sizes(

@@ -62,7 +62,7 @@ def hold(
 @contextmanager
 def _held(conn: Connection[Any], wait: float, say: Callable[[str], None]) -> Iterator[None]:
     deadline = time.monotonic() + wait
-    told = False
+    announced = False
     while not _try(conn):
         found = holder(conn)
         who = str(found) if found else "a session that has just ended"
@@ -71,9 +71,9 @@ def _held(conn: Connection[Any], wait: float, say: Callable[[str], None]) -> Ite
                 f"another run holds the lock of this database ({who}); waited {wait:g} s. "
                 "Let it finish and try again, or wait longer with --lock-wait"
             )
-        if not told:
+        if not announced:
             say(f"waiting up to {wait:g} s for another run to finish: {who}")
-            told = True
+            announced = True
         time.sleep(_POLL)
     try:
         yield

@@ -1,6 +1,6 @@
 """Row-level security: which tables hide rows from our role, and how that is said.
 
-A session of ours has `row_security = off`: PostgreSQL then refuses a statement that would pass over
+A run's session has `row_security = off`: PostgreSQL then refuses a statement that would pass over
 rows in silence (https://www.postgresql.org/docs/current/ddl-rowsecurity.html).
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 REASON = "RowSecurity"
 OFF = sql.SQL("set local row_security to off")
-"""For a transaction of a session that is not ours alone, or whose settings were reset."""
+"""For a transaction of a session that others share, or whose settings were reset."""
 OWN_TABLES = ("history", "seed", "seeded_row", "verification")
 """Our records in the schema medusa_db."""
 
@@ -36,7 +36,7 @@ class Hiding:
     schema: str
     table: str
     owner: str
-    ours: bool
+    owned: bool
     """Whether our role is its owner, so that only `force row level security` holds it back."""
 
 
@@ -61,9 +61,9 @@ class HiddenRows:
     def advice(self) -> str:
         """What to do about it."""
         ways = [f"as a superuser: {bypass(self.role)}"]
-        others = sorted({one.owner for one in self.tables if not one.ours})
-        if any(one.ours for one in self.tables):
-            forced = [one for one in self.tables if one.ours]
+        others = sorted({one.owner for one in self.tables if not one.owned})
+        if any(one.owned for one in self.tables):
+            forced = [one for one in self.tables if one.owned]
             ways.append(
                 "or take the force away for the time of the run, as their owner: "
                 + "; ".join(

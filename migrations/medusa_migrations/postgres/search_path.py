@@ -57,13 +57,13 @@ _AMBIGUOUS = """
        and (exists (select from named x where x.schema = n.oid and x.name = 'migrations')
             or exists (select from named x
                         where x.schema = n.oid and x.name = any(%(names)s)
-                          and not exists (select from named ours join pg_namespace s on s.oid = ours.schema
-                                           where s.nspname = %(schema)s and ours.name = x.name)))
+                          and not exists (select from named own join pg_namespace s on s.oid = own.schema
+                                           where s.nspname = %(schema)s and own.name = x.name)))
 """
 
 
 def of_role(conn: Connection[Any], schema: str) -> tuple[str, ...]:
-    """Return *schema* and, behind it, what the session's search path has: what is there and may be used.
+    """Return *schema* and, behind it, the schemas of the session's search path that exist and may be used.
 
     Ask outside of a transaction that has set a path of its own.
     """

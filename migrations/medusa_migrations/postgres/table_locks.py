@@ -20,33 +20,33 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import DataStep, Migration
     from medusa_migrations.schema.lock_modes import Needs
 
-_THERE = """
-    with there as (
+_EXISTING = """
+    with tables as (
       select c.oid, c.relname::text as name, has_table_privilege(c.oid, %(rights)s) as may,
              pg_has_role(c.relowner, 'usage') as owns
         from pg_class c join pg_namespace n on n.oid = c.relnamespace
        where n.nspname = %(schema)s and c.relkind in ('r', 'p')
     )
     select t.name, t.may, t.owns, w.mode
-      from there t
+      from tables t
       join unnest(%(names)s::text[], %(modes)s::text[]) as w(name, mode) on w.name = t.name
     union all
     select t.name, t.may, t.owns, 'access exclusive'
-      from there t
+      from tables t
       join pg_index x on x.indrelid = t.oid
       join pg_class i on i.oid = x.indexrelid
      where i.relname = any(%(indexes)s)
     union all
     select t.name, t.may, t.owns, 'share'
-      from there c
+      from tables c
       join pg_constraint k on k.conrelid = c.oid and k.contype = 'f'
-      join there t on t.oid = k.confrelid
+      join tables t on t.oid = k.confrelid
      where c.name = any(%(targets)s)
     union all
     select t.name, t.may, t.owns, 'access exclusive'
-      from there c
+      from tables c
       join pg_constraint k on k.conrelid = c.oid and k.contype = 'f'
-      join there t on t.oid = k.confrelid
+      join tables t on t.oid = k.confrelid
       join unnest(%(dropping)s::text[], %(dropped)s::text[]) as d(name, what) on d.name = c.name
      where d.what in ('', k.conname)
         or d.what in (select attname from pg_attribute
@@ -56,7 +56,7 @@ _THERE = """
 
 @dataclass(frozen=True, slots=True)
 class TableLock:
-    """A table that is there, and the mode it is needed in."""
+    """A table that exists, and the mode it is needed in."""
 
     table: str
     mode: str
@@ -66,8 +66,8 @@ class TableLock:
     """Whether our role is its owner, or counts as one."""
 
 
-def there(conn: Connection[Any], schema: str, needs: Needs) -> list[TableLock]:
-    """Return the locks on those tables of *needs* that are there, by name.
+def existing(conn: Connection[Any], schema: str, needs: Needs) -> list[TableLock]:
+    """Return the locks on those tables of *needs* that exist, by name.
 
     What the foreign keys of a table that gets rows point to is among them: none of its rows may be
     on its way out meanwhile. Views and foreign tables are not: they have no rows of their own.
@@ -75,7 +75,7 @@ def there(conn: Connection[Any], schema: str, needs: Needs) -> list[TableLock]:
     drops = [(table, name) for table, names in needs.drops.items() for name in sorted(names)]
     maintain = ", maintain" if conn.info.server_version >= 170000 else ""
     rows = conn.execute(
-        _THERE,
+        _EXISTING,
         {
             "schema": schema,
             "rights": f"update, delete, truncate{maintain}",
@@ -98,7 +98,7 @@ def held(
     conn: Connection[Any], schema: str, items: Sequence[Migration | DataStep]
 ) -> list[tuple[str, list[str]]]:
     """Return the modes and tables that a transaction of *items* begins with locking."""
-    return groups(there(conn, schema, lock_modes.needs(items)))
+    return groups(existing(conn, schema, lock_modes.needs(items)))
 
 
 def groups(locks: Sequence[TableLock]) -> list[tuple[str, list[str]]]:

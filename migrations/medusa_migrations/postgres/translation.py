@@ -51,7 +51,7 @@ RULES = {
     "53200": Rule(FailedError, "OutOfMemory", "the server needs more memory, or fewer sessions"),
     "57014": Rule(FailedError, "Cancelled", "run the same command again"),
 }  # fmt: skip
-"""What it means wherever a statement was sent; any other is a defect of ours, or of what was run."""
+"""What it means wherever a statement was sent; any other is a defect of this tool, or of what was run."""
 OUT_OF_LOCKS = Rule(
     FailedError,
     "OutOfLocks",
@@ -83,7 +83,7 @@ def is_lost(exc: psycopg.Error) -> bool:
 
 
 def rule_of(exc: psycopg.Error) -> Rule | None:
-    """Return what the SQLSTATE of *exc* means; None where it tells nothing by itself."""
+    """Return what the SQLSTATE of *exc* means; None where it means nothing by itself."""
     if exc.sqlstate == "53200" and "max_locks_per_transaction" in (exc.diag.message_hint or ""):
         return OUT_OF_LOCKS
     if exc.sqlstate == "57014" and "statement timeout" in str(exc):
@@ -127,8 +127,8 @@ def applying(
 ) -> RunnerError:  # fmt: skip
     """Return what *exc* means where the item *what* of a step, whose SQL is *text*, was being run.
 
-    *own* tells that the item is the shop's own, *committed* that something of this run stays, and
-    *committing* that the answer to a commit was awaited.
+    *own*: the item is the shop's own; *committed*: something of this run stays; *committing*: the answer to
+    a commit was awaited.
     """
     if conn.broken or conn.closed or is_lost(exc):
         fate = "" if committing else "; the server rolls back what was not committed"
@@ -159,7 +159,7 @@ def seeding(
 ) -> RunnerError:
     """Return what *exc* means where a document was being seeded.
 
-    *committing* tells that the answer to the commit was awaited.
+    *committing*: the answer to the commit was awaited.
     """
     if conn.broken or conn.closed or is_lost(exc):
         fate = "" if committing else "; the server rolls back what was not committed"
@@ -196,7 +196,7 @@ def _details(exc: psycopg.Error) -> tuple[str | None, ...]:
 
 
 def _advice(exc: psycopg.Error, rule: Rule | None, *, own: bool) -> str:
-    """Return what to do about an item that failed, where its SQLSTATE tells."""
+    """Return what to do about an item that failed, as far as its SQLSTATE shows."""
     if rule is OUT_OF_LOCKS:
         return (
             "The server's table of locks is full, which counts every table and index of a transaction: "
@@ -207,7 +207,7 @@ def _advice(exc: psycopg.Error, rule: Rule | None, *, own: bool) -> str:
         return "The statement took longer than --statement-timeout; allow it more time"
     match exc.sqlstate:
         case "53100":
-            return "The server's disk is full: make room there, then run the same command again"
+            return "The server's disk is full: make room on it, then run the same command again"
         case "57014":
             return (
                 "The statement was cancelled by another session (pg_cancel_backend) or by the server's "

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from medusa_migrations.contract.errors import UnsupportedError
+from medusa_migrations.contract.errors import UnreachableError, UnsupportedError
 from medusa_migrations.plan.findings import Finding, raise_for
-from medusa_migrations.postgres import connection
+from medusa_migrations.postgres import bounded, connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def require_direct_session(conn: Connection[Any], address: Address, lock_timeout
     findings = list(look(conn, address))
     raise_for(findings)
     if findings:
-        connection.settle(conn)
+        connection.reset_session(conn)
     conn.execute("select set_config('lock_timeout', %s, false)", [f"{int(lock_timeout * 1000)}ms"])
 
 
@@ -58,14 +58,12 @@ def look(conn: Connection[Any], address: Address) -> Iterator[Finding]:
 
 def _shared(conn: Connection[Any], address: Address, rounds: int = 10) -> bool:
     ours, others = {connection.backend(conn)}, set()
-    limit = connection.CONNECT_TIMEOUT
     try:
-        with psycopg.connect(
-            address.url, autocommit=True, connect_timeout=limit, prepare_threshold=None
-        ) as other:
+        with connection.open_(address, "pooler", patience=0, say=lambda _: None) as other:
+            bounded.bound(other, connection.CONNECT_TIMEOUT)
             for _ in range(rounds):
                 others.add(connection.backend(other))
                 ours.add(connection.backend(conn))
-    except psycopg.OperationalError:  # a pool of one session, which we have
+    except (psycopg.OperationalError, UnreachableError):  # a pool of one session, which we have
         pass
     return len(ours) > 1 or bool(ours & others)

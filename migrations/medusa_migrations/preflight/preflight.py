@@ -50,7 +50,7 @@ def look(
     changed = affected.affected(migration.statements for migration in migrations)
     changed.written.update(table for migration in migrations for table in migration.rows)
     needs = lock_modes.needs(items)
-    locks = table_locks.there(conn, schema, needs)
+    locks = table_locks.existing(conn, schema, needs)
     return [
         *_server(conn),
         *pooler.look(conn, address),

@@ -62,7 +62,7 @@ def why_off(conn: Connection[Any]) -> str | None:
 
 
 def why_unreadable(conn: Connection[Any]) -> str | None:
-    """Return why the history, which is there, cannot be read; None where it can, or there is none."""
+    """Return why an existing history cannot be read; None where it can, or does not exist."""
     return records_schema.why_unreadable(conn, _TABLES)
 
 
@@ -114,7 +114,7 @@ def deferred(conn: Connection[Any], schema: str) -> tuple[str, ...]:
                  where schema_name = %(schema)s
                 union all
                 select id, unnest(deferred), true from medusa_db.history
-                 where schema_name = %(schema)s) told
+                 where schema_name = %(schema)s) noted
          group by name
         having max(id) filter (where waits) > coalesce(max(id) filter (where not waits), 0)
          order by name

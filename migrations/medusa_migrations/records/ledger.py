@@ -147,7 +147,7 @@ def advance(conn: Connection[Any], schema: str) -> str:
 
 
 def advancing(conn: Connection[Any], schema: str) -> list[sql.Composed]:
-    """Return the statements by which `advance` does that, for a table that is there."""
+    """Return the statements by which `advance` does that, for an existing table."""
     by_default, sequence = _ids(conn, schema)
     statements = []
     if not by_default:

@@ -16,7 +16,7 @@ _CREATE = """
 
 
 def readable(conn: Connection[Any], tables: Iterable[str]) -> bool:
-    """Return whether all of *tables* are there and our role may read them."""
+    """Return whether all of *tables* exist and our role may read them."""
     names = list(tables)
     row = conn.execute(
         "select count(*) = %s and coalesce(bool_and(has_schema_privilege(n.oid, 'usage')"
@@ -29,7 +29,7 @@ def readable(conn: Connection[Any], tables: Iterable[str]) -> bool:
 
 
 def why_unreadable(conn: Connection[Any], tables: Iterable[str]) -> str | None:
-    """Return why *tables*, which are there, cannot be read; None where they can, or are not there."""
+    """Return why *tables* that exist cannot be read; None where they can, or do not exist."""
     row = conn.execute(
         "select coalesce(bool_and(has_schema_privilege(n.oid, 'usage')), true),"
         " coalesce(bool_and(has_table_privilege(c.oid, 'select')), true)"
@@ -89,7 +89,7 @@ def prepare(conn: Connection[Any], tables: Iterable[str], create: LiteralString)
     ).fetchone()
     assert row is not None  # noqa: S101  the query always yields one row
     schema, table = row
-    if schema:  # `if not exists` would want the right to create one even where it is there
+    if schema:  # `if not exists` would want the right to create one even where it exists
         conn.execute(_CREATE)
     if table:
         conn.execute(create)

@@ -10,7 +10,7 @@ from medusa_migrations.postgres import bounded
 from medusa_migrations.records import history
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from psycopg import Connection
 
@@ -112,12 +112,6 @@ def look(
         observe.refuse_ledger_alone(catalog, observed)
     if options.baseline is None or not observed.proof.empty:
         outcome.is_at(observed.place(catalog))
-    several = observed.at is None and len(observed.proof.possible) > 1
-    if several and (unread := history.why_unreadable(conn)):
-        outcome.warn(
-            f"the ledger proves {observed.place(catalog)}; the history would tell which of them it is, and "
-            f"cannot be read: {unread}"
-        )
     reviewed = None if adopted else options.reviewed
     if reviewed is not None:
         from medusa_migrations.plan import basis  # noqa: PLC0415  most runs have no such plan
@@ -128,3 +122,14 @@ def look(
     if reviewed is not None and options.baseline is None:
         basis.require_runs(reviewed, path.steps)
     return observed, path
+
+
+def why_several(context: RunContext, observed: DatabaseState) -> Iterator[str]:
+    """Say why only a range of versions is known, where a history that cannot be read would tell more."""
+    if observed.at is not None or len(observed.proof.possible) < 2:
+        return
+    if unread := history.why_unreadable(context.conn):
+        yield (
+            f"the ledger proves {observed.place(context.catalog)}; the history would tell which of them it "
+            f"is, and cannot be read: {unread}"
+        )

@@ -103,7 +103,10 @@ def look(context: RunContext, outcome: Outcome) -> Preview:
         own=shop_locks.look(conn, observed.schema, path.items),
         adopts=tuple(adopts),
         findings=tuple(findings),
-        warnings=() if nothing else tuple(_warnings(context)),
+        warnings=(
+            *contexts.why_several(context, before),
+            *(() if nothing else _warnings(context)),
+        ),
         refusals=tuple(_refusals(context, path, findings)),
         one_try=table_locks.one_try(
             options.limits.lock_timeout, table_locks.deadlock_timeout(conn)

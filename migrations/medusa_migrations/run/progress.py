@@ -209,11 +209,11 @@ class Bar:
 
     def say(self, text: str, /, **values: Any) -> None:
         """Print one line above the bar."""
-        told = text + "".join(f" {key}={value}" for key, value in values.items())
+        line = text + "".join(f" {key}={value}" for key, value in values.items())
         if self._bar is None:
-            sys.stderr.write(told + "\n")
+            sys.stderr.write(line + "\n")
         else:
-            self._bar.console.print(told, markup=False, highlight=False)
+            self._bar.console.print(line, markup=False, highlight=False)
 
     def begin(self, total: int) -> None:
         """Show the bar, or set it back to its start."""

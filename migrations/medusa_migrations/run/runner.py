@@ -25,6 +25,8 @@ def migrate(context: RunContext, outcome: Outcome) -> Committed | None:
     observed, path = busy.patiently(
         context.conn, wait, say, lambda: contexts.look(context, outcome)
     )
+    for warning in contexts.why_several(context, observed):
+        outcome.warn(warning)
     if path.stays:
         outcome.warn(
             f"the database is at {observed.place(context.catalog)}, newer than {path.target}, and stays "

@@ -67,7 +67,7 @@ def in_file(migration: Migration) -> Iterator[Statement]:
 def leave(conn: Connection[Any], migration: Migration) -> None:
     """End what a file has set for the session; raise FailedError where it let go of the lock."""
     conn.execute("reset session authorization; reset all; discard temp")
-    connection.settle_again(conn)
+    connection.restore_settings(conn)
     if not lock.is_held(conn):
         raise FailedError(
             f"{migration.origin} released the advisory lock that keeps other runs away (as "

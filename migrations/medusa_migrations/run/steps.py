@@ -188,7 +188,7 @@ class Steps:
         self.medusas = search_path.unambiguous(
             self.conn, self.path, _names(items) if self.path[1:] else ()
         )
-        locks = table_locks.there(self.conn, schema, lock_modes.needs(items))
+        locks = table_locks.existing(self.conn, schema, lock_modes.needs(items))
         patience = table_locks.deadlock_timeout(self.conn)
         locked = False
         try:

@@ -42,15 +42,15 @@ def refuse_in_use(shop: Shop) -> None:
 def make_passwords(document: Document, shop: Shop) -> dict[str, str]:
     """Give each user of *document* whom *shop* lacks a password of its own; return them by email.
 
-    Those in the document are public. A user who is there keeps the password that is in use.
+    Those in the document are public. A user who exists keeps the password that is in use.
     """
     made = {}
-    there = {row["email"] for row in shop.rows["user"]}
+    existing = {row["email"] for row in shop.rows["user"]}
     users = document.lists.get("users", [])
     for index, placed in enumerate(users):
         says = {key: value for key, value in placed.says.items() if key != "password"}
         email = str(says["email"]).lower()
-        if email not in there:
+        if email not in existing:
             says["password"] = made[email] = secrets.token_urlsafe(15)
         users[index] = placed._replace(says=says)
     return made

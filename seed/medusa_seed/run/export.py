@@ -55,10 +55,10 @@ def write(
 
 
 def _check_handles(
-    conn: Connection[Any], schema: str, found: Shop, handles: Sequence[str] | None
+    conn: Connection[Any], schema: str, shop: Shop, handles: Sequence[str] | None
 ) -> None:
-    there = tables.fetch(conn, schema, found.columns, "product", "handle", handles or ())
-    missing = [one for one in handles or () if one not in {row["handle"] for row in there}]
+    found = tables.fetch(conn, schema, shop.columns, "product", "handle", handles or ())
+    missing = [one for one in handles or () if one not in {row["handle"] for row in found}]
     if missing:
         raise UsageError(f"no product of this shop has the handle {', '.join(missing)}")
 
@@ -109,11 +109,11 @@ class Export:
             "shipping_options": self._shipping_options(),
             "categories": self._categories(),
             "product_collections": [
-                _said(model.COLLECTION, row, keep=("id",))
+                _exported(model.COLLECTION, row, keep=("id",))
                 for row in self.shop.rows["product_collection"]
             ],
             "publishable_api_keys": [
-                _said(model.KEY, row, keep=("id",))
+                _exported(model.KEY, row, keep=("id",))
                 for row in self.shop.rows["publishable_api_key"]
                 if row["revoked_at"] is None
             ],
@@ -129,23 +129,23 @@ class Export:
         with self.conn.cursor("products", row_factory=dict_row) as cursor:
             cursor.execute(query, {"h": handles})
             while rows := cursor.fetchmany(BATCH):
-                there = PresentRows()
+                present = PresentRows()
                 ids = [row["id"] for row in rows]
-                look.hanging(self.conn, self.schema, self.shop.columns, ids, there)
+                look.hanging(self.conn, self.schema, self.shop.columns, ids, present)
                 for row in rows:
-                    yield self._product(row, there)
+                    yield self._product(row, present)
 
     def _store(self) -> dict[str, Any]:
         row = self.shop.store
         if row is None:
             return {}
-        exported = _said(model.STORE, row)
+        exported = _exported(model.STORE, row)
         if self.shop.store_currencies:
             exported["currencies"] = sorted(self.shop.store_currencies)
         return exported
 
     def _region(self, row: Row) -> dict[str, Any]:
-        exported = _said(model.REGION, row, keep=("id",))
+        exported = _exported(model.REGION, row, keep=("id",))
         exported["countries"] = sorted(
             c for c, region in self.shop.countries.items() if region == row["id"]
         )
@@ -159,10 +159,10 @@ class Export:
         gift, plain = self.shop.profile("gift_card"), self.shop.profile("default")
         requirements: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         for row in self.shop.rows["shipping_option_requirement"]:
-            requirements[row["shipping_option_id"]].append(_said(model.REQUIREMENT, row))
+            requirements[row["shipping_option_id"]].append(_exported(model.REQUIREMENT, row))
         found = []
         for row in self.shop.rows["shipping_option"]:
-            exported = {"region_id": row["region_id"], **_said(model.SHIPPING_OPTION, row)}
+            exported = {"region_id": row["region_id"], **_exported(model.SHIPPING_OPTION, row)}
             if row["profile_id"] == gift:
                 exported["is_giftcard"] = True
             elif row["profile_id"] != plain:
@@ -188,56 +188,56 @@ class Export:
         def below(parent: str | None) -> list[dict[str, Any]]:
             found = []
             for row in sorted(children[parent], key=lambda one: one.get("rank", 0)):
-                exported = _said(model.CATEGORY, row, keep=("id",))
+                exported = _exported(model.CATEGORY, row, keep=("id",))
                 inner = below(row["id"])
                 found.append(exported | ({"category_children": inner} if inner else {}))
             return found
 
         return below(None)
 
-    def _product(self, row: Row, there: PresentRows) -> dict[str, Any]:
-        exported = _said(model.PRODUCT, row, keep=() if row["handle"] else ("id",))
+    def _product(self, row: Row, present: PresentRows) -> dict[str, Any]:
+        exported = _exported(model.PRODUCT, row, keep=() if row["handle"] else ("id",))
         if exported.pop("type_id", None) is not None:
             exported["type"] = {"value": self.types[row["type_id"]]}
         if row["is_giftcard"]:
             exported.pop("discountable", None)
-        linked = there.linked.get(row["id"], {})
+        linked = present.linked.get(row["id"], {})
         images = [image["url"] for image in linked.get("images", ())]
         if images and row["thumbnail"] == images[0]:
             exported.pop("thumbnail", None)
         found = {
             "images": images,
-            "tags": [_said(model.TAG, tag) for tag in linked.get("tags", ())],
+            "tags": [_exported(model.TAG, tag) for tag in linked.get("tags", ())],
             "categories": [{"id": category["id"]} for category in linked.get("categories", ())],
-            "options": [_said(model.OPTION, one) for one in there.options.get(row["id"], ())],
+            "options": [_exported(model.OPTION, one) for one in present.options.get(row["id"], ())],
             "variants": [
-                _variant(variant, index, there)
-                for index, variant in enumerate(there.variants.get(row["id"], ()))
+                _variant(variant, index, present)
+                for index, variant in enumerate(present.variants.get(row["id"], ()))
             ],
         }
         return exported | {key: value for key, value in found.items() if value}
 
 
-def _variant(row: Row, index: int, there: PresentRows) -> dict[str, Any]:
-    exported = _said(model.VARIANT, row)
+def _variant(row: Row, index: int, present: PresentRows) -> dict[str, Any]:
+    exported = _exported(model.VARIANT, row)
     if exported.get("variant_rank") == index:
         del exported["variant_rank"]
-    values = there.values.get(row["id"], {})
+    values = present.values.get(row["id"], {})
     found = {
         "options": [
-            _said(model.OPTION_VALUE, values[option["id"]])
-            for option in there.options.get(row["product_id"], ())
+            _exported(model.OPTION_VALUE, values[option["id"]])
+            for option in present.options.get(row["product_id"], ())
             if option["id"] in values
         ],
-        "prices": [_price(price) for price in there.prices.get(row["id"], ())],
+        "prices": [_price(price) for price in present.prices.get(row["id"], ())],
     }
     return exported | {key: value for key, value in found.items() if value}
 
 
-def _said(entry: Entry, row: Mapping[str, Any], keep: Sequence[str] = ()) -> dict[str, Any]:
+def _exported(entry: Entry, row: Mapping[str, Any], keep: Sequence[str] = ()) -> dict[str, Any]:
     """Return what a document says of *row*: its columns that are not at their default.
 
-    An id stands there only where *keep* names it; what a document must say always does.
+    An id is included only where *keep* names it; a required key always is.
     """
     usual = defaults(entry)
     exported: dict[str, Any] = {}
@@ -253,7 +253,7 @@ def _said(entry: Entry, row: Mapping[str, Any], keep: Sequence[str] = ()) -> dic
 
 
 def _price(row: Row) -> dict[str, Any]:
-    exported = _said(model.PRICE, row)
+    exported = _exported(model.PRICE, row)
     if row["region_id"] is not None:
         return {"region_id": row["region_id"], **exported}
     return {"currency_code": row["currency_code"], **exported}

@@ -62,10 +62,10 @@ class Filling:
         """Plan all of it and write it, in the transaction that is open.
 
         Raises UsageError where the document does not fit this shop, RefusedError where there is none,
-        or where rows are there that must not be.
+        or where rows exist that must not.
         """
-        there = tables.read(self.conn, self.schema)
-        if not there.columns.of("store"):
+        shop = tables.read(self.conn, self.schema)
+        if not shop.columns.of("store"):
             raise RefusedError(
                 f"there is no shop in the schema {self.schema}: it has no table store. Migrate it first, "
                 "or leave out --no-migrate",
@@ -73,7 +73,7 @@ class Filling:
             )
         findings = Findings()
         planner = Planner(
-            there,
+            shop,
             self.policy,
             Ids(),
             Changes(self.counts),
@@ -125,9 +125,9 @@ class Filling:
         with self.progress.counting(self.document.products, "Seeding", "products") as loading:
             while batch := self._cut(list(itertools.islice(products, BATCH))):
                 look.images(self.conn, planner, self.schema, batch, shared)
-                there = look.products(self.conn, planner, self.schema, batch)
+                present = look.products(self.conn, planner, self.schema, batch)
                 planner.changes = Changes(self.counts)
-                plan_products(planner, batch, there, shared)
+                plan_products(planner, batch, present, shared)
                 if not planner.findings.count:
                     self._write(planner)
                 loading.advance(len(batch))

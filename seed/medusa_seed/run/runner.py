@@ -95,7 +95,7 @@ class _SeedRun:
     passwords: dict[str, str] = field(default_factory=dict)
     """Those of the demo's users that were made and written."""
     committing: bool = False
-    """Whether the commit of the seed is on its way, and its answer not yet there."""
+    """Whether the commit of the seed is on its way, and its answer has not come."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -194,7 +194,7 @@ class _SeedRun:
         if off is not None:
             self.outcome.history_off = off
             self.outcome.warn(
-                f"what is seeded cannot be remembered: {off}. Rows that are there already count as the "
+                f"what is seeded cannot be remembered: {off}. Existing rows count as the "
                 "merchant's and stay as they are, unless --overwrite"
             )
         place = str(observed.place(self.context.catalog))
@@ -248,10 +248,10 @@ class _SeedRun:
 
     def _as_demo(self) -> dict[str, str]:
         """Make the document one for this shop; return the passwords of its users."""
-        there = tables.read(self.conn, self.schema)
+        shop = tables.read(self.conn, self.schema)
         if not (self.options.agreed or self._is_latest()):
-            demo.refuse_in_use(there)
-        return demo.make_passwords(self.document, there)
+            demo.refuse_in_use(shop)
+        return demo.make_passwords(self.document, shop)
 
     def _filling(self, place: str, *, remembers: bool) -> Filling:
         return Filling(
