@@ -22,6 +22,8 @@ END = 5.0
 """Seconds that the end of a process waits for a stream, or a file, that takes nothing."""
 ANSWER = 60.0
 """Seconds for the printed part of an answer whose other part is the exit code; a person may page through it."""
+SILENCE = 3.0
+"""Seconds after which stderr gets a line that something is waited for."""
 SETTLE = 1.0
 """Seconds that a result waits for the lines before it to be shown."""
 
@@ -145,7 +147,7 @@ class ErrorStream:
 class ClosedStream:
     """Stands for a stream that was closed before the process began: each use raises OSError."""
 
-    encoding, errors, buffer = "utf-8", "strict", property(lambda self: self)
+    encoding, errors, closed, buffer = "utf-8", "strict", True, property(lambda self: self)
 
     def __init__(self, name: str) -> None:
         self._why = f"{name} is closed"
@@ -245,21 +247,66 @@ def finish() -> None:
     drain(END)
 
 
+def content(option: str, name: str, *, most: int, within: float) -> bytes:
+    """Return the first *most* bytes of the file *name*, which *option* names; `-` is stdin.
+
+    Raises UsageError where it cannot be read, or has not come to its end in *within* seconds (0: no
+    limit). A pipe may be closed, silent, or have no writer.
+    """
+    from pathlib import Path  # noqa: PLC0415  few commands name a file
+
+    from medusa_migrations.contract.errors import UsageError  # noqa: PLC0415
+
+    shown = "stdin" if name == "-" else name
+
+    def late() -> UsageError:
+        return UsageError(f"{option} {name}: {shown} has not come to its end in {within:g} s")
+
+    def say() -> None:
+        sys.stderr.write(f"medusa-db: waiting for {shown}, which {option} names\n")
+
+    try:
+        with bounded(within or None, late, silence=SILENCE, say=say):
+            if name == "-":
+                return sys.stdin.buffer.read(most)
+            with Path(name).open("rb") as stream:
+                return stream.read(most)
+    except (OSError, ValueError) as exc:
+        said = exc.strerror if isinstance(exc, OSError) else "no file can have that name"
+        raise UsageError(f"{option} {name} cannot be read: {said}") from exc
+
+
 @contextmanager
-def bounded(within: float | None, error: Callable[[], Exception]) -> Iterator[None]:
+def bounded(
+    within: float | None,
+    error: Callable[[], Exception],
+    *,
+    silence: float = 0.0,
+    say: Callable[[], None] | None = None,
+) -> Iterator[None]:
     """Raise *error* where what is inside of a `with` takes longer than *within* seconds; None: no bound.
 
     It ends what blocks in the kernel as well: opening a FIFO, reading a silent pipe, writing to a full one.
+    After *silence* seconds *say* is called once.
     """
-    if within is None:
+    if within is None and say is None:
         yield
         return
+    told = say is None
 
     def ring(_number: int, _frame: Any) -> None:
-        raise error()
+        nonlocal told
+        if told or (within is not None and within <= silence):
+            raise error()
+        told = True
+        if say is not None:
+            say()
+        if within is not None:
+            signal.setitimer(signal.ITIMER_REAL, within - silence)
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, within)
+    first = [seconds for seconds in (within, silence if say else None) if seconds is not None]
+    signal.setitimer(signal.ITIMER_REAL, min(first))
     try:
         yield
     finally:

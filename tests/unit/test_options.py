@@ -17,6 +17,7 @@ from medusa_db import parser as cli
 from medusa_db.arguments import option, readers
 from medusa_db.arguments.option import Takes
 from medusa_migrations.catalog.version import Version
+from servers import medusa_db
 
 ROOT = Path(__file__).parents[2]
 TABLE = [
@@ -31,6 +32,10 @@ SAMPLES = {
     readers.report_limit: ("2048", "2049"),
     readers.refusal: ("Downgrade", "LedgerExists"),
 }
+
+
+SECRET = "postgres://medusa:not-to-be-seen@db.example/shop?password=not-to-be-seen"
+NOWHERE = "postgres://127.0.0.1:1/shop"
 
 
 def named(words_and_row):
@@ -291,3 +296,32 @@ def test_no_command_gets_the_words_themselves():
     for file in (ROOT / "cli" / "medusa_db" / "commands").glob("*.py"):
         assert "Namespace" not in file.read_text()
         assert "setattr(" not in file.read_text()
+
+
+ONCE = list({row.field: (words, row) for words, row in TABLE if words != "demo"}.values())
+
+
+@pytest.mark.parametrize("entry", ONCE, ids=map(named, ONCE))
+@pytest.mark.parametrize("where", ["option", "environment"])
+def test_a_url_in_a_wrong_place_is_masked(entry, where, tmp_path, monkeypatch):
+    words, row = entry
+    monkeypatch.chdir(tmp_path)
+    known = {one.field for name, one in TABLE if name == words}
+    given = list(needed(words, row))
+    if "report_file" in known and row.field != "report_file":
+        given.append("--report-file=report.json")
+    environment = {"MEDUSA_DB_CONNECT_WAIT": "0s", "MEDUSA_DB_TIMEOUT": "0s"}
+    if where == "environment":
+        environment[row.variable] = SECRET
+    else:
+        given += spelled(row, SECRET)
+    url = None if row.field in ("database_url", "database_url_file", "embedded") else NOWHERE
+
+    done = medusa_db(*words.split(), *given, url=url, **environment)
+
+    left = [str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*")]
+    report = tmp_path / "report.json"
+    text = done.stdout + done.stderr + (report.read_text() if report.exists() else "")
+    assert "not-to-be-seen" not in text
+    assert "Traceback" not in text
+    assert left in ([], ["report.json"])

@@ -6,12 +6,15 @@ import fcntl
 import json
 import os
 import re
+import subprocess
 
 import pytest
 
 import broken_streams
 from broken_streams import KINDS, ended
 from medusa_db import streams
+from medusa_migrations.contract.errors import UsageError
+from servers import command, environ
 
 NOWHERE = "postgres://127.0.0.1:1/shop"
 
@@ -136,3 +139,48 @@ def test_a_letter_that_the_locale_lacks_is_escaped():
     )
 
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [(("migrate", "--plan"), "--plan"), (("status", "--database-url-file"), "--database-url-file")],
+)
+def test_a_pipe_without_a_writer_is_waited_for_with_a_word_and_not_for_ever(
+    arguments, name, tmp_path, monkeypatch, capsys
+):
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    monkeypatch.setattr(streams, "SILENCE", 0.05)
+
+    with pytest.raises(UsageError) as refused:
+        streams.content(name, str(fifo), most=10, within=0.2)
+
+    assert str(refused.value) == f"{name} {fifo}: {fifo} has not come to its end in 0.2 s"
+    assert capsys.readouterr().err == f"medusa-db: waiting for {fifo}, which {name} names\n"
+    assert ended(*arguments, str(tmp_path), url=NOWHERE).returncode == 2
+
+
+def test_a_silent_pipe_is_waited_for_within_the_time_of_the_run():
+    reader, writer = os.pipe()
+
+    done = subprocess.run(
+        command("migrate", "--plan", "-", "--run-timeout", "1s"), stdin=reader, timeout=60,
+        env=environ(NOWHERE), check=False, capture_output=True, text=True,
+    )  # fmt: skip
+
+    os.close(writer)
+    os.close(reader)
+    assert (done.returncode, done.stderr) == (
+        2, "medusa-db: --plan -: stdin has not come to its end in 1 s\n"
+    )  # fmt: skip
+
+
+def test_a_stdin_that_is_closed_is_called_closed():
+    plan = ended("migrate", "--plan", "-", stdin="closed", url=NOWHERE)
+    seed = ended("seed", "-f", "-", stdin="closed", url=NOWHERE)
+
+    assert (plan.returncode, plan.stderr) == (
+        2, "medusa-db: --plan - cannot be read: stdin is closed\n"
+    )  # fmt: skip
+    assert seed.returncode == 2
+    assert "stdin is closed" in seed.stderr

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations.catalog import version as versions
 from medusa_migrations.contract import values
+from medusa_migrations.contract.redact import redact
 
 if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
@@ -33,15 +34,20 @@ def refusal(text: str) -> str:
 
 
 def word(text: str) -> str:
-    """Return *text* where it is not empty."""
-    if not text:
-        raise ValueError("the value is empty")
-    return text
+    """Return *text* where it may be shown: it is not empty, and holds no password."""
+    if redact(text) != text:
+        raise ValueError(
+            "it holds a password, and would be shown in messages; a database is named by --database-url "
+            "or DATABASE_URL"
+        )
+    return url(text)
 
 
 def url(text: str) -> str:
-    """Return the URL of a database; what it says is read later."""
-    return word(text)
+    """Return the URL of a database where it is not empty; what it says is read later."""
+    if not text:
+        raise ValueError("the value is empty")
+    return text
 
 
 def path(text: str) -> str:
@@ -56,8 +62,8 @@ def path(text: str) -> str:
 
 
 def run_id(text: str) -> str:
-    """Return a name for a run."""
-    return values.run_id(text)
+    """Return a name for a run, which its report repeats."""
+    return values.run_id(word(text) if text else "")
 
 
 TEXTS = (word, url, path)

@@ -16,7 +16,7 @@ from medusa_db.arguments.groups import (
     output,
 )
 from medusa_db.arguments.option import choice, group, on_off, one, optional, several, switch
-from medusa_db.arguments.readers import REFUSALS, duration, path, refusal, version
+from medusa_db.arguments.readers import REFUSALS, duration, path, refusal, version, word
 
 if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
@@ -90,7 +90,7 @@ class SeedArguments:
     database: DatabaseArguments = group(DatabaseArguments)
     patience: PatienceArguments = group(PatienceArguments)
     seed_file: str | None = optional(
-        path,
+        word,
         "the document: a file, a folder of several, or - for stdin (default data/seed.json)",
         "FILE",
         short="-f",

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medusa_db import streams
 from medusa_migrations.contract import concealed
 from medusa_migrations.contract.errors import UsageError
 from medusa_migrations.plan import observe
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from medusa_migrations.contract.concealed import Concealed
     from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.postgres.address import Address
+
+
+_MOST = 1 << 16
+"""Bytes of a file with a URL."""
+_COMES = 60.0
+"""Seconds for a URL to come, where a pipe is named."""
 
 
 @contextlib.contextmanager
@@ -106,11 +113,11 @@ def _url(args: DatabaseArguments) -> tuple[str, str]:
         return args.database_url, variable if given else "--database-url"
     if args.database_url_file is not None:
         file = args.database_url_file
+        raw = streams.content("--database-url-file", file, most=_MOST, within=_COMES)
         try:
-            return Path(file).read_text(encoding="utf-8").strip(), file
-        except (OSError, UnicodeDecodeError) as exc:
-            said = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
-            raise UsageError(f"--database-url-file {file}: {said}") from exc
+            return raw.decode().strip(), file
+        except UnicodeDecodeError as exc:
+            raise UsageError(f"--database-url-file {file}: it is not UTF-8") from exc
     if os.environ.get("DATABASE_URL"):
         return os.environ["DATABASE_URL"], "DATABASE_URL"
     raise UsageError(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medusa_db import streams
 from medusa_db.arguments import option
 from medusa_db.arguments.running import MigrateArguments
 from medusa_db.commands import options
 from medusa_migrations.catalog import version as versions
 from medusa_migrations.contract.errors import UsageError
+from medusa_migrations.run.context import RunOptions
 
 if TYPE_CHECKING:
     from medusa_db.arguments.groups import LimitArguments, ShopArguments
@@ -31,7 +32,10 @@ def read(args: MigrateArguments, catalog: Catalog) -> tuple[MigrateArguments, Pl
         return args, None
     from medusa_migrations.plan import plan_file  # noqa: PLC0415  most runs name no plan
 
-    plan = plan_file.read(args.plan, _content(args.plan, plan_file.MOST + 1))
+    limit = args.limits.run_timeout
+    within = RunOptions().run_timeout if limit is None else limit
+    raw = streams.content("--plan", args.plan, most=plan_file.MOST + 1, within=within)
+    plan = plan_file.read(args.plan, raw)
     return _decided(args, plan, catalog), plan
 
 
@@ -99,17 +103,6 @@ def _limits(given: LimitArguments, plan: PlanFile) -> LimitArguments:
         statement_timeout=either(given.statement_timeout, "statementTimeout"),
         run_timeout=either(given.run_timeout, "runTimeout"),
     )
-
-
-def _content(name: str, most: int) -> bytes:
-    try:
-        if name == "-":
-            return sys.stdin.buffer.read(most)
-        with Path(name).open("rb") as stream:
-            return stream.read(most)
-    except (OSError, ValueError) as exc:
-        said = exc.strerror if isinstance(exc, OSError) else "no file can have that name"
-        raise UsageError(f"--plan {name} cannot be read: {said}") from exc
 
 
 def _version(plan: PlanFile, text: str) -> Version:

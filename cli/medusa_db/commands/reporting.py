@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medusa_db import commands, streams
+from medusa_db.arguments import readers
 from medusa_db.commands import output
 from medusa_migrations.contract import caller, concealed, values
 from medusa_migrations.contract.errors import Interrupted, RunnerError, UsageError
@@ -79,13 +80,14 @@ def refused(command: str, arguments: Sequence[str], message: str) -> None:
         return
     outcome = Outcome(command)
     with suppress(ValueError):
-        outcome.run_id = values.run_id(given.run_id)
+        outcome.run_id = readers.run_id(given.run_id)
     size = LIMIT
     with suppress(ValueError):
         size = values.report_limit(given.report_limit)
-    if given.report_file:
+    with suppress(ValueError):  # it is no name of a file that was refused
+        file = readers.path(given.report_file or "")
         report = outcomes.report(outcome, outcomes.failed(outcome, UsageError(message)), 0.0)
-        _write(given.report_file, report, size)
+        _write(file, report, size)
 
 
 def _warn_of_unprinted(outcome: Outcome) -> bool:

@@ -1,0 +1,70 @@
+"""Each option of each command is read by what the command does: none is parsed and ignored."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+import recorded_options
+from medusa_db import commands
+from medusa_db.arguments import option
+from seed_documents import product, written
+from servers import environ, medusa_db
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+BEFORE, AFTER = "1.12.3", "1.13.1"
+COMMANDS = [words for words in commands.COMMANDS if words not in ("demo", "exec")]
+"""But for those whose tests start servers and programs of their own."""
+
+
+def asked(words: str, folder: Path) -> list[tuple[str, ...]]:
+    """Return how the command is called here: usually once, and in the other ways there are."""
+    report = ("--report-file", str(folder / "report.json"))
+    own = ("--migrations-dir", str(folder))
+    run = ("--to", AFTER, *own, "--approval", "on-breaking", *report)
+    document = ("-f", str(folder / "seed.json"))
+    ways = {
+        "plan": [(*run, "--check"), (*run, "--output", "json")],
+        "migrate": [("--plan", str(folder / "plan.json")), run],
+        "status": [own],
+        "verify": [report],
+        "repair": [("--apply", *report)],
+        "wait": [("--for", AFTER, "--timeout", "0s"), ("--for", BEFORE)],
+        "seed": [(*document, *own, "--approval", "on-breaking", *report)],
+        "create-migration": [("x", "--migrations-dir", str(folder))],
+    }
+    same = {"migrations run": "migrate", "migrations show": "status"}
+    return ways.get(same.get(words, words), [()])
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_option_of_a_command_is_read(
+    shop_at: Callable[..., str], tmp_path: Path, words: str
+) -> None:
+    url, file = shop_at(BEFORE), tmp_path / "read.json"
+    (tmp_path / "1690000000000_mine.sql").write_text("create table mine ()")
+    written({"products": [product("mug")]}, tmp_path)
+    if words.startswith("migrat"):
+        plan = medusa_db("plan", "--to", AFTER, "--output", "json", url=url)
+        (tmp_path / "plan.json").write_text(plan.stdout)
+    if words == "seed export":
+        medusa_db("seed", "-f", str(tmp_path / "seed.json"), url=url)
+    seen: set[str] = set()
+    for arguments in asked(words, tmp_path):
+        line = [sys.executable, recorded_options.__file__, str(file), *words.split(), *arguments]
+        done = subprocess.run(
+            line, env=environ(url), capture_output=True, text=True, timeout=120, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert done.returncode in (0, 9, 10), done.stderr
+        seen |= set(json.loads(file.read_text()))
+
+    rows = option.rows(commands.COMMANDS[words].command().arguments)
+    assert {row.field for row in rows} - seen == set()
