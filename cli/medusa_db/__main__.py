@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from medusa_db import streams
-from medusa_db.parser import main
+from medusa_migrations.run import signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,10 @@ def run() -> NoReturn:
     Everything is closed and written by then; taking the interpreter down piece by piece would take
     longer than looking at a database that is up to date.
     """
+    signals.install()
     streams.take_over()
+    from medusa_db.parser import main  # noqa: PLC0415  a signal that comes meanwhile is remembered
+
     if os.environ.get("MEDUSA_DB_FROM_SECRETS"):
         _mask()
     try:
@@ -30,6 +33,7 @@ def run() -> NoReturn:
     except Exception:  # noqa: BLE001  a defect: its traceback goes where everything else goes
         sys.excepthook(*sys.exc_info())
         code = 1
+    signals.leave_with(code)
     streams.finish()
     os._exit(code)
 

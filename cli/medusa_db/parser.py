@@ -25,7 +25,7 @@ Every option has an environment variable: that of --lock-wait is MEDUSA_DB_LOCK_
 named by DATABASE_URL or --database-url; feature flags by MEDUSA_FF_NAME=true or --flag name=true.
 Exit codes: 0 done, 1 unexpected, 2 usage, 3 unsupported, 4 unreachable, 5 denied, 6 lock held, 7 failed
 and rolled back, 8 verification failed, 9 refused, 10 not yet at the version, or `plan --check`: something
-would run, 130/143 interrupted.
+would run, 129 to 131 and 143 interrupted.
 """
 
 A = TypeVar("A")

@@ -64,7 +64,10 @@ def test_a_run_that_left_nothing_says_so(shop_at: Callable[..., str], tmp_path: 
     assert "stays" not in done.stderr
 
 
-NOT_KNOWN = "is not known, for the answer was lost: `medusa-db status` tells "
+NOT_KNOWN = (
+    "is not known, for the answer was lost: the same command finds out, and `medusa-db status` "
+)
+SHOWN = "A new connection shows that the commit was done"
 
 
 @pytest.mark.parametrize(
@@ -75,21 +78,41 @@ NOT_KNOWN = "is not known, for the answer was lost: `medusa-db status` tells "
         pytest.param("1.15.2", ("--to", "1.17.0"), 0, id="no-migration"),
     ],
 )
-def test_a_commit_whose_answer_is_lost_is_called_unknown(
-    shop_at: Callable[..., str], start: str, options: tuple[str, ...], after: int
+@pytest.mark.parametrize("for_good", [False, True], ids=["answer", "server"])
+def test_a_commit_whose_answer_is_lost_is_looked_up_or_called_unknown(
+    shop_at: Callable[..., str],
+    start: str,
+    options: tuple[str, ...],
+    after: int,
+    *,
+    for_good: bool,
 ) -> None:
     url = shop_at(start)
+    before = ledger(url)
 
-    with losing_commits(url, after=after) as losing:
+    with losing_commits(url, after=after, for_good=for_good) as losing:
         done = servers.medusa_db("migrate", *options, "--output", "json", url=losing)
+    place = json.loads(servers.medusa_db("status", "--output", "json", url=url).stdout)["place"]
+    left = ledger(url) - before
     again = servers.medusa_db("migrate", *options, url=url)
 
     body = json.loads(done.stdout)
     assert (done.returncode, body["reason"]) == (4, "ConnectionLost"), body
-    assert f"Whether its last transaction was committed {NOT_KNOWN}" in body["message"]
-    assert body["proven"]["state"] == "unknown"
+    assert done.stderr.splitlines()[-1] == f"medusa-db: {body['message']}"
     assert_claims_nothing(body["message"])
+    if for_good:
+        assert f"Whether its last transaction was committed {NOT_KNOWN}" in body["message"]
+        assert body["proven"]["state"] == "unknown"
+        assert body["migrationCount"] <= left
+    else:
+        assert SHOWN in body["message"]
+        assert (body["version"], body["migrationCount"]) == (place, left)
     assert again.returncode == 0, again.stderr
+
+
+def ledger(url: str) -> int:
+    with psycopg.connect(url) as conn:
+        return int(servers.rows(conn, "select count(*) from migrations")[0][0])
 
 
 def assert_claims_nothing(message: str) -> None:
@@ -97,21 +120,25 @@ def assert_claims_nothing(message: str) -> None:
         assert claim not in message, message
 
 
-def test_a_baseline_whose_answer_is_lost_is_called_unknown(shop_at: Callable[..., str]) -> None:
+@pytest.mark.parametrize("for_good", [False, True], ids=["answer", "server"])
+def test_a_baseline_whose_answer_is_lost_is_looked_up_or_called_unknown(
+    shop_at: Callable[..., str], *, for_good: bool
+) -> None:
     url = shop_at("1.12.3")
     with psycopg.connect(url) as conn:
         conn.execute("drop table migrations; drop schema medusa_db cascade")
 
-    with losing_commits(url) as losing:
+    with losing_commits(url, for_good=for_good) as losing:
         done = servers.medusa_db("migrate", "--baseline", "1.12.3", url=losing)
 
     assert done.returncode == 4
-    assert f"Whether its last transaction was committed {NOT_KNOWN}" in done.stderr
+    said = f"Whether its last transaction was committed {NOT_KNOWN}" if for_good else SHOWN
+    assert said in done.stderr
     assert_claims_nothing(done.stderr)
     assert servers.medusa_db("status", "--check", "1.12.3", url=url).returncode == 0
 
 
-def test_a_seed_whose_answer_is_lost_is_called_unknown(
+def test_a_seed_whose_answer_is_lost_is_looked_up(
     shop_at: Callable[..., str], tmp_path: Path
 ) -> None:
     url, file = shop_at("1.12.3"), tmp_path / "seed.json"
@@ -122,8 +149,27 @@ def test_a_seed_whose_answer_is_lost_is_called_unknown(
     again = servers.medusa_db("seed", "-f", str(file), "--on-change", url=url)
 
     body = json.loads(done.stdout)
+    assert (done.returncode, body["state"], body["seed"]["recorded"]) == (0, "done", True), body
+    assert body["warnings"] == [
+        "the connection was lost as the seed was committed; a new one shows that it is"
+    ]
+    assert "Nothing to do: this very document was the last one seeded" in again.stdout
+
+
+def test_a_seed_whose_server_is_lost_is_called_unknown(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url, file = shop_at("1.12.3"), tmp_path / "seed.json"
+    file.write_text('{"products": [{"title": "Mug", "handle": "mug"}]}')
+
+    with losing_commits(url, of="medusa_db.seed", for_good=True) as losing:
+        done = servers.medusa_db("seed", "-f", str(file), "--output", "json", url=losing)
+    again = servers.medusa_db("seed", "-f", str(file), "--on-change", url=url)
+
+    body = json.loads(done.stdout)
     assert (done.returncode, body["reason"]) == (4, "ConnectionLost"), body
     assert f"Whether the seed was committed {NOT_KNOWN}" in body["message"]
+    assert body["proven"]["state"] == "unknown"
     assert_claims_nothing(body["message"])
     assert again.returncode == 0, again.stderr
     assert "Nothing to do: this very document was the last one seeded" in again.stdout

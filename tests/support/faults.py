@@ -116,13 +116,18 @@ class Running:
 
 
 @contextmanager
-def running(*arguments: str, url: str, **environment: str) -> Iterator[Running]:
-    """Start `medusa-db` for the duration of a `with`; kill it where it has not ended by then."""
+def running(
+    *arguments: str, url: str, before: tuple[str, ...] = (), **environment: str
+) -> Iterator[Running]:
+    """Start `medusa-db` for the duration of a `with`; kill it where it has not ended by then.
+
+    The words *before* it are a program that starts it.
+    """
     with (
         tempfile.NamedTemporaryFile("w") as out,
         tempfile.NamedTemporaryFile("w") as err,
         subprocess.Popen(
-            servers.command(*arguments), env=servers.environ(url, environment),
+            [*before, *servers.command(*arguments)], env=servers.environ(url, environment),
             stdout=out, stderr=err, stdin=subprocess.DEVNULL, text=True,
         ) as process,
     ):  # fmt: skip

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from medusa_db.demo import embedded
+from printed_commands import require_runnable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,11 +106,13 @@ def started(programs: Path, **settings: str) -> Iterator[TestServer]:
 def medusa_db(
     *arguments: str, url: str | None = None, timeout: float = 120, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run `medusa-db` as a user does, and return what it printed."""
-    return subprocess.run(
+    """Run `medusa-db` as a user does, and return what it printed; the commands in that can be run."""
+    done = subprocess.run(
         command(*arguments), env=environ(url, environment), capture_output=True, text=True,
         timeout=timeout, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
+    require_runnable(f"{done.stdout}\n{done.stderr}")
+    return done
 
 
 def command(*arguments: str) -> list[str]:

@@ -15,7 +15,7 @@ from medusa_operator.knowledge.verdicts import EXIT_CODES
 
 ROOT = Path(__file__).parents[2]
 HOOK = ROOT / "helm" / "medusa-db-hook"
-SIGNALS = (2, 15)
+SIGNALS = (1, 2, 3, 15)
 PACKAGES = (
     "cli/medusa_db",
     "migrations/medusa_migrations",

@@ -74,6 +74,11 @@ def test_a_report_that_proves_the_version_is_success(state):
             "report.exitCode: 'False' is not a whole number",
             id="false",
         ),
+        pytest.param(
+            report(JOB, state="running", exitCode=None),
+            "its report is that of a run that has not ended",
+            id="running",
+        ),
         pytest.param(report(JOB, state="failed"), "its report is that of a failure", id="failed"),
         pytest.param(
             report(JOB, target="1.20.10"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -11,6 +10,7 @@ from medusa_db import streams
 from medusa_migrations.contract import caller
 from medusa_migrations.contract.errors import Interrupted, RefusedError, RunnerError
 from medusa_migrations.contract.redact import redact
+from medusa_migrations.run import signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -51,6 +51,8 @@ class Command(NamedTuple, Generic[A]):
     """The reasons of a refusal that whoever called counts as a result."""
     prints: Callable[[A], bool] = lambda _args: False
     """Whether all it does is to print, so that it fails where nothing can be printed."""
+    reports: bool = False
+    """Whether there is a report from the first moment, so that no signal ends it without one."""
 
 
 class Entry(NamedTuple):
@@ -70,7 +72,7 @@ def _migrate() -> Command[MigrateArguments]:
 
         return migrate(args)
 
-    return Command(MigrateArguments, run, lambda args: args.exit_zero_for)
+    return Command(MigrateArguments, run, lambda args: args.exit_zero_for, reports=True)
 
 
 def _plan() -> Command[PlanArguments]:
@@ -82,7 +84,11 @@ def _plan() -> Command[PlanArguments]:
         return plan(args)
 
     return Command(
-        PlanArguments, run, lambda args: args.run.exit_zero_for, lambda args: not args.check
+        PlanArguments,
+        run,
+        lambda args: args.run.exit_zero_for,
+        lambda args: not args.check,
+        reports=True,
     )
 
 
@@ -116,7 +122,7 @@ def _verify() -> Command[VerifyArguments]:
 
         return verify(args)
 
-    return Command(VerifyArguments, run)
+    return Command(VerifyArguments, run, reports=True)
 
 
 def _repair() -> Command[RepairArguments]:
@@ -127,7 +133,7 @@ def _repair() -> Command[RepairArguments]:
 
         return repair(args)
 
-    return Command(RepairArguments, run)
+    return Command(RepairArguments, run, reports=True)
 
 
 def _exec() -> Command[ExecArguments]:
@@ -163,7 +169,7 @@ def _seed() -> Command[SeedArguments]:
 
         return seed(args)
 
-    return Command(SeedArguments, run)
+    return Command(SeedArguments, run, reports=True)
 
 
 def _export() -> Command[ExportArguments]:
@@ -273,14 +279,21 @@ def run(command: Command[A], args: A) -> int:
 
 def _run(command: Command[A], args: A) -> int:
     """Run *command*; turn what goes wrong into a sentence and an exit code."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _interrupt)
+    signals.install()
     try:
-        return command.run(args)
+        try:
+            if not command.reports:  # else once there is a report
+                signals.release()
+            return command.run(args)
+        finally:
+            signals.hold()
     except RunnerError as exc:
+        code = 0 if is_result(command.results(args), exc) else exc.exit_code
+        signals.leave_with(code)
         _complain(exc)
-        return 0 if is_result(command.results(args), exc) else exc.exit_code
+        return code
     except Interrupted as exc:
+        signals.leave_with(exc.exit_code)
         sys.stderr.write(f"medusa-db: {exc.said}\n")
         return exc.exit_code
     except streams.UnwrittenError:  # what prints piece by piece stops there
@@ -294,11 +307,6 @@ def is_result(reasons: Collection[str], exc: RunnerError) -> bool:
 
 def _always(_args: object) -> bool:
     return True
-
-
-def _interrupt(number: int, _frame: object) -> None:
-    signal.signal(number, signal.SIG_IGN)  # the second one does not disturb the rollback
-    raise Interrupted(number)
 
 
 def _complain(exc: RunnerError) -> None:

@@ -17,6 +17,7 @@ from medusa_migrations.contract import caller, concealed, values
 from medusa_migrations.contract.errors import Interrupted, RunnerError, UsageError
 from medusa_migrations.contract.report import LIMIT, bounded
 from medusa_migrations.run import outcome as outcomes
+from medusa_migrations.run import signals
 from medusa_migrations.run.outcome import Ending, Outcome
 
 if TYPE_CHECKING:
@@ -37,9 +38,10 @@ def reported(
 ) -> Report:
     """Do the *work* of a run and report how it ends; return that, or raise what the work raises.
 
-    The report goes to `--report-file`, and to stdout where it is *printed*; of work that came to its end
-    stdout gets what is *shown* of it else. A refusal for one of the reasons in *results* counts as a
-    result. What could not be printed changes nothing, and is in the report.
+    From the first moment on there is a report, of a run that has not ended. It goes to `--report-file`, and to
+    stdout where it is *printed*; of work that came to its end stdout gets what is *shown* of it else. A refusal
+    for one of the reasons in *results* counts as a result. What could not be printed changes nothing, and is in
+    the report.
     """
     started = time.monotonic()
 
@@ -49,26 +51,33 @@ def reported(
             _write(args.report_file, report, args.report_limit)
         return report
 
-    def tell(ending: Ending, shown: Callable[[Report], str] | None = None) -> Report:
+    def hand_out(ending: Ending, shown: Callable[[Report], str] | None = None) -> Report:
         _warn_of_unprinted(outcome)
         report = write(ending)
+        signals.leave_with(report.exit_code)
         if printed:
             output.print_json(_masked(report), within=streams.END)
         elif shown is not None:
             output.print_result(shown(report), within=streams.END)
         return write(ending) if _warn_of_unprinted(outcome) else report
 
+    if args.report_file:
+        _begin(args.report_file, outcomes.running(outcome), args.report_limit)
     try:
-        ending = work() or Ending()
+        try:
+            signals.release()
+            ending = work() or Ending()
+        finally:  # what comes from here on does not make process, report and stderr disagree
+            signals.hold()
     except (Exception, Interrupted) as exc:
         result = isinstance(exc, RunnerError) and commands.is_result(results, exc)
-        tell(outcomes.failed(outcome, exc, as_result=result))
+        hand_out(outcomes.failed(outcome, exc, as_result=result))
         raise
-    return tell(ending, shown)
+    return hand_out(ending, shown)
 
 
 def refused(command: str, arguments: Sequence[str], message: str) -> None:
-    """Write the report of *command*, whose *arguments* were refused, where they say where to."""
+    """Write the report of *command*, whose *arguments* were refused, where they name a file for it."""
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     parser.add_argument("--report-file", default=os.environ.get("MEDUSA_DB_REPORT_FILE"))
     parser.add_argument("--run-id", default=os.environ.get("MEDUSA_DB_RUN_ID", ""))
@@ -109,9 +118,27 @@ def _masked(report: Report) -> dict[str, Any]:
     return concealed.from_environment(os.environ).masked(body)
 
 
+def _begin(file: str, report: Report, limit: int) -> None:
+    """Write the report of a run that has just begun; not to a pipe, whose reader waits for one report."""
+    path = Path(file)
+    with suppress(OSError):  # it is reported at the end, if it is so still
+        if path.is_file() or not path.exists():
+            _overwrite(file, report, limit)
+
+
 def _write(file: str, report: Report, limit: int) -> None:
     try:
         with streams.bounded(streams.END, lambda: TimeoutError("nobody reads it")):
-            Path(file).write_text(bounded(_masked(report), limit), encoding="utf-8")
+            _overwrite(file, report, limit)
     except OSError as exc:  # the run itself counts, not whether it could be reported
         sys.stderr.write(f"medusa-db: the report cannot be written to {file}: {exc}\n")
+
+
+def _overwrite(file: str, report: Report, limit: int) -> None:
+    """Write *report* over what is in *file*: at no moment it is empty, and no pipe is waited for."""
+    text = bounded(_masked(report), limit).encode()
+    number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o666)
+    with open(number, "wb", buffering=0) as stream:  # noqa: PTH123  opened as no path can be
+        stream.write(text)
+        with suppress(OSError):  # a pipe
+            stream.truncate(len(text))

@@ -66,7 +66,7 @@ def bullets(lines: Sequence[str], mark: str = "-", indent: str = "  ") -> str:
 
 
 def plan(found: Preview) -> str:
-    """Tell what would happen, and first whether it would be refused."""
+    """Describe what would happen, and first whether it would be refused."""
     path, sizes, place = found.path, found.sizes, found.place
     here = "has tables and no ledger" if found.adopts else f"is at {place}"
     parts = [f"The database {here}; wanted is {path.target}."]
@@ -89,7 +89,7 @@ def plan(found: Preview) -> str:
         )
         parts.append(
             table(
-                ("", "RUNS", "OF", "LOCKS TABLES THAT ARE THERE"),
+                ("", "RUNS", "OF", "LOCKS EXISTING TABLES"),
                 [
                     (
                         str(number),
@@ -122,7 +122,7 @@ def plan(found: Preview) -> str:
     if path.maybe_notes:
         shown = ", ".join(str(note.version) for note in path.maybe_notes)
         parts.append(
-            f"\nThe ledger does not tell versions {place} apart; notes that may be behind you already: "
+            f"\nThe ledger does not distinguish the versions {place}; notes that may be behind you already: "
             f"{shown} (medusa-db notes)."
         )
     if not found.nothing:
@@ -132,16 +132,16 @@ def plan(found: Preview) -> str:
 
 
 def _beforehand(found: Preview) -> str:
-    """Tell what was found, and the statements that belong to it."""
-    told = [*found.warnings, *map(str, found.findings)]
-    parts = ["\nFound beforehand:\n" + bullets(told)] if told else []
+    """List what was found, and the statements that belong to it."""
+    lines = [*found.warnings, *map(str, found.findings)]
+    parts = ["\nFound beforehand:\n" + bullets(lines)] if lines else []
     if statements := script(found.findings):
         parts.append("\n" + statements)
     return "\n".join(parts)
 
 
 def pending(found: Preview) -> str:
-    """Say in a sentence what would run."""
+    """Return a sentence about what would run."""
     path = found.path
     if found.adopts and not path.items:
         return f"a ledger of {found.options.baseline} would be written"
@@ -153,19 +153,19 @@ def pending(found: Preview) -> str:
 
 
 def _refusal(found: Preview, exc: RunnerError) -> str:
-    """Say why the run would be refused; what is found beforehand is listed at the end."""
+    """Explain why the run would be refused; what is found beforehand is listed at the end."""
     grave = sum(finding.error is not None for finding in found.findings)
     listed = grave > 1 and exc.reason != "NotAcknowledged"
-    said = f"{grave} things stand in the way, found beforehand (see the end)" if listed else exc
+    why = f"{grave} things stand in the way, found beforehand (see the end)" if listed else exc
     asks = ". On a terminal it asks" if exc.reason == "NotAcknowledged" else ""
     return textwrap.fill(
-        f"Would be refused (exit code {exc.exit_code}, {exc.reason}): {said}{asks}.", WIDTH,
+        f"Would be refused (exit code {exc.exit_code}, {exc.reason}): {why}{asks}.", WIDTH,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 
 
 def _limits(found: Preview) -> str:
-    """Say how long the run would wait, and be allowed to take."""
+    """Describe how long the run would wait, and be allowed to take."""
     limits, run = found.options.limits, found.options.run_timeout
     waits = f"up to {_time(limits.lock_timeout)}" if limits.lock_timeout else "as long as it takes"
     return textwrap.fill(
@@ -189,7 +189,7 @@ def _time(seconds: float) -> str:
 
 
 def _asks(found: Sequence[Note]) -> str:
-    """Tell in one line a note what it is about, and in full what a breaking one asks before."""
+    """Show in one line a note what it is about, and in full what a breaking one asks before."""
     lines = []
     for note in found:
         lines.append(
@@ -227,7 +227,7 @@ def _lock(table: str, mode: str, found: Preview, rewrite: str = "") -> str:
 
 
 def _held(found: Preview, transactions: Sequence[PlannedTransaction]) -> str:
-    """Tell which tables each transaction locks together, and for about how long."""
+    """Show which tables each transaction locks together, and for about how long."""
     if not any(part.held for part in transactions):
         return ""
     if len(transactions) > 1 or found.options.limits.each:
@@ -298,7 +298,7 @@ def _rewritten(path: Plan, sizes: Mapping[str, tuple[int, int]]) -> dict[str, in
 
 
 def notes(found: Sequence[Note]) -> str:
-    """Tell what the upgrade guides ask, for a terminal."""
+    """Show what the upgrade guides ask, for a terminal."""
     parts = []
     for note in found:
         head = f"{note.version}  {note.severity.upper()}  {note.summary}"
@@ -331,7 +331,7 @@ def notes(found: Sequence[Note]) -> str:
 
 
 def notes_markdown(found: Sequence[Note]) -> str:
-    """Tell what the upgrade guides ask, as Markdown."""
+    """Show what the upgrade guides ask, as Markdown."""
     parts = []
     for note in found:
         parts.append(f"## {note.version} ({note.severity})\n\n{note.summary}\n")
@@ -352,7 +352,7 @@ def notes_markdown(found: Sequence[Note]) -> str:
 
 
 def report(found: Outcome, seconds: float) -> str:
-    """Say what a run did, in so many *seconds*."""
+    """Describe what a run did, in so many *seconds*."""
     committed, compared = found.committed, found.comparison
     if found.state is RunState.NOTHING:
         parts = [f"Nothing to do: the database is at {found.after}; wanted is {found.target}."]
@@ -426,7 +426,7 @@ def status(
     seeded: str,
     differs: Sequence[str] = (),
 ) -> str:
-    """Tell where the database is, how its schema *differs*, and in words what it was *seeded* with."""
+    """Describe where the database is, how its schema *differs*, and in words what it was *seeded* with."""
     proof = observed.proof
     rows = [("version", str(observed.place(catalog))), ("schema", observed.schema)]
     if observed.at is not None and len(proof.versions) > 1:
@@ -471,7 +471,7 @@ def status(
 
 
 def repair(found: Evidence, here: Place, *, written: bool) -> str:
-    """Say what the schema proves of the ledger, by which the database is *here*."""
+    """Describe what the schema proves of the ledger, by which the database is *here*."""
     if found.nothing:
         return f"Nothing to repair: the ledger says {here}, and the schema does not contradict it."
     parts = []
@@ -495,7 +495,7 @@ def repair(found: Evidence, here: Place, *, written: bool) -> str:
 
 
 def verdict(found: Verdict, target: str, schema: str) -> str:
-    """Tell what verification of *schema* found, and the SQL that makes it right."""
+    """Describe what verification of *schema* found, and the SQL that makes it right."""
     parts = []
     if found.ok:
         parts.append(f"The schema is that of {target}.")

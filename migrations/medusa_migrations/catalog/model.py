@@ -120,7 +120,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class MedusaScript:
     """A script of Medusa's own that this tool does not replace."""
 
     run: str
@@ -147,7 +147,7 @@ class Note:
     reason: str = ""
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
-    commands: tuple[Command, ...] = ()
+    commands: tuple[MedusaScript, ...] = ()
     url: str = ""
     guide: str = "present"
     """`present`, `silent` (the guide does not mention the migrations) or `missing`."""

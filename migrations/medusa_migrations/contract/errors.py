@@ -11,7 +11,7 @@
     |- RefusedError             9    downgrade, unknown version, ledger against catalog
     |  `- NotAcknowledgedError       a breaking version that nobody has agreed to
     `- NotYetError             10    not yet at the version; of `plan --check`: something would run
-    Interrupted          130 / 143   SIGINT / SIGTERM; rolled back, lock released
+    Interrupted    129 to 131, 143   SIGHUP, SIGINT, SIGQUIT, SIGTERM; rolled back, lock released
 
 The exit codes are a contract (`docs/exit-codes.md`); a Job's `podFailurePolicy` stands on them.
 """
@@ -130,7 +130,7 @@ NO_RETRY = tuple(kind.exit_code for kind in KINDS if not kind.retryable)
 
 
 class Interrupted(KeyboardInterrupt):
-    """SIGINT or SIGTERM arrived; derives from KeyboardInterrupt so that psycopg cancels the query."""
+    """A signal that ends the process arrived; derives from KeyboardInterrupt so that psycopg cancels the query."""
 
     def __init__(self, signum: int) -> None:
         """Take the number of the signal."""

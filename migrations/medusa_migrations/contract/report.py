@@ -23,6 +23,8 @@ LEAST = 1024
 class RunState(StrEnum):
     """How a run stands, or has ended."""
 
+    RUNNING = "running"
+    """It has not ended, or was killed."""
     DONE = "done"
     NOTHING = "nothing"
     """There was nothing to do."""
@@ -120,7 +122,7 @@ class Report:
             "runner": __version__,
             "command": self.command,
             "state": self.state,
-            "exitCode": self.exit_code,
+            "exitCode": None if self.state is RunState.RUNNING else self.exit_code,
             "reason": self.reason,
             "message": redact(self.message),
             "acknowledge": list(self.acknowledge),
@@ -164,7 +166,7 @@ def bounded(body: dict[str, Any], limit: int = LIMIT) -> str:
 
     What is long and least needed is cut first: the list of migrations, foreign objects, the texts
     of notes, then notes, the versions between the ends of what is proven, differences and warnings
-    from their ends, counts of a seed that are 0; `truncated` says that something was.
+    from their ends, counts of a seed that are 0; `truncated` shows that something was.
     """
     body = dict(body)
     text = _json(body)

@@ -190,9 +190,10 @@ def _first_line(exc: Exception) -> str:
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Collect SIGTERM and SIGINT for the duration of a `with`, instead of being interrupted by them."""
+    """Collect the signals that end a process for the duration of a `with`, instead of being interrupted by them."""
     received: list[int] = []
-    numbers = (signal.SIGTERM, signal.SIGINT)
+    ending = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+    numbers = [one for one in ending if signal.getsignal(one) is not signal.SIG_IGN]  # as of nohup
     before = [signal.signal(number, lambda n, _: received.append(n)) for number in numbers]
     try:
         yield received

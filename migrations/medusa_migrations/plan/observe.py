@@ -1,4 +1,4 @@
-"""One look at a database: which schema, what its ledger proves, what our history says."""
+"""One look at a database: which schema, what its ledger proves, what our history names."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class DatabaseState:
     runs: tuple[HistoryEntry, ...]
     """Our history of this schema, newest first."""
     named: Version | None
-    """Where our history says the database is."""
+    """The version that our history names."""
     deferred: tuple[str, ...]
     """Data steps that earlier runs left waiting."""
 
@@ -80,7 +80,7 @@ def schema_of(conn: Connection[Any], asked: str | None) -> str:
         {"asked": asked},
     ).fetchone()
     assert row is not None  # noqa: S101  a select without a table yields one row
-    schema, there, certain, usable = row
+    schema, exists, certain, usable = row
     if not certain:
         search_path.refuse_hidden_ledger(conn, schema)
     if schema is None:
@@ -89,7 +89,7 @@ def schema_of(conn: Connection[Any], asked: str | None) -> str:
             "no schema of the search path exists; create one, or name one with --schema",
             reason="NoSchema",
         )
-    if asked is not None and there is None:
+    if asked is not None and exists is None:
         raise DeniedError(
             f"there is no schema {asked!r} in this database; create it first: "
             + sql.SQL("create schema {}").format(sql.Identifier(asked)).as_string(conn),
@@ -101,7 +101,7 @@ def schema_of(conn: Connection[Any], asked: str | None) -> str:
 
 
 def refuse_unledgered(catalog: Catalog, observed: DatabaseState) -> None:
-    """Raise RefusedError where Medusa's tables are there and no ledger says which version made them."""
+    """Raise RefusedError where Medusa's tables are there and no ledger shows which version made them."""
     if not observed.proof.empty or not observed.ledger.tables:
         return
     from medusa_migrations.schema import verify  # noqa: PLC0415  hardly ever needed
@@ -119,7 +119,7 @@ def refuse_unledgered(catalog: Catalog, observed: DatabaseState) -> None:
 
 
 def refuse_ledger_alone(catalog: Catalog, observed: DatabaseState) -> None:
-    """Raise RefusedError where a ledger says what was made, and none of the tables is there."""
+    """Raise RefusedError where a ledger lists what was made, and none of the tables is there."""
     if not observed.proof.applied or observed.ledger.tables & _IN_EVERY_SHOP:
         return
     raise RefusedError(

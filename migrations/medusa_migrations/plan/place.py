@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a database is: what its ledger proves, and what our history says of that."""
+    """Where a database is: what its ledger proves, and which version of that our history names."""
 
     state: ProvenState = ProvenState.UNKNOWN
     versions: tuple[Version, ...] = ()
@@ -67,7 +67,7 @@ def locate(catalog: Catalog, proof: Proof, named: Version | None) -> Place:
 
 
 def proven(place: Place) -> Proven:
-    """Return what a report says of *place*."""
+    """Return what a report has of *place*."""
     if place.state is not ProvenState.VERSION:
         return Proven(place.state)
     return Proven(place.state, tuple(map(str, place.versions)), str(place.at or ""))

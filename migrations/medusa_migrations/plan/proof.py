@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a ledger says of the database it is in."""
+    """What a ledger proves of the database it is in."""
 
     versions: tuple[Version, ...]
     """The versions whose set it holds, ascending; empty: no version, so the ledger is partial."""

@@ -143,7 +143,10 @@ def reset_session(conn: Connection[Any]) -> None:
 def restore_settings(conn: Connection[Any]) -> None:
     """Set again what `reset all` has undone."""
     conn.execute(
-        "select set_config(name, %s::jsonb ->> name, false) from pg_settings where name = any(%s)",
+        "select set_config(name, %s::jsonb ->> name, false) from pg_settings where name = any(%s)"
+        # what was reported as committed must outlive a crash of the server
+        " union all select set_config('synchronous_commit', 'on', false)"
+        " where current_setting('synchronous_commit') in ('off', 'local', 'remote_write')",
         [Jsonb(_SETTINGS), list(_SETTINGS)],
     )
 

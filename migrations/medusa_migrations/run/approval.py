@@ -31,7 +31,7 @@ def ask(context: RunContext, path: Plan) -> RunContext:
 def require(context: RunContext, path: Plan) -> None:
     """Raise NotAcknowledgedError where a breaking version of *path* is not acknowledged, and must be.
 
-    Its detail tells what the upgrade guides ask before these versions.
+    Its detail has what the upgrade guides ask before these versions.
     """
     missing = _missing(context, path)
     if not missing:

@@ -103,7 +103,7 @@ def look(
 ) -> tuple[DatabaseState, Plan]:
     """Look at the database, note in *outcome* where it is, and plan from there.
 
-    *adopted* tells that this run has written a ledger itself, so that it is not as it was planned on.
+    *adopted*: this run has written a ledger itself, so that it is not as it was planned on.
     """
     conn, catalog, options = context.conn, context.catalog, context.options
     observed = observe.observe(conn, catalog, context.schema)

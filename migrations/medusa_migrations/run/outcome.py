@@ -154,9 +154,9 @@ class Ending:
 
 
 def failed(outcome: Outcome, exc: BaseException, *, as_result: bool = False) -> Ending:
-    """Return with what a run ends that *exc* ended; let *exc* say what of it is committed.
+    """Return with what a run ends that *exc* ended; add to *exc* what of it is committed.
 
-    *as_result* tells that whoever started the run counts this refusal as a result.
+    *as_result*: whoever started the run counts this refusal as a result.
     """
     match exc:
         case RunnerError():
@@ -178,12 +178,12 @@ def failed(outcome: Outcome, exc: BaseException, *, as_result: bool = False) -> 
                 exc.nothing_stays()
             return Ending(exc.exit_code, "Interrupted", exc.said, RunState.FAILED)
         case _:
-            said = f"{type(exc).__name__}: {exc}"
-            return Ending(1, RunnerError.default_reason, said, RunState.FAILED)
+            message = f"{type(exc).__name__}: {exc}"
+            return Ending(1, RunnerError.default_reason, message, RunState.FAILED)
 
 
 def _stays(outcome: Outcome) -> str:
-    """Say what stays of a run that failed; empty where nothing does."""
+    """Return a sentence about what stays of a run that failed; empty where nothing does."""
     committed = outcome.committed
     match outcome.unanswered:
         case CommitOf.SEED:
@@ -206,7 +206,10 @@ def _stays(outcome: Outcome) -> str:
 
 
 def _not_known(of: CommitOf, what: str) -> str:
-    return f"Whether {of} was committed is not known, for the answer was lost: `medusa-db status` tells {what}"
+    return (
+        f"Whether {of} was committed is not known, for the answer was lost: the same command finds out, and "
+        f"`medusa-db status` shows {what}"
+    )
 
 
 def report(outcome: Outcome, ending: Ending, seconds: float) -> Report:
@@ -243,6 +246,17 @@ def report(outcome: Outcome, ending: Ending, seconds: float) -> Report:
         acknowledge=ending.acknowledge,
         seed=outcome.seed.to_dict() if outcome.seed else {},
         repair=tuple(outcome.repair),
+    )
+
+
+def running(outcome: Outcome) -> Report:
+    """Return the report of a run that has begun: it stays where the process is killed outright."""
+    message = "the run has not come to its end, or was killed"
+    return Report(
+        outcome.command,
+        run_id=outcome.run_id,
+        state=RunState.RUNNING,
+        message=message,
     )
 
 

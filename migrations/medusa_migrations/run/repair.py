@@ -16,6 +16,7 @@ from medusa_migrations.plan import evidence, observe
 from medusa_migrations.postgres import introspect, lock, row_security, table_locks, translation
 from medusa_migrations.preflight import pooler
 from medusa_migrations.records import history, ledger
+from medusa_migrations.run import signals
 from medusa_migrations.run.outcome import CommitOf
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Repair:
                 ledger.advance(self.conn, schema)
                 after = observe.observe(self.conn, self.catalog, schema).place(self.catalog)
                 self._record(found, str(before), str(after))
+                signals.hold()  # until it is reported
                 outcome.unanswered = CommitOf.REPAIR
         except psycopg.Error as exc:
             if not translation.is_lost(exc):

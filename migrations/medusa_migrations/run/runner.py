@@ -17,7 +17,7 @@ def migrate(context: RunContext, outcome: Outcome) -> Committed | None:
     """Bring the database to the version that is wanted; return what was committed, None for nothing.
 
     Takes no lock and writes nothing where there is nothing to do. Raises a RunnerError where it
-    cannot be done; the database then is as *outcome* says: at the version it had, or with
+    cannot be done; the database then is as *outcome* has it: at the version it had, or with
     `limits.each` at the last item that was committed.
     """
     outcome.target = context.request.target

@@ -32,7 +32,7 @@ from medusa_migrations.postgres import (
 )
 from medusa_migrations.preflight import standing
 from medusa_migrations.records import history, ledger
-from medusa_migrations.run import shop_file
+from medusa_migrations.run import lost_commit, shop_file, signals
 from medusa_migrations.run.outcome import CommitOf, Committed
 from medusa_migrations.schema import affected, lock_modes, row_names
 
@@ -94,7 +94,7 @@ class Steps:
         return self.context.options.limits
 
     def run(self, step: Step, before: str) -> None:
-        """Run *step*; *before* says where the database is, for the history.
+        """Run *step*; *before* is where the database is, for the history.
 
         What a transaction needs is locked when it begins, all of it in one short try, so that a try
         that fails costs little. It is tried again with growing pauses, as is a transaction that a
@@ -111,6 +111,7 @@ class Steps:
                     self._transaction(step, before, part, rest)
                     pending = rest
             except _Busy as busy:
+                signals.release()
                 if time.monotonic() + pause > until:
                     raise LockHeldError(
                         f"{busy.what}: a table is locked by others ({busy.who}) and was not to be had in "
@@ -131,22 +132,28 @@ class Steps:
 
     def adopt(self, names: Sequence[Migration], version: Version) -> None:
         """Write the ledger of *version*, which has these *names*."""
-        with self._committed_at_its_end():
+        after = Committed(baseline=version)
+        with self._committed_at_its_end(after, version):
             ledger.ensure(self.conn, self.context.schema)
             for migration in names:
                 ledger.record(self.conn, self.context.schema, migration)
             self._record(f"tables without a ledger (--baseline {version})", version, [], [])
-        self._keep(Committed(baseline=version), version, recorded=False)
+        self._keep(after, version, recorded=False)
+        signals.release()
 
     def move(self, before: str, target: Version) -> None:
         """Let the history name *target*, which has the migrations that are applied."""
-        with self._committed_at_its_end():
+        signals.release()
+        with self._committed_at_its_end(self.committed, target):
             recorded = self._record(before, target, [], [])
         self._keep(self.committed, target, recorded=recorded)
 
     @contextmanager
-    def _committed_at_its_end(self) -> Iterator[None]:
-        """Hold a transaction for the duration of a `with`, until its commit has been answered."""
+    def _committed_at_its_end(self, after: Committed, target: Version) -> Iterator[None]:
+        """Hold a transaction for the duration of a `with`, until its commit has been answered.
+
+        After it that much is committed, *after*.
+        """
         try:
             with self.conn.transaction():
                 yield
@@ -154,10 +161,14 @@ class Steps:
         except psycopg.Error as exc:
             if not translation.is_lost(exc):
                 self._answered()
-            raise
+                raise
+            lost = self._failure(exc, f"the commit of {target}", ())
+            self._look_up(lost, after, target, (), recorded=after is self.committed)
+            raise lost from exc
 
     def _sent(self) -> None:
-        """Note that a commit is on its way."""
+        """Note that a commit is on its way: no signal is raised until the next transaction begins."""
+        signals.hold()
         self.committing = True
         self.outcome.unanswered = CommitOf.STEP
 
@@ -173,6 +184,43 @@ class Steps:
             self.recorded = target
         self._answered()
 
+    def _look_up(
+        self,
+        lost: RunnerError,
+        after: Committed,
+        target: Version,
+        items: Sequence[Item],
+        *,
+        recorded: bool,
+    ) -> None:
+        """Find out what became of a commit whose answer was lost, and add that to *lost*.
+
+        Where it was done, that much is committed, *after*, and *recorded* in the history.
+        """
+        if not self.committing:
+            return
+        names = [item.name for item in items if isinstance(item, Migration)]
+
+        def is_committed(conn: Connection[Any]) -> bool | None:
+            if recorded:
+                entry = (self.started, str(target), _checksum(items))
+                runs = history.read(conn, self.context.schema)
+                return entry in [(r.started_at, r.to_version, r.checksum) for r in runs]
+            found = ledger.read(conn, self.context.schema).names
+            if after.baseline is not None and not items:
+                return bool(found)
+            return set(names) <= set(found) if names else None
+
+        match lost_commit.look_up(self.context, is_committed):
+            case True:
+                self._keep(after, target, recorded=recorded)
+                lost.add("A new connection shows that the commit was done")
+            case False:
+                self._answered()
+                lost.add("A new connection shows that it was rolled back")
+            case None:
+                pass
+
     def _transaction(
         self, step: Step, before: str, items: Sequence[Item], rest: Sequence[Item]
     ) -> None:
@@ -181,7 +229,9 @@ class Steps:
         The data steps among *rest*, which comes in later ones, are recorded as waiting: should this
         run end early, the ledger alone would count those of versions it completed as done.
         """
+        signals.release()
         done: list[Done] = []
+        recorded = False
         what = items[0].name if self.limits.each else str(step.target)
         schema = self.context.schema
         self.path = search_path.of_role(self.conn, schema)
@@ -196,23 +246,16 @@ class Steps:
                 within = table_locks.one_try(self.limits.lock_timeout, patience)
                 table_locks.take(self.conn, schema, locks, within)
                 locked = True
-                self.conn.execute(limited(self.limits, self.medusas))
-                medusas = any(item.version is not None for item in items)
-                if medusas and (at_once := introspect.immediate(self.conn, schema)):
-                    self.conn.execute(at_once)
-                ledger.ensure(self.conn, schema)
-                if repaired := ledger.advance(self.conn, schema):
-                    self._warn(repaired)
-                self._still_pending(items)
+                self._prepare(items)
                 sizes = introspect.sizes(self.conn, schema, [lock.table for lock in locks])
                 self.context.progress.begin(len(items))
                 for item in items:
                     what = item.name
                     started = time.monotonic()
-                    with self.context.progress.item(item.name, _locked(item, sizes)) as told:
+                    with self.context.progress.item(item.name, _locked(item, sizes)) as shown:
                         rows = self._apply(item)
                         if isinstance(item, DataStep) and rows is None:
-                            told.outcome = "Waiting"
+                            shown.outcome = "Waiting"
                     done.append(Done(item.name, time.monotonic() - started, rows))
                 what = f"the commit of {step.target}"
                 recorded = self._record(before, step.target, items, done, rest)
@@ -227,18 +270,33 @@ class Steps:
             failed = self._failure(exc, what, items)
             if not isinstance(failed, UnreachableError):
                 self._answered()
+            elif self.committing:
+                after = _with(self.committed, items, done)
+                self._look_up(failed, after, step.target, items, recorded=recorded)
             raise failed from exc
         finally:
             self.context.progress.end()
 
+    def _prepare(self, items: Sequence[Item]) -> None:
+        """Make the transaction one that *items* can run in, as long as they are pending."""
+        schema = self.context.schema
+        self.conn.execute(limited(self.limits, self.medusas))
+        medusas = any(item.version is not None for item in items)
+        if medusas and (at_once := introspect.immediate(self.conn, schema)):
+            self.conn.execute(at_once)
+        ledger.ensure(self.conn, schema)
+        if repaired := ledger.advance(self.conn, schema):
+            self._warn(repaired)
+        self._still_pending(items)
+
     def _still_pending(self, items: Sequence[Item]) -> None:
         """Make sure that no other tool has run one of *items* while we waited for its tables."""
         names = [item.name for item in items if isinstance(item, Migration)]
-        there = ledger.recorded(self.conn, self.context.schema, names)
-        if there:
+        found = ledger.recorded(self.conn, self.context.schema, names)
+        if found:
             fate = "this was rolled back" if self.committed.anything else "nothing was changed"
             raise LockHeldError(
-                f"another tool has run {there[0]} meanwhile, of {len(names)} migrations that were "
+                f"another tool has run {found[0]} meanwhile, of {len(names)} migrations that were "
                 f"pending; {fate}. Run the same command again, it goes on from what the ledger says"
             )
 
@@ -295,11 +353,11 @@ class Steps:
             if not cursor.nextset():
                 return rows
 
-    def _warn(self, said: str) -> None:
-        if said not in self.warned:  # it may have been said in a try that was rolled back
-            self.warned.add(said)
-            self.outcome.warn(said)
-        self.context.progress.say(said)
+    def _warn(self, text: str) -> None:
+        if text not in self.warned:  # it may come from a try that was rolled back
+            self.warned.add(text)
+            self.outcome.warn(text)
+        self.context.progress.say(text)
 
     def _record(
         self,
@@ -336,7 +394,7 @@ class Steps:
                     *(item.name for item in rest if isinstance(item, DataStep)),
                 ),
                 runner_version=__version__,
-                checksum=hashlib.sha256("".join(i.text for i in items).encode()).hexdigest(),
+                checksum=_checksum(items),
                 by_whom=f"@{by_whom}" if by_whom else "",
             ),
         )
@@ -367,6 +425,10 @@ class Steps:
         where = getattr(exc, "__notes__", ())  # of a file of the shop's own
         failed.detail = "\n".join(filter(None, (*where, failed.detail)))
         return failed
+
+
+def _checksum(items: Sequence[Item]) -> str:
+    return hashlib.sha256("".join(item.text for item in items).encode()).hexdigest()
 
 
 def _with(committed: Committed, items: Sequence[Item], done: Sequence[Done]) -> Committed:

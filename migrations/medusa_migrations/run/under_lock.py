@@ -108,7 +108,7 @@ class _UnderLock:
         return place.locate(self.context.catalog, found, steps.recorded or observed.named)
 
     def _asks_before(self, path: Plan) -> None:
-        """Say what the upgrade guides ask before a version, while it is not too late."""
+        """Log what the upgrade guides ask before a version, while it is not too late."""
         for note in path.notes:
             for line in note.before:
                 self.context.progress.say(f"{note.version} asks beforehand: {line}")

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from medusa_migrations.catalog import version as versions
 from medusa_migrations.contract.errors import RefusedError
-from medusa_migrations.contract.report import FORMAT, LIMIT
+from medusa_migrations.contract.report import FORMAT, LIMIT, RunState
 from medusa_operator.jobs import path
 from medusa_operator.jobs.manifests import LEARNED_FROM
 from medusa_operator.resource import plain
@@ -44,7 +44,9 @@ EXIT_CODES: Mapping[int, tuple[Reason, bool]] = {
     7: (Reason.MIGRATION_FAILED, False),
     8: (Reason.VERIFICATION_FAILED, False),
     9: (Reason.REFUSED, False),
+    129: (Reason.INTERRUPTED, True),
     130: (Reason.INTERRUPTED, True),
+    131: (Reason.INTERRUPTED, True),
     143: (Reason.INTERRUPTED, True),
 }
 """What an exit code of the runner means, and whether another attempt can help by itself."""
@@ -189,6 +191,8 @@ def read(message: str, job: Job, exit_code: int) -> RunReport:
         raise InvalidError("its report is that of another run")
     if report.command != job.command:
         raise InvalidError("its report is that of another command")
+    if report.state == RunState.RUNNING:
+        raise InvalidError("its report is that of a run that has not ended")
     if report.exit_code != exit_code:
         raise InvalidError("its report names another exit code than its container")
     return replace(report, proven=report.proven and _proven(report.proven))

@@ -230,7 +230,7 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     Reason.INTERRUPTED: Meaning(
         Category.RETRIED,
-        "The run was asked to stop; what was not committed is rolled back (exit codes 130, 143).",
+        "The run was asked to stop; what was not committed is rolled back (exit codes 129 to 131, 143).",
     ),
     Reason.POD_LOST: Meaning(
         Category.RETRIED,

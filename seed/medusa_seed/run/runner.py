@@ -17,6 +17,7 @@ from medusa_migrations import __version__
 from medusa_migrations.contract.errors import (
     LockHeldError,
     RefusedError,
+    RunnerError,
     UnreachableError,
 )
 from medusa_migrations.contract.report import RunState
@@ -25,6 +26,7 @@ from medusa_migrations.plan.plan import plan
 from medusa_migrations.postgres import bounded, busy, lock, search_path, translation
 from medusa_migrations.postgres.deadline import Deadline
 from medusa_migrations.preflight import pooler
+from medusa_migrations.run import lost_commit, signals
 from medusa_migrations.run import runner as migrating
 from medusa_migrations.run.outcome import CommitOf, SeedOutcome
 from medusa_migrations.run.steps import limited
@@ -76,7 +78,7 @@ def seed(
 
     Return the passwords that were made for users of the demo shop, by their email.
 
-    The request of *context* says how its schema is migrated, but for the target. Raises a RunnerError
+    The request of *context* is how its schema is migrated, but for the target. Raises a RunnerError
     where it cannot be done; then not one row was written, though migrations that came first stay.
     """
     run = _SeedRun(context, outcome, source, document, options)
@@ -96,6 +98,10 @@ class _SeedRun:
     """Those of the demo's users that were made and written."""
     committing: bool = False
     """Whether the commit of the seed is on its way, and its answer has not come."""
+    recorded: bool = False
+    """Whether a record of the seed is written with it."""
+    committed: bool = False
+    """Whether its commit was done, though the answer was lost."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -172,6 +178,7 @@ class _SeedRun:
         context = dataclasses.replace(self.context, request=self._target(observed))
         committed = migrating.migrate(context, self.outcome)
         self.context.progress.end()
+        signals.release()  # held since the last commit
         return committed is not None and bool(committed.migrations)
 
     def _refuse_pending(self, observed: DatabaseState) -> None:
@@ -244,6 +251,7 @@ class _SeedRun:
             self._filling(place, remembers=remembers).fill()
             if remembers and (self.counts.changed or not self._is_latest()):
                 records.record(self.conn, self._record(place))
+                self.recorded = True
         return made
 
     def _as_demo(self) -> dict[str, str]:
@@ -278,7 +286,8 @@ class _SeedRun:
         bounded.name_blockers(self.conn, self.context.options.limits.lock_timeout)
         if self.options.dry_run:
             begin += sql.SQL("; set transaction read only")
-        self.outcome.began = True
+        signals.release()
+        self.outcome.began, self.recorded = True, False
         with Deadline(self.context.options.run_timeout).running(self.conn):
             try:
                 with self.conn.transaction():
@@ -292,10 +301,34 @@ class _SeedRun:
                 )
                 if not isinstance(failed, UnreachableError):
                     self._answered()
+                elif self.committing:
+                    self._look_up(failed)
+                if self.committed:
+                    return
                 raise failed from exc
 
+    def _look_up(self, lost: RunnerError) -> None:
+        """Find out what became of a commit whose answer was lost; where it was rolled back, add that to *lost*."""
+
+        def is_committed(conn: Connection[Any]) -> bool | None:
+            latest = records.latest(conn, self.schema)
+            return latest is not None and latest.started_at == self.started
+
+        match lost_commit.look_up(self.context, is_committed) if self.recorded else None:
+            case True:
+                self.committed = True
+                self.outcome.warn(
+                    "the connection was lost as the seed was committed; a new one shows that it is"
+                )
+            case False:
+                self._answered()
+                lost.add("A new connection shows that it was rolled back")
+            case None:
+                pass
+
     def _sent(self) -> None:
-        """Note that the commit is on its way."""
+        """Note that the commit is on its way: no signal is raised until the seed is reported."""
+        signals.hold()
         self.committing = True
         self.outcome.unanswered = CommitOf.SEED
 

@@ -15,15 +15,18 @@ _COMMIT = b"COMMIT\0"
 
 
 @contextmanager
-def losing_commits(url: str, *, of: str = "medusa_db.history", after: int = 0) -> Iterator[str]:
+def losing_commits(
+    url: str, *, of: str = "medusa_db.history", after: int = 0, for_good: bool = False
+) -> Iterator[str]:
     """Yield the URL of a relay to *url*, which loses the answer to a commit.
 
-    It is that of a transaction that inserts into *of*, behind *after* others that do.
+    It is that of a transaction that inserts into *of*, behind *after* others that do. Where it loses the
+    server *for_good*, nobody is let through any more.
     """
     parts = urlsplit(url)
     there = (parts.hostname or "127.0.0.1", parts.port or 5432)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        relay = _Relay(there, f"insert into {of}".encode(), after)
+        relay = _Relay(there, f"insert into {of}".encode(), after, for_good=for_good)
         threading.Thread(target=relay.serve, args=(listening,), daemon=True).start()
         netloc = f"{parts.username}@127.0.0.1:{listening.getsockname()[1]}"
         query = "&".join(filter(None, (parts.query, "sslmode=disable", "gssencmode=disable")))
@@ -31,7 +34,10 @@ def losing_commits(url: str, *, of: str = "medusa_db.history", after: int = 0) -
 
 
 class _Relay:
-    def __init__(self, there: tuple[str, int], insert: bytes, after: int) -> None:
+    def __init__(
+        self, there: tuple[str, int], insert: bytes, after: int, *, for_good: bool
+    ) -> None:
+        self.for_good = for_good
         self.there = there
         self.insert = insert
         self.left = after
@@ -42,6 +48,9 @@ class _Relay:
                 client, _ = listening.accept()
             except OSError:  # closed
                 return
+            if self.for_good and self.left < 0:
+                client.close()
+                continue
             threading.Thread(target=self._relay, args=(client,), daemon=True).start()
 
     def _relay(self, client: socket.socket) -> None:

@@ -1,0 +1,77 @@
+"""The signals that end a process: raised at once, or remembered until what it reports is certain.
+
+From COMMIT on until it is noted what became of it nothing is raised, and nothing either from the
+end of a run until its report and its result are out.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+
+from medusa_migrations.contract.errors import Interrupted
+
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+
+
+@dataclass(slots=True)
+class _Signals:
+    """What has come, and what may become of it: a process has one of these."""
+
+    held: bool = True
+    came: int | None = None
+    """The first one; those behind it disturb nothing."""
+    raised: bool = False
+    leaves_with: int | None = None
+    """The exit status that is certain by now; None: it is not."""
+
+
+_signals = _Signals()
+
+
+def install() -> None:
+    """Remember from now on what would end the process, until `release`.
+
+    What was started with `nohup` goes on ignoring that its terminal is closed.
+    """
+    global _signals  # noqa: PLW0603  handlers are of the whole process
+    _signals = _Signals()
+    for number in ENDING:
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _take)
+
+
+def hold() -> None:
+    """Raise nothing from now on, until `release`."""
+    _signals.held = True
+
+
+def release() -> None:
+    """Raise Interrupted from now on, and at once where a signal has come meanwhile."""
+    _signals.held = False
+    if _signals.came is not None:
+        _raise(_signals.came)
+
+
+def leave_with(exit_code: int) -> None:
+    """Let a signal end the process at once from now on, with the *exit_code* that is reported.
+
+    All that is left is to print it, to somebody who may not read any more.
+    """
+    _signals.leaves_with = exit_code
+
+
+def _take(number: int, _frame: object) -> None:
+    if _signals.leaves_with is not None:
+        os._exit(_signals.leaves_with)
+    if _signals.came is None:
+        _signals.came = number
+    if not _signals.held:
+        _raise(_signals.came)
+
+
+def _raise(number: int) -> None:
+    if not _signals.raised:
+        _signals.raised = True
+        raise Interrupted(number)
