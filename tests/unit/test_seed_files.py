@@ -77,7 +77,7 @@ def test_the_pieces_make_up_the_document_however_it_is_cut(body, size, indented)
         ),
         (
             '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}",
-            "FILE is not JSON, line 1, column 8: it is nested too deeply",
+            "FILE is not JSON, line 1, column 206: nested deeper than 200 levels",
         ),
     ],
 )
@@ -177,10 +177,123 @@ def test_yaml_of_many_megabytes_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("text", ['{"store": {}}', "store: {}\n"])
-def test_stdin_is_json_or_yaml_as_it_starts(text, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+def test_stdin_is_json_or_yaml_as_it_starts(text, tmp_path, monkeypatch):
+    with written(text, tmp_path).open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
 
-    assert pieces("-") == [Piece("", "store", None, {})]
+        assert pieces("-") == [Piece("", "store", None, {})]
+
+
+def test_a_stdin_that_is_closed_is_refused(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+
+    assert refusal("-") == "stdin is closed, so no document can come from it"
+
+
+@pytest.mark.parametrize("written_to", [False, True])
+def test_a_named_pipe_is_waited_for_with_a_word_and_within_the_time_of_the_run(
+    tmp_path, monkeypatch, written_to
+):
+    monkeypatch.setattr(files, "_PATIENCE", 0.05)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR) if written_to else None
+    said = []
+
+    with (
+        pytest.raises(UsageError, match=r"did not end within 0.3 s \(--run-timeout\)"),
+        files.opened(str(pipe), files.Waiting(said.append, 0.3)),
+    ):
+        pass
+
+    assert said == [f"waiting for the document from {pipe}"]
+    if writer is not None:
+        os.close(writer)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(b"\x1f\x8b\x08", "a gzip file; unpack it first: gunzip -c FILE |", id="gzip"),
+        pytest.param(b"PK\x03\x04", "a zip file, or a spreadsheet (xlsx, ods)", id="xlsx"),
+        pytest.param(b"%PDF-1.7", "a PDF", id="pdf"),
+        pytest.param(b"<!doctype html>", "HTML or XML", id="html"),
+        pytest.param(b"\xff\xfe{\x00", "UTF-16; save it as UTF-8", id="utf-16"),
+        pytest.param(b"PGDMP\x01", "a dump of PostgreSQL", id="dump"),
+        pytest.param(b"x" * 257 + b"ustar", "a tar archive", id="tar"),
+    ],
+)
+@pytest.mark.parametrize("name", ["seed.json", "seed.yaml", "seed"])
+def test_what_is_something_else_is_called_that(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+
+    assert refusal(tmp_path / name).startswith(f"FILE is {says}")
+
+
+def test_an_address_is_not_read():
+    assert "http addresses are not read" in refusal("http://shop.example/seed.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("seed.yaml", "products: " + "[" * 50_000, id="yaml-flow"),
+        pytest.param("seed.yaml", "products: " + "{a: " * 300 + "1" + "}" * 300, id="yaml-objects"),
+        pytest.param("seed.yaml", "products:\n" + "- " * 50_000, id="yaml-block"),
+        pytest.param(
+            "seed.yaml", "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 500)),
+            id="yaml-aliases",
+        ),
+        pytest.param("seed.json", '{"products": ' + "[" * 50_000, id="json"),
+        pytest.param("seed.json", '{"products": [' + "[" * 300 + "]" * 300 + "]}", id="json-complete"),
+        pytest.param("seed.json", '{"store": ' + '{"a": ' * 300 + "1" + "}" * 300 + "}", id="json-objects"),
+        pytest.param(
+            "seed.json", '{"categories": [' + '{"name": "a", "category_children": [' * 300 + "]}" * 300 + "]}",
+            id="categories",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_nested_too_deeply_is_refused_with_its_place(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+
+    said = refusal(tmp_path / name)
+
+    assert "nested deeper than 200 levels" in said
+    assert "line" in said or "a1" in said
+
+
+def test_brackets_in_texts_are_no_depth(tmp_path):
+    text = json.dumps({"products": [{"title": '["' * 500}]})
+
+    assert pieces(written(text, tmp_path)) == [Piece("", "products", 0, {"title": '["' * 500})]
+
+
+@pytest.mark.parametrize(
+    "number", ["010", "1:30", "1_000", "0b11", "+0o7", "1:30:00", "-017", "08", "190:20:30.15"]
+)
+def test_a_number_that_versions_of_yaml_read_differently_is_refused_with_its_line(tmp_path, number):
+    path = tmp_path / "seed.yaml"
+    path.write_text(f"store:\n  metadata:\n    a: {number}\n")
+    if number in ("+0o7", "08"):
+        assert pieces(path)[0].value == {"metadata": {"a": number}}
+        return
+
+    said = refusal(path)
+
+    assert said.startswith(
+        f"FILE is not YAML, line 3, column 8: `{number}` is one number in YAML 1.1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1950", 1950), ("-1", -1), ("19.5", 19.5), ("1e3", "1e3"), ("1.0e+3", 1000.0), ("0", 0), ("0x1F", 31), ("'010'", "010")],
+)  # fmt: skip
+def test_a_plain_number_of_yaml_is_read(tmp_path, text, value):
+    path = tmp_path / "seed.yaml"
+    path.write_text(f"store: {{metadata: {{a: {text}}}}}\n")
+
+    assert pieces(path)[0].value == {"metadata": {"a": value}}
 
 
 def test_a_pipe_is_read_more_than_once():

@@ -62,11 +62,12 @@ def _run(args: SeedArguments, outcome: Outcome) -> dict[str, str]:
     request = options.request(args.way, catalog, target, own)
     path = str(demo.folder()) if args.demo else args.seed_file or _DEFAULT
     telling = progress.for_stream()
-    with _unquoted(path, outcome), files.opened(path) as source:
+    how = running.how(args)
+    waiting = files.Waiting(telling.say, how.run_timeout)
+    with _unquoted(path, outcome), files.opened(path, waiting) as source:
         findings = Findings()
         found = document.read(source.pieces(), findings)
         findings.raise_if_any(source.name)
-        how = running.how(args)
         try:
             with connected(args.database, "seed", args.patience.connect_wait, telling.say) as (
                 conn,

@@ -1,4 +1,4 @@
-"""Pure: holds a value of a document against the model, noting everything that is wrong with it."""
+"""Pure: compares a value of a document with the model, noting everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def checker(shape: Shape) -> Check:
 
 
 def _text(shape: Text) -> Check:
-    pattern = re.compile(shape.pattern) if shape.pattern else None
+    # JSON Schema's `$` is the end; Python's matches before a line's end there as well
+    pattern = re.compile(shape.pattern.removesuffix("$") + r"\Z") if shape.pattern else None
 
     def check(value: Any, place: Place, key: Any, found: Findings) -> Any:
         if type(value) is not str:
@@ -97,7 +98,7 @@ def _whole(shape: Whole) -> Check:
             hint = "; amounts count the smallest unit, 1950 for 19.50" if key == "amount" else ""
             found.add((place, key), f"{shown(value)} where a whole number belongs{hint}")
         elif value < shape.least:
-            found.add((place, key), f"{value} is less than {shape.least}")
+            found.add((place, key), f"{shown(value)} is less than {shape.least}")
         elif value > shape.most:
             found.add((place, key), f"{shown(value)} is more than {shape.most}")
         return value
@@ -141,7 +142,7 @@ def _free(value: Any, place: Place, key: Any, found: Findings) -> Any:
         found.add((place, key), f"{shown(value)} where an object belongs")
         return value
     try:
-        text = json.dumps(value, ensure_ascii=False)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         text.encode()
     except RecursionError:
         found.add((place, key), "is nested too deeply")
@@ -162,8 +163,8 @@ def _many(shape: Many) -> Check:
         if type(value) is not list:
             found.add((place, key), f"{shown(value)} where a list belongs")
             return []
-        there = (place, key)
-        return [one(item, there, index, found) for index, item in enumerate(value)]
+        here = (place, key)
+        return [one(item, here, index, found) for index, item in enumerate(value)]
 
     return check
 
@@ -173,24 +174,24 @@ def _entry(entry: Entry) -> Check:
     required = tuple(field.name for field in entry.fields if field.required)
 
     def check(value: Any, place: Place, key: Any, found: Findings) -> Any:
-        there = place if key is None else (place, key)
+        here = place if key is None else (place, key)
         if type(value) is not dict:
-            found.add(there, f"{shown(value)} where an object belongs")
+            found.add(here, f"{shown(value)} where an object belongs")
             return {}
         kept: dict[str, Any] = {}
         for name, item in value.items():
             known = checks.get(name)
             if known is None:
-                found.add((there, name), f"is no key of a {entry.name}{nearest(name, checks)}")
+                found.add((here, name), f"is no key of a {entry.name}", near=(name, checks))
             elif item is not None:
-                kept[name] = known[0](item, there, name, found)
+                kept[name] = known[0](item, here, name, found)
             elif known[1] is Null.VALUE:
                 kept[name] = None
             elif known[1] is Null.REFUSED:
-                found.add((there, name), "null where a value belongs")
+                found.add((here, name), "null where a value belongs")
         for name in required:
             if name not in kept and name not in value:
-                found.add((there, name), "is missing")
+                found.add((here, name), "is missing")
         return kept
 
     for field in entry.fields:
@@ -207,7 +208,7 @@ def _children(one: Check) -> Check:
         if type(value) is not list:
             found.add((place, key), f"{shown(value)} where a list belongs")
             return []
-        there = (place, key)
-        return [one(item, there, index, found) for index, item in enumerate(value)]
+        here = (place, key)
+        return [one(item, here, index, found) for index, item in enumerate(value)]
 
     return check

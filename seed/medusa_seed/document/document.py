@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medusa_seed.document import handles
 from medusa_seed.document.check import checker
-from medusa_seed.document.findings import Findings, Place, nearest, shown, spell
+from medusa_seed.document.findings import Findings, Place, shown, spell
 from medusa_seed.document.model import DOCUMENT, Entry, Many
 from medusa_seed.document.product import ProductRules, Uses
 
@@ -66,7 +66,7 @@ def read(pieces: Iterable[Piece], findings: Findings) -> Document:
         known = kinds.get(piece.key)
         if known is None:
             if piece.index in (None, -1, 0):
-                findings.add(place, f"is no key of a seed document{nearest(piece.key, kinds)}")
+                findings.add(place, "is no key of a seed document", near=(piece.key, kinds))
         elif piece.key == "$schema":
             continue
         elif isinstance(known.shape, Many) and isinstance(known.shape.of, Entry):

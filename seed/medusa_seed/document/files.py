@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+import select
+import stat
 import sys
 import tempfile
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +19,14 @@ from medusa_migrations.contract.errors import FailedError, UsageError
 from medusa_seed.document import json_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 LARGEST = 512 << 20
 """Bytes of a document; what is kept of each product to find duplicates has to fit into memory."""
 _IN_MEMORY = 32 << 20
 """Bytes of a pipe that are kept in memory; more goes to a temporary file."""
+_PATIENCE = 5.0
+"""Seconds without a byte after which it is said that a document is waited for."""
 _SUFFIXES = (".json", ".yaml", ".yml")
 _YAML = (".yaml", ".yml")
 
@@ -67,20 +74,44 @@ class Source:
         self.checksum = checksum
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How a document is waited for that comes through a pipe."""
+
+    say: Callable[[str], object] = str
+    """Takes a sentence for a person."""
+    seconds: float = 0.0
+    """How long it may take until all of it has come; 0: as long as it likes."""
+
+
 @contextmanager
-def opened(path: str) -> Iterator[Source]:
+def opened(path: str, waiting: Waiting = Waiting()) -> Iterator[Source]:
     """Open the document at *path* for the duration of a `with`.
 
     A file, `-` for stdin, or a folder, whose .json, .yaml and .yml files are merged in the order of
-    their names. Raises UsageError where there is none, or it is too large.
+    their names. Raises UsageError where there is none, or it is too large, or does not come.
     """
+    if path.lower().startswith(("http://", "https://", "s3://", "ftp://", "file://")):
+        raise UsageError(
+            f"{path.partition(':')[0]} addresses are not read; give a file, or pipe the document in: "
+            "curl -fsS ADDRESS | medusa-db seed -f -",
+            reason="NoDocument",
+        )
     with ExitStack() as stack:
         if path == "-":
-            files = [("stdin", stack.enter_context(_spooled(sys.stdin.buffer, "stdin")))]
+            files = [("stdin", stack.enter_context(_spooled(_stdin(), "stdin", waiting)))]
         else:
-            files = [(name, stack.enter_context(_open(one))) for name, one in _found(Path(path))]
+            files = [
+                (name, stack.enter_context(_open(one, waiting))) for name, one in _found(Path(path))
+            ]
         _bound(path, [file for _, file in files])
         yield Source("stdin" if path == "-" else path, tuple(files))
+
+
+def _stdin() -> IO[bytes]:
+    if sys.stdin is None or sys.stdin.closed:  # a program may be started without one
+        raise UsageError("stdin is closed, so no document can come from it", reason="NoDocument")
+    return sys.stdin.buffer
 
 
 def _found(path: Path) -> list[tuple[str, Path]]:
@@ -100,9 +131,10 @@ def _found(path: Path) -> list[tuple[str, Path]]:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[IO[bytes]]:
+def _open(path: Path, waiting: Waiting) -> Iterator[IO[bytes]]:
     try:
-        file = path.open("rb")
+        # a named pipe that nobody writes to is opened at once, and waited for with a word
+        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     except FileNotFoundError:
         raise UsageError(
             f"there is no seed document {path}; name a file, a folder or - with -f",
@@ -113,19 +145,22 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
             f"the seed document {path} cannot be read: {exc.strerror}", reason="NoDocument"
         ) from None
     with file:
-        if path.is_file():
+        mode = os.fstat(file.fileno()).st_mode
+        if stat.S_ISREG(mode):
             yield file
+        elif stat.S_ISDIR(mode) or stat.S_ISBLK(mode):
+            raise UsageError(f"{path} is neither a file nor a pipe", reason="NoDocument")
         else:  # a pipe, as a shell's <(...) makes it
-            with _spooled(file, str(path)) as spooled:
+            with _spooled(file, str(path), waiting) as spooled:
                 yield spooled
 
 
 @contextmanager
-def _spooled(stream: IO[bytes], name: str) -> Iterator[IO[bytes]]:
+def _spooled(stream: IO[bytes], name: str, waiting: Waiting) -> Iterator[IO[bytes]]:
     """Copy what can be read only once to where it can be read again."""
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
         size = 0
-        while raw := stream.read(json_stream.PIECE):
+        for raw in _coming(stream, name, waiting):
             size += len(raw)
             if size > LARGEST:
                 raise _too_large(name)
@@ -138,6 +173,35 @@ def _spooled(stream: IO[bytes], name: str) -> Iterator[IO[bytes]]:
                     reason="NoDocument",
                 ) from None
         yield copy
+
+
+def _coming(stream: IO[bytes], name: str, waiting: Waiting) -> Iterator[bytes]:
+    """Yield what comes through a pipe, saying so when nothing does."""
+    place = stream.fileno()
+    began = time.monotonic()
+    pause, said = _PATIENCE, False
+    while True:
+        if waiting.seconds:
+            left = began + waiting.seconds - time.monotonic()
+            if left <= 0:
+                raise UsageError(
+                    f"{name} did not end within {waiting.seconds:g} s (--run-timeout), so the document was not "
+                    "read; nothing was changed",
+                    reason="NoDocument",
+                )
+            pause = min(pause, left)
+        if not select.select([place], [], [], pause)[0]:
+            if not said and time.monotonic() - began >= _PATIENCE:
+                said = True
+                waiting.say(f"waiting for the document from {name}")
+            continue
+        try:
+            raw = os.read(place, json_stream.PIECE)
+        except BlockingIOError:
+            continue
+        if not raw:
+            return
+        yield raw
 
 
 def _bound(name: str, files: list[IO[bytes]]) -> None:
@@ -153,11 +217,42 @@ def _too_large(name: str) -> UsageError:
     )
 
 
+_PACKED = "a {} file; unpack it first: {} | medusa-db seed -f -"
+_OTHERS = (
+    (b"\x00\x00\xfe\xff", "UTF-32; save it as UTF-8"),
+    (b"\xff\xfe\x00\x00", "UTF-32; save it as UTF-8"),
+    (b"\xff\xfe", "UTF-16; save it as UTF-8"),
+    (b"\xfe\xff", "UTF-16; save it as UTF-8"),
+    (b"\x1f\x8b", _PACKED.format("gzip", "gunzip -c FILE")),
+    (b"BZh", _PACKED.format("bzip2", "bunzip2 -c FILE")),
+    (b"\xfd7zXZ\x00", _PACKED.format("xz", "xz -dc FILE")),
+    (b"\x28\xb5\x2f\xfd", _PACKED.format("zstd", "zstd -dc FILE")),
+    (
+        b"PK\x03\x04",
+        "a zip file, or a spreadsheet (xlsx, ods), which is one; a seed document is JSON or YAML",
+    ),
+    (b"PK\x05\x06", "an empty zip file; a seed document is JSON or YAML"),
+    (b"\xd0\xcf\x11\xe0", "a file of Microsoft Office (xls, doc); a seed document is JSON or YAML"),
+    (b"%PDF", "a PDF; a seed document is JSON or YAML"),
+    (b"SQLite format 3", "an SQLite database; a seed document is JSON or YAML"),
+    (b"PGDMP", "a dump of PostgreSQL; restore it with pg_restore"),
+)
+"""How files begin that are something else, and what."""
+_TAR = re.compile(rb".{257}ustar", re.DOTALL)
+
+
 def _read(name: str, file: IO[bytes], digest: Any) -> Iterator[tuple[str, int | None, Any]]:
-    head = file.read(4)
+    head = file.read(512)
     file.seek(0)
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise UsageError(f"{name} is UTF-16; save it as UTF-8", reason="InvalidDocument")
+    for begin, what in _OTHERS:
+        if head.startswith(begin):
+            raise UsageError(f"{name} is {what}", reason="InvalidDocument")
+    if _TAR.match(head):
+        raise UsageError(f"{name} is a tar archive; unpack it first", reason="InvalidDocument")
+    if head.lstrip()[:1] == b"<":
+        raise UsageError(
+            f"{name} is HTML or XML; a seed document is JSON or YAML", reason="InvalidDocument"
+        )
 
     def read(amount: int) -> bytes:
         raw = file.read(amount)

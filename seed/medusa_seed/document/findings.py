@@ -11,6 +11,8 @@ from medusa_migrations.contract.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+MOST_DEEP = 200
+"""Levels of objects and lists in each other; a category and its `category_children` are two."""
 MOST_SHOWN = 50
 """Findings that are reported in full; the others are counted."""
 
@@ -38,11 +40,14 @@ class Findings:
     lines: list[str] = field(default_factory=list)
     count: int = 0
 
-    def add(self, place: Place, problem: str) -> None:
-        """Note *problem* at *place*."""
+    def add(
+        self, place: Place, problem: str, *, near: tuple[str, Iterable[str]] | None = None
+    ) -> None:
+        """Note *problem* at *place*; *near* is a word that is unknown, and those that are known."""
         self.count += 1
         if len(self.lines) < MOST_SHOWN:
             path = spell(place)
+            problem += nearest(*near) if near else ""
             self.lines.append(f"{path}: {problem}" if path else problem)
 
     def raise_if_any(self, document: str) -> None:
@@ -73,6 +78,8 @@ def shown(value: object, most: int = 40) -> str:
             return "an object"
         case list():
             return "a list"
+        case int() if abs(value) >= 10**most:
+            return f"a number of more than {most} digits"
         case _:
             text = str(value)
             return text if len(text) <= most else f"{text[:most]}..."

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.contract.errors import UsageError
+from medusa_seed.document.findings import MOST_DEEP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,6 +19,9 @@ PIECE = 1 << 20
 LONGEST = 32 << 20
 """Characters of one piece, such as a product; a longer one is not a piece but a broken file."""
 _SPACE = " \t\r\n"
+_BRACKETS = re.compile(r'[\[\]{}]|"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_DEEPEST = MOST_DEEP - 2
+"""Levels of one piece: it is in a list, and that in the document."""
 
 
 def pieces(read: Callable[[int], bytes], name: str) -> Iterator[tuple[str, int | None, Any]]:
@@ -126,15 +131,29 @@ class _Text:
                 if self.ended or len(self.window) - self.at > LONGEST:
                     raise self.wrong(exc.msg, exc.pos) from None
             except RecursionError:
+                self._refuse_deep(len(self.window))
                 raise self.wrong("it is nested too deeply", self.at) from None
             except ValueError as exc:
                 raise self.wrong(str(exc), self.at) from None
             else:
                 if end < len(self.window) or self.ended:
+                    self._refuse_deep(end)
                     self.at = end
                     return found
             self.more(amount)
             amount *= 2
+
+    def _refuse_deep(self, end: int) -> None:
+        """Raise where the value up to *end* is nested deeper than a document may be."""
+        opens = self.window.count("[", self.at, end) + self.window.count("{", self.at, end)
+        if opens <= _DEEPEST:
+            return
+        depth = 0
+        for found in _BRACKETS.finditer(self.window, self.at, end):
+            sign = found[0]
+            depth += 1 if sign in "[{" else -1 if sign in "]}" else 0
+            if depth > _DEEPEST:
+                raise self.wrong(f"nested deeper than {MOST_DEEP} levels", found.start())
 
     def more(self, amount: int) -> None:
         """Move the window on by *amount* bytes."""

@@ -49,6 +49,12 @@ class Uses:
         default_factory=lambda: {name: {} for name in ("id", *UNIQUE)}
     )
     """For each key of a variant that is unique: its values."""
+    parts: dict[str, dict[str, Place]] = field(
+        default_factory=lambda: {kind: {} for kind in ("option", "option value", "price")}
+    )
+    """The ids that are given to the parts of products."""
+    tags: dict[str, tuple[str, Place]] = field(default_factory=dict)
+    """By id that is given to a tag: its value."""
 
 
 @dataclass(slots=True)
@@ -82,6 +88,11 @@ class ProductRules:
             self._prices(variant.get("prices", ()), here)
 
     def _keys(self, kind: str, says: Mapping[str, Any], place: Place) -> None:
+        if "id" in says and kind in self.uses.parts:
+            here: Place = (place, "id")
+            first = self.uses.parts[kind].setdefault(says["id"], here)
+            if first is not here:
+                self.findings.add(here, f"{shown(says['id'])} is that of {_above(first)} already")
         known = self._known.setdefault(kind, set())
         if not says.keys() <= known:
             for key in says.keys() - known:
@@ -119,13 +130,25 @@ class ProductRules:
         if says.get("type_id") is not None:
             self.uses.types.setdefault(says["type_id"], (place, "type_id"))
         for index, tag in enumerate(says.get("tags", ())):
-            self._keys("tag", tag, ((place, "tags"), index))
+            here: Place = ((place, "tags"), index)
+            self._keys("tag", tag, here)
+            self._tag(tag, here)
         for index, category in enumerate(says.get("categories", ())):
             self.uses.categories.setdefault(
                 category["id"], ((((place, "categories"), index)), "id")
             )
         if says.get("is_giftcard") and says.get("discountable"):
             self._warn("discountable", (place, "discountable"), "a gift card is never discountable")
+
+    def _tag(self, tag: Mapping[str, Any], place: Place) -> None:
+        """Check that the id of a tag is that of one value only."""
+        if "id" in tag:
+            value, first = self.uses.tags.setdefault(tag["id"], (tag["value"], (place, "id")))
+            if value != tag["value"]:
+                self.findings.add(
+                    (place, "id"),
+                    f"{shown(tag['id'])} is that of {_above(first)} already, which is {shown(value)}",
+                )
 
     def _options(self, says: Mapping[str, Any], place: Place) -> list[tuple[str, frozenset[str]]]:
         """Return title and allowed values of each option."""
@@ -195,7 +218,13 @@ class ProductRules:
                         (((place, "prices"), index)),
                         "currency_code",
                     )
-                same = (code, price.get("min_quantity"), price.get("max_quantity"))
+                least, most = price.get("min_quantity"), price.get("max_quantity")
+                if least is not None and most is not None and least > most:
+                    self.findings.add(
+                        (((place, "prices"), index), "min_quantity"),
+                        f"{least} is more than max_quantity, {most}: the price would never apply",
+                    )
+                same = (code, least, most)
             if same in seen:
                 self.findings.add(
                     ((place, "prices"), index), f"is a second price for {shown(same[0])}"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from medusa_migrations.contract.errors import UsageError
+from medusa_seed.document.findings import MOST_DEEP, spell
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
+
+    from medusa_seed.document.findings import Place
 
 LONGEST = 8 << 20
 """Bytes of a YAML document; JSON is read piece by piece and may be larger."""
@@ -19,10 +23,12 @@ MOST_VALUES = 1_000_000
 
 def load(raw: bytes, name: str) -> Any:
     """Return what *raw* says; raise UsageError, naming file and line, where that is not YAML."""
-    loader = _Loader(raw)
+    loader = None
     try:
+        _refuse_deep(raw)
+        loader = _Loader(raw)
         found = loader.get_single_data()
-        if _size(found, {}) > MOST_VALUES:
+        if _measure(found, (), {}, 0)[0] > MOST_VALUES:
             raise UsageError(
                 f"{name}: its aliases write out to more than {MOST_VALUES} values",
                 reason="InvalidDocument",
@@ -33,27 +39,58 @@ def load(raw: bytes, name: str) -> Any:
         raise UsageError(
             f"{name} is not YAML{where}: {exc.problem or exc.context}", reason="InvalidDocument"
         ) from None
+    except _TooDeepError as exc:
+        raise UsageError(
+            f"{name}, {exc}: nested deeper than {MOST_DEEP} levels",
+            reason="InvalidDocument",
+        ) from None
     except (yaml.YAMLError, ValueError) as exc:
         said = str(exc).strip().splitlines()
         raise UsageError(
             f"{name} is not YAML: {said[0] if said else 'unreadable'}", reason="InvalidDocument"
         ) from None
-    except RecursionError:
-        raise UsageError(f"{name} is nested too deeply", reason="InvalidDocument") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     return {} if found is None else found
 
 
-def _size(value: Any, known: dict[int, int]) -> int:
-    """Return how many values *value* has, each alias counted as what it stands for."""
+def _refuse_deep(raw: bytes) -> None:
+    """Refuse what is nested so deeply that the loader, which is written in C, would crash on it."""
+    depth = 0
+    for event in yaml.parse(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MOST_DEEP:
+                mark = event.start_mark
+                assert mark is not None  # noqa: S101  the parser reads a text
+                raise _TooDeepError(f"line {mark.line + 1}, column {mark.column + 1}")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+class _TooDeepError(Exception):
+    """Something is nested deeper than a document may; the text is its place."""
+
+
+def _measure(
+    value: Any, place: Place, known: dict[int, tuple[int, int]], depth: int
+) -> tuple[int, int]:
+    """Return how many values *value* has, each alias counted as what it stands for, and its depth."""
     if not isinstance(value, dict | list):
-        return 1
+        return 1, 0
     key = id(value)
     if key not in known:
-        known[key] = MOST_VALUES + 1  # for one that holds itself
-        inner = value.values() if isinstance(value, dict) else value
-        known[key] = 1 + sum(_size(item, known) for item in inner)
+        if depth >= MOST_DEEP:
+            raise _TooDeepError(spell(place))
+        known[key] = MOST_VALUES + 1, 0  # for one that holds itself
+        size = height = 0
+        for step, item in value.items() if isinstance(value, dict) else enumerate(value):
+            inner, deeper = _measure(item, (place, step), known, depth + 1)
+            size, height = size + inner, max(height, deeper)
+        known[key] = size + 1, height + 1
+    if depth + known[key][1] > MOST_DEEP:
+        raise _TooDeepError(spell(place))
     return known[key]
 
 
@@ -74,3 +111,23 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             seen.add(key.value)
         found: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
         return found
+
+    def construct_number(self, node: yaml.ScalarNode) -> Any:
+        """Return a number; refuse one that YAML 1.1, which is read here, and YAML 1.2 read differently."""
+        text = str(node.value)
+        if not _PLAIN_NUMBER.fullmatch(text):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"`{text}` is one number in YAML 1.1 and another, or a text, in YAML 1.2; write "
+                "it in quotes where it is a text, and else as a plain number (1950, 19.5, 1e3)",
+                node.start_mark,
+            )  # fmt: skip
+        is_int = node.tag == "tag:yaml.org,2002:int"
+        return self.construct_yaml_int(node) if is_int else self.construct_yaml_float(node)
+
+
+_PLAIN_NUMBER = re.compile(
+    r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|[-+]?\.[0-9]+(?:[eE][-+]?[0-9]+)?"
+    r"|0x[0-9a-fA-F]+|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+for _tag in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.construct_number)

@@ -10,6 +10,7 @@ from medusa_seed.document.model import ENTRIES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from medusa_seed.document.findings import Place
     from medusa_seed.planning.merge import Memory, Merged
 
 ORDER = (
@@ -81,6 +82,8 @@ class Changes:
     """Rows to insert and to update, and what to remember of them."""
 
     counts: Counts
+    place: Place = ()
+    """Where in the document the entry is that is planned now."""
     existing: list[str] = field(default_factory=list)
     """Entries that were there already, named for a person."""
     _inserts: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
@@ -90,16 +93,24 @@ class Changes:
     """Countries that come into a region: code and region."""
     memories: list[tuple[str, str, Memory]] = field(default_factory=list)
     """Table, id and what to remember of the row."""
+    _places: dict[Any, list[Place]] = field(default_factory=dict)
+    """By table, of updates by table and columns: where in the document each row is from."""
 
     def insert(self, table: str, row: Mapping[str, Any]) -> None:
         """Insert *row*; columns that it leaves out get their default."""
         self._inserts.setdefault(table, []).append(row)
+        self._places.setdefault(table, []).append(self.place)
 
     def update(self, table: str, id_: str, write: Mapping[str, Any]) -> None:
         """Write *write* into the row *id_*, where there is anything to write."""
         if write:
             rows = self.updates.setdefault((table, tuple(write)), [])
             rows.append({"id": id_, **write})
+            self._places.setdefault((table, tuple(write)), []).append(self.place)
+
+    def places(self, table: str, columns: tuple[str, ...] | None = None) -> list[Place]:
+        """Return where each row of *table* that is inserted, or updated in *columns*, is from."""
+        return self._places[table if columns is None else (table, columns)]
 
     def remember(self, table: str, id_: str, memory: Memory | None, before: Memory | None) -> None:
         """Remember *memory* of a row, where it is another one than *before*."""

@@ -27,6 +27,7 @@ def plan_categories(planner: Planner, document: Document) -> None:
     planned: list[tuple[str, str]] = []
     for placed in document.entries("categories"):
         says = placed.says
+        planner.changes.place = placed.place
         above = None if says["parent"] is None else planned[says["parent"]]
         row = by_id.get(says.get("id", "")) or by_handle.get(says["handle"])
         if row is None:
@@ -77,7 +78,7 @@ def plan_collections(planner: Planner, document: Document) -> None:
     by_id = {row["id"]: row for row in rows}
     by_handle = {row["handle"]: row for row in rows if row["handle"] is not None}
     planner.collections |= {id_: id_ for id_ in by_id}
-    for _, says in document.entries("product_collections"):
+    for planner.changes.place, says in document.entries("product_collections"):
         given = values(COLLECTION, says)
         row = by_id.get(says.get("id", "")) or by_handle.get(says.get("handle"))
         if row is None:

@@ -27,6 +27,10 @@ class Ids:
     _start: str = field(default_factory=_head)
     _next: int = field(default_factory=lambda: secrets.randbits(34))
 
+    def made(self, id_: str) -> bool:
+        """Return whether *id_* was made here."""
+        return self._start in id_
+
     def __call__(self, prefix: str) -> str:
         """Return the next id: *prefix*, `_` and 26 digits."""
         number = self._next

@@ -62,6 +62,8 @@ class Planner:
     """Ids of collections, by id as the document gives it."""
     profiles: dict[str, str] = field(default_factory=dict)
     """Ids of shipping profiles, by type."""
+    currencies: frozenset[str] = frozenset()
+    """Those that the store sells in when the document is seeded."""
     channel: str | None = None
     """The id of the default sales channel; None where the version has none."""
 

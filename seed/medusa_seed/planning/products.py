@@ -28,6 +28,7 @@ def plan_products(
     makes_handles = columns.has("product_variant_money_amount", "id")
     """Whether this Medusa makes a handle for a product that brings its own id."""
     for place, says in batch:
+        planner.changes.place = place
         who = identity(says)
         row = _find(planner, who, there, place)
         given = _given(planner, says, shared)

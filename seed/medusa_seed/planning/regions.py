@@ -53,6 +53,7 @@ def _plan_providers(planner: Planner, document: Document) -> None:
 
 def _plan_region(planner: Planner, placed: Placed, currencies: frozenset[str]) -> None:
     place, says = placed
+    planner.changes.place = place
     row = _find(planner, placed)
     given = values(REGION, says)
     code = given["currency_code"] = given["currency_code"].lower()
@@ -156,6 +157,7 @@ def plan_shipping_options(planner: Planner, document: Document) -> None:
     }
     for placed in document.entries("shipping_options"):
         place, says = placed
+        planner.changes.place = place
         region = planner.regions.get(says["region_id"])
         if region is None:
             named = [one["id"] for _, one in document.entries("regions") if "id" in one]

@@ -28,6 +28,7 @@ def plan_store(planner: Planner, document: Document) -> frozenset[str]:
             )
         planner.profiles[type_] = found
     _plan_channel(planner)
+    planner.changes.place = document.store_place
     there = planner.shop.store
     says = document.store
     given = values(STORE, says)
@@ -137,6 +138,7 @@ def plan_users(planner: Planner, document: Document) -> None:
 
 def _plan_user(planner: Planner, placed: Placed, there: dict[str, Row]) -> None:
     says = placed.says
+    planner.changes.place = placed.place
     given = values(USER, says)
     email = given["email"] = given["email"].lower()
     password = says.get("password")
@@ -159,7 +161,7 @@ def plan_keys(planner: Planner, document: Document) -> None:
     """Plan the publishable keys, each for the default sales channel."""
     by_id = {row["id"]: row for row in planner.shop.rows["publishable_api_key"]}
     by_title = {row["title"]: row for row in reversed(planner.shop.rows["publishable_api_key"])}
-    for _, says in document.entries("publishable_api_keys"):
+    for planner.changes.place, says in document.entries("publishable_api_keys"):
         given = values(KEY, says)
         row = by_id.get(says.get("id", "")) or by_title.get(says["title"])
         if row is not None:
@@ -182,7 +184,7 @@ def plan_keys(planner: Planner, document: Document) -> None:
 def plan_rule_types(planner: Planner, document: Document) -> None:
     """Plan the rule types of the pricing module, where its table is there."""
     there = {row["rule_attribute"]: row for row in planner.shop.rows["rule_type"]}
-    for _, says in document.entries("rule_types"):
+    for planner.changes.place, says in document.entries("rule_types"):
         given = values(RULE_TYPE, says)
         row = there.get(says["rule_attribute"])
         if row is None:

@@ -97,6 +97,13 @@ def check_references(planner: Planner, document: Document) -> None:
     """Find what products refer to and is neither in the document nor in the shop."""
     uses = document.uses
     _among(planner.findings, uses.currencies, planner.shop.currencies, "currency of this database")
+    sold = ", ".join(sorted(planner.currencies))
+    _among(
+        planner.findings,
+        {code: place for code, place in uses.currencies.items() if code in planner.shop.currencies},
+        planner.currencies,
+        f"currency of the store ({sold}); name it in the store's currencies as well",
+    )
     _among(planner.findings, uses.regions, planner.regions, "region of this document or shop")
     _among(
         planner.findings, uses.categories, planner.categories, "category of this document or shop"

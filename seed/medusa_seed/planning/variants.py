@@ -88,7 +88,7 @@ class _Finder:
     """Finds the row of a variant: by id, by sku, by its values."""
 
     def __init__(self, rows: Sequence[Row], options: Sequence[str], there: PresentRows) -> None:
-        self._options = options
+        self._found: set[str] = set()
         self._by_id = {row["id"]: row for row in rows}
         self._by_sku = {row["sku"]: row for row in rows if row["sku"] is not None}
         self._by_values: dict[tuple[str, ...], Row] = {}
@@ -100,16 +100,15 @@ class _Finder:
 
     def find(self, variant: Mapping[str, Any]) -> Row | None:
         """Return the row of *variant*, None where there is none; each row is found once."""
-        row = (
-            self._by_id.get(variant.get("id", ""))
-            or self._by_sku.get(variant.get("sku"))
-            or self._by_values.get(tuple(one["value"] for one in variant.get("options", ())))
-        )
-        if row is not None:
-            self._by_id = {k: v for k, v in self._by_id.items() if v is not row}
-            self._by_sku = {k: v for k, v in self._by_sku.items() if v is not row}
-            self._by_values = {k: v for k, v in self._by_values.items() if v is not row}
-        return row
+        for row in (
+            self._by_id.get(variant.get("id", "")),
+            self._by_sku.get(variant.get("sku")),
+            self._by_values.get(tuple([one["value"] for one in variant.get("options", ())])),
+        ):
+            if row is not None and row["id"] not in self._found:
+                self._found.add(row["id"])
+                return row
+        return None
 
 
 def _create(

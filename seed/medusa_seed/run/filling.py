@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,13 @@ from medusa_seed.document.findings import Findings
 from medusa_seed.document.model import PRODUCT
 from medusa_seed.planning import groups, regions, settings, unsupported
 from medusa_seed.planning.changes import Changes
+from medusa_seed.planning.constraints import Check
 from medusa_seed.planning.ids import Ids
 from medusa_seed.planning.merge import IfExists
 from medusa_seed.planning.planner import Planner
 from medusa_seed.planning.present import Shared
 from medusa_seed.planning.products import plan_products
-from medusa_seed.shop import load, look, records, tables
+from medusa_seed.shop import constraints, load, look, records, tables
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -72,10 +74,17 @@ class Filling:
                 reason="NoShop",
             )
         findings = Findings()
+        ids = Ids()
+        check = Check(
+            constraints.read(self.conn, self.schema, shop.columns),
+            findings,
+            functools.partial(constraints.taken, self.conn, self.schema),
+            ids.made,
+        )
         planner = Planner(
             shop,
             self.policy,
-            Ids(),
+            ids,
             Changes(self.counts),
             findings,
             records.memories(self.conn, self.schema, _SETTINGS),
@@ -84,8 +93,10 @@ class Filling:
         self._hold(planner)
         self._plan_settings(planner)
         self._check_references(planner)
+        check.check(planner.changes)
+        findings.raise_if_any(self.source.name)
         self._write(planner)
-        self._products(planner)
+        self._products(planner, check)
         findings.raise_if_any(self.source.name)
 
     def _hold(self, planner: Planner) -> None:
@@ -100,7 +111,7 @@ class Filling:
         planner.findings.raise_if_any(self.source.name)
 
     def _plan_settings(self, planner: Planner) -> None:
-        currencies = settings.plan_store(planner, self.document)
+        planner.currencies = currencies = settings.plan_store(planner, self.document)
         settings.plan_users(planner, self.document)
         regions.plan_regions(planner, self.document, currencies)
         regions.plan_shipping_options(planner, self.document)
@@ -118,7 +129,7 @@ class Filling:
                 unsupported.check_owned(planner.findings, uses, key, owners)
         planner.findings.raise_if_any(self.source.name)
 
-    def _products(self, planner: Planner) -> None:
+    def _products(self, planner: Planner, check: Check) -> None:
         shared = Shared()
         look.shared(self.conn, self.schema, planner.columns, shared)
         products = documents.products(self.document, self.source.pieces)
@@ -128,6 +139,7 @@ class Filling:
                 present = look.products(self.conn, planner, self.schema, batch)
                 planner.changes = Changes(self.counts)
                 plan_products(planner, batch, present, shared)
+                check.check(planner.changes)
                 if not planner.findings.count:
                     self._write(planner)
                 loading.advance(len(batch))

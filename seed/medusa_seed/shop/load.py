@@ -51,6 +51,8 @@ def _copy(
             copy.write(piece)  # the server takes it in while the next one is made
 
 
+_AT_ONCE = 1_000
+"""Rows that are updated in one statement: they are one value of it, which has a bound."""
 _PIECE = 500
 """Rows that are sent at a time."""
 _SPECIAL = re.compile(r"[\\\t\n\r]").search
@@ -88,13 +90,12 @@ def _update(
     name = sql.Identifier(schema, table)
     sets = [sql.SQL("{0} = new.{0}").format(sql.Identifier(column)) for column in columns]
     sets += [sql.SQL("updated_at = {}").format(sql.SQL("now()"))] * dated
-    conn.execute(
-        sql.SQL(
-            "update {table} old set {sets} from jsonb_populate_recordset(null::{table}, %s) new"
-            " where old.id = new.id"
-        ).format(table=name, sets=sql.SQL(", ").join(sets)),
-        [Jsonb(list(rows))],
-    )
+    query = sql.SQL(
+        "update {table} old set {sets} from jsonb_populate_recordset(null::{table}, %s) new"
+        " where old.id = new.id"
+    ).format(table=name, sets=sql.SQL(", ").join(sets))
+    for first in range(0, len(rows), _AT_ONCE):
+        conn.execute(query, [Jsonb(list(rows[first : first + _AT_ONCE]))])
 
 
 def _countries(conn: Connection[Any], schema: str, rows: Sequence[tuple[str, str]]) -> None:

@@ -38,6 +38,8 @@ _CREATE = """
       primary key (schema_name, table_name, id)
     )
 """
+_AT_ONCE = 5_000
+"""Rows that are sent in one statement: they are one value of it, which has a bound."""
 _TABLES = {"seed": ("select", "insert"), "seeded_row": ("select", "insert", "update")}
 
 
@@ -107,14 +109,14 @@ def memories(
 
 def remember(conn: Connection[Any], schema: str, rows: Sequence[tuple[str, str, Memory]]) -> None:
     """Remember *rows*: table, id and checksums."""
-    if rows:
+    for first in range(0, len(rows), _AT_ONCE):
         conn.execute(
             """
             insert into medusa_db.seeded_row (schema_name, table_name, id, checksums)
             select %s, one ->> 0, one ->> 1, one -> 2 from jsonb_array_elements(%s) one
             on conflict (schema_name, table_name, id) do update set checksums = excluded.checksums
             """,
-            [schema, Jsonb(list(rows))],
+            [schema, Jsonb(list(rows[first : first + _AT_ONCE]))],
         )
 
 
