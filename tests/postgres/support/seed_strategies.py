@@ -39,7 +39,7 @@ def documents(draw: st.DrawFn) -> Body:
     body["product_collections"] = draw(_numbered("collection", _collection, 2))
     collections = [one["id"] for one in body["product_collections"]]
     body["products"] = [
-        draw(_product(number, ids, collections, [one["id"] for one in regions]))
+        draw(_product(number, ids, collections, regions, currencies))
         for number in range(draw(st.integers(0, 4)))
     ]
     keys = draw(st.lists(_text, max_size=2, unique=True))
@@ -123,7 +123,12 @@ _measure = st.none() | st.integers(0, 1000)
 
 @st.composite
 def _product(
-    draw: st.DrawFn, number: int, categories: list[str], collections: list[str], regions: list[str]
+    draw: st.DrawFn,
+    number: int,
+    categories: list[str],
+    collections: list[str],
+    regions: list[Body],
+    currencies: list[str],
 ) -> Body:
     product = draw(
         _some(
@@ -146,21 +151,29 @@ def _product(
     titles = draw(st.lists(_text, max_size=2, unique=True))
     product["options"] = [{"title": title} for title in titles]
     count = draw(st.integers(0, 3 if titles else 1))
+    ids = [one["id"] for one in regions]
     product["variants"] = [
-        draw(_variant(number, index, len(titles), regions)) for index in range(count)
+        draw(_variant(number, index, len(titles), ids, currencies)) for index in range(count)
     ]
     return product
 
 
 @st.composite
-def _variant(draw: st.DrawFn, number: int, index: int, options: int, regions: list[str]) -> Body:
+def _variant(
+    draw: st.DrawFn,
+    number: int,
+    index: int,
+    options: int,
+    regions: list[str],
+    currencies: list[str],
+) -> Body:
     variant = draw(
         _some(
             sku=st.none() | st.just(f"sku-{number}-{index}"), ean=st.just(f"ean-{number}-{index}"),
             allow_backorder=st.booleans(), manage_inventory=st.booleans(), length=_measure, metadata=_meta,
         )
     )  # fmt: skip
-    codes = draw(st.lists(st.sampled_from(["usd", "eur", "gbp"]), max_size=3, unique=True))
+    codes = draw(st.lists(st.sampled_from(currencies), max_size=3, unique=True))
     prices: list[Body] = [{"currency_code": code, "amount": draw(_amount)} for code in codes]
     if regions and draw(st.booleans()):
         prices.append({"region_id": draw(st.sampled_from(regions)), "amount": draw(_amount)})
