@@ -69,8 +69,6 @@ class Migration:
     """Yields the SQL of a large file of the shop's own, of which `statements` has what matters to the schema."""
     checksum: str = ""
     """SHA-256 of the file, hexadecimal; of a migration of the shop's own."""
-    alone: bool = False
-    """Whether it asks to run outside of a transaction; one of the shop's own may."""
 
     @property
     def text(self) -> str:

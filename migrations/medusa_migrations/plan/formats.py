@@ -181,9 +181,7 @@ def check_marks(found: Marked) -> Comment | None:
         if why := _refused(comment):
             raise FormatError(f"line {comment.line}: `{comment.text}`{why}")
         if NO_TRANSACTION.fullmatch(comment.text):
-            if found.first is not None and found.first.start < comment.start:
-                raise FormatError(_too_late(comment.line, comment.text))
-            alone = comment
+            alone = alone or comment
         if _direction(comment.text) != "down" and not (ups and node.down.match(comment.text)):
             continue
         if found.end <= comment.start:
@@ -243,10 +241,3 @@ def _taken_back(line: int, comment: str) -> str:
         "runs; take that part out"
     )
     return f"{said}, or read its up half with --migrations-format {tool}" if tool else said
-
-
-def _too_late(line: int, comment: str) -> str:
-    return (
-        f"line {line}: `{comment}` asks for no transaction, and statements stand before it; make it the "
-        "first line of the file"
-    )

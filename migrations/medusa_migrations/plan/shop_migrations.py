@@ -125,25 +125,17 @@ def _other(name: str) -> str:
 def _own(file: Path, format_: Format) -> Migration:
     name, timestamp = _named(file, format_)
     found = shop_script.look(file, format_)
-    if found.alone:
-        raise UsageError(
-            f"{file}: line {found.alone.line}: `{found.alone.text}` asks for no transaction, and here every "
-            "migration is one"
-        )
     header = load.header_of(found.head)
     return Migration(
         name=f"{name}{timestamp}",
         timestamp=timestamp,
         version=None,
-        about=" ".join(
-            x for x in header.get("", []) if not formats.NO_TRANSACTION.match(f"-- {x}")
-        ),
+        about=" ".join(header.get("", [])),
         statements=found.statements,
         origin=str(file),
         extension=header["extension"][0] if "extension" in header else None,
         pieces=found.script.pieces if found.large else None,
         checksum=found.script.checksum,
-        alone=found.alone is not None,
     )
 
 

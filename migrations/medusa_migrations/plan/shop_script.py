@@ -65,8 +65,6 @@ class Look:
     """Its SQL; of a large file what matters to the schema, on the lines it has there."""
     head: str
     """Its first lines, up to the first that is no comment."""
-    alone: Comment | None
-    """What asks to run it outside of a transaction."""
 
     @property
     def large(self) -> bool:
@@ -108,15 +106,17 @@ def _look(path: Path, format_: Format) -> Look:
     trouble = _scan(found, kept.reading(pieces), kept)
     if found.unterminated is not None:
         raise FormatError(trouble or str(found.unterminated))
-    alone = formats.check_marks(found) or on_mark
-    if alone:
-        trouble = kept.trouble_alone
+    if asks := formats.check_marks(found) or on_mark:
+        raise FormatError(
+            f"line {asks.line}: `{asks.text}` asks for no transaction, and here every migration is one; take "
+            "the line out if its statements can run in one, else run them by themselves with psql"
+        )
     if trouble:
         raise FormatError(trouble)
     if found.first is None:
         raise FormatError("holds no statement; write one or remove the file")
     script = Script(path, digest.hexdigest(), left_out, size)
-    return Look(script, kept.text(), kept.head, alone)
+    return Look(script, kept.text(), kept.head)
 
 
 def _scan(found: Marked, pieces: Iterator[str], kept: _Kept) -> str:
@@ -128,8 +128,6 @@ def _scan(found: Marked, pieces: Iterator[str], kept: _Kept) -> str:
             kept.add(statement)
             if not trouble and (why := shop_sql.trouble_in(statement)):
                 trouble = f"line {statement.line}: {why}"
-            if not kept.trouble_alone and (why := shop_sql.trouble_alone(statement)):
-                kept.trouble_alone = f"line {statement.line}: {why}"
     except statements.UnterminatedError as exc:
         found.unterminated = exc  # the rows behind a COPY have quotes of their own
     return trouble
@@ -141,8 +139,6 @@ class _Kept:
 
     whole: bool
     head: str = ""
-    trouble_alone: str = ""
-    """What is wrong with it even outside of a transaction."""
     _parts: list[str] = field(default_factory=list)
     _line: int = 1
     _seen: set[int] = field(default_factory=set)

@@ -10,14 +10,9 @@ if TYPE_CHECKING:
 
 def trouble_in(statement: Statement) -> str:
     """Return why *statement* cannot run as a part of a migration, which is a transaction; or nothing."""
-    return trouble_alone(statement) or _outside(statement)
-
-
-def trouble_alone(statement: Statement) -> str:
-    """Return why *statement* cannot run here at all, in a transaction or outside of one; or nothing."""
     if statement.tokens[0].lower() in _HARMLESS and not statement.variables:
         return ""
-    return _psql(statement) or _transaction(statement)
+    return _psql(statement) or _transaction(statement) or _outside(statement)
 
 
 _HARMLESS = ("insert", "update", "delete", "select", "values")
@@ -78,25 +73,28 @@ def _outside(statement: Statement) -> str:
     if statement.words[0] not in _OUTSIDE:
         return ""
     words = [token.lower() for token in statement.tokens]
-    kind, advice = "", ""
+    kind, advice = "", "run it by itself, with psql, before or after"
     match words:
         case ["create", "index", "concurrently", *_] | [
             "create", "unique", "index", "concurrently", *_,
         ]:  # fmt: skip
             kind = "create index concurrently"
-            advice = "write a plain `create index`, or "
+            advice = (
+                "write a plain `create index`; or make it by hand beforehand, and let the migration "
+                "say `create index if not exists`"
+            )
         case ["drop", "index", "concurrently", *_]:
-            kind, advice = "drop index concurrently", "write a plain `drop index`, or "
+            kind, advice = "drop index concurrently", "write a plain `drop index`"
         case ["reindex", *rest] if "concurrently" in rest:
             kind = "reindex concurrently"
         case ["reindex", *rest] if {"schema", "database", "system"} & set(rest[: _after(rest) + 1]):
             kind = "reindex"
         case ["alter", "table", *rest] if "detach" in rest and rest[-1] == "concurrently":
-            kind, advice = "detach partition concurrently", "leave `concurrently` out, or "
+            kind, advice = "detach partition concurrently", "leave `concurrently` out"
         case ["vacuum", *_]:
             kind = "vacuum"
         case ["cluster"] | ["cluster", "verbose"]:
-            kind, advice = "cluster", "name the table, or "
+            kind, advice = "cluster", "name the table"
         case [
             "create" | "drop" as verb, "database" | "tablespace" | "subscription" as what, *_
         ]:  # fmt: skip
@@ -107,10 +105,7 @@ def _outside(statement: Statement) -> str:
             kind = "alter database .. set tablespace"
         case _:
             return ""
-    return (
-        f"`{kind}` cannot run in a transaction, and a migration is one; {advice}let the file begin with the "
-        "line `-- medusa-db: no-transaction`"
-    )
+    return f"`{kind}` cannot run in a transaction, and a migration is one; {advice}"
 
 
 _OUTSIDE = ("create", "drop", "reindex", "alter", "vacuum", "cluster", "discard")
