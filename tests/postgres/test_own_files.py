@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -219,3 +220,33 @@ def test_a_large_file_is_read_in_little_memory_and_in_a_time_that_grows_with_it(
             (1, 100_000), (2, 1), (3, 300_001),
         ]  # fmt: skip
     assert re.search(r"\bloyalty1800000000000\b", said)
+
+
+def test_a_file_that_was_changed_or_deleted_since_is_named(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url = shop_at("1.20.11")
+    for number, name in enumerate(("kept", "edited", "gone")):
+        (tmp_path / f"180000000000{number}_{name}.sql").write_text(f"create table {name} (id int);")
+    assert migrate(url, tmp_path).returncode == 0
+    words = ("--migrations-dir", str(tmp_path))
+    before = servers.medusa_db("status", *words, "--output", "json", url=url)
+    (tmp_path / "1800000000001_edited.sql").write_text("create table edited (id int); -- more")
+    (tmp_path / "1800000000002_gone.sql").unlink()
+
+    shown = servers.medusa_db("status", *words, "--output", "json", url=url)
+    verified = servers.medusa_db("verify", *words, url=url)
+
+    assert "shopFiles" not in json.loads(before.stdout)
+    said = [
+        (
+            f"{tmp_path}/1800000000001_edited.sql was changed after it had been applied, and does not run again; put "
+            "back what it said, and write what is new into a file of its own"
+        ),
+        (
+            "1800000000002_gone.sql was applied, and is not in the folder any more; put it back, so that an empty "
+            "database becomes the same shop"
+        ),
+    ]
+    assert json.loads(shown.stdout)["shopFiles"] == said
+    assert all(line in verified.stdout for line in said), verified.stdout

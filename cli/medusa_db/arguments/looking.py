@@ -42,6 +42,7 @@ class VerifyArguments:
 
     database: DatabaseArguments = group(DatabaseArguments)
     patience: PatienceArguments = group(PatienceArguments)
+    shop: ShopArguments = group(ShopArguments)
     flag: tuple[str, ...] = flags()
     to: Version | None = optional(
         version, "the version to compare it with (default: the one its ledger proves)", "V"

@@ -14,6 +14,9 @@ from medusa_migrations.project import installed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from psycopg import Connection
 
     from medusa_db.arguments.groups import ShopArguments, WayArguments
     from medusa_migrations.catalog.model import Catalog, Migration
@@ -129,6 +132,18 @@ def pending(
     foreign = set(observed.proof.foreign)
     names += [m.name for m in own if m.name not in foreign]
     return names
+
+
+def differing_files(
+    conn: Connection[Any], args: ShopArguments, own: Sequence[Migration], observed: DatabaseState
+) -> list[str]:
+    """Return which files of the shop's own are not what was applied, where a folder is named."""
+    if not args.migrations_dir:
+        return []
+    from medusa_migrations.records import shop_files  # noqa: PLC0415  most runs have none
+
+    recorded = shop_files.read(conn, observed.schema)
+    return list(shop_files.differing(recorded, own, observed.ledger.names))
 
 
 def shop_migrations(args: ShopArguments) -> list[Migration]:

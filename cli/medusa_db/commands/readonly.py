@@ -59,6 +59,7 @@ def status(args: StatusArguments, *, names: bool = False) -> int:
         seed = records.latest(conn, observed.schema)
         unreadable = history.why_unreadable(conn)
         differs = [str(one) for one in standing.look(conn, catalog, observed).differences]
+        files = options.differing_files(conn, args.shop, own, observed)
     target = wanted or observed.at or observed.proof.latest or catalog.newest
     pending = options.pending(catalog, observed, target, args.flag, own)
     within = streams.ANSWER if wanted else None
@@ -80,7 +81,8 @@ def status(args: StatusArguments, *, names: bool = False) -> int:
                 "seed": records.to_dict(seed) if seed else None,
                 "history": [history.to_dict(run) for run in observed.runs],
             }
-            | ({"historyUnreadable": unreadable} if unreadable else {}),
+            | ({"historyUnreadable": unreadable} if unreadable else {})
+            | ({"shopFiles": files} if files else {}),
             within=within,
         )
     else:
@@ -90,6 +92,8 @@ def status(args: StatusArguments, *, names: bool = False) -> int:
         else:
             seeded = seed_text.seeded(seed)
             lines = [text.status(catalog, observed, waits, seeded, differs)]
+            if files:
+                lines.append(f"\nFiles of your own:\n{text.bullets(files)}")
             if unreadable:
                 lines.append(f"\nThe history of runs cannot be read: {unreadable}.")
             if wanted and pending:

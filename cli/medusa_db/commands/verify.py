@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from medusa_db.arguments.looking import VerifyArguments
-    from medusa_migrations.catalog.model import Catalog
+    from medusa_migrations.catalog.model import Catalog, Migration
     from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.schema.drift import Difference
     from medusa_migrations.schema.model import Schema
@@ -41,16 +41,18 @@ def verify(args: VerifyArguments) -> int:
 def _run(args: VerifyArguments, outcome: Outcome) -> None:
     catalog = load.read()
     outcome.target = options.known(catalog, args.to, "--to")
-    observed, schema, working = _look(args, catalog, outcome)
-    _compare(args, catalog, observed, schema, working, outcome)
+    own = options.shop_migrations(args.shop)
+    observed, schema, working, files = _look(args, catalog, own, outcome)
+    outcome.warnings += files
+    _compare(args, catalog, observed, schema, working, files, outcome)
 
 
 def _look(
-    args: VerifyArguments, catalog: Catalog, outcome: Outcome
-) -> tuple[DatabaseState, Schema, list[Difference]]:
+    args: VerifyArguments, catalog: Catalog, own: Sequence[Migration], outcome: Outcome
+) -> tuple[DatabaseState, Schema, list[Difference], list[str]]:
     """Read ledger and schema as they are at one moment, whoever changes them meanwhile.
 
-    And what is wrong with keys and sequences.
+    And what is wrong with keys and sequences, and which files of the shop's *own* are not what was applied.
     """
     with (
         connected(args.database, "verify", args.patience.connect_wait) as (conn, address),
@@ -60,7 +62,8 @@ def _look(
         outcome.schema = observed.schema
         outcome.is_at(observed.place(catalog))
         schema = introspect.read(conn, observed.schema, lambda: verifying.tables(catalog))
-        return observed, schema, integrity.look(conn, observed.schema, schema.tables)
+        files = options.differing_files(conn, args.shop, own, observed)
+        return observed, schema, integrity.look(conn, observed.schema, schema.tables), files
 
 
 def _compare(
@@ -69,6 +72,7 @@ def _compare(
     observed: DatabaseState,
     schema: Schema,
     working: Sequence[Difference],
+    files: Sequence[str],
     outcome: Outcome,
 ) -> None:
     target = args.to or observed.at or observed.proof.latest
@@ -115,11 +119,14 @@ def _compare(
                 ],
                 "variant": list(verdict.variant),
                 "foreign": list(verdict.foreign),
-            },
+            }
+            | ({"shopFiles": list(files)} if files else {}),
             within=streams.ANSWER,
         )
     else:
         shown = [text.verdict(verdict, str(target), observed.schema)]
+        if files:
+            shown.append(f"Files of your own:\n{text.bullets(files)}")
         if pending:
             shown.append(f"The ledger lacks, for {target}:\n" + text.bullets(pending))
         if hint:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 REASON = "RowSecurity"
 OFF = sql.SQL("set local row_security to off")
 """For a transaction of a session that others share, or whose settings were reset."""
-OWN_TABLES = ("history", "seed", "seeded_row", "verification")
+OWN_TABLES = ("history", "seed", "seeded_row", "shop_file", "verification")
 """Our records in the schema medusa_db."""
 
 

@@ -13,7 +13,7 @@ from psycopg.pq import ExecStatus, TransactionStatus
 
 from medusa_migrations.contract.errors import FailedError
 from medusa_migrations.postgres import connection, failure, lock
-from medusa_migrations.records import ledger
+from medusa_migrations.records import ledger, shop_files
 from medusa_migrations.schema import statements
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def run(
                 )
     leave(conn, migration)
     ledger.record(conn, schema, migration)
+    shop_files.record(conn, schema, migration)
 
 
 def in_file(migration: Migration) -> Iterator[Statement]:
