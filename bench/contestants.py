@@ -55,9 +55,14 @@ class Contestant:
     """What it prints when it did what it should."""
 
 
+def medusa_db() -> str:
+    """Return the program of our own command."""
+    return str(_BIN / "medusa-db")
+
+
 def ours(folder: Path, says: str = "") -> Contestant:
     """Return our own command."""
-    command = (str(_BIN / "medusa-db"), "migrate", "--to", TARGET, "--yes")
+    command = (medusa_db(), "migrate", "--to", TARGET, "--yes")
     return Contestant(
         OURS, lambda url: Invocation(command, environment(DATABASE_URL=url), folder), says
     )

@@ -22,6 +22,7 @@ import database
 import fleet
 import machine
 import measure
+import own_file
 import report
 import seeds
 import shop
@@ -61,6 +62,8 @@ WANTED = (
         "seed-many", SIZED[10_000], 10, SIZED[1_000],
         "seed of 10,000 products: at most ten times the time of 1,000",
     ),
+    Wanted("own", OURS, 1.5, PSQL, "a large file of the shop's own: at most 1.5 times psql"),
+    Wanted("own", OURS, 150e6, text="a large file of the shop's own: at most 150 MB"),
     Wanted("seed-many", SIZED[10_000], 300e6, text="seed of 10,000 products: at most 300 MB"),
 )  # fmt: skip
 
@@ -206,6 +209,26 @@ def upgrade(cluster: Cluster, folder: Path, orders: int) -> Bench:
     return bench
 
 
+def own(cluster: Cluster, folder: Path, _orders: int) -> Bench:
+    """A migrated database gets a large file of the shop's own."""
+    script = own_file.text()
+    bench = Bench(
+        "A large file of the shop's own",
+        f"{len(script) / 1e6:.0f} MB of SQL, one string of {own_file.LITERAL / 1e6:.0f} MB among it, in one "
+        f"transaction on a database at {TARGET}.",
+        rounds=2,
+    )
+    template = cluster.create()
+    contestants.bring(cluster.url(template), TARGET)
+
+    def place() -> AbstractContextManager[str]:
+        return cluster.copy(template)
+
+    bench.enter(lambda: own_file.ours(folder, script), OURS, place)
+    bench.enter(lambda: contestants.psql(folder, script), PSQL, place)
+    return bench
+
+
 def start(_cluster: Cluster, folder: Path, _orders: int) -> Bench:
     """The command starts and ends."""
     bench = Bench("Start", "No database.", rounds=31)
@@ -276,6 +299,7 @@ BENCHES = {
     "fresh": fresh,
     "nothing": nothing,
     "upgrade": upgrade,
+    "own": own,
     "start": start,
     "seed": seed,
     "seed-fresh": seed_fresh,

@@ -238,7 +238,7 @@ def test_rows_that_are_there_are_updated_or_skipped(shop_at, if_exists, title):
 
 def test_rows_that_are_there_can_be_refused(shop_at):
     url = shop_at("1.20.11")
-    seed(url, {"products": [product()]})
+    seed(url, {"store": {"currencies": ["usd", "eur"]}, "products": [product()]})
     before = contents(url)
 
     with pytest.raises(RefusedError) as caught:
@@ -383,10 +383,11 @@ def test_products_share_images_tags_and_types(shop_at):
     url = shop_at("1.20.11")
     alike = {"images": ["a", "b"], "tags": [{"value": "x"}], "type": {"value": "t"}}
     body = {
+        "store": {"currencies": ["usd", "eur"]},
         "products": [
             product("mug", **alike),
             product("bowl", **alike | {"images": ["b", "c"]}),
-        ]
+        ],
     }
 
     seed(url, body)

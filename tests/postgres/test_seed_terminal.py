@@ -12,7 +12,10 @@ from servers import command, environ
 
 def test_a_terminal_shows_how_many_products_are_loaded(shop_at, tmp_path):
     url = shop_at("1.20.11")
-    body = {"products": [product(f"mug-{number}") for number in range(600)]}
+    body = {
+        "store": {"currencies": ["usd", "eur"]},
+        "products": [product(f"mug-{number}") for number in range(600)],
+    }
     here, there = pty.openpty()
 
     with subprocess.Popen(

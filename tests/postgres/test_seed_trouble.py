@@ -207,7 +207,7 @@ def test_a_variant_lacks_a_value_for_an_option_that_only_the_shop_has(shop_at):
     )
 
     with pytest.raises(UsageError) as caught:
-        seed(url, {"products": [mug]})
+        seed(url, {"store": {"currencies": ["usd", "eur"]}, "products": [mug]})
 
     assert str(caught.value).endswith(
         'products[0].variants[2]: needs a value for "Colour" as well: the product has that option in this '
@@ -220,7 +220,7 @@ def test_strange_texts_are_kept_as_they_are(shop_at):
     strange = "<b>'\"\\\\N\t\r\n\\.\n%s {} $$ é 👍🏽 " + "T" * 10_000
     mug = product(description=strange, title=strange, metadata={"k'\"\\": [strange, None, 1.5]})
 
-    seed(url, {"products": [mug]})
+    seed(url, {"store": {"currencies": ["usd", "eur"]}, "products": [mug]})
 
     with psycopg.connect(url) as conn:
         [found] = rows(conn, "select title, description, metadata from product")
