@@ -25,7 +25,7 @@ def text() -> str:
         row * (STATEMENTS // 2 // len(row)),
         change * (STATEMENTS // 4 // len(change)),
         rows * (STATEMENTS // 4 // len(rows)),
-        f"insert into points values (19, '{'its ' * (LITERAL // 6)}');\n",
+        "insert into points values (19, '" + "it''s " * (LITERAL // 6) + "');\n",
     ]
     return "".join(parts)
 

@@ -246,7 +246,7 @@ def test_the_children_of_a_category_follow_it_with_their_parents_place(tmp_path)
 
     found, _ = read({"categories": tree}, tmp_path)
 
-    assert [(c.says["name"], c.says["parent"]) for c in found.entries("categories")] == [
+    assert [(c.body["name"], c.body["parent"]) for c in found.entries("categories")] == [
         ("A", None), ("B", 0), ("C", 1), ("D", 0), ("E", None),
     ]  # fmt: skip
 

@@ -70,10 +70,10 @@ def test_the_pieces_make_up_the_document_however_it_is_cut(body, size, indented)
         ('{"products": [{"a": }]}', "FILE is not JSON, line 1, column 21: Expecting value"),
         ('{"a": 1}\n{}', "FILE is not JSON, line 2, column 1: the document ended before this"),
         ('{"a": NaN}', "FILE is not JSON, line 1, column 7: NaN is no number that JSON knows"),
-        ('{"a": 1, "a": 2}', 'FILE is not JSON, line 1, column 10: the key "a" is there twice'),
+        ('{"a": 1, "a": 2}', 'FILE is not JSON, line 1, column 10: the key "a" is given twice'),
         (
             '{"a": [{"b": 1, "b": 2}]}',
-            'FILE is not JSON, line 1, column 8: the key "b" is there twice in one object',
+            'FILE is not JSON, line 1, column 8: the key "b" is given twice in one object',
         ),
         (
             '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}",
@@ -89,7 +89,7 @@ def test_what_is_not_json_is_refused_with_its_line(text, said, tmp_path):
     ("text", "said"),
     [
         ("a: [1\nb: 2", "FILE is not YAML, line 2, column 2: did not find expected ',' or ']'"),
-        ("a: 1\na: 2\n", 'FILE is not YAML, line 2, column 1: the key "a" is there twice'),
+        ("a: 1\na: 2\n", 'FILE is not YAML, line 2, column 1: the key "a" is given twice'),
         ("- a\n", "FILE is not a seed document: an object with keys such as products belongs there"),
         (
             "a: !!python/object/apply:os.system [ls]",

@@ -112,9 +112,10 @@ def test_a_text_that_is_read_in_pieces_has_the_same_statements(parts, length):
 
 
 def outcome(read):
-    """Return what *read* does, or as what it ends."""
+    """Return the statements, but for their tokens, and comments that *read* returns, or as what it ends."""
     try:
-        return read()
+        found, noted = read()
+        return [(one.text, one.line, one.start, one.variables) for one in found], noted
     except UnterminatedError as exc:
         return str(exc), None
 

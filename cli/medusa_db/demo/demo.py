@@ -96,17 +96,17 @@ def _command(url: str, *words: str, quiet: bool = False) -> int:
 
 def _fill(conn: Connection[Any]) -> None:
     """Insert what happened in the seeded shop, as far as this version has the tables and columns."""
-    there: dict[str, set[str]] = {}
+    existing: dict[str, set[str]] = {}
     for table, column in conn.execute(
         "select table_name, column_name from information_schema.columns"
         " where table_schema = 'public'"
     ):
-        there.setdefault(table, set()).add(column)
+        existing.setdefault(table, set()).add(column)
     for table, rows in demo_shop.rows(*_seeded(conn)).tables.items():
-        if table not in there:
+        if table not in existing:
             continue
         for row in rows:
-            kept = {column: value for column, value in row.items() if column in there[table]}
+            kept = {column: value for column, value in row.items() if column in existing[table]}
             conn.execute(
                 sql.SQL("insert into {} ({}) values ({})").format(
                     sql.Identifier(table),
@@ -117,7 +117,7 @@ def _fill(conn: Connection[Any]) -> None:
             )
 
 
-def _seeded(conn: Connection[Any]) -> tuple[list[demo_shop.Region], list[demo_shop.Variant]]:
+def _seeded(conn: Connection[Any]) -> tuple[list[demo_shop.DemoRegion], list[demo_shop.Variant]]:
     """Return the regions and the first variant of each product that the seed made."""
     regions = conn.execute("select id, currency_code, tax_rate::float from region order by name")
     variants = conn.execute(
@@ -125,7 +125,7 @@ def _seeded(conn: Connection[Any]) -> tuple[list[demo_shop.Region], list[demo_sh
         " from product_variant v join product p on p.id = v.product_id order by p.handle, v.id"
     )
     return (
-        [demo_shop.Region(*row) for row in regions],
+        [demo_shop.DemoRegion(*row) for row in regions],
         [demo_shop.Variant(*row) for row in variants],
     )
 

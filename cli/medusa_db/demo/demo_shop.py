@@ -15,7 +15,7 @@ _ORDERS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class DemoRegion:
     """A region that the seed made."""
 
     id: str
@@ -34,7 +34,7 @@ class Variant:
 
 
 @dataclass(slots=True)
-class Shop:
+class DemoShop:
     """Rows by table, in an order that foreign keys accept."""
 
     tables: dict[str, list[Row]] = field(default_factory=dict)
@@ -44,9 +44,9 @@ class Shop:
         self.tables.setdefault(table, []).append(row)
 
 
-def rows(regions: Sequence[Region], variants: Sequence[Variant]) -> Shop:
+def rows(regions: Sequence[DemoRegion], variants: Sequence[Variant]) -> DemoShop:
     """Return customers, discounts, a gift card, and orders of *variants* in *regions*."""
-    shop = Shop()
+    shop = DemoShop()
     for number, name in enumerate(_CUSTOMERS):
         shop.add(
             "customer", id=f"cus_demo_{number}", email=f"{name.lower()}@example.com",
@@ -58,7 +58,7 @@ def rows(regions: Sequence[Region], variants: Sequence[Variant]) -> Shop:
     return shop
 
 
-def _discounts(shop: Shop, region: Region, variant: Variant) -> None:
+def _discounts(shop: DemoShop, region: DemoRegion, variant: Variant) -> None:
     for name, type_, value in (("SPRING10", "percentage", 10), ("FIVEOFF", "fixed", 500)):
         rule = f"dru_demo_{name.lower()}"
         shop.add(
@@ -78,7 +78,7 @@ def _discounts(shop: Shop, region: Region, variant: Variant) -> None:
     )  # fmt: skip
 
 
-def _order(shop: Shop, number: int, region: Region, variants: Sequence[Variant]) -> None:
+def _order(shop: DemoShop, number: int, region: DemoRegion, variants: Sequence[Variant]) -> None:
     customer = number % len(_CUSTOMERS)
     order, cart = f"order_demo_{number}", f"cart_demo_{number}"
     email = f"{_CUSTOMERS[customer].lower()}@example.com"

@@ -51,7 +51,7 @@ class ShopLocks:
     """The tables that a migration of the shop's own locks, as far as that can be known."""
 
     known: tuple[TableLock, ...] = ()
-    """Those that are there, by name, without the ledger."""
+    """Those that exist, by name, without the ledger."""
     unknown: tuple[str, ...] = ()
     """What of it may lock anything, in words: a `do`, a function, a trigger."""
 

@@ -1,4 +1,4 @@
-"""Reads a shop's own migrations from a folder; what is in there and would not run is refused by name."""
+"""Reads a shop's own migrations from a folder; what is in it and would not run is refused by name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read(path: Path, format_: Format = Format.SQL) -> list[Migration]:
     """Read a shop's own migrations, `TIMESTAMP_name.sql`, in their order.
 
     Of another tool's files the half that goes forward, where *format_* names it. Raises UsageError
-    for a folder that is not there and for everything in it that could be meant as a migration and
+    for a folder that does not exist and for everything in it that could be meant as a migration and
     cannot run as one.
     """
     if not path.is_dir():

@@ -73,11 +73,11 @@ def differing(
 
     A file whose row the *ledger* has lost counts as pending, and so as nothing to compare.
     """
-    there = {migration.name: migration for migration in folder}
+    existing = {migration.name: migration for migration in folder}
     for one in files:
         if one.name not in ledger:
             continue
-        found = there.get(one.name)
+        found = existing.get(one.name)
         if found is None:
             yield (
                 f"{one.file} was applied, and is not in the folder any more; put it back, so that an empty "

@@ -26,7 +26,7 @@ class Placed(NamedTuple):
     """An entry, and where it is."""
 
     place: Place
-    says: Mapping[str, Any]
+    body: Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -107,10 +107,10 @@ def _store(document: Document, piece: Piece, place: Place, findings: Findings) -
         findings.add(place, "a list where an object belongs")
         return
     root = place[0]
-    says = checker(DOCUMENT.field("store").shape)(piece.value, root, piece.key, findings)
-    document.store |= says
+    body = checker(DOCUMENT.field("store").shape)(piece.value, root, piece.key, findings)
+    document.store |= body
     document.store_place = place
-    _note_keys(document, "store", says, place)
+    _note_keys(document, "store", body, place)
 
 
 def _item(
@@ -128,7 +128,7 @@ def _item(
     if piece.index < 0:
         return
     before = findings.count
-    says = checker(entry)(piece.value, place, piece.index, findings)
+    body = checker(entry)(piece.value, place, piece.index, findings)
     here: Place = (place, piece.index)
     whole = findings.count == before
     if piece.key == "products":
@@ -136,34 +136,34 @@ def _item(
         if document.products > MOST_KEPT:
             document.kept = None
         if whole:
-            rules.hold(says, here)
+            rules.hold(body, here)
             if document.kept is not None:
-                document.kept.append(Placed(here, says))
+                document.kept.append(Placed(here, body))
         return
-    there = document.lists.setdefault(piece.key, [])
-    if len(there) >= MOST_ENTRIES:
-        if len(there) == MOST_ENTRIES:
+    existing = document.lists.setdefault(piece.key, [])
+    if len(existing) >= MOST_ENTRIES:
+        if len(existing) == MOST_ENTRIES:
             findings.add(place, f"has more than {MOST_ENTRIES} entries")
         return
     if not whole:
         return
     if piece.key == "categories":
-        there.extend(_flat(document, here, says, None))
+        existing.extend(_flat(document, here, body, None))
     else:
-        there.append(Placed(here, says))
-        _note_keys(document, entry.name, says, here)
+        existing.append(Placed(here, body))
+        _note_keys(document, entry.name, body, here)
 
 
-def _note_keys(document: Document, kind: str, says: Mapping[str, Any], place: Place) -> None:
-    for key in says:
+def _note_keys(document: Document, kind: str, body: Mapping[str, Any], place: Place) -> None:
+    for key in body:
         document.keys.setdefault((kind, key), (place, key))
 
 
 def _flat(
-    document: Document, place: Place, says: dict[str, Any], parent: int | None
+    document: Document, place: Place, body: dict[str, Any], parent: int | None
 ) -> Iterator[Placed]:
     """Yield a category and those in it, each with `parent`, the place of its parent among them."""
-    stack = [(place, says, parent)]
+    stack = [(place, body, parent)]
     count = len(document.entries("categories"))
     while stack:
         here, one, above = stack.pop()
@@ -189,8 +189,8 @@ def _consistent(document: Document, findings: Findings) -> None:
     _handles(document, "product_collections", "title", findings)
     _countries(document, findings)
     _shipping_options(document, findings)
-    for place, says in document.entries("categories"):
-        if says.get("is_active") is False:
+    for place, body in document.entries("categories"):
+        if body.get("is_active") is False:
             document.warnings.append(
                 f"{spell(place)}.is_active: Medusa's seed makes every category active, and so does this"
             )
@@ -198,27 +198,27 @@ def _consistent(document: Document, findings: Findings) -> None:
 
 def _unique(entries: Iterable[Placed], key: str, findings: Findings) -> None:
     seen: dict[str, Place] = {}
-    for place, says in entries:
-        if key in says:
-            value = says[key].lower() if key == "email" else says[key]
+    for place, body in entries:
+        if key in body:
+            value = body[key].lower() if key == "email" else body[key]
             first = seen.setdefault(value, place)
             if first is not place:
-                findings.add((place, key), f"{shown(says[key])} is that of {spell(first)} already")
+                findings.add((place, key), f"{shown(body[key])} is that of {spell(first)} already")
 
 
 def _handles(document: Document, name: str, title: str, findings: Findings) -> None:
     """Give each entry its handle, and find those that are the same."""
     seen: dict[str, Place] = {}
-    for place, says in document.entries(name):
-        if name == "product_collections" and "id" in says and "handle" not in says:
+    for place, body in document.entries(name):
+        if name == "product_collections" and "id" in body and "handle" not in body:
             continue
-        assert isinstance(says, dict)  # noqa: S101  entries are ours until they are handed on
-        handle = says.get("handle") or handles.from_title(says[title])
-        problem = handles.problem(handle, given="handle" in says)
+        assert isinstance(body, dict)  # noqa: S101  entries are ours until they are handed on
+        handle = body.get("handle") or handles.from_title(body[title])
+        problem = handles.problem(handle, given="handle" in body)
         if problem:
-            findings.add((place, "handle" if "handle" in says else title), problem)
+            findings.add((place, "handle" if "handle" in body else title), problem)
             continue
-        says["handle"] = handle
+        body["handle"] = handle
         first = seen.setdefault(handle, place)
         if first is not place:
             findings.add((place, "handle"), f"{shown(handle)} is that of {spell(first)} already")
@@ -226,8 +226,8 @@ def _handles(document: Document, name: str, title: str, findings: Findings) -> N
 
 def _countries(document: Document, findings: Findings) -> None:
     seen: dict[str, Place] = {}
-    for place, says in document.entries("regions"):
-        for index, code in enumerate(says.get("countries", ())):
+    for place, body in document.entries("regions"):
+        for index, code in enumerate(body.get("countries", ())):
             here: Place = ((place, "countries"), index)
             first = seen.setdefault(code.lower(), here)
             if first is not here:
@@ -236,22 +236,22 @@ def _countries(document: Document, findings: Findings) -> None:
 
 def _shipping_options(document: Document, findings: Findings) -> None:
     seen: dict[tuple[Any, ...], Place] = {}
-    for place, says in document.entries("shipping_options"):
-        identity = option_identity(says["region_id"], says)
+    for place, body in document.entries("shipping_options"):
+        identity = option_identity(body["region_id"], body)
         first = seen.setdefault(identity, place)
         if first is not place:
             findings.add(
                 (place, "name"),
-                f"{shown(says['name'])} is that of {spell(first)}, in the same region",
+                f"{shown(body['name'])} is that of {spell(first)}, in the same region",
             )
-        if says["price_type"] == "flat_rate" and says.get("amount") is None:
+        if body["price_type"] == "flat_rate" and body.get("amount") is None:
             findings.add((place, "amount"), "is missing; a flat_rate needs one")
-        _requirements(place, says.get("requirements", ()), findings)
+        _requirements(place, body.get("requirements", ()), findings)
 
 
-def option_identity(region: str, says: Mapping[str, Any]) -> tuple[Any, ...]:
+def option_identity(region: str, body: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what makes a shipping option the same one."""
-    return (region, says["name"], bool(says.get("is_return")), bool(says.get("is_giftcard")))
+    return (region, body["name"], bool(body.get("is_return")), bool(body.get("is_giftcard")))
 
 
 def _requirements(place: Place, given: Iterable[Mapping[str, Any]], findings: Findings) -> None:

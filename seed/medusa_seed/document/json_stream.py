@@ -55,7 +55,7 @@ def _key(text: _Text, seen: set[str]) -> str:
     start = text.at
     key = str(text.value())
     if key in seen:
-        raise text.wrong(f'the key "{key}" is there twice', start)
+        raise text.wrong(f'the key "{key}" is given twice', start)
     seen.add(key)
     text.after(":")
     return key
@@ -189,7 +189,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f'the key "{twice}" is there twice in one object')
+        raise ValueError(f'the key "{twice}" is given twice in one object')
     return found
 
 

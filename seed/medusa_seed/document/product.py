@@ -22,9 +22,9 @@ class Identity(NamedTuple):
     handle: str
 
 
-def identity(says: Mapping[str, Any]) -> Identity:
+def identity(body: Mapping[str, Any]) -> Identity:
     """Return the identity of a product."""
-    return Identity(says.get("id"), says.get("handle") or handles.from_title(says["title"]))
+    return Identity(body.get("id"), body.get("handle") or handles.from_title(body["title"]))
 
 
 class Owned(NamedTuple):
@@ -69,15 +69,15 @@ class ProductRules:
     _known: dict[str, set[str]] = field(default_factory=dict)
     """The keys of each kind that were noted already."""
 
-    def hold(self, says: Mapping[str, Any], place: Place) -> None:
-        """Check the product *says*, which the model allows."""
-        who = identity(says)
-        self._identity(says, who, place)
-        self._keys("product", says, place)
-        self._links(says, place)
-        options = self._options(says, place)
+    def hold(self, body: Mapping[str, Any], place: Place) -> None:
+        """Check the product *body*, which the model allows."""
+        who = identity(body)
+        self._identity(body, who, place)
+        self._keys("product", body, place)
+        self._links(body, place)
+        options = self._options(body, place)
         combinations: dict[tuple[str, ...], Place] = {}
-        for index, variant in enumerate(says.get("variants", ())):
+        for index, variant in enumerate(body.get("variants", ())):
             here: Place = ((place, "variants"), index)
             self._keys("variant", variant, here)
             for key, owners in self.uses.owned.items():
@@ -87,17 +87,17 @@ class ProductRules:
             self._values(variant, options, combinations, here)
             self._prices(variant.get("prices", ()), here)
 
-    def _keys(self, kind: str, says: Mapping[str, Any], place: Place) -> None:
-        if "id" in says and kind in self.uses.parts:
+    def _keys(self, kind: str, body: Mapping[str, Any], place: Place) -> None:
+        if "id" in body and kind in self.uses.parts:
             here: Place = (place, "id")
-            first = self.uses.parts[kind].setdefault(says["id"], here)
+            first = self.uses.parts[kind].setdefault(body["id"], here)
             if first is not here:
-                self.findings.add(here, f"{shown(says['id'])} is that of {_above(first)} already")
+                self.findings.add(here, f"{shown(body['id'])} is that of {_above(first)} already")
         known = self._known.setdefault(kind, set())
-        if not says.keys() <= known:
-            for key in says.keys() - known:
+        if not body.keys() <= known:
+            for key in body.keys() - known:
                 self.keys.setdefault((kind, key), (place, key))
-            known.update(says)
+            known.update(body)
 
     def _own(self, owners: dict[str, Owned], value: str, owner: Owned) -> None:
         first = owners.setdefault(value, owner)
@@ -106,8 +106,8 @@ class ProductRules:
                 owner.place, f"{shown(value)} is that of {_above(first.place)} already"
             )
 
-    def _identity(self, says: Mapping[str, Any], who: Identity, place: Place) -> None:
-        given = bool(says.get("handle"))
+    def _identity(self, body: Mapping[str, Any], who: Identity, place: Place) -> None:
+        given = bool(body.get("handle"))
         problem = handles.problem(who.handle, given=given)
         if problem:
             self.findings.add((place, "title"), problem)
@@ -117,27 +117,27 @@ class ProductRules:
         if who.id is not None:
             self._own(self.uses.ids, who.id, Owned((place, "id"), who))
 
-    def _links(self, says: Mapping[str, Any], place: Place) -> None:
-        collection = says.get("collection", {}).get("id")
-        direct = says.get("collection_id")
+    def _links(self, body: Mapping[str, Any], place: Place) -> None:
+        collection = body.get("collection", {}).get("id")
+        direct = body.get("collection_id")
         if collection is not None and direct is not None and collection != direct:
             self.findings.add((place, "collection"), "is another one than collection_id says")
         for value, key in ((collection, "collection"), (direct, "collection_id")):
             if value is not None:
                 self.uses.collections.setdefault(value, (place, key))
-        if says.get("type") is not None and says.get("type_id") is not None:
+        if body.get("type") is not None and body.get("type_id") is not None:
             self.findings.add((place, "type"), "is given, and type_id as well; leave one out")
-        if says.get("type_id") is not None:
-            self.uses.types.setdefault(says["type_id"], (place, "type_id"))
-        for index, tag in enumerate(says.get("tags", ())):
+        if body.get("type_id") is not None:
+            self.uses.types.setdefault(body["type_id"], (place, "type_id"))
+        for index, tag in enumerate(body.get("tags", ())):
             here: Place = ((place, "tags"), index)
             self._keys("tag", tag, here)
             self._tag(tag, here)
-        for index, category in enumerate(says.get("categories", ())):
+        for index, category in enumerate(body.get("categories", ())):
             self.uses.categories.setdefault(
                 category["id"], ((((place, "categories"), index)), "id")
             )
-        if says.get("is_giftcard") and says.get("discountable"):
+        if body.get("is_giftcard") and body.get("discountable"):
             self._warn("discountable", (place, "discountable"), "a gift card is never discountable")
 
     def _tag(self, tag: Mapping[str, Any], place: Place) -> None:
@@ -150,11 +150,11 @@ class ProductRules:
                     f"{shown(tag['id'])} is that of {_above(first)} already, which is {shown(value)}",
                 )
 
-    def _options(self, says: Mapping[str, Any], place: Place) -> list[tuple[str, frozenset[str]]]:
+    def _options(self, body: Mapping[str, Any], place: Place) -> list[tuple[str, frozenset[str]]]:
         """Return title and allowed values of each option."""
         found: list[tuple[str, frozenset[str]]] = []
         titles: set[str] = set()
-        for index, option in enumerate(says.get("options", ())):
+        for index, option in enumerate(body.get("options", ())):
             here: Place = ((place, "options"), index)
             self._keys("option", option, here)
             if option["title"] in titles:

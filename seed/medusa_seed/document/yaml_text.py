@@ -95,7 +95,7 @@ def _measure(
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # either loader
-    """A safe loader that refuses a key that is there twice."""
+    """A safe loader that refuses a key that is given twice."""
 
     def construct_mapping(
         self, node: yaml.MappingNode, *, deep: bool = False
@@ -106,7 +106,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
                 continue
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f'the key "{key.value}" is there twice', key.start_mark
+                    None, None, f'the key "{key.value}" is given twice', key.start_mark
                 )
             seen.add(key.value)
         found: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)

@@ -58,7 +58,7 @@ class Counts:
         return self.kinds.setdefault(kind, Count())
 
     def merged(self, kind: str, merged: Merged) -> None:
-        """Count an entry that was there already."""
+        """Count an entry that existed already."""
         count = self.of(kind)
         if merged.write:
             count.updated += 1
@@ -85,7 +85,7 @@ class Changes:
     place: Place = ()
     """Where in the document the entry is that is planned now."""
     existing: list[str] = field(default_factory=list)
-    """Entries that were there already, named for a person."""
+    """Entries that existed already, named for a person."""
     _inserts: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     updates: dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]] = field(default_factory=dict)
     """By table and columns: rows with their id."""
@@ -118,7 +118,7 @@ class Changes:
             self.memories.append((table, id_, memory))
 
     def exists(self, what: str, most: int = 20) -> None:
-        """Note that an entry was there already."""
+        """Note that an entry existed already."""
         if len(self.existing) < most:
             self.existing.append(what)
 

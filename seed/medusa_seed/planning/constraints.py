@@ -38,7 +38,7 @@ class Constraints:
     labels: Mapping[tuple[str, str], frozenset[str]]
     """The labels of columns of an enum."""
     unique: Mapping[str, tuple[tuple[str, str], ...]]
-    """By table with rows: columns of which no value may be there twice, and the condition for that."""
+    """By table with rows: columns of which no value may occur twice, and the condition for that."""
 
 
 @dataclass(slots=True)
@@ -135,7 +135,7 @@ class Check:
                 for place, value in self._twice(table, column, values, places):
                     self.findings.add(
                         place,
-                        f"{shown(value)} would be there twice as {table}.{column}, which is unique",
+                        f"{shown(value)} would occur twice as {table}.{column}, which is unique",
                     )
 
     def _twice(

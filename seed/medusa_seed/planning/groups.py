@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def plan_categories(planner: Planner, document: Document) -> None:
-    """Plan the categories, parents first; the order in a list is the rank behind those that are there."""
+    """Plan the categories, parents first; the order in a list is the rank behind those that exist."""
     rows = planner.shop.rows["product_category"]
     by_id = {row["id"]: row for row in rows}
     by_handle = {row["handle"]: row for row in rows}
@@ -26,16 +26,16 @@ def plan_categories(planner: Planner, document: Document) -> None:
     planner.categories |= {id_: id_ for id_ in by_id}
     planned: list[tuple[str, str]] = []
     for placed in document.entries("categories"):
-        says = placed.says
+        body = placed.body
         planner.changes.place = placed.place
-        above = None if says["parent"] is None else planned[says["parent"]]
-        row = by_id.get(says.get("id", "")) or by_handle.get(says["handle"])
+        above = None if body["parent"] is None else planned[body["parent"]]
+        row = by_id.get(body.get("id", "")) or by_handle.get(body["handle"])
         if row is None:
             planned.append(_create(planner, placed, above, ranks))
         else:
             planned.append((row["id"], row["mpath"]))
             _merge(planner, placed, above, row)
-        planner.categories[says.get("id", "")] = planned[-1][0]
+        planner.categories[body.get("id", "")] = planned[-1][0]
 
 
 def _create(
@@ -44,14 +44,14 @@ def _create(
     above: tuple[str, str] | None,
     ranks: defaultdict[str | None, int],
 ) -> tuple[str, str]:
-    says = placed.says
-    id_ = says.get("id") or planner.ids("pcat")
+    body = placed.body
+    id_ = body.get("id") or planner.ids("pcat")
     parent, path = above or (None, "")
     rank = ranks[parent]
     ranks[parent] += 1
     mpath = f"{path or ''}{id_}."
     made = {
-        "is_internal": False, **values(CATEGORY, says), "is_active": True, "parent_category_id": parent,
+        "is_internal": False, **values(CATEGORY, body), "is_active": True, "parent_category_id": parent,
         "mpath": mpath, "rank": rank,
     }  # fmt: skip
     planner.insert("categories", "product_category", {"id": id_, **made})
@@ -61,13 +61,13 @@ def _create(
 def _merge(
     planner: Planner, placed: Placed, above: tuple[str, str] | None, row: dict[str, Any]
 ) -> None:
-    place, says = placed
-    given = values(CATEGORY, says)
-    merged = planner.merge("categories", CATEGORY, given, row, f"category {shown(says['handle'])}")
+    place, body = placed
+    given = values(CATEGORY, body)
+    merged = planner.merge("categories", CATEGORY, given, row, f"category {shown(body['handle'])}")
     planner.changes.update("product_category", row["id"], real(merged.write, CATEGORY))
     if row["parent_category_id"] != (above[0] if above else None):
         planner.warnings.append(
-            f"{spell(place)}: the category {shown(says['handle'])} is elsewhere in this shop's tree and "
+            f"{spell(place)}: the category {shown(body['handle'])} is elsewhere in this shop's tree and "
             "stays there; move it in the admin"
         )
 
@@ -78,16 +78,16 @@ def plan_collections(planner: Planner, document: Document) -> None:
     by_id = {row["id"]: row for row in rows}
     by_handle = {row["handle"]: row for row in rows if row["handle"] is not None}
     planner.collections |= {id_: id_ for id_ in by_id}
-    for planner.changes.place, says in document.entries("product_collections"):
-        given = values(COLLECTION, says)
-        row = by_id.get(says.get("id", "")) or by_handle.get(says.get("handle"))
+    for planner.changes.place, body in document.entries("product_collections"):
+        given = values(COLLECTION, body)
+        row = by_id.get(body.get("id", "")) or by_handle.get(body.get("handle"))
         if row is None:
-            id_ = says.get("id") or planner.ids("pcol")
+            id_ = body.get("id") or planner.ids("pcol")
             planner.insert("product_collections", "product_collection", {"id": id_, **given})
         else:
             id_ = row["id"]
             merged = planner.merge(
-                "product_collections", COLLECTION, given, row, f"collection {shown(says['title'])}"
+                "product_collections", COLLECTION, given, row, f"collection {shown(body['title'])}"
             )
             planner.changes.update("product_collection", id_, real(merged.write, COLLECTION))
-        planner.collections[says.get("id", "")] = id_
+        planner.collections[body.get("id", "")] = id_

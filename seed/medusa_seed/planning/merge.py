@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Memory = dict[str, str]
-"""Checksums of the values we wrote into a row, by column; or by a name for what hangs on the row."""
+"""Checksums of the values we wrote into a row, by column; or by a name for what belongs to the row."""
 
 
 class IfExists(StrEnum):
-    """What becomes of a row that is there already."""
+    """What becomes of a row that exists already."""
 
     UPDATE = "update"
     SKIP = "skip"
@@ -50,12 +50,12 @@ class Merged:
 
 def merge(
     given: Mapping[str, Any],
-    there: Mapping[str, Any],
+    existing: Mapping[str, Any],
     memory: Memory | None,
     defaults: Mapping[str, Any],
     policy: Policy,
 ) -> Merged:
-    """Return what comes of a row that is *there* when the document has *given* for it.
+    """Return what comes of a row that is *existing* when the document has *given* for it.
 
     A row without *memory* was not seeded, or we could not note it: it is the merchant's, unless it is
     already as the document wants it. *defaults* are the values of columns that no document gave yet.
@@ -64,10 +64,10 @@ def merge(
     kept: list[str] = []
     known = dict(memory or {})
     for column, value in given.items():
-        found = there.get(column)
+        found = existing.get(column)
         if same(found, value):
             known[column] = checksum(value)
-        elif _ours(column, found, memory, defaults, policy):
+        elif _may_write(column, found, memory, defaults, policy):
             write[column] = value
             known[column] = checksum(value)
         else:
@@ -76,7 +76,7 @@ def merge(
     return Merged(write, tuple(kept), known if ours else None)
 
 
-def _ours(
+def _may_write(
     column: str,
     found: Any,
     memory: Memory | None,

@@ -73,14 +73,18 @@ class Planner:
         return self.shop.columns
 
     def insert(
-        self, kind: str, table: str, row: Mapping[str, Any], hangs: Mapping[str, Any] | None = None
+        self,
+        kind: str,
+        table: str,
+        row: Mapping[str, Any],
+        attached: Mapping[str, Any] | None = None,
     ) -> None:
-        """Insert the row of an entry, count it, and remember its values and what *hangs* on it."""
+        """Insert the row of an entry, count it, and remember its values and what *attached* on it."""
         self.changes.insert(table, row)
         self.changes.counts.of(kind).created += 1
         remembered = {name: value for name, value in row.items() if name in _SAID[table]}
         self.changes.memories.append(
-            (table, row["id"], merge.remember(remembered | dict(hangs or {})))
+            (table, row["id"], merge.remember(remembered | dict(attached or {})))
         )
 
     def merge(
@@ -88,21 +92,21 @@ class Planner:
         kind: str,
         entry: Entry,
         given: Mapping[str, Any],
-        there: Row,
+        existing: Row,
         shown: str,
         *,
         made: Memory | None = None,
     ) -> Merged:
-        """Merge *given* with the row *there*, count it, and remember it; writing is left to others.
+        """Merge *given* with the row *existing*, count it, and remember it; writing is left to others.
 
-        *shown* names the entry where it must not be there yet; empty where that is no question. A row
+        *shown* names the entry where it must not exist yet; empty where that is no question. A row
         that is not remembered is taken for one that was *made* like that.
         """
-        before = self.memories.get((entry.table, there["id"]))
+        before = self.memories.get((entry.table, existing["id"]))
         memory = made if before is None else before
-        merged = merge.merge(given, there, memory, defaults(entry), self.policy)
+        merged = merge.merge(given, existing, memory, defaults(entry), self.policy)
         self.changes.counts.merged(kind, merged)
-        self.changes.remember(entry.table, there["id"], merged.memory, before)
+        self.changes.remember(entry.table, existing["id"], merged.memory, before)
         if shown:
             self.changes.exists(shown)
         return merged
@@ -119,21 +123,21 @@ def _columns(entry: Entry) -> tuple[str, ...]:
     return tuple(found.name for found in entry.columns if found.name != "id")
 
 
-def values(entry: Entry, says: Mapping[str, Any]) -> dict[str, Any]:
+def values(entry: Entry, body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns, but for the id, that an entry gives."""
-    return {name: says[name] for name in _columns(entry) if name in says}
+    return {name: body[name] for name in _columns(entry) if name in body}
 
 
 def real(write: Mapping[str, Any], entry: Entry) -> dict[str, Any]:
-    """Return the part of *write* that goes into columns, and not to what hangs on the row."""
+    """Return the part of *write* that goes into columns, and not to what belongs to the row."""
     names = (*_columns(entry), "password_hash")
     return {name: write[name] for name in names if name in write}
 
 
-def links(wanted: Iterable[str], there: Collection[str]) -> tuple[list[str], list[str]]:
+def links(wanted: Iterable[str], existing: Collection[str]) -> tuple[list[str], list[str]]:
     """Return the list that results when nothing is taken away, and what of it is new."""
-    new = [value for value in dict.fromkeys(wanted) if value not in there]
-    return sorted({*there, *new}), new
+    new = [value for value in dict.fromkeys(wanted) if value not in existing]
+    return sorted({*existing, *new}), new
 
 
 def without_empty(planner: Planner, metadata: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ class Columns:
         return column in self.tables.get(table, ())
 
     def of(self, table: str) -> frozenset[str]:
-        """Return the columns of *table*; none where it is not there."""
+        """Return the columns of *table*; none where it does not exist."""
         return self.tables.get(table, frozenset())
 
 

@@ -21,34 +21,34 @@ if TYPE_CHECKING:
 
 
 def plan_products(
-    planner: Planner, batch: Iterable[Placed], there: PresentRows, shared: Shared
+    planner: Planner, batch: Iterable[Placed], existing: PresentRows, shared: Shared
 ) -> None:
     """Plan the products of *batch*; all else is planned."""
     columns = planner.columns
     makes_handles = columns.has("product_variant_money_amount", "id")
     """Whether this Medusa makes a handle for a product that brings its own id."""
-    for place, says in batch:
+    for place, body in batch:
         planner.changes.place = place
-        who = identity(says)
-        row = _find(planner, who, there, place)
-        given = _given(planner, says, shared)
+        who = identity(body)
+        row = _find(planner, who, existing, place)
+        given = _given(planner, body, shared)
         if row is None:
             if who.id is None or makes_handles:
                 given["handle"] = who.handle
-            id_ = _create(planner, says, who, given, shared)
-            options = plan_options(planner, says, id_, ())
+            id_ = _create(planner, body, who, given, shared)
+            options = plan_options(planner, body, id_, ())
         else:
             id_ = row["id"]
-            _merge(planner, says, given, row, there, shared)
-            options = plan_options(planner, says, id_, there.options.get(id_, ()))
-        plan_variants(planner, says, place, id_, options, there)
+            _merge(planner, body, given, row, existing, shared)
+            options = plan_options(planner, body, id_, existing.options.get(id_, ()))
+        plan_variants(planner, body, place, id_, options, existing)
 
 
-def _find(planner: Planner, who: Identity, there: PresentRows, place: Place) -> Row | None:
+def _find(planner: Planner, who: Identity, existing: PresentRows, place: Place) -> Row | None:
     if who.id is None:
-        return there.by_handle.get(who.handle)
-    row = there.by_id.get(who.id)
-    other = there.by_handle.get(who.handle)
+        return existing.by_handle.get(who.handle)
+    row = existing.by_id.get(who.id)
+    other = existing.by_handle.get(who.handle)
     if other is not None and other["id"] != who.id:
         planner.findings.add(
             (place, "handle"),
@@ -57,36 +57,36 @@ def _find(planner: Planner, who: Identity, there: PresentRows, place: Place) -> 
     return row
 
 
-def _given(planner: Planner, says: Mapping[str, Any], shared: Shared) -> dict[str, Any]:
+def _given(planner: Planner, body: Mapping[str, Any], shared: Shared) -> dict[str, Any]:
     """Return the columns that a product gives, those that Medusa works out included."""
-    given = values(PRODUCT, says)
+    given = values(PRODUCT, body)
     if not given.get("handle"):
         given.pop("handle", None)
-    images = says.get("images", ())
+    images = body.get("images", ())
     if not given.get("thumbnail") and images:
         given["thumbnail"] = images[0]
-    if says.get("is_giftcard") and planner.columns.has("product", "discountable"):
+    if body.get("is_giftcard") and planner.columns.has("product", "discountable"):
         given["discountable"] = False
-    collection = says.get("collection_id") or says.get("collection", {}).get("id")
+    collection = body.get("collection_id") or body.get("collection", {}).get("id")
     if collection is not None:
         given["collection_id"] = planner.collections[collection]
-    if says.get("type") is not None:
-        given["type_id"] = _named(planner, "product_type", "ptyp", says["type"], shared.types)
+    if body.get("type") is not None:
+        given["type_id"] = _named(planner, "product_type", "ptyp", body["type"], shared.types)
     return given
 
 
 def _create(
-    planner: Planner, says: Mapping[str, Any], who: Identity, given: dict[str, Any], shared: Shared
+    planner: Planner, body: Mapping[str, Any], who: Identity, given: dict[str, Any], shared: Shared
 ) -> str:
     id_ = who.id or planner.ids("prod")
-    profile = planner.profiles["gift_card" if says.get("is_giftcard") else "default"]
+    profile = planner.profiles["gift_card" if body.get("is_giftcard") else "default"]
     row = {"id": id_, **given}
     if planner.columns.has("product", "status"):
         row.setdefault("status", "published")
     if planner.columns.has("product", "profile_id"):
         row["profile_id"] = profile
-    hangs, new = _hanging(planner, says, {})
-    planner.insert("products", "product", row, hangs)
+    attached, new = _attached(planner, body, {})
+    planner.insert("products", "product", row, attached)
     if planner.columns.of("product_shipping_profile"):
         planner.changes.insert(
             "product_shipping_profile", {"product_id": id_, "profile_id": profile}
@@ -94,52 +94,52 @@ def _create(
     if planner.channel and planner.columns.of("product_sales_channel"):
         link = {"product_id": id_, "sales_channel_id": planner.channel}
         planner.changes.insert("product_sales_channel", link)
-    _link(planner, says, id_, new, shared)
+    _link(planner, body, id_, new, shared)
     return id_
 
 
 def _merge(
     planner: Planner,
-    says: Mapping[str, Any],
+    body: Mapping[str, Any],
     given: dict[str, Any],
     row: Row,
-    there: PresentRows,
+    existing: PresentRows,
     shared: Shared,
 ) -> None:
     id_ = row["id"]
-    linked = there.texts(id_)
-    hangs, new = _hanging(planner, says, linked)
-    present = row | {key: sorted({*linked.get(key, ())}) for key in hangs}
+    linked = existing.texts(id_)
+    attached, new = _attached(planner, body, linked)
+    present = row | {key: sorted({*linked.get(key, ())}) for key in attached}
     merged = planner.merge(
-        "products", PRODUCT, given | hangs, present, f"product {shown(row['handle'])}"
+        "products", PRODUCT, given | attached, present, f"product {shown(row['handle'])}"
     )
     planner.changes.update("product", id_, real(merged.write, PRODUCT))
     written = {key: value for key, value in new.items() if key in merged.write}
-    _link(planner, says, id_, written, shared)
+    _link(planner, body, id_, written, shared)
 
 
-def _hanging(
-    planner: Planner, says: Mapping[str, Any], linked: Mapping[str, list[str]]
+def _attached(
+    planner: Planner, body: Mapping[str, Any], linked: Mapping[str, list[str]]
 ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Return what hangs on a product when nothing is taken from it, and what of that is new."""
+    """Return what belongs to a product when nothing is taken from it, and what of that is new."""
     wanted = {
-        "images": says.get("images", ()),
-        "tags": [tag["value"] for tag in says.get("tags", ())],
-        "categories": [planner.categories[one["id"]] for one in says.get("categories", ())],
+        "images": body.get("images", ()),
+        "tags": [tag["value"] for tag in body.get("tags", ())],
+        "categories": [planner.categories[one["id"]] for one in body.get("categories", ())],
     }
-    hangs: dict[str, list[str]] = {}
+    attached: dict[str, list[str]] = {}
     new: dict[str, list[str]] = {}
     for key, one in wanted.items():
         if one:
-            hangs[key], new[key] = links(one, linked.get(key, ()))
+            attached[key], new[key] = links(one, linked.get(key, ()))
             if not linked.get(key) and key != "categories":
                 new[key] = list(one)  # Medusa makes a row for each, the same text twice included
-    return hangs, new
+    return attached, new
 
 
 def _link(
     planner: Planner,
-    says: Mapping[str, Any],
+    body: Mapping[str, Any],
     id_: str,
     new: Mapping[str, list[str]],
     shared: Shared,
@@ -153,7 +153,7 @@ def _link(
     for image in _rows(images, shared.images, lambda url: _insert_image(planner, url)):
         changes.insert("product_images", {"product_id": id_, "image_id": image})
     if tags:
-        by_value = {tag["value"]: tag for tag in says["tags"]}
+        by_value = {tag["value"]: tag for tag in body["tags"]}
         for tag in _rows(tags, shared.tags, lambda value: _insert_tag(planner, by_value[value])):
             changes.insert("product_tags", {"product_id": id_, "product_tag_id": tag})
     for category in new.get("categories", ()):
@@ -195,11 +195,11 @@ def _insert_tag(planner: Planner, tag: Mapping[str, Any]) -> str:
 
 
 def _named(
-    planner: Planner, table: str, prefix: str, says: Mapping[str, Any], known: dict[str, str]
+    planner: Planner, table: str, prefix: str, body: Mapping[str, Any], known: dict[str, str]
 ) -> str:
-    found = known.get(says["value"])
+    found = known.get(body["value"])
     if found is None:
-        found = known[says["value"]] = planner.ids(prefix)
-        planner.changes.insert(table, {"id": found, "value": says["value"]})
+        found = known[body["value"]] = planner.ids(prefix)
+        planner.changes.insert(table, {"id": found, "value": body["value"]})
         planner.changes.counts.of("types").created += 1
     return found

@@ -37,25 +37,25 @@ def plan_regions(planner: Planner, document: Document, currencies: frozenset[str
 def _plan_providers(planner: Planner, document: Document) -> None:
     """Plan the providers that regions name: a server that starts says of each whether it has it."""
     for key, table, _ in _PROVIDERS:
-        there = planner.shop.providers[table]
-        named = [name for _, says in document.entries("regions") for name in says.get(key, ())]
+        existing = planner.shop.providers[table]
+        named = [name for _, body in document.entries("regions") for name in body.get(key, ())]
         for name in dict.fromkeys(named):
-            if name in there:
+            if name in existing:
                 continue
             planner.changes.insert(table, {"id": name})
             planner.changes.counts.of(f"{table}s").created += 1
-            if there:
+            if existing:
                 planner.warnings.append(
                     f"no server of this shop had the {table.replace('_', ' ')} {shown(name)} installed so "
-                    f"far ({', '.join(sorted(there))} it had); it works once its plugin is there"
+                    f"far ({', '.join(sorted(existing))} it had); it works once its plugin is installed"
                 )
 
 
 def _plan_region(planner: Planner, placed: Placed, currencies: frozenset[str]) -> None:
-    place, says = placed
+    place, body = placed
     planner.changes.place = place
     row = _find(planner, placed)
-    given = values(REGION, says)
+    given = values(REGION, body)
     code = given["currency_code"] = given["currency_code"].lower()
     if code not in currencies:
         planner.findings.add(
@@ -69,64 +69,64 @@ def _plan_region(planner: Planner, placed: Placed, currencies: frozenset[str]) -
         )
     if "metadata" in given:
         given["metadata"] = without_empty(planner, given["metadata"])
-    kept_id = says.get("id", "") if says.get("id", "").startswith("reg_") else ""
+    kept_id = body.get("id", "") if body.get("id", "").startswith("reg_") else ""
     id_ = row["id"] if row else kept_id or planner.ids("reg")
-    hangs, new = _hanging(planner, placed, id_)
+    attached, new = _attached(planner, placed, id_)
     if row is None:
-        planner.insert("regions", "region", {"id": id_, **given}, hangs)
+        planner.insert("regions", "region", {"id": id_, **given}, attached)
         _link(planner, id_, new)
     else:
-        there = row | {
+        existing = row | {
             "countries": sorted(c for c, region in planner.shop.countries.items() if region == id_)
         }
         for key, _, table in _PROVIDERS:
-            there[key] = sorted(planner.shop.region_providers[table].get(id_, ()))
+            existing[key] = sorted(planner.shop.region_providers[table].get(id_, ()))
         merged = planner.merge(
-            "regions", REGION, given | hangs, there, f"region {shown(says['name'])}"
+            "regions", REGION, given | attached, existing, f"region {shown(body['name'])}"
         )
         planner.changes.update("region", id_, real(merged.write, REGION))
         _link(planner, id_, {key: value for key, value in new.items() if key in merged.write})
-    delivers = frozenset(says.get("fulfillment_providers", ()))
+    delivers = frozenset(body.get("fulfillment_providers", ()))
     known = planner.regions.get(id_)
     region = Region(id_, code, delivers | (known.providers if known else frozenset()))
     planner.regions[id_] = region
-    if "id" in says:
-        planner.regions[says["id"]] = region
+    if "id" in body:
+        planner.regions[body["id"]] = region
 
 
 def _find(planner: Planner, placed: Placed) -> Row | None:
     """Return the row of a region: by its id, else by its name."""
-    place, says = placed
+    place, body = placed
     rows = planner.shop.rows["region"]
-    by_id = [row for row in rows if row["id"] == says.get("id")]
-    found = by_id or [row for row in rows if row["name"] == says["name"]]
+    by_id = [row for row in rows if row["id"] == body.get("id")]
+    found = by_id or [row for row in rows if row["name"] == body["name"]]
     if len(found) > 1:
         planner.findings.add(
             (place, "name"),
-            f"{len(found)} regions of this shop are called {shown(says['name'])}; give the id of the one "
+            f"{len(found)} regions of this shop are called {shown(body['name'])}; give the id of the one "
             f"meant: {', '.join(row['id'] for row in found)}",
         )
     return found[0] if found else None
 
 
-def _hanging(
+def _attached(
     planner: Planner, placed: Placed, id_: str
 ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Return what hangs on a region when nothing is taken from it, and what of that is new."""
-    place, says = placed
-    hangs: dict[str, list[str]] = {}
+    """Return what belongs to a region when nothing is taken from it, and what of that is new."""
+    place, body = placed
+    attached: dict[str, list[str]] = {}
     new: dict[str, list[str]] = {}
-    if "countries" in says:
-        codes = [code.lower() for code in says["countries"]]
+    if "countries" in body:
+        codes = [code.lower() for code in body["countries"]]
         for index, code in enumerate(codes):
             _check_country(planner, ((place, "countries"), index), code, id_)
-        there = [code for code, region in planner.shop.countries.items() if region == id_]
-        hangs["countries"], new["countries"] = links(codes, there)
+        existing = [code for code, region in planner.shop.countries.items() if region == id_]
+        attached["countries"], new["countries"] = links(codes, existing)
     for key, _, table in _PROVIDERS:
-        if key in says:
+        if key in body:
             present = planner.shop.region_providers[table].get(id_, frozenset())
-            hangs[key], new[key] = links(says[key], present)
-    return hangs, new
+            attached[key], new[key] = links(body[key], present)
+    return attached, new
 
 
 def _check_country(planner: Planner, place: Place, code: str, id_: str) -> None:
@@ -151,46 +151,46 @@ def plan_shipping_options(planner: Planner, document: Document) -> None:
     """Plan how regions are delivered to; the regions are planned."""
     gift = planner.profiles["gift_card"]
     by_id = {row["id"]: row for row in planner.shop.rows["shipping_option"]}
-    there = {
+    existing = {
         option_identity(row["region_id"], row | {"is_giftcard": row["profile_id"] == gift}): row
         for row in planner.shop.rows["shipping_option"]
     }
     for placed in document.entries("shipping_options"):
-        place, says = placed
+        place, body = placed
         planner.changes.place = place
-        region = planner.regions.get(says["region_id"])
+        region = planner.regions.get(body["region_id"])
         if region is None:
             named = [one["id"] for _, one in document.entries("regions") if "id" in one]
             known = ", ".join([*named, *(one["id"] for one in planner.shop.rows["region"])][:10])
             planner.findings.add(
                 (place, "region_id"),
-                f"{shown(says['region_id'])} is no region of this document or shop; there are "
+                f"{shown(body['region_id'])} is no region of this document or shop; there are "
                 f"{known or 'none'}",
             )
             continue
-        if says["provider_id"] not in region.providers:
+        if body["provider_id"] not in region.providers:
             known = ", ".join(sorted(region.providers)) or "none"
             planner.findings.add(
                 (place, "provider_id"),
-                f"{shown(says['provider_id'])} is no fulfillment provider of that region ({known})",
+                f"{shown(body['provider_id'])} is no fulfillment provider of that region ({known})",
             )
-        row = by_id.get(says.get("id", "")) or there.get(option_identity(region.id, says))
-        _plan_option(planner, says, region, row)
+        row = by_id.get(body.get("id", "")) or existing.get(option_identity(region.id, body))
+        _plan_option(planner, body, region, row)
 
 
 def _plan_option(
-    planner: Planner, says: Mapping[str, Any], region: Region, row: Row | None
+    planner: Planner, body: Mapping[str, Any], region: Region, row: Row | None
 ) -> None:
-    given = values(SHIPPING_OPTION, says)
+    given = values(SHIPPING_OPTION, body)
     if given["price_type"] == "calculated":
         given["amount"] = None
-    bounds = {one["type"]: one["amount"] for one in says.get("requirements", ())}
-    hangs = {f"requirement {type_}": amount for type_, amount in bounds.items()}
+    bounds = {one["type"]: one["amount"] for one in body.get("requirements", ())}
+    attached = {f"requirement {type_}": amount for type_, amount in bounds.items()}
     if row is None:
-        id_ = says.get("id") or planner.ids("so")
-        profile = planner.profiles["gift_card" if says.get("is_giftcard") else "default"]
+        id_ = body.get("id") or planner.ids("so")
+        profile = planner.profiles["gift_card" if body.get("is_giftcard") else "default"]
         made = {"id": id_, **given, "region_id": region.id, "profile_id": profile}
-        planner.insert("shipping_options", "shipping_option", made, hangs)
+        planner.insert("shipping_options", "shipping_option", made, attached)
         for type_, amount in bounds.items():
             _require(planner, id_, type_, amount)
         return
@@ -199,10 +199,10 @@ def _plan_option(
         for one in planner.shop.rows["shipping_option_requirement"]
         if one["shipping_option_id"] == row["id"]
     }
-    there = row | {f"requirement {type_}": one["amount"] for type_, one in present.items()}
+    existing = row | {f"requirement {type_}": one["amount"] for type_, one in present.items()}
     merged = planner.merge(
-        "shipping_options", SHIPPING_OPTION, given | hangs, there,
-        f"shipping option {shown(says['name'])}",
+        "shipping_options", SHIPPING_OPTION, given | attached, existing,
+        f"shipping option {shown(body['name'])}",
     )  # fmt: skip
     planner.changes.update("shipping_option", row["id"], real(merged.write, SHIPPING_OPTION))
     for type_, amount in bounds.items():

@@ -29,37 +29,37 @@ def plan_store(planner: Planner, document: Document) -> frozenset[str]:
         planner.profiles[type_] = found
     _plan_channel(planner)
     planner.changes.place = document.store_place
-    there = planner.shop.store
-    says = document.store
-    given = values(STORE, says)
+    existing = planner.shop.store
+    body = document.store
+    given = values(STORE, body)
     if "default_currency_code" in given:
         given["default_currency_code"] = given["default_currency_code"].lower()
     if "metadata" in given:
         given["metadata"] = without_empty(planner, given["metadata"])
-    if there is not None:
-        _keep_currency(planner, given, there)
-    currencies = _currencies(planner, document, given, there)
-    if there is None:
+    if existing is not None:
+        _keep_currency(planner, given, existing)
+    currencies = _currencies(planner, document, given, existing)
+    if existing is None:
         channel = {"default_sales_channel_id": planner.channel} if planner.channel else {}
         id_ = planner.ids("store")
         planner.insert("store", "store", {"id": id_, **given} | channel)
         new = sorted(currencies)
     else:
-        id_ = there["id"]
+        id_ = existing["id"]
         new = sorted(currencies - planner.shop.store_currencies)
-        _merge_store(planner, given, there, new)
+        _merge_store(planner, given, existing, new)
     for code in new:
         planner.changes.insert("store_currencies", {"store_id": id_, "currency_code": code})
-    return currencies | (planner.shop.store_currencies if there else frozenset())
+    return currencies | (planner.shop.store_currencies if existing else frozenset())
 
 
 def _plan_channel(planner: Planner) -> None:
     """Find or plan the default sales channel, where the version has any."""
     if not planner.columns.has("store", "default_sales_channel_id"):
         return
-    there = planner.shop.store
-    if there is not None and there["default_sales_channel_id"]:
-        planner.channel = there["default_sales_channel_id"]
+    existing = planner.shop.store
+    if existing is not None and existing["default_sales_channel_id"]:
+        planner.channel = existing["default_sales_channel_id"]
         return
     planner.channel = planner.ids("sc")
     planner.insert(
@@ -70,12 +70,14 @@ def _plan_channel(planner: Planner) -> None:
             "is_disabled": False,
         },
     )  # fmt: skip
-    if there is not None:
-        planner.changes.update("store", there["id"], {"default_sales_channel_id": planner.channel})
+    if existing is not None:
+        planner.changes.update(
+            "store", existing["id"], {"default_sales_channel_id": planner.channel}
+        )
 
 
 def _currencies(
-    planner: Planner, document: Document, given: dict[str, Any], there: Row | None
+    planner: Planner, document: Document, given: dict[str, Any], existing: Row | None
 ) -> frozenset[str]:
     """Return the currencies that the store shall have, having checked them."""
     place = (document.store_place, "currencies")
@@ -85,10 +87,10 @@ def _currencies(
             planner.findings.add(
                 (place, index), f"{shown(code)} is not a currency of this database"
             )
-    default = given.get("default_currency_code") or (there or {}).get(
+    default = given.get("default_currency_code") or (existing or {}).get(
         "default_currency_code", "usd"
     )
-    present = planner.shop.store_currencies if there else frozenset({"usd"})
+    present = planner.shop.store_currencies if existing else frozenset({"usd"})
     if wanted and default not in wanted:
         planner.findings.add(
             place, f"the default currency {shown(default)} is not among them; add it, or give another "
@@ -103,12 +105,12 @@ def _currencies(
     return frozenset(wanted) or present
 
 
-def _keep_currency(planner: Planner, given: dict[str, Any], there: Row) -> None:
+def _keep_currency(planner: Planner, given: dict[str, Any], existing: Row) -> None:
     """Leave a default currency alone that the shop is using and that no seed of ours has set."""
-    wanted, used = given.get("default_currency_code"), there["default_currency_code"]
+    wanted, used = given.get("default_currency_code"), existing["default_currency_code"]
     if wanted in (None, used) or planner.policy.overwrite or not planner.shop.default_in_use:
         return
-    if ("store", there["id"]) not in planner.memories:
+    if ("store", existing["id"]) not in planner.memories:
         del given["default_currency_code"]
         planner.warnings.append(
             f"the default currency stays {used}, in which the shop has prices, regions or orders; "
@@ -116,9 +118,9 @@ def _keep_currency(planner: Planner, given: dict[str, Any], there: Row) -> None:
         )
 
 
-def _merge_store(planner: Planner, given: dict[str, Any], there: Row, new: list[str]) -> None:
+def _merge_store(planner: Planner, given: dict[str, Any], existing: Row, new: list[str]) -> None:
     """Merge the store with its row; one that we do not know is as the server's first start left it."""
-    merged = planner.merge("store", STORE, given, there, "", made={})
+    merged = planner.merge("store", STORE, given, existing, "", made={})
     if new and not merged.write:
         count = planner.changes.counts.of("store")
         count.updated += 1
@@ -126,27 +128,27 @@ def _merge_store(planner: Planner, given: dict[str, Any], there: Row, new: list[
             count.kept -= 1
         else:
             count.unchanged -= 1
-    planner.changes.update("store", there["id"], real(merged.write, STORE))
+    planner.changes.update("store", existing["id"], real(merged.write, STORE))
 
 
 def plan_users(planner: Planner, document: Document) -> None:
     """Plan who may log in."""
-    there = {row["email"]: row for row in planner.shop.rows["user"]}
+    existing = {row["email"]: row for row in planner.shop.rows["user"]}
     for placed in document.entries("users"):
-        _plan_user(planner, placed, there)
+        _plan_user(planner, placed, existing)
 
 
-def _plan_user(planner: Planner, placed: Placed, there: dict[str, Row]) -> None:
-    says = placed.says
+def _plan_user(planner: Planner, placed: Placed, existing: dict[str, Row]) -> None:
+    body = placed.body
     planner.changes.place = placed.place
-    given = values(USER, says)
+    given = values(USER, body)
     email = given["email"] = given["email"].lower()
-    password = says.get("password")
-    row = there.get(email)
+    password = body.get("password")
+    row = existing.get(email)
     if row is None:
         if password:
             given["password_hash"] = passwords.hashed(password)
-        planner.insert("users", "user", {"id": says.get("id") or planner.ids("usr"), **given})
+        planner.insert("users", "user", {"id": body.get("id") or planner.ids("usr"), **given})
         return
     if password:
         stored = row["password_hash"]
@@ -161,16 +163,16 @@ def plan_keys(planner: Planner, document: Document) -> None:
     """Plan the publishable keys, each for the default sales channel."""
     by_id = {row["id"]: row for row in planner.shop.rows["publishable_api_key"]}
     by_title = {row["title"]: row for row in reversed(planner.shop.rows["publishable_api_key"])}
-    for planner.changes.place, says in document.entries("publishable_api_keys"):
-        given = values(KEY, says)
-        row = by_id.get(says.get("id", "")) or by_title.get(says["title"])
+    for planner.changes.place, body in document.entries("publishable_api_keys"):
+        given = values(KEY, body)
+        row = by_id.get(body.get("id", "")) or by_title.get(body["title"])
         if row is not None:
             merged = planner.merge(
-                "publishable_api_keys", KEY, given, row, f"publishable key {shown(says['title'])}"
+                "publishable_api_keys", KEY, given, row, f"publishable key {shown(body['title'])}"
             )
             planner.changes.update("publishable_api_key", row["id"], real(merged.write, KEY))
             continue
-        id_ = says.get("id") or planner.ids("pk")
+        id_ = body.get("id") or planner.ids("pk")
         made = {"created_by": ""}  # nobody was logged in
         planner.insert("publishable_api_keys", "publishable_api_key", {"id": id_, **given, **made})
         if planner.channel:
@@ -182,16 +184,16 @@ def plan_keys(planner: Planner, document: Document) -> None:
 
 
 def plan_rule_types(planner: Planner, document: Document) -> None:
-    """Plan the rule types of the pricing module, where its table is there."""
-    there = {row["rule_attribute"]: row for row in planner.shop.rows["rule_type"]}
-    for planner.changes.place, says in document.entries("rule_types"):
-        given = values(RULE_TYPE, says)
-        row = there.get(says["rule_attribute"])
+    """Plan the rule types of the pricing module, where its table exists."""
+    existing = {row["rule_attribute"]: row for row in planner.shop.rows["rule_type"]}
+    for planner.changes.place, body in document.entries("rule_types"):
+        given = values(RULE_TYPE, body)
+        row = existing.get(body["rule_attribute"])
         if row is None:
-            id_ = says.get("id") or planner.ids("rul-typ")
+            id_ = body.get("id") or planner.ids("rul-typ")
             planner.insert("rule_types", "rule_type", {"id": id_, **given})
         else:
             merged = planner.merge(
-                "rule_types", RULE_TYPE, given, row, f"rule type {shown(says['rule_attribute'])}"
+                "rule_types", RULE_TYPE, given, row, f"rule type {shown(body['rule_attribute'])}"
             )
             planner.changes.update("rule_type", row["id"], real(merged.write, RULE_TYPE))

@@ -68,16 +68,16 @@ def cut(document: Document, lacking: Unheld) -> None:
         elif isinstance(section, Many) and isinstance(section.of, Entry):
             of = section.of
             document.lists[name] = [
-                one._replace(says=cut_entry(one.says, of, lacking)) for one in entries
+                one._replace(body=cut_entry(one.body, of, lacking)) for one in entries
             ]
     if ("product", "categories") in lacking:
         document.uses.categories.clear()
 
 
-def cut_entry(says: Mapping[str, Any], entry: Entry, lacking: Unheld) -> dict[str, Any]:
+def cut_entry(body: Mapping[str, Any], entry: Entry, lacking: Unheld) -> dict[str, Any]:
     """Return an entry without the keys that cannot be held."""
     kept: dict[str, Any] = {}
-    for key, value in says.items():
+    for key, value in body.items():
         if (entry.name, key) in lacking:
             continue
         match _shape(entry, key):

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def plan_options(
-    planner: Planner, says: Mapping[str, Any], product: str, there: Sequence[Row]
+    planner: Planner, body: Mapping[str, Any], product: str, existing: Sequence[Row]
 ) -> dict[str, str]:
     """Plan the options of *product*; return their ids by title, in the document's order."""
-    present = {row["title"]: row for row in there}
-    options = says.get("options", ())
+    present = {row["title"]: row for row in existing}
+    options = body.get("options", ())
     found: dict[str, str] = {option["title"]: "" for option in options}
     for option in sorted(options, key=lambda one: "id" in one):  # as a server happens to write them
         title = option["title"]
@@ -53,26 +53,26 @@ def _merge_option(planner: Planner, option: Mapping[str, Any], row: Row) -> None
 
 def plan_variants(
     planner: Planner,
-    says: Mapping[str, Any],
+    body: Mapping[str, Any],
     place: Place,
     product: str,
     options: Mapping[str, str],
-    there: PresentRows,
+    existing: PresentRows,
 ) -> None:
     """Plan the variants of *product*, whose *options* are planned."""
-    rows = there.variants.get(product, ())
-    titles = [option["title"] for option in says.get("options", ())]
+    rows = existing.variants.get(product, ())
+    titles = [option["title"] for option in body.get("options", ())]
     known = [options[title] for title in titles]
     unnamed = [title for title, id_ in options.items() if not id_]
-    finder = _Finder(rows, known, there) if rows else None
+    finder = _Finder(rows, known, existing) if rows else None
     count = len(rows)
-    for index, variant in enumerate(says.get("variants", ())):
+    for index, variant in enumerate(body.get("variants", ())):
         row = finder.find(variant) if finder else None
         given = values(VARIANT, variant)
         if planner.columns.has("product_variant", "variant_rank") and not given.get("variant_rank"):
             given["variant_rank"] = index if row is not None else count
         if row is not None:
-            _merge(planner, variant, given, row, titles, known, there)
+            _merge(planner, variant, given, row, titles, known, existing)
             continue
         if unnamed:
             planner.findings.add(
@@ -87,13 +87,13 @@ def plan_variants(
 class _Finder:
     """Finds the row of a variant: by id, by sku, by its values."""
 
-    def __init__(self, rows: Sequence[Row], options: Sequence[str], there: PresentRows) -> None:
+    def __init__(self, rows: Sequence[Row], options: Sequence[str], existing: PresentRows) -> None:
         self._found: set[str] = set()
         self._by_id = {row["id"]: row for row in rows}
         self._by_sku = {row["sku"]: row for row in rows if row["sku"] is not None}
         self._by_values: dict[tuple[str, ...], Row] = {}
         for row in rows:
-            present = there.values.get(row["id"], {})
+            present = existing.values.get(row["id"], {})
             if all(option in present for option in options):
                 combination = tuple(present[option]["value"] for option in options)
                 self._by_values.setdefault(combination, row)
@@ -120,15 +120,15 @@ def _create(
     options: Sequence[str],
 ) -> None:
     id_ = variant.get("id") or planner.ids("variant")
-    hangs: dict[str, Any] = {}
+    attached: dict[str, Any] = {}
     for title, option, value in zip(titles, options, variant.get("options", ()), strict=True):
         _insert_value(planner, value, option, id_)
-        hangs[f"option {title}"] = value["value"]
+        attached[f"option {title}"] = value["value"]
     for key, price in _prices(planner, variant).items():
         _insert_price(planner, price, id_)
-        hangs[key] = price["amount"]
+        attached[key] = price["amount"]
     planner.insert(
-        "variants", "product_variant", {"id": id_, **given, "product_id": product}, hangs
+        "variants", "product_variant", {"id": id_, **given, "product_id": product}, attached
     )
 
 
@@ -189,24 +189,24 @@ def _merge(
     row: Row,
     titles: Sequence[str],
     options: Sequence[str],
-    there: PresentRows,
+    existing: PresentRows,
 ) -> None:
     id_ = row["id"]
-    present = there.values.get(id_, {})
-    prices = {price_name(price): price for price in there.prices.get(id_, ())}
+    present = existing.values.get(id_, {})
+    prices = {price_name(price): price for price in existing.prices.get(id_, ())}
     wanted = _prices(planner, variant)
     wanted_values = {
         f"option {title}": (option, value)
         for title, option, value in zip(titles, options, variant.get("options", ()), strict=True)
     }
-    hangs = {key: value["value"] for key, (_, value) in wanted_values.items()}
-    hangs |= {key: price["amount"] for key, price in wanted.items()}
+    attached = {key: value["value"] for key, (_, value) in wanted_values.items()}
+    attached |= {key: price["amount"] for key, price in wanted.items()}
     full = row | {key: price["amount"] for key, price in prices.items()}
     for title, option in zip(titles, options, strict=True):
         if option in present:
             full[f"option {title}"] = present[option]["value"]
     shown_as = f"variant {shown(variant.get('sku') or variant['title'])}"
-    merged = planner.merge("variants", VARIANT, given | hangs, full, shown_as)
+    merged = planner.merge("variants", VARIANT, given | attached, full, shown_as)
     planner.changes.update("product_variant", id_, real(merged.write, VARIANT))
     for key, (option, value) in wanted_values.items():
         if key not in merged.write:
@@ -222,12 +222,12 @@ def _merge(
 def _merge_prices(
     planner: Planner,
     wanted: Mapping[str, dict[str, Any]],
-    there: Mapping[str, Row],
+    existing: Mapping[str, Row],
     merged: Merged,
     variant: str,
 ) -> None:
     for key, price in wanted.items():
-        row = there.get(key)
+        row = existing.get(key)
         if row is None:
             if key in merged.write:
                 _insert_price(planner, price, variant)

@@ -48,9 +48,9 @@ def make_passwords(document: Document, shop: Shop) -> dict[str, str]:
     existing = {row["email"] for row in shop.rows["user"]}
     users = document.lists.get("users", [])
     for index, placed in enumerate(users):
-        says = {key: value for key, value in placed.says.items() if key != "password"}
-        email = str(says["email"]).lower()
+        body = {key: value for key, value in placed.body.items() if key != "password"}
+        email = str(body["email"]).lower()
         if email not in existing:
-            says["password"] = made[email] = secrets.token_urlsafe(15)
-        users[index] = placed._replace(says=says)
+            body["password"] = made[email] = secrets.token_urlsafe(15)
+        users[index] = placed._replace(body=body)
     return made

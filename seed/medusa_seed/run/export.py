@@ -131,7 +131,7 @@ class Export:
             while rows := cursor.fetchmany(BATCH):
                 present = PresentRows()
                 ids = [row["id"] for row in rows]
-                look.hanging(self.conn, self.schema, self.shop.columns, ids, present)
+                look.attached_rows(self.conn, self.schema, self.shop.columns, ids, present)
                 for row in rows:
                     yield self._product(row, present)
 

@@ -148,7 +148,7 @@ class Filling:
         if not self._lacking:
             return batch
         return [
-            one._replace(says=unsupported.cut_entry(one.says, PRODUCT, self._lacking))
+            one._replace(body=unsupported.cut_entry(one.body, PRODUCT, self._lacking))
             for one in batch
         ]
 

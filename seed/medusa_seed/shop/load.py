@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 def write(
-    conn: Connection[Any], schema: str, there: Columns, changes: Changes, *, remembers: bool
+    conn: Connection[Any], schema: str, existing: Columns, changes: Changes, *, remembers: bool
 ) -> None:
     """Write *changes*, in the transaction that is open."""
     for table, columns, rows in changes.inserts:
         _copy(conn, schema, table, columns, rows)
     for (table, columns), updates in changes.updates.items():
-        _update(conn, schema, table, columns, updates, dated=there.has(table, "updated_at"))
+        _update(conn, schema, table, columns, updates, dated=existing.has(table, "updated_at"))
     if changes.countries:
         _countries(conn, schema, changes.countries)
     if remembers:

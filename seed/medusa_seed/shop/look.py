@@ -1,4 +1,4 @@
-"""Looks at products, and at what hangs on them: variants with their values and prices, images, tags, categories."""
+"""Looks at products, and at what belongs to them: variants with their values and prices, images, tags, categories."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _LINKS = (
 )
 
 
-def shared(conn: Connection[Any], schema: str, there: Columns, known: Shared) -> None:
+def shared(conn: Connection[Any], schema: str, existing: Columns, known: Shared) -> None:
     """Learn the tags and types that the shop has."""
     for table, values in (("product_tag", known.tags), ("product_type", known.types)):
-        if there.of(table):
+        if existing.of(table):
             query = sql.SQL("select value, id from {} where deleted_at is null").format(
                 sql.Identifier(schema, table)
             )
@@ -43,7 +43,7 @@ def images(
 ) -> None:
     """Learn which of the batch's images the shop has."""
     if planner.shop.has_images:
-        urls = [url for _, says in batch for url in says.get("images", ())]
+        urls = [url for _, body in batch for url in body.get("images", ())]
         rows = shop.fetch(conn, schema, planner.columns, "image", "url", urls)
         known.images.update({row["url"]: row["id"] for row in rows})
 
@@ -52,23 +52,23 @@ def products(
     conn: Connection[Any], planner: Planner, schema: str, batch: Sequence[Placed]
 ) -> PresentRows:
     """Return what the shop has of the products of *batch*, and learn what is remembered of them."""
-    there = PresentRows()
+    existing = PresentRows()
     if not planner.shop.has_products:
-        return there
-    identities = [identity(says) for _, says in batch]
+        return existing
+    identities = [identity(body) for _, body in batch]
     ids = [who.id for who in identities if who.id is not None]
     by_id = shop.fetch(conn, schema, planner.columns, "product", "id", ids)
     handles = [who.handle for who in identities]
     by_handle = shop.fetch(conn, schema, planner.columns, "product", "handle", handles)
-    there.by_id = {row["id"]: row for row in by_id}
-    there.by_handle = {row["handle"]: row for row in by_handle}
+    existing.by_id = {row["id"]: row for row in by_id}
+    existing.by_handle = {row["handle"]: row for row in by_handle}
     found = list({row["id"]: None for row in (*by_id, *by_handle)})
-    hanging(conn, schema, planner.columns, found, there)
-    variants = [row["id"] for rows in there.variants.values() for row in rows]
+    attached_rows(conn, schema, planner.columns, found, existing)
+    variants = [row["id"] for rows in existing.variants.values() for row in rows]
     if found:
         tables = ("product", "product_variant")
         planner.memories.update(records.memories(conn, schema, tables, [*found, *variants]))
-    return there
+    return existing
 
 
 def owners(
@@ -86,14 +86,14 @@ def owners(
     return {value: (id_, handle) for value, id_, handle in conn.execute(query, [list(values)])}
 
 
-def hanging(
+def attached_rows(
     conn: Connection[Any],
     schema: str,
     columns: Columns,
     products: Sequence[str],
-    there: PresentRows,
+    existing: PresentRows,
 ) -> None:
-    """Learn what hangs on *products*, ids, and put it into *there*; each kind oldest first."""
+    """Learn what belongs to *products*, ids, and put it into *existing*; each kind oldest first."""
     if not products:
         return
 
@@ -101,13 +101,13 @@ def hanging(
         return _oldest_first(shop.fetch(conn, schema, columns, table, key, values))
 
     for row in fetch("product_option", "product_id", products):
-        there.options.setdefault(row["product_id"], []).append(row)
+        existing.options.setdefault(row["product_id"], []).append(row)
     variants = fetch("product_variant", "product_id", products)
     for row in sorted(variants, key=lambda one: one.get("variant_rank") or 0):
-        there.variants.setdefault(row["product_id"], []).append(row)
+        existing.variants.setdefault(row["product_id"], []).append(row)
     ids = [row["id"] for row in variants]
     for row in fetch("product_option_value", "variant_id", ids):
-        there.values.setdefault(row["variant_id"], {})[row["option_id"]] = row
+        existing.values.setdefault(row["variant_id"], {})[row["option_id"]] = row
     if columns.has("money_amount", "variant_id"):
         prices = fetch("money_amount", "variant_id", ids)
         owners = {row["id"]: row["variant_id"] for row in prices}
@@ -117,8 +117,8 @@ def hanging(
         prices = fetch("money_amount", "id", list(owners))
     for row in prices:
         if row.get("price_list_id") is None:
-            there.prices.setdefault(owners[row["id"]], []).append(row)
-    _links(conn, schema, columns, products, there)
+            existing.prices.setdefault(owners[row["id"]], []).append(row)
+    _links(conn, schema, columns, products, existing)
 
 
 def _oldest_first(rows: Iterable[Row]) -> list[Row]:
@@ -130,7 +130,7 @@ def _links(
     schema: str,
     columns: Columns,
     products: Sequence[str],
-    there: PresentRows,
+    existing: PresentRows,
 ) -> None:
     for key, link, column, table in _LINKS:
         if not columns.of(link):
@@ -143,5 +143,5 @@ def _links(
         )
         with conn.cursor(row_factory=dict_row) as cursor:
             for row in cursor.execute(query, [list(products)]):
-                linked = there.linked.setdefault(row.pop("linked_product"), {})
+                linked = existing.linked.setdefault(row.pop("linked_product"), {})
                 linked.setdefault(key, []).append(row)

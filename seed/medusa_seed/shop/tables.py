@@ -44,11 +44,11 @@ def columns(conn: Connection[Any], schema: str) -> Columns:
 
 def read(conn: Connection[Any], schema: str) -> Shop:
     """Look at the shop in *schema*; read-only."""
-    there = columns(conn, schema)
-    table = _Tables(conn, schema, there)
+    existing = columns(conn, schema)
+    table = _Tables(conn, schema, existing)
     rows = {name: tuple(table.rows(name)) for name in _SETTINGS}
     return Shop(
-        columns=there,
+        columns=existing,
         rows=rows,
         currencies=frozenset(table.values("currency", "code")),
         store_currencies=frozenset(table.values("store_currencies", "currency_code")),
@@ -76,23 +76,23 @@ def read(conn: Connection[Any], schema: str) -> Shop:
 def fetch(
     conn: Connection[Any],
     schema: str,
-    there: Columns,
+    existing: Columns,
     table: str,
     key: str,
     values: Sequence[str],
 ) -> list[Row]:
     """Return the rows of *table* whose *key* is among *values*, but for those deleted softly."""
-    if not values or not there.has(table, key):
+    if not values or not existing.has(table, key):
         return []
     query = sql.SQL("select * from {} where {} = any(%s) {}").format(
-        sql.Identifier(schema, table), sql.Identifier(key), _alive(there, table)
+        sql.Identifier(schema, table), sql.Identifier(key), _alive(existing, table)
     )
     with conn.cursor(row_factory=dict_row) as cursor:
         return [_plain(row) for row in cursor.execute(query, [list(values)])]
 
 
-def _alive(there: Columns, table: str) -> sql.SQL:
-    return sql.SQL("and deleted_at is null" if there.has(table, "deleted_at") else "")
+def _alive(existing: Columns, table: str) -> sql.SQL:
+    return sql.SQL("and deleted_at is null" if existing.has(table, "deleted_at") else "")
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
@@ -108,34 +108,34 @@ def _plain(row: Row) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class _Tables:
-    """Reads tables, and finds nothing in those that are not there."""
+    """Reads tables, and finds nothing in those that do not exist."""
 
     conn: Connection[Any]
     schema: str
-    there: Columns
+    columns: Columns
 
     def rows(self, table: str) -> list[Row]:
-        if not self.there.of(table):
+        if not self.columns.of(table):
             return []
-        order = [name for name in ("created_at", "id") if self.there.has(table, name)]
+        order = [name for name in ("created_at", "id") if self.columns.has(table, name)]
         query = sql.SQL("select * from {} where true {} order by {}").format(
             self._name(table),
-            _alive(self.there, table),
+            _alive(self.columns, table),
             sql.SQL(", ").join(map(sql.Identifier, order)),
         )
         with self.conn.cursor(row_factory=dict_row) as cursor:
             return [_plain(row) for row in cursor.execute(query)]
 
     def values(self, table: str, column: str) -> list[str]:
-        if not self.there.has(table, column):
+        if not self.columns.has(table, column):
             return []
         query = sql.SQL("select {} from {} where true {}").format(
-            sql.Identifier(column), self._name(table), _alive(self.there, table)
+            sql.Identifier(column), self._name(table), _alive(self.columns, table)
         )
         return [value for (value,) in self.conn.execute(query)]
 
     def pairs(self, table: str, one: str, other: str) -> list[tuple[str, str]]:
-        if not (self.there.has(table, one) and self.there.has(table, other)):
+        if not (self.columns.has(table, one) and self.columns.has(table, other)):
             return []
         query = sql.SQL("select {}, {} from {}").format(
             sql.Identifier(one), sql.Identifier(other), self._name(table)
@@ -144,13 +144,13 @@ class _Tables:
 
     def any(self, table: str, column: str = "", value: str = "") -> bool:
         """Return whether *table* has a row; with a *column* one that has *value* there."""
-        if not self.there.of(table) or (column and not self.there.has(table, column)):
+        if not self.columns.of(table) or (column and not self.columns.has(table, column)):
             return False
         where = (
             sql.SQL("{} = {}").format(sql.Identifier(column), value) if column else sql.SQL("true")
         )
         query = sql.SQL("select exists (select from {} where {} {})").format(
-            self._name(table), where, _alive(self.there, table)
+            self._name(table), where, _alive(self.columns, table)
         )
         row = self.conn.execute(query).fetchone()
         return bool(row and row[0])
