@@ -250,3 +250,23 @@ def test_a_file_that_was_changed_or_deleted_since_is_named(
     ]
     assert json.loads(shown.stdout)["shopFiles"] == said
     assert all(line in verified.stdout for line in said), verified.stdout
+
+
+def test_a_plan_as_sql_has_all_of_a_large_file(shop_at: Callable[..., str], tmp_path: Path) -> None:
+    row = "insert into points values (1, 'it''s');\n"
+    (tmp_path / FILE).write_text(
+        "create table points (id int, note text);\n" + row * 20_000 + "select 1;"
+    )
+
+    done = servers.medusa_db(
+        "plan",
+        "--to",
+        "1.20.11",
+        "--migrations-dir",
+        str(tmp_path),
+        "--sql",
+        url=shop_at("1.20.11"),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(row) == 20_000

@@ -190,7 +190,7 @@ class _Script:
             verify.apply(self.there, item)
         yield self._row(item)
         if own:  # it may have left settings of its own behind
-            yield "reset session authorization; reset all; set client_encoding to 'UTF8';"
+            yield "reset session authorization; reset all; discard temp; set client_encoding to 'UTF8';"
             yield from self._settings()
         if own or item.extension:
             yield from self._limits(medusas)
@@ -204,7 +204,9 @@ class _Script:
 
 
 def _text(item: Item) -> Iterator[str]:
-    yield item.text.strip("\n")
+    large = item.pieces if isinstance(item, Migration) else None
+    text = "".join(large()) if large is not None else item.text
+    yield text.strip("\n")
     yield ";"  # the text may end without one, or with a comment
 
 

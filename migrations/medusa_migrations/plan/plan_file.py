@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import UsageError
 from medusa_migrations.contract.values import some
 
@@ -77,6 +78,8 @@ class PlanFile:
 
 def checksum(item: Item) -> str:
     """Return what tells the text of an item from any other."""
+    if isinstance(item, Migration) and item.pieces is not None:  # whose text is not all of it
+        return item.checksum
     return hashlib.sha256(item.text.encode()).hexdigest()
 
 

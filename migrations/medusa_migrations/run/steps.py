@@ -428,7 +428,11 @@ class Steps:
 
 
 def _checksum(items: Sequence[Item]) -> str:
-    return hashlib.sha256("".join(item.text for item in items).encode()).hexdigest()
+    texts = (
+        item.checksum if isinstance(item, Migration) and item.pieces is not None else item.text
+        for item in items
+    )
+    return hashlib.sha256("".join(texts).encode()).hexdigest()
 
 
 def _with(committed: Committed, items: Sequence[Item], done: Sequence[Done]) -> Committed:
