@@ -152,7 +152,9 @@ def test_every_command_names_the_same_version(shop_at):
 
     assert place(url) == "1.17.0"
     assert medusa_db("verify", url=url).stdout.startswith("The schema is that of 1.17.0.")
-    assert medusa_db("wait", "--for", "1.17.0", url=url).stdout == "The database is at 1.17.0.\n"
+    assert medusa_db("wait", "--for", "1.17.0", url=url).stdout == (
+        "The database is at 1.17.0 (by its ledger).\n"
+    )
     assert medusa_db("wait", "--for", "1.16.0", url=url).stdout == (
         "The database is at 1.17.0; a server of 1.16.0 works with it.\n"
     )

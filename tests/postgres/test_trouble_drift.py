@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-WIDER = "column money_amount.amount is bigint instead of integer"
+WIDER = "column money_amount.amount is numeric instead of integer"
 KEY = "FK_926ca9f29014af8091722dede08"
 CASCADES = (
     f"table shipping_method_tax_line: constraint {KEY} is foreign key (shipping_method_id) references "
@@ -24,7 +24,7 @@ CASCADES = (
     "shipping_method (id)"
 )
 CHANGED = (
-    "alter table money_amount alter column amount type bigint;"
+    "alter table money_amount alter column amount type numeric;"
     f'alter table shipping_method_tax_line drop constraint "{KEY}", add constraint "{KEY}"'
     " foreign key (shipping_method_id) references shipping_method (id) on delete cascade"
 )
@@ -164,8 +164,7 @@ def test_what_the_run_itself_has_spoilt_fails_it_every_time_until_it_is_right(
     assert [code for code, _ in (first, second, third)] == [8, 8, 0]
     assert first[1]["drift"] == second[1]["drift"] == [lost]
     assert first[1]["earlier"] == second[1]["earlier"] == [WIDER, CASCADES]
-    moved = "table store has its columns in another order from swap_link_template on"
-    assert third[1]["earlier"] == [WIDER, CASCADES, moved]
+    assert third[1]["earlier"] == [WIDER, CASCADES]
     assert (first[1]["verified"], second[1]["verified"]) == (False, False)
     assert f"{lost}, since the last run" in [f["problem"] for f in plan["findings"]]
 
@@ -188,7 +187,7 @@ def test_what_is_changed_by_hand_after_a_run_is_a_warning_each_time(
 ) -> None:
     url = shop_at("1.20.11")
     clean = migrated(url)
-    run(url, "alter table money_amount alter column amount type bigint")
+    run(url, "alter table money_amount alter column amount type numeric")
 
     found = [migrated(url) for _ in range(2)]
 
@@ -295,7 +294,7 @@ SPOILT = [
     pytest.param(
         "update pg_index set indisvalid = false where indexrelid ="
         " 'idx_product_variant_money_amount_variant_id'::regclass",
-        "index idx_product_variant_money_amount_variant_id is btree (variant_id) where  (invalid) "
+        "index idx_product_variant_money_amount_variant_id is btree (variant_id), invalid "
         "instead of btree (variant_id)",
         id="an-invalid-index",
     ),

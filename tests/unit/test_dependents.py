@@ -6,7 +6,7 @@ import pytest
 
 from medusa_migrations.schema import dependents
 from medusa_migrations.schema.dependency import Edge, Node, Thing
-from medusa_migrations.schema.dependents import Entry, Found, Pending, There
+from medusa_migrations.schema.dependents import Existing, Inventory, Obstacles, Pending
 from medusa_migrations.schema.effects import Space
 
 TABLE, A, B = Node("pg_class", 1), Node("pg_class", 1, 1), Node("pg_class", 1, 2)
@@ -18,9 +18,9 @@ HOLDER = Node("pg_class", 10, 1)
 DEFAULT = Node("pg_attrdef", 11)
 
 
-def there() -> There:
+def there() -> Inventory:
     """Return a table t (a, b) with a unique key on b that x refers to, and views v on a and w on v."""
-    found = There()
+    found = Inventory()
     for node, space, parent, name, kind in (
         (TABLE, Space.RELATION, "public", "t", "table"),
         (ROW, Space.TYPE, "public", "t", "row type"),
@@ -31,7 +31,7 @@ def there() -> There:
         (VIEW, Space.RELATION, "public", "v", "view"),
     ):
         row = ROW if node == TABLE else None
-        found.names[space, parent, name] = [Entry(node, parent, name, kind, row_type=row)]
+        found.names[space, parent, name] = [Existing(node, parent, name, kind, row_type=row)]
     for node, kind, identity in (
         (VIEW, "view", "v"), (RULE, "rule", "_RETURN on v"), (UPPER, "view", "w"),
         (UPPER_RULE, "rule", "_RETURN on w"), (INDEX, "index", "key"),
@@ -49,7 +49,7 @@ def there() -> There:
     return found
 
 
-def looked(*texts: str) -> Found:
+def looked(*texts: str) -> Obstacles:
     items = [Pending(f"m{number}", text, own=True) for number, text in enumerate(texts, 1)]
     return dependents.look(items, there(), ["public"])
 
@@ -147,7 +147,7 @@ def test_an_item_whose_condition_is_not_met_does_nothing() -> None:
 def test_what_is_not_ours_is_found_with_its_owner() -> None:
     found = there()
     key = (Space.RELATION, "public", "v")
-    found.names[key] = [Entry(VIEW, "public", "v", "view", "other", owned=False, may_drop=True)]
+    found.names[key] = [Existing(VIEW, "public", "v", "view", "other", owned=False, may_drop=True)]
 
     dropped = dependents.look([Pending("m", "drop view v", own=True)], found, ["public"])
     renamed = dependents.look(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from medusa_migrations.contract.errors import UsageError
 from medusa_migrations.plan import plan_file
 from medusa_migrations.plan.plan_file import Basis, PlanFile
-from medusa_migrations.schema.model import Column, Constraint, Index, Kind, Schema, Table
+from medusa_migrations.schema.model import Column, Constraint, ConstraintKind, Index, Schema, Table
 from servers import medusa_db
 
 BODY = {
@@ -164,7 +164,7 @@ def test_another_database_is_named(now: Basis, said: str) -> None:
 def schema() -> Schema:
     table = Table("a")
     table.columns = {"id": Column("id", "text", not_null=True)}
-    table.constraints = {"pk": Constraint("pk", Kind.PRIMARY, ("id",))}
+    table.constraints = {"pk": Constraint("pk", ConstraintKind.PRIMARY, ("id",))}
     return Schema(
         tables={"a": table}, indexes={"i": Index("i", "a", False, "btree", ("id",))},
         enums={"e": ("x", "y")}, sequences={"s"}, extensions={"x"},

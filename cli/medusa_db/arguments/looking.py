@@ -47,6 +47,7 @@ class VerifyArguments:
     to: Version | None = optional(
         version, "the version to compare it with (default: the one its ledger proves)", "V"
     )
+    strict: bool = switch("end with 8 for harmless differences as well")
     report: ReportArguments = group(ReportArguments)
     output: str = output()
 
@@ -72,6 +73,9 @@ class WaitArguments:
     )
     allow_newer: bool = switch(
         "a database past V is good as well, where a server of V works with it"
+    )
+    verify: bool = switch(
+        "compare the schema as well, once the ledger is at V: a harmful difference ends with 8"
     )
     output: str = output()
 

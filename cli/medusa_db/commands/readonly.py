@@ -19,9 +19,11 @@ from medusa_migrations.contract.errors import (
     NotYetError,
     RefusedError,
     UnreachableError,
+    VerificationError,
 )
 from medusa_migrations.contract.redact import redact
 from medusa_migrations.plan import observe
+from medusa_migrations.plan.findings import joined
 from medusa_migrations.plan.plan import is_newer, require_works
 from medusa_migrations.postgres import bounded
 from medusa_migrations.preflight import standing
@@ -130,10 +132,11 @@ def wait(args: WaitArguments) -> int:
             time.sleep(1)
         else:
             if args.output == "json":
-                body = {"version": place, "for": str(wanted), "ok": True}
+                body = {"version": place, "for": str(wanted), "ok": True, "verified": args.verify}
                 output.print_json(body, within=streams.ANSWER)
             elif place == str(wanted):
-                output.print_result(f"The database is at {wanted}.", within=streams.ANSWER)
+                by = "the schema was compared" if args.verify else "by its ledger"
+                output.print_result(f"The database is at {wanted} ({by}).", within=streams.ANSWER)
             else:
                 output.print_result(
                     f"The database is at {place}; a server of {wanted} works with it.",
@@ -152,8 +155,14 @@ def _look_once(args: WaitArguments, catalog: Catalog, wanted: Version, deadline:
     with connected(args.database, "wait", patience=0.0, until=deadline) as (conn, address):
         bounded.bound(conn, _ANSWER)
         observed = look(args.database, conn, address, catalog)
-    pending = options.pending(catalog, observed, wanted, args.flag)
-    require(catalog, observed, wanted, pending, allow_newer=args.allow_newer)
+        pending = options.pending(catalog, observed, wanted, args.flag)
+        require(catalog, observed, wanted, pending, allow_newer=args.allow_newer)
+        differs = standing.look(conn, catalog, observed).differences if args.verify else ()
+    if differs:
+        raise VerificationError(
+            f"the ledger is at {observed.place(catalog)}, and the schema is not: "
+            f"{joined([str(one) for one in differs])}. `medusa-db verify` lists all of it, with the SQL to fix it"
+        )
     undecided = observed.at is None and wanted in observed.proof.possible
     return str(wanted if undecided else observed.place(catalog))
 

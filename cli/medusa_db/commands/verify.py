@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
+from typing import TYPE_CHECKING, Any
 
 from medusa_db import streams
 from medusa_db.commands import options, output
@@ -13,23 +14,30 @@ from medusa_db.show import text
 from medusa_migrations.catalog import load
 from medusa_migrations.contract.errors import RefusedError, VerificationError
 from medusa_migrations.contract.report import RunState
-from medusa_migrations.plan import evidence
+from medusa_migrations.plan import earlier, evidence, proof
 from medusa_migrations.plan.findings import joined
-from medusa_migrations.postgres import connection, introspect
-from medusa_migrations.preflight import integrity
+from medusa_migrations.postgres import connection
+from medusa_migrations.preflight import comparison, preflight
 from medusa_migrations.run.outcome import Comparison, Outcome
 from medusa_migrations.schema import fixes
-from medusa_migrations.schema import verify as verifying
 from medusa_migrations.schema.ddl import DialectError
+from medusa_migrations.schema.drift import Difference, Object
+from medusa_migrations.schema.severity import DriftSeverity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from psycopg import Connection
+
     from medusa_db.arguments.looking import VerifyArguments
     from medusa_migrations.catalog.model import Catalog, Migration
+    from medusa_migrations.catalog.version import Version
+    from medusa_migrations.plan.findings import Finding
     from medusa_migrations.plan.observe import DatabaseState
-    from medusa_migrations.schema.drift import Difference
+    from medusa_migrations.postgres.address import Address
+    from medusa_migrations.preflight.comparison import Live
     from medusa_migrations.schema.model import Schema
+    from medusa_migrations.schema.verify import Verdict
 
 
 def verify(args: VerifyArguments) -> int:
@@ -42,40 +50,71 @@ def _run(args: VerifyArguments, outcome: Outcome) -> None:
     catalog = load.read()
     outcome.target = options.known(catalog, args.to, "--to")
     own = options.shop_migrations(args.shop)
-    observed, schema, working, files = _look(args, catalog, own, outcome)
+    observed, live, stops, files = _look(args, catalog, own, outcome)
     outcome.warnings += files
-    _compare(args, catalog, observed, schema, working, files, outcome)
+    _compare(args, catalog, observed, live, stops, files, outcome)
 
 
 def _look(
     args: VerifyArguments, catalog: Catalog, own: Sequence[Migration], outcome: Outcome
-) -> tuple[DatabaseState, Schema, list[Difference], list[str]]:
+) -> tuple[DatabaseState, Live, list[Difference], list[str]]:
     """Read ledger and schema as they are at one moment, whoever changes them meanwhile.
 
-    And what is wrong with keys and sequences, and which files of the shop's *own* are not what was applied.
+    And what would stop the upgrade to the version that is asked for, and which files of the shop's *own*
+    are not what was applied.
     """
-    with (
-        connected(args.database, "verify", args.patience.connect_wait) as (conn, address),
-        connection.snapshot(conn),
-    ):
-        observed = look(args.database, conn, address, catalog, tables=False)
-        outcome.schema = observed.schema
-        outcome.is_at(observed.place(catalog))
-        schema = introspect.read(conn, observed.schema, lambda: verifying.tables(catalog))
-        files = options.differing_files(conn, args.shop, own, observed)
-        return observed, schema, integrity.look(conn, observed.schema, schema.tables), files
+    with connected(args.database, "verify", args.patience.connect_wait) as (conn, address):
+        with connection.snapshot(conn):
+            observed = look(args.database, conn, address, catalog, tables=False)
+            outcome.schema = observed.schema
+            outcome.is_at(observed.place(catalog))
+            live = comparison.read(conn, catalog, observed.schema)
+            files = options.differing_files(conn, args.shop, own, observed)
+        return observed, live, _stopping(args, conn, address, catalog, observed), files
+
+
+def _stopping(
+    args: VerifyArguments,
+    conn: Connection[Any],
+    address: Address,
+    catalog: Catalog,
+    observed: DatabaseState,
+) -> list[Difference]:
+    """Return what would stop the upgrade to the version that is asked for, where there is one to do."""
+    target = args.to
+    if target is None or observed.proof.empty:
+        return []
+    missing = {*options.pending(catalog, observed, target, args.flag)}
+    if not missing or proof.newer(catalog, observed.proof.applied, target):
+        return []
+    items = [one for one in catalog.enabled(target, observed.proof.flags) if one.name in missing]
+    found = preflight.look(conn, address, catalog, observed, target, items)
+    return [_as_difference(one, target) for one in found if one.error is not None]
+
+
+def _as_difference(finding: Finding, target: Version) -> Difference:
+    """Return what forbids an upgrade to *target* as a difference of the database from what that needs."""
+    return Difference(
+        Object("upgrade", "", finding.reason),
+        finding.problem,
+        fix=finding.fix or finding.before,
+        severity=DriftSeverity.BLOCKS,
+        effect=f"an upgrade to {target} is refused",
+        hint=finding.advice,
+    )
 
 
 def _compare(
     args: VerifyArguments,
     catalog: Catalog,
     observed: DatabaseState,
-    schema: Schema,
-    working: Sequence[Difference],
+    live: Live,
+    stops: Sequence[Difference],
     files: Sequence[str],
     outcome: Outcome,
 ) -> None:
     target = args.to or observed.at or observed.proof.latest
+    schema = live.schema
     if target is None:
         raise RefusedError(
             f"the database is {observed.place(catalog)}: its ledger proves no version to verify. "
@@ -86,17 +125,25 @@ def _compare(
         )
     pending = options.pending(catalog, observed, target, args.flag)
     try:
-        verdict = verifying.verify(catalog, target, observed.proof.applied, schema).beside(working)
+        verdict = comparison.compare(catalog, target, observed.proof.applied, live)
     except DialectError as exc:
         raise VerificationError(
             f"the names in the ledger cannot all have run: {exc}. `medusa-db repair` shows which rows the schema "
             "proves"
         ) from exc
-    ok = verdict.ok and not pending
+    if not args.to and verdict.differences:
+        verdict = _with_next(catalog, observed, schema, verdict)
+    verdict = dataclasses.replace(verdict, differences=(*verdict.differences, *stops))
+    counts = {DriftSeverity.HARMFUL, *((DriftSeverity.BLOCKS,) if args.to else ())}
+    failing = [one for one in verdict.differences if args.strict or one.severity in counts]
+    described = [fixes.described(one, observed.schema) for one in verdict.differences]
+    drift = [str(one) for one in failing]
+    ok = not failing and not pending
     outcome.target = target
     outcome.comparison = Comparison(
         verified=ok,
-        drift=tuple(verdict.drift),
+        drift=tuple(drift),
+        differences=tuple(described),
         foreign=tuple(verdict.foreign),
         variant=tuple(verdict.variant),
     )
@@ -107,16 +154,8 @@ def _compare(
                 "version": str(target),
                 "ok": ok,
                 "pending": pending,
-                "drift": list(verdict.drift),
-                "differences": [
-                    {
-                        "kind": one.object.kind,
-                        "object": str(one.object),
-                        "difference": str(one),
-                        "fix": fixes.spelled(one, observed.schema),
-                    }
-                    for one in verdict.differences
-                ],
+                "drift": drift,
+                "differences": described,
                 "variant": list(verdict.variant),
                 "foreign": list(verdict.foreign),
             }
@@ -132,9 +171,31 @@ def _compare(
         if hint:
             shown.append(hint + ".")
         output.print_result("\n".join(shown), within=streams.ANSWER)
-    require(catalog, observed, target, pending, allow_newer=False)
+    if not failing or not pending:
+        require(catalog, observed, target, pending, allow_newer=False)
     outcome.state = RunState.DONE
-    if not verdict.ok:
-        raise VerificationError(
-            f"the database is not what {target} should be: {joined(verdict.drift)}"
+    if failing:
+        raise VerificationError(f"the database is not what {target} should be: {joined(drift)}")
+
+
+def _with_next(
+    catalog: Catalog, observed: DatabaseState, schema: Schema, verdict: Verdict
+) -> Verdict:
+    """Return *verdict* with the differences marked that would stop an upgrade to the newest version."""
+    newest, applied = catalog.newest, {*observed.proof.applied}
+    items = [
+        one for one in catalog.enabled(newest, observed.proof.flags) if one.name not in applied
+    ]
+    found = earlier.foresee(catalog, observed.proof, observed.at, newest, items, schema)
+    stopped = {str(one): failing.item for failing in found.blocked for one in failing.because}
+    marked = [
+        one
+        if one.harmful or str(one) not in stopped
+        else dataclasses.replace(
+            one,
+            severity=DriftSeverity.BLOCKS,
+            effect=f"the upgrade to {newest} would fail in {stopped[str(one)]}",
         )
+        for one in verdict.differences
+    ]
+    return dataclasses.replace(verdict, differences=tuple(marked))

@@ -495,19 +495,31 @@ def repair(found: Evidence, here: Place, *, written: bool) -> str:
 
 
 def verdict(found: Verdict, target: str, schema: str) -> str:
-    """Describe what verification of *schema* found, and the SQL that makes it right."""
+    """Describe what verification of *schema* found, the gravest first, and the SQL to fix it."""
     parts = []
-    if found.ok:
+    if not found.differences:
         parts.append(f"The schema is that of {target}.")
     else:
         from medusa_migrations.schema import fixes  # noqa: PLC0415  hardly ever needed
+        from medusa_migrations.schema.severity import DriftSeverity  # noqa: PLC0415
 
-        lines = []
-        for one in found.differences:
-            lines.append(bullets([str(one)]))
-            if how := fixes.spelled(one, schema):
-                lines.append(f"    {how};")
-        parts.append(f"The schema differs from that of {target}:\n" + "\n".join(lines))
+        for severity, title in (
+            (DriftSeverity.HARMFUL, f"The schema differs from that of {target}"),
+            (DriftSeverity.BLOCKS, "In the way of an upgrade"),
+            (DriftSeverity.HARMLESS, "Harmless differences (allowed)"),
+        ):
+            lines = []
+            for one in found.differences:
+                if one.severity is not severity:
+                    continue
+                lines.append(bullets([f"{one}: {one.effect}" if one.effect else str(one)]))
+                how = fixes.spelled(one, schema)
+                if how:
+                    lines.append(f"    {how};")
+                elif one.hint:
+                    lines.append(f"    {one.hint}")
+            if lines:
+                parts.append(f"{title}:\n" + "\n".join(lines))
     if found.variant:
         parts.append(
             "As an upgrade by Medusa's own tool leaves it (allowed):\n" + bullets(found.variant)

@@ -97,6 +97,8 @@ class Report:
     drift: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
     """What differs from the target, and did so before the run."""
+    differences: tuple[Mapping[str, Any], ...] = ()
+    """Everything that differs: kind, object, difference, severity, effect, fix or hint."""
     foreign: tuple[str, ...] = ()
     variant: tuple[str, ...] = ()
     verified: bool | None = None
@@ -145,6 +147,7 @@ class Report:
             "variant": list(self.variant),
             "driftCount": len(self.drift),
             "drift": list(self.drift),
+            "differences": [dict(one) for one in self.differences],
             "earlierCount": len(self.earlier),
             "earlier": list(self.earlier),
             "foreignCount": len(self.foreign),
@@ -171,7 +174,7 @@ def bounded(body: dict[str, Any], limit: int = LIMIT) -> str:
     body = dict(body)
     text = _json(body)
     for cut in (
-        *map(_halved, ("migrations", "foreign", "notes", "variant", "assumedDone")), _without_versions,
+        *map(_halved, ("migrations", "foreign", "notes", "differences", "variant", "assumedDone")), _without_versions,
         *map(_halved, ("repair", "earlier", "drift", "warnings", "dataSteps", "deferred")), _without_zeros,
         _halved("acknowledge"), _shortened_message, _fewer_counts,
     ):  # fmt: skip

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.schema import affected, ddl, drift, statements, verify
-from medusa_migrations.schema.model import Kind
+from medusa_migrations.schema.drift import Object
+from medusa_migrations.schema.model import ConstraintKind, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from medusa_migrations.plan.proof import Proof
     from medusa_migrations.schema.affected import Affected
     from medusa_migrations.schema.drift import Difference
-    from medusa_migrations.schema.model import Constraint, Schema, Table
+    from medusa_migrations.schema.model import Constraint, Schema
     from medusa_migrations.schema.statements import Statement
 
 _ROWS = frozenset({"insert", "update", "delete", "with"})
@@ -32,7 +33,7 @@ _FAMILIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Blocked:
+class Failing:
     """A pending migration or data step that would fail because of how the schema differs."""
 
     item: str
@@ -46,7 +47,7 @@ class Blocked:
 class Earlier:
     """What differs before a run, and what becomes of it."""
 
-    blocked: tuple[Blocked, ...] = ()
+    blocked: tuple[Failing, ...] = ()
     stays: tuple[Difference, ...] = ()
     """What differs from the target in the same way afterwards."""
     goes: tuple[Difference, ...] = ()
@@ -78,7 +79,7 @@ def foresee(
     ):  # the names of the ledger cannot all have run: `repair` has a word on it
         return Earlier()
     tables = frozenset(verdict.wanted.tables)
-    if verdict.ok:
+    if not verdict.differences:
         return Earlier(tables=tables)
     walk = _Walk(verdict.wanted.copy(), live.copy())
     for item in items:
@@ -104,7 +105,7 @@ class _Walk:
 
     wanted: Schema
     there: Schema
-    blocked: list[Blocked] = field(default_factory=list)
+    blocked: list[Failing] = field(default_factory=list)
     own: set[str] = field(default_factory=set)
     """Tables that the shop's own migrations change on the way."""
     unseen: bool = False
@@ -121,13 +122,15 @@ class _Walk:
         """Go on by *item*."""
         if not isinstance(item, Migration):
             for statement in statements.split(item.text):
-                self._note(item.name, self._rows(statement), "")
+                self._note(item.name, [*self._rows(statement), *self._refusing(statement)], "")
             return
         if item.version is None:
             changed = affected.affected([item.statements])
             self.own |= changed.tables | changed.types
             self.unseen = self.unseen or bool(changed.unseen)
             return
+        for name in sorted((verify.LEDGER.name, *item.rows)):
+            self._note(item.name, self._unfilled(name), "")
         should, does = verify.applies(self.wanted, item), verify.applies(self.there, item)
         for statement in statements.split(item.statements):
             if does:
@@ -143,7 +146,7 @@ class _Walk:
 
     def _there(self, item: Migration, statement: Statement) -> None:
         if statement.words[0] in _ROWS:
-            self._note(item.name, self._rows(statement), "")
+            self._note(item.name, [*self._rows(statement), *self._refusing(statement)], "")
             return
         trial = self.there.copy()
         try:
@@ -161,7 +164,7 @@ class _Walk:
         known = {one for found in self.blocked for one in found.because}
         new = tuple(one for one in because if one not in known)
         if new or (said and not because):
-            self.blocked.append(Blocked(item, new, said if not new else ""))
+            self.blocked.append(Failing(item, new, said if not new else ""))
 
     def _differences(self) -> list[Difference]:
         return drift.between(self.wanted, self.there)
@@ -186,6 +189,35 @@ class _Walk:
             and (_is_gone(one) or _is_other(one))
         ]
 
+    def _refusing(self, statement: Statement) -> list[Difference]:
+        """Return the columns that refuse a row which *statement* adds without a value for them."""
+        names = _names(statement)
+        return [
+            one
+            for table in sorted(affected.affected([statement.text]).inserted)
+            for one in self._unfilled(table)
+            if one.object.name not in names
+        ]
+
+    def _unfilled(self, name: str) -> list[Difference]:
+        """Return the columns of the table *name* that are not null, get no value and should not be so."""
+        table = self.there.tables.get(name)
+        if table is None:
+            return []
+        wanted = (
+            verify.LEDGER
+            if name == verify.LEDGER.name
+            else self.wanted.tables.get(name, Table(name))
+        )
+        found = []
+        for column in table.columns.values():
+            should = wanted.columns.get(column.name)
+            filled = column.default is not None or column.identity or column.generated
+            if column.not_null and not filled and (should is None or not should.not_null):
+                one = Object("column", name, column.name)
+                found.append(verify.refusing(one, column))
+        return found
+
     def _refused(
         self, after: Schema, statement: Statement
     ) -> Iterator[tuple[list[Difference], str]]:
@@ -199,11 +231,13 @@ class _Walk:
                 for one in table.constraints.values()
                 if before is None or one.name not in before.constraints
             ]
-            keys = [one.name for one in table.constraints.values() if one.kind is Kind.PRIMARY]
-            if len(keys) > 1 and any(one.kind is Kind.PRIMARY for one in new):
+            keys = [
+                one.name for one in table.constraints.values() if one.kind is ConstraintKind.PRIMARY
+            ]
+            if len(keys) > 1 and any(one.kind is ConstraintKind.PRIMARY for one in new):
                 yield [], f"the table {name} has a primary key already, {keys[0]}"
             for one in new:
-                if one.kind is Kind.FOREIGN:
+                if one.kind is ConstraintKind.FOREIGN:
                     yield from self._key(after, table, one)
 
     def _key(
@@ -258,7 +292,7 @@ def _names(statement: Statement) -> set[str]:
 
 
 def _is_gone(one: Difference) -> bool:
-    return one.live is None
+    return one.is_gone
 
 
 def _is_other(one: Difference) -> bool:
@@ -279,7 +313,7 @@ def _unique(schema: Schema, table: Table, columns: Sequence[str]) -> bool:
     """Return whether a foreign key may point to *columns* of *table*."""
     wanted = {*columns}
     return any(
-        one.kind in (Kind.PRIMARY, Kind.UNIQUE)
+        one.kind in (ConstraintKind.PRIMARY, ConstraintKind.UNIQUE)
         and {*one.columns} == wanted
         and not one.options.startswith("deferrable")
         for one in table.constraints.values()

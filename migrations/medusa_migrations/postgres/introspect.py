@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from medusa_migrations.postgres import row_security
-from medusa_migrations.schema.model import Column, Constraint, Index, Kind, Schema, Table, type_name
-from medusa_migrations.schema.model import expression as normal
+from medusa_migrations.schema.expression import normal
+from medusa_migrations.schema.model import (
+    Column,
+    Constraint,
+    ConstraintKind,
+    Index,
+    Schema,
+    Table,
+    type_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -18,51 +26,80 @@ if TYPE_CHECKING:
 
 _COLUMNS = """
     select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-           case when c.relname <> all(%(closed)s) then pg_get_expr(d.adbin, d.adrelid) end
+           case when c.relname <> all(%(closed)s) then pg_get_expr(d.adbin, d.adrelid) end, a.attidentity, a.attgenerated,
+           case when a.attcollation <> t.typcollation then a.attcollation::regcollation::text end,
+           {unproven}
       from pg_class c
       join pg_namespace n on n.oid = c.relnamespace
       join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+      join pg_type t on t.oid = a.atttypid
       left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
      where n.nspname = %(schema)s and c.relkind in ('r', 'p')
      order by c.relname, a.attnum
 """
+_UNPROVEN = """
+    exists (select from pg_constraint k where k.conrelid = c.oid and k.contype = 'n'
+                   and k.conkey = array[a.attnum] and not k.convalidated)
+"""
 _CONSTRAINTS = """
-    select c.relname, k.conname, k.contype, f.relname, k.confdeltype, k.confupdtype,
+    select c.relname, k.conname, k.contype,
+           case when f.relnamespace = c.relnamespace then f.relname::text else f.oid::regclass::text end,
+           k.confdeltype, k.confupdtype,
            case when c.relname <> all(%(closed)s) then pg_get_expr(k.conbin, k.conrelid) end,
            array(select a.attname from unnest(k.conkey) with ordinality u (num, i)
                    join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.num order by i),
            array(select a.attname from unnest(k.confkey) with ordinality u (num, i)
                    join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.num order by i),
-           concat_ws(' ', case k.confmatchtype when 'f' then 'match full' end,
+           concat_ws(' ', case when {nulls} then 'nulls not distinct' end,
+                     case when x.indnkeyatts < x.indnatts then 'include (' || (
+                       select string_agg(a.attname, ', ' order by a.attnum)
+                         from generate_series(x.indnkeyatts, x.indnatts - 1) u
+                         join pg_attribute a on a.attrelid = x.indrelid and a.attnum = x.indkey[u]) || ')' end,
+                     case when k.confmatchtype = 'f' and cardinality(k.conkey) > 1 then 'match full' end,
                      case when k.condeferrable then 'deferrable' end,
                      case when k.condeferred then 'initially deferred' end,
+                     case when k.contype = 'c' and k.connoinherit then 'no inherit' end,
+                     {period},
                      case when not {enforced} then 'not enforced'
-                          when not k.convalidated then 'not valid' end)
+                          when not k.convalidated then 'not valid' end,
+                     case when not x.indisvalid then 'with an invalid index'
+                          when not x.indisready then 'with an index that is not ready' end)
       from pg_constraint k
       join pg_class c on c.oid = k.conrelid
       join pg_namespace n on n.oid = c.relnamespace
       left join pg_class f on f.oid = k.confrelid
-     where n.nspname = %(schema)s and k.contype in ('p', 'u', 'f', 'c')
+      left join pg_index x on x.indexrelid = k.conindid and k.contype in ('p', 'u', 'x')
+     where n.nspname = %(schema)s and k.contype in ('p', 'u', 'f', 'c', 'x')
 """
 _INDEXES = """
     select i.relname, t.relname, x.indisunique, m.amname,
            array(select case when t.relname <> all(%(closed)s) then pg_get_indexdef(x.indexrelid, k, false)
                              else '(not read)' end
-                        || case when o.opcdefault then '' else ' ' || o.opcname end
+                        || case when a.attcollation in (0, coalesce(o.attcollation, 100)) then ''
+                                else ' collate ' || a.attcollation::regcollation end
+                        || case when p.opcdefault then '' else ' ' || p.opcname end
                         || case when m.amname <> 'btree' then ''
                                 else case x.indoption[k - 1] & 3
                                      when 0 then '' when 1 then ' desc nulls last'
                                      when 2 then ' nulls first' else ' desc' end end
                    from generate_series(1, x.indnkeyatts) k
-                   join pg_opclass o on o.oid = x.indclass[k - 1]
+                   join pg_opclass p on p.oid = x.indclass[k - 1]
+                   join pg_attribute a on a.attrelid = x.indexrelid and a.attnum = k
+                   left join pg_attribute o on o.attrelid = x.indrelid and o.attnum = x.indkey[k - 1]
                   order by k),
-           case when t.relname <> all(%(closed)s) then pg_get_expr(x.indpred, x.indrelid) end, x.indisvalid
+           case when t.relname <> all(%(closed)s) then pg_get_expr(x.indpred, x.indrelid) end,
+           concat_ws(' ', case when {nulls} then 'nulls not distinct' end,
+                     case when x.indnkeyatts < x.indnatts then 'include (' || (
+                       select string_agg(a.attname, ', ' order by a.attnum)
+                         from generate_series(x.indnkeyatts, x.indnatts - 1) u
+                         join pg_attribute a on a.attrelid = x.indrelid and a.attnum = x.indkey[u]) || ')' end,
+                     case when not x.indisvalid then 'invalid' when not x.indisready then 'not ready' end)
       from pg_index x
       join pg_class i on i.oid = x.indexrelid
       join pg_class t on t.oid = x.indrelid
       join pg_am m on m.oid = i.relam
       join pg_namespace n on n.oid = t.relnamespace
-     where n.nspname = %(schema)s
+     where n.nspname = %(schema)s and t.relkind in ('r', 'p', 'm')
        and not exists (select from pg_constraint k
                         where k.conindid = x.indexrelid and k.contype in ('p', 'u', 'x'))
 """
@@ -73,10 +110,10 @@ _ENUMS = """
       join pg_namespace n on n.oid = t.typnamespace
      where n.nspname = %(schema)s and t.typtype = 'e'
 """
-_SEQUENCES = """
-    select c.relname from pg_class c
+_OTHERS = """
+    select c.relname, c.relkind from pg_class c
       join pg_namespace n on n.oid = c.relnamespace
-     where n.nspname = %(schema)s and c.relkind = 'S'
+     where n.nspname = %(schema)s and c.relkind in ('S', 'v', 'm', 'f')
 """
 _LOCKED = """
     select c.relname::text from pg_locks l
@@ -87,8 +124,16 @@ _LOCKED = """
        and l.database = (select oid from pg_database where datname = current_database())
 """
 """Tables that nobody else can open, or will be able to before whoever waits for it has had them."""
+_VIEWS = {"v": "view", "m": "materialized view", "f": "foreign table"}
+_IDENTITIES = {"a": "always", "d": "by default", "": ""}
 _RULES = {"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
-_KINDS = {"p": Kind.PRIMARY, "u": Kind.UNIQUE, "f": Kind.FOREIGN, "c": Kind.CHECK}
+_KINDS = {
+    "p": ConstraintKind.PRIMARY,
+    "u": ConstraintKind.UNIQUE,
+    "f": ConstraintKind.FOREIGN,
+    "c": ConstraintKind.CHECK,
+    "x": ConstraintKind.EXCLUSION,
+}
 
 
 def read(
@@ -119,31 +164,65 @@ def seen_from(*path: str) -> sql.Composed:
 
 def _read(conn: Connection[Any], schema: str, closed: Sequence[str]) -> Schema:
     found, parameters = Schema(), {"schema": schema, "closed": list(closed)}
-    for table, name, type_, not_null, default in conn.execute(_COLUMNS, parameters):
+    version = conn.info.server_version
+    parts = {
+        "unproven": _UNPROVEN if version >= 180000 else "false",
+        "enforced": "k.conenforced" if version >= 180000 else "true",
+        "period": "case when k.conperiod then 'with a period' end" if version >= 180000 else "null",
+        "nulls": "x.indnullsnotdistinct" if version >= 150000 else "false",
+    }
+    fitting = {name: sql.SQL(part) for name, part in parts.items()}
+    for table, *column in conn.execute(sql.SQL(_COLUMNS).format(**fitting), parameters):
         made = found.tables.setdefault(table, Table(table))
-        made.columns[name] = Column(
-            name, type_name(type_), not_null, None if default is None else normal(default)
-        )
-    enforced = "k.conenforced" if conn.info.server_version >= 180000 else "true"
-    for row in conn.execute(sql.SQL(_CONSTRAINTS).format(enforced=sql.SQL(enforced)), parameters):
+        made.columns[column[0]] = _column(*column)
+    for row in conn.execute(sql.SQL(_CONSTRAINTS).format(**fitting), parameters):
         constraint = _constraint(row)
         found.tables[row[0]].constraints[constraint.name] = constraint
-    for name, table, unique, method, keys, where, valid in conn.execute(_INDEXES, parameters):
-        predicate = normal(where or "") + ("" if valid else " (invalid)")
+    for row in conn.execute(sql.SQL(_INDEXES).format(**fitting), parameters):
+        name, table, unique, method, keys, where, options = row
         columns = tuple(normal(key) for key in keys)
-        found.indexes[name] = Index(name, table, unique, method, columns, predicate)
+        found.indexes[name] = Index(
+            name, table, unique, method, columns, normal(where or ""), options,
+            keys_sql=tuple(keys), where_sql=where or "",
+        )  # fmt: skip
     found.enums = {name: tuple(labels) for name, labels in conn.execute(_ENUMS, parameters)}
-    found.sequences = {name for (name,) in conn.execute(_SEQUENCES, parameters)}
+    for name, kind in conn.execute(_OTHERS, parameters):
+        if kind == "S":
+            found.sequences.add(name)
+        else:
+            found.views[name] = _VIEWS[kind]
     found.extensions = {name for (name,) in conn.execute("select extname from pg_extension")}
     return found
+
+
+def _column(
+    name: str,
+    type_: str,
+    not_null: bool,  # noqa: FBT001  a row of the query
+    default: str | None,
+    identity: str,
+    generated: str,
+    collation: str | None,
+    unproven: bool,  # noqa: FBT001
+) -> Column:
+    generated = generated if default is not None else ""  # one of a table that others have locked
+    expression = None if default is None else normal(default)
+    stored = {"s": "stored", "v": "virtual", "": ""}[generated]
+    return Column(
+        name, type_name(type_), not_null, None if generated else expression, collation or "",
+        _IDENTITIES[identity], f"{expression} {stored}" if generated else "", unproven,
+        default_sql=default,
+    )  # fmt: skip
 
 
 def _constraint(row: tuple[Any, ...]) -> Constraint:
     _, name, contype, references, on_delete, on_update, check, columns, referenced, options = row
     kind = _KINDS[contype]
-    if kind is Kind.CHECK:
-        return Constraint(name, kind, check=normal(check or "(not read)"), options=options)
-    if kind is not Kind.FOREIGN:
+    if kind is ConstraintKind.CHECK:
+        return Constraint(
+            name, kind, check=normal(check or "(not read)"), check_sql=check or "", options=options
+        )
+    if kind is not ConstraintKind.FOREIGN:
         return Constraint(name, kind, tuple(columns), options=options)
     return Constraint(
         name, kind, tuple(columns), references, tuple(referenced), _RULES[on_delete],

@@ -11,7 +11,7 @@ from medusa_migrations.contract.errors import RefusedError, VerificationError
 from medusa_migrations.plan import earlier, evidence
 from medusa_migrations.plan.findings import Finding, joined
 from medusa_migrations.postgres import introspect
-from medusa_migrations.preflight import integrity
+from medusa_migrations.preflight import comparison
 from medusa_migrations.schema import affected, ddl, fixes, verify
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Catalog, DataStep
     from medusa_migrations.catalog.version import Version
-    from medusa_migrations.plan.earlier import Blocked
+    from medusa_migrations.plan.earlier import Failing
     from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.schema.drift import Difference
     from medusa_migrations.schema.model import Schema
@@ -76,12 +76,10 @@ def compare(
     version: Version,
     applied: Sequence[str],
     schema: str,
-    there: Schema,
+    existing: Schema,
 ) -> Verdict:
-    """Compare the definitions *there*, and what keys and sequences do, with *version*; raise as `verify` does."""
-    verdict = verify.verify(catalog, version, applied, there)
-    found = integrity.look(conn, schema, {*verdict.wanted.tables, "migrations"})
-    return verdict.beside(found)
+    """Compare the definitions *existing*, and what is around them, with *version*; raise as `verify` does."""
+    return comparison.compare(catalog, version, applied, comparison.beside(conn, schema, existing))
 
 
 def _earlier(
@@ -90,7 +88,7 @@ def _earlier(
     observed: DatabaseState,
     target: Version,
     items: Sequence[Migration | DataStep],
-    there: Schema,
+    existing: Schema,
     *,
     doubted: bool,
 ) -> Iterator[Finding]:
@@ -98,18 +96,34 @@ def _earlier(
 
     Where the ledger is *doubted*, the way to make something right may be to repair that.
     """
-    found = earlier.foresee(catalog, observed.proof, observed.at, target, items, there)
+    found = earlier.foresee(catalog, observed.proof, observed.at, target, items, existing)
     for blocked in found.blocked:
         yield _blocked(blocked, observed.schema, doubted=doubted)
-    working = integrity.look(conn, observed.schema, {*found.tables, "migrations"})
-    ours = [one for one in working if one.object.name == "migrations_id_seq"]
-    for one in (*found.stays, *(one for one in working if one not in ours)):
-        yield stays(one, observed.schema)
-    for one in (*(() if doubted else found.goes), *ours):
+    live = comparison.beside(conn, observed.schema, existing)
+    known = {*found.tables, verify.LEDGER.name, ""}
+    around = [
+        one
+        for one in (*live.around.differences, *live.numbering)
+        if one.object.table in known and one.harmful
+    ]
+    stay = [one for one in found.stays if one.harmful]
+    ours = [one for one in (*stay, *around) if _is_repaired(one)]
+    for one in (*stay, *around):
+        if one not in ours:
+            yield stays(one, observed.schema)
+    goes = () if doubted else [one for one in found.goes if one.harmful]
+    for one in (*goes, *ours):
         yield Finding(f"{one}, before this run already", "The run makes it right")
 
 
-def _blocked(found: Blocked, schema: str, *, doubted: bool) -> Finding:
+def _is_repaired(one: Difference) -> bool:
+    """Return whether a run makes *one* right by itself, for it cannot record anything else."""
+    if one.object.kind == "column" and one.object.table == verify.LEDGER.name:
+        return one.object.name == "id" and getattr(one.live, "default", "") is None
+    return one.object.name == "migrations_id_seq" and "is behind" in one.sentence
+
+
+def _blocked(found: Failing, schema: str, *, doubted: bool) -> Finding:
     statements = [fixes.spelled(one, schema) for one in found.because]
     fix = "; ".join(dict.fromkeys(filter(None, statements)))
     if doubted:

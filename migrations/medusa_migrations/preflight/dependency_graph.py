@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.schema.dependency import Edge, Node, Thing
-from medusa_migrations.schema.dependents import Entry, There
+from medusa_migrations.schema.dependents import Existing, Inventory
 from medusa_migrations.schema.effects import Space
 
 if TYPE_CHECKING:
@@ -133,21 +133,21 @@ _REACHED = """
 """
 
 
-def named(conn: Connection[Any], names: Iterable[str], schemas: Sequence[str]) -> There:
+def named(conn: Connection[Any], names: Iterable[str], schemas: Sequence[str]) -> Inventory:
     """Return what is there by one of *names*: in *schemas*, in a table there, or in the database."""
-    found = There()
+    found = Inventory()
     parameters = {"names": list(names), "schemas": list(schemas)}
     for row in conn.execute(_NAMED, parameters):
         space, parent, name, catalog, oid, sub, kind, owner, owned, may_drop, row_type = row
         node, row_of = Node(catalog, oid, sub), Node("pg_type", row_type)
-        entry = Entry(
+        entry = Existing(
             node, parent, name, kind, owner, owned, owned or may_drop, row_of if row_type else None
         )
         found.names.setdefault((Space(space), parent, name), []).append(entry)
     return found
 
 
-def add_dependents(conn: Connection[Any], there: There, seeds: Iterable[Node]) -> None:
+def add_dependents(conn: Connection[Any], there: Inventory, seeds: Iterable[Node]) -> None:
     """Add to *there* everything that depends on one of *seeds*, however far away."""
     nodes = list(seeds)
     parameters = {

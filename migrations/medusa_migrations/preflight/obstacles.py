@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from medusa_migrations.schema.dependency import Node, Thing
-    from medusa_migrations.schema.dependents import Blocked, Cause, Foreign, Found, Lost, Taken
+    from medusa_migrations.schema.dependents import Blocked, Cause, Foreign, Lost, Obstacles, Taken
 
 _OF_OTHERS = ("table", "index", "enum type", "type", "domain")
 """What `rights` looks at where it is in the shop's schema."""
@@ -24,7 +24,7 @@ _TEMPORARY = re.compile(r"\bpg_temp_\d+\.")
 
 
 def findings(
-    found: Found,
+    found: Obstacles,
     statements: Mapping[Node, tuple[str, str]],
     schema: str,
     user: str,

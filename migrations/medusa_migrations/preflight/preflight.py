@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.catalog.model import Migration
-from medusa_migrations.contract.errors import DeniedError, UnsupportedError
+from medusa_migrations.contract.errors import DeniedError, RefusedError, UnsupportedError
 from medusa_migrations.contract.values import some
+from medusa_migrations.plan import gone
 from medusa_migrations.plan.findings import Finding
 from medusa_migrations.postgres import table_locks
 from medusa_migrations.preflight import (
@@ -19,6 +21,7 @@ from medusa_migrations.preflight import (
     rights,
     row_checks,
 )
+from medusa_migrations.records import other_tools
 from medusa_migrations.schema import affected, lock_modes
 
 if TYPE_CHECKING:
@@ -56,6 +59,8 @@ def look(
         *pooler.look(conn, address),
         *rights.look(conn, schema, changed),
         *rights.recordable(conn, schema),
+        *_of_other_tools(conn, migrations),
+        *_gone(items),
         *rights.not_lockable(conn, schema, needs, locks),
         *rights.hidden(conn, schema, items),
         *extensions.look(conn, migrations),
@@ -104,6 +109,37 @@ def _server(conn: Connection[Any]) -> Iterator[Finding]:
             "Use the owner of the shop's tables, or reset the setting for this role or database",
             DeniedError,
             "ReadOnly",
+        )
+
+
+def _of_other_tools(conn: Connection[Any], migrations: Sequence[Migration]) -> Iterator[Finding]:
+    """Find the shop's own files that another migration tool has applied to this database already."""
+    files = [migration.origin for migration in migrations if migration.version is None]
+    if not files:
+        return
+    for tool, table, found in other_tools.applied(conn, files):
+        names = some([PurePath(file).name for file in found], 5, what="more files")
+        yield Finding(
+            f"{tool} has applied {names} to this database already ({table}), and they would run again",
+            "Leave them out of the folder of --migrations-dir; or, if they are to run, take their rows out of that table",
+            RefusedError,
+            "AppliedByOtherTool",
+        )
+
+
+def _gone(items: Sequence[Migration | DataStep]) -> Iterator[Finding]:
+    """Find files of the shop's own that name what Medusa's migrations drop before they run."""
+    for one in gone.look(items):
+        sure = (
+            "It would fail there"
+            if one.certain
+            else "A guess from its text: if it means that, it would fail there"
+        )
+        yield Finding(
+            f"{one.file} names {one.what}, which {one.by} drops or renames before it",
+            f"{sure}. Write the file for the schema as it is then, or give it a timestamp before that migration's",
+            RefusedError if one.certain else None,
+            "NameGone",
         )
 
 

@@ -36,13 +36,19 @@ def nothing(context: RunContext, outcome: Outcome, observed: DatabaseState, path
     if not found.differences:
         return
     from medusa_migrations.preflight import definitions  # noqa: PLC0415  hardly ever needed
+    from medusa_migrations.schema import fixes  # noqa: PLC0415
 
     for one in found.before:
         outcome.warn(str(definitions.stays(one, observed.schema)))
+    described = tuple(fixes.described(one, observed.schema) for one in found.differences)
     before, new = tuple(map(str, found.before)), tuple(map(str, found.new))
     if new:
-        judge(outcome, Comparison(verified=False, drift=new, earlier=before), path.target)
-    outcome.comparison = Comparison(earlier=before)
+        judge(
+            outcome,
+            Comparison(verified=False, drift=new, earlier=before, differences=described),
+            path.target,
+        )
+    outcome.comparison = Comparison(earlier=before, differences=described)
 
 
 def done(

@@ -67,6 +67,8 @@ class Comparison:
     drift: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
     """What differs, and did so before the run."""
+    differences: tuple[Mapping[str, str], ...] = ()
+    """Everything that differs, the harmless too."""
     foreign: tuple[str, ...] = ()
     variant: tuple[str, ...] = ()
 
@@ -234,6 +236,7 @@ def report(outcome: Outcome, ending: Ending, seconds: float) -> Report:
         warnings=tuple(outcome.warnings),
         drift=compared.drift,
         earlier=compared.earlier,
+        differences=compared.differences,
         foreign=compared.foreign,
         variant=compared.variant,
         verified=compared.verified,

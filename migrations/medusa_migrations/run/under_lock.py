@@ -17,7 +17,7 @@ from medusa_migrations.run import approval, baseline, ending
 from medusa_migrations.run import context as contexts
 from medusa_migrations.run.outcome import Comparison
 from medusa_migrations.run.steps import Steps
-from medusa_migrations.schema import verify
+from medusa_migrations.schema import fixes, verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,6 +152,7 @@ class _UnderLock:
             verified=False if new else None if earlier else True,
             drift=new,
             earlier=earlier,
+            differences=tuple(fixes.described(one, schema) for one in verdict.differences),
             foreign=tuple(verdict.foreign),
             variant=tuple(verdict.variant),
         )

@@ -14,8 +14,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medusa_migrations.schema import statements
-from medusa_migrations.schema.model import Column, Constraint, Index, Kind, Schema, Table, type_name
-from medusa_migrations.schema.model import expression as normal
+from medusa_migrations.schema.expression import normal
+from medusa_migrations.schema.model import (
+    Column,
+    Constraint,
+    ConstraintKind,
+    Index,
+    Schema,
+    Table,
+    type_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,10 +46,10 @@ class Passed:
     what: str
     """`column gift_card.tax_rate`, `index idx_gin_product_title`."""
     table: str
-    there: Column | Index | Table | None = None
+    there: Column | Index | Table | tuple[str, ...] | None = None
     """What is there in its stead; None where something that would be dropped is missing."""
-    made: Column | Index | Table | None = None
-    """What would be made if nothing were there."""
+    made: Column | Index | Table | tuple[str, ...] | None = None
+    """What would be made if nothing were there; of an enum, its labels."""
 
 
 def apply(schema: Schema, sql: str, passed: list[Passed] | None = None) -> None:
@@ -242,7 +250,10 @@ def _add_column(schema: Schema, table: Table, reader: _Reader) -> None:
         else:
             reader.expect("null")
     if lenient and name in table.columns:
-        there, made = table.columns[name], Column(name, type_, not_null, default)
+        there, made = (
+            table.columns[name],
+            Column(name, type_, not_null, default, default_sql=written),
+        )
         reader.passed.append(Passed(f"column {table.name}.{name}", table.name, there, made))
         return
     if type_ in _SERIALS:
@@ -250,7 +261,9 @@ def _add_column(schema: Schema, table: Table, reader: _Reader) -> None:
         schema.sequences.add(sequence)
         written = f"nextval('{sequence}')"
         type_, not_null, default = _SERIALS[type_], True, normal(written)
-    table.columns[name] = Column(name, type_, not_null, default, written, anywhere=lenient)
+    table.columns[name] = Column(
+        name, type_, not_null, default, default_sql=written, anywhere=lenient
+    )
 
 
 def _type(reader: _Reader) -> str:
@@ -264,14 +277,14 @@ def _add_constraint(table: Table, reader: _Reader) -> None:
     reader.expect("constraint")
     name = reader.name()
     if reader.skip("primary", "key"):
-        made = Constraint(name, Kind.PRIMARY, _columns(table, reader.names()))
+        made = Constraint(name, ConstraintKind.PRIMARY, _columns(table, reader.names()))
         for column in made.columns:
             table.columns[column] = dataclasses.replace(table.columns[column], not_null=True)
     elif reader.skip("unique"):
-        made = Constraint(name, Kind.UNIQUE, _columns(table, reader.names()))
+        made = Constraint(name, ConstraintKind.UNIQUE, _columns(table, reader.names()))
     elif reader.skip("check"):
         written = reader.group()
-        made = Constraint(name, Kind.CHECK, check=normal(written), check_sql=written)
+        made = Constraint(name, ConstraintKind.CHECK, check=normal(written), check_sql=written)
     else:
         reader.expect("foreign", "key")
         columns = _columns(table, reader.names())
@@ -282,7 +295,13 @@ def _add_constraint(table: Table, reader: _Reader) -> None:
             when = reader.take().lower()
             rules[when] = _referential_action(reader)
         made = Constraint(
-            name, Kind.FOREIGN, columns, target, referenced, rules["delete"], rules["update"]
+            name,
+            ConstraintKind.FOREIGN,
+            columns,
+            target,
+            referenced,
+            rules["delete"],
+            rules["update"],
         )
     if name in table.constraints:
         raise DialectError(f"constraint {name} of {table.name} is there already")
@@ -318,7 +337,9 @@ def _create_index(schema: Schema, reader: _Reader, *, unique: bool = False) -> N
     if table not in schema.tables:
         raise DialectError(f"there is no table {table}")
     _columns(schema.tables[table], tuple(key for key in keys if _PLAIN.fullmatch(key)))
-    made = Index(name, table, unique, method, keys, normal(where), written, where)
+    made = Index(
+        name, table, unique, method, keys, normal(where), keys_sql=written, where_sql=where
+    )
     if name not in schema.indexes:
         schema.indexes[name] = made
     elif lenient:
@@ -358,14 +379,21 @@ def _alter_type(schema: Schema, reader: _Reader) -> None:
                     table.columns[column.name] = dataclasses.replace(column, type=new)
         return
     reader.expect("add", "value")
-    label, labels = reader.string(), list(schema.enums[name])
-    if reader.skip("before"):
-        labels.insert(labels.index(reader.string()), label)
-    elif reader.skip("after"):
-        labels.insert(labels.index(reader.string()) + 1, label)
+    lenient = reader.skip("if", "not", "exists")
+    label, labels = reader.string(), schema.enums[name]
+    if label not in labels:
+        at = len(labels)
+        if reader.next in ("before", "after"):
+            behind = reader.take().lower() == "after"
+            neighbour = reader.string()
+            if neighbour not in labels:
+                raise DialectError(f"the type {name} has no value {neighbour}")
+            at = labels.index(neighbour) + behind
+        schema.enums[name] = (*labels[:at], label, *labels[at:])
+    elif lenient:
+        reader.passed.append(Passed(f"value {label} of the type {name}", name, labels, labels))
     else:
-        labels.append(label)
-    schema.enums[name] = tuple(labels)
+        raise DialectError(f"the type {name} has the value {label} already")
 
 
 def _drop_table(schema: Schema, reader: _Reader) -> None:

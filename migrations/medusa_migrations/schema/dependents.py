@@ -32,7 +32,7 @@ _TIES = frozenset({"pg_rewrite", "pg_attrdef", "pg_publication_rel"})
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Existing:
     """Something that is there by a name."""
 
     node: Node
@@ -49,10 +49,10 @@ class Entry:
 
 
 @dataclass(slots=True)
-class There:
+class Inventory:
     """What is there by the names that effects are about, and what depends on that."""
 
-    names: dict[Key, list[Entry]] = field(default_factory=dict)
+    names: dict[Key, list[Existing]] = field(default_factory=dict)
     graph: Graph = field(default_factory=Graph)
 
 
@@ -112,7 +112,7 @@ class Refused:
 class Taken:
     """A name that is another's."""
 
-    entry: Entry
+    entry: Existing
     name: Name
     kind: str
     """What would be made."""
@@ -125,13 +125,13 @@ class Taken:
 class Foreign:
     """Something that belongs to somebody else, where only its owner may do what *item* does."""
 
-    entry: Entry
+    entry: Existing
     name: Name
     item: str
 
 
 @dataclass(slots=True)
-class Found:
+class Obstacles:
     """Everything that was found."""
 
     blocked: list[Blocked] = field(default_factory=list)
@@ -155,7 +155,7 @@ def named(items: Iterable[Pending]) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(found - {""}), frozenset(schemas - {""})
 
 
-def seeds(items: Iterable[Pending], there: There) -> frozenset[Node]:
+def seeds(items: Iterable[Pending], there: Inventory) -> frozenset[Node]:
     """Return that of *there* on whose dependents it hangs whether *items* can run."""
     ends: set[str] = set()
     rewritten: set[str] = set()
@@ -201,7 +201,7 @@ def _names(effect: effects.Effect) -> Iterator[Name]:
             pass
 
 
-def look(items: Sequence[Pending], there: There, path: Sequence[str]) -> Found:
+def look(items: Sequence[Pending], there: Inventory, path: Sequence[str]) -> Obstacles:
     """Return what of *there* stands in the way of *items*; *path* begins with the shop's schema."""
     state = _State(there, tuple(path))
     for item in items:
@@ -228,7 +228,7 @@ def _in_order(blocked: dict[Node, Blocked]) -> list[Blocked]:
 class _State:
     """What is there at a point of the path, and what was found up to it."""
 
-    def __init__(self, there: There, path: tuple[str, ...]) -> None:
+    def __init__(self, there: Inventory, path: tuple[str, ...]) -> None:
         self.graph = there.graph
         self.path = path
         self.names = {key: list(entries) for key, entries in there.names.items()}
@@ -236,7 +236,7 @@ class _State:
         """What was dropped, or of which it is not known any more what it depends on."""
         self.unseen = ""
         self.blocked: dict[Node, Blocked] = {}
-        self.found = Found()
+        self.found = Obstacles()
         self.made = 0
 
     def run(self, item: Pending) -> None:
@@ -257,7 +257,7 @@ class _State:
                 case Unseen():
                     self.unseen = self.unseen or (item.name if item.own else "")
 
-    def _find(self, name: Name, item: Pending) -> list[Entry]:
+    def _find(self, name: Name, item: Pending) -> list[Existing]:
         """Return what *name* means to *item*: several only of functions."""
         for key in self._keys(name, item):
             found = [entry for entry in self.names.get(key, ()) if entry.node not in self.gone]
@@ -303,7 +303,7 @@ class _State:
                 self._block(node, self._cause(over, targets), over)
         self.gone |= targets.keys()
 
-    def _bound(self, entry: Entry, targets: Iterable[Node] = ()) -> str:
+    def _bound(self, entry: Existing, targets: Iterable[Node] = ()) -> str:
         """Return why it cannot be dropped, nor its type be changed, by itself; empty where it can."""
         if entry.kind == "inherited column":
             return "is inherited from another table"
@@ -367,7 +367,7 @@ class _State:
                 over = self.graph.over(other, reached)
                 self._block(other, Cause(str(self.graph.things[over]), cause.item, ""), over)
 
-    def _rewrite(self, table: Entry, cause: Cause) -> None:
+    def _rewrite(self, table: Existing, cause: Cause) -> None:
         """Note the columns of others that hold whole rows of *table*: PostgreSQL cannot rewrite those."""
         if table.row_type is not None:
             for column in self.graph.holding(table.row_type):
@@ -388,7 +388,7 @@ class _State:
                     for index in self.names.get((Space.RELATION, table.parent, entry.name), ()):
                         self._move(Space.RELATION, index, rename)
 
-    def _move(self, space: Space, entry: Entry, rename: Rename) -> None:
+    def _move(self, space: Space, entry: Existing, rename: Rename) -> None:
         moves = rename.new.schema and not space.part and rename.old.space is not Space.CONSTRAINT
         parent = rename.new.schema if moves else entry.parent
         key = (space, entry.parent, entry.name)
@@ -415,12 +415,12 @@ class _State:
             self.made -= 1
             for key in self._keys(make.name, item)[:1]:
                 self.names[key] = [
-                    Entry(Node("made", self.made), key[1], make.name.name, make.kind)
+                    Existing(Node("made", self.made), key[1], make.name.name, make.kind)
                 ]
         for part in make.parts:
             self._make(part, item)
 
-    def _taken(self, make: Make, item: Pending, but: Entry | None = None) -> Entry | None:
+    def _taken(self, make: Make, item: Pending, but: Existing | None = None) -> Existing | None:
         """Return what has the name already, and note where it is in the way."""
         keys = self._keys(make.name, item)[:1]
         if make.name.space is Space.RELATION and make.kind not in ("index", "sequence"):
@@ -454,7 +454,7 @@ class _State:
         if node.catalog in ("pg_policy", "pg_trigger", "pg_rewrite", "pg_proc"):
             self.gone.add(node)
 
-    def _owned(self, entry: Entry, name: Name, item: Pending, *, may: bool) -> None:
+    def _owned(self, entry: Existing, name: Name, item: Pending, *, may: bool) -> None:
         if not may:
             self.found.foreign.append(Foreign(entry, name, item.name))
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from medusa_migrations.schema.model import Column, Constraint, Index, Schema, Table
+from medusa_migrations.schema import severity
+from medusa_migrations.schema.expression import shown
+from medusa_migrations.schema.model import Column, Constraint, ConstraintKind, Index, Schema, Table
+from medusa_migrations.schema.severity import DriftSeverity, Judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -49,9 +53,24 @@ class Difference:
     """None: it is missing, or of no more than a name."""
     fix: str = field(default="", compare=False)
     """The statement that makes it right, where more than the schema tells it."""
+    severity: DriftSeverity = field(default=DriftSeverity.HARMFUL, compare=False)
+    effect: str = field(default="", compare=False)
+    """What comes of it."""
+    hint: str = field(default="", compare=False)
+    """What to do, in words, where SQL alone cannot."""
 
     def __str__(self) -> str:
         return self.sentence
+
+    @property
+    def harmful(self) -> bool:
+        """Whether the shop suffers from it as it is."""
+        return self.severity is DriftSeverity.HARMFUL
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether there is nothing by that name."""
+        return self.live is None or getattr(self.live, "name", self.object.name) != self.object.name
 
     @property
     def is_order(self) -> bool:
@@ -75,89 +94,225 @@ def between(wanted: Schema, live: Schema) -> list[Difference]:
     """Return how *live* differs from *wanted* in what that has, by their sentences."""
     found: list[Difference] = []
     for table in wanted.tables.values():
-        there = live.tables.get(table.name)
-        if there is None:
-            found.append(_missing(Object("table", table.name, table.name), table))
+        existing = live.tables.get(table.name)
+        if existing is None:
+            found.append(_missing_table(table, wanted, live))
         else:
-            found += of_tables(table, there)
+            found += of_tables(table, existing)
     for index in wanted.indexes.values():
-        one = Object("index", index.table, index.name)
-        found += _named(f"index {index.name}", one, index, live.indexes.get(index.name))
+        found += _index(index, live, wanted)
     for name, labels in wanted.enums.items():
         one, labelled = Object("type", "", name), live.enums.get(name)
         if labelled is None:
-            found.append(_missing(one, labels))
+            found.append(_missing(one, labels, "the columns that need it cannot be written"))
         elif labelled != labels:
             said = f"has the values {', '.join(labelled)} instead of {', '.join(labels)}"
-            found.append(Difference(one, f"type {name} {said}", labels, labelled))
+            judged = severity.labelled(labels, labelled)
+            found.append(_differs(one, f"type {name} {said}", judged, labels, labelled))
     found += [_missing_sequence(wanted, name) for name in wanted.sequences - live.sequences]
     for name in wanted.extensions - live.extensions:
-        found.append(_missing(Object("extension", "", name), None))
+        one = Object("extension", "", name)
+        found.append(
+            _missing(one, None, "the indexes that need it are not there, or cannot be made again")
+        )
     return sorted(found, key=str)
 
 
 def of_tables(wanted: Table, live: Table) -> Iterator[Difference]:
     """Yield how the table *live* differs from *wanted*."""
     for column in wanted.columns.values():
-        one, there = Object("column", wanted.name, column.name), live.columns.get(column.name)
-        if there is None:
-            yield _missing(one, column)
+        one, existing = Object("column", wanted.name, column.name), live.columns.get(column.name)
+        if existing is None:
+            yield _missing(one, column, "every statement of the server that names it fails")
         else:
-            yield from of_columns(one, column, there)
+            yield from of_columns(one, column, existing)
     fixed = {name for name, column in wanted.columns.items() if not column.anywhere}
     shared = [name for name in wanted.columns if name in live.columns and name in fixed]
     order = [name for name in live.columns if name in fixed]
     if shared != order:
         first = next(a for a, b in zip(shared, order, strict=True) if a != b)
         said = f"table {wanted.name} has its columns in another order from {first} on"
-        yield Difference(Object("table", wanted.name, wanted.name), said, wanted, live)
+        judged = DriftSeverity.HARMLESS, "the server names the columns that it reads and writes"
+        yield dataclasses.replace(
+            _differs(Object("table", wanted.name, wanted.name), said, judged, wanted, live),
+            hint="no statement moves a column; a dump that is restored into a table made anew does",
+        )
     for constraint in wanted.constraints.values():
-        one = Object("constraint", wanted.name, constraint.name)
-        what = f"table {wanted.name}: constraint {constraint.name}"
-        yield from _named(what, one, constraint, live.constraints.get(constraint.name))
+        yield from _constraint(wanted, constraint, live)
 
 
 def of_columns(one: Object, wanted: Column, live: Column) -> Iterator[Difference]:
     """Yield how the column *live*, at the address *one*, differs from *wanted*."""
     if wanted.type != live.type:
-        yield Difference(one, f"{one} is {live.type} instead of {wanted.type}", wanted, live)
+        said = f"{one} is {live.type} instead of {wanted.type}"
+        yield _differs(one, said, severity.retyped(wanted.type, live.type), wanted, live)
+    if wanted.collation != live.collation:
+        said = f"{one} has the collation {live.collation or 'of the database'}"
+        effect = "texts are compared, found and sorted in another way than the server expects"
+        yield _differs(one, said, (DriftSeverity.HARMFUL, effect), wanted, live)
+    if live.generated:
+        said = f"{one} is generated always as ({shown(live.generated)}"
+        said = said[: said.rindex(" ")] + ")" + said[said.rindex(" ") :]
+        effect = "every statement of the server that writes it fails"
+        yield _differs(one, said, (DriftSeverity.HARMFUL, effect), wanted, live)
+        return
     if wanted.not_null != live.not_null:
         said = "takes null" if wanted.not_null else "does not take null"
-        yield Difference(one, f"{one} {said}", wanted, live)
-    if wanted.default != live.default:
-        has = "no default" if live.default is None else f"the default {live.default}"
-        should = "none" if wanted.default is None else wanted.default
-        yield Difference(one, f"{one} has {has} instead of {should}", wanted, live)
+        effect = (
+            "rows without a value for it come in, which the server does not expect"
+            if wanted.not_null
+            else "rows that the server adds without a value for it are refused"
+        )
+        yield _differs(one, f"{one} {said}", (DriftSeverity.HARMFUL, effect), wanted, live)
+    elif live.unproven and not wanted.unproven:
+        effect = "rows that were there before may be without a value for it"
+        yield _differs(one, f"{one} may be null in old rows: its not null is not valid",
+                       (DriftSeverity.HARMFUL, effect), wanted, live)  # fmt: skip
+    yield from _defaults(one, wanted, live)
 
 
-def _named(
-    what: str, one: Object, wanted: Constraint | Index, live: Constraint | Index | None
-) -> Iterator[Difference]:
-    if live is None:
-        yield Difference(one, f"{what} is missing", wanted)
-    elif live != wanted:
-        yield Difference(one, f"{what} is {live} instead of {wanted}", wanted, live)
+def _defaults(one: Object, wanted: Column, live: Column) -> Iterator[Difference]:
+    should = "none" if wanted.default is None else _default(wanted)
+    if live.identity != wanted.identity:
+        said = (
+            f"{one} is generated {live.identity} as identity instead of having the default {should}"
+        )
+        numbered = (wanted.default or "").startswith("nextval")
+        judged = (
+            (DriftSeverity.HARMLESS, "it is numbered as well")
+            if numbered
+            else (DriftSeverity.HARMFUL, "rows get a number that the server does not expect")
+        )
+        yield _differs(one, said, judged, wanted, live)
+    elif wanted.default != live.default:
+        has = "no default" if live.default is None else f"the default {_default(live)}"
+        judged = severity.defaulted(wanted.default, live.default, not_null=live.not_null)
+        yield _differs(one, f"{one} has {has} instead of {should}", judged, wanted, live)
+
+
+def _default(column: Column) -> str:
+    return shown(column.default or "")
+
+
+def _constraint(table: Table, wanted: Constraint, live: Table) -> Iterator[Difference]:
+    one = Object("constraint", table.name, wanted.name)
+    what = f"table {table.name}: constraint {wanted.name}"
+    existing = live.constraints.get(wanted.name)
+    if existing is not None:
+        if existing != wanted:
+            judged = DriftSeverity.HARMFUL, _RULES[wanted.kind]
+            yield _differs(
+                one, f"{what} is {existing} instead of {wanted}", judged, wanted, existing
+            )
+        return
+    for other in live.constraints.values():
+        if (
+            other.name not in table.constraints
+            and dataclasses.replace(other, name=wanted.name) == wanted
+        ):
+            judged = DriftSeverity.HARMLESS, "the server does not ask for its name"
+            yield _differs(one, f"{what} is called {other.name}", judged, wanted, other)
+            return
+    yield _differs(one, f"{what} is missing", (DriftSeverity.HARMFUL, _RULES[wanted.kind]), wanted)
+
+
+_RULES = {
+    ConstraintKind.PRIMARY: "rows may come twice, and `on conflict` of the server fails",
+    ConstraintKind.UNIQUE: "rows may come twice, and `on conflict` of the server fails",
+    ConstraintKind.FOREIGN: "rows may refer to what is not there, or go or stay when it goes, as the server does not expect",
+    ConstraintKind.CHECK: "rows come in that the server does not expect, or rows that it writes are refused",
+    ConstraintKind.EXCLUSION: "rows that the server writes may be refused",
+}
+
+
+def _index(wanted: Index, live: Schema, whole: Schema) -> Iterator[Difference]:
+    one = Object("index", wanted.table, wanted.name)
+    existing = live.indexes.get(wanted.name)
+    effect = (
+        "rows may come twice, or rows that the server writes are refused"
+        if wanted.unique or (existing is not None and existing.unique)
+        else "the server becomes slow: what would be looked up is searched for in the whole table"
+    )
+    if existing is not None:
+        if existing != wanted:
+            both = existing.table != wanted.table
+            said = (
+                f"index {wanted.name} is {existing}{f' on {existing.table}' if both else ''} instead of "
+                f"{wanted}{f' on {wanted.table}' if both else ''}"
+            )
+            yield _differs(one, said, (DriftSeverity.HARMFUL, effect), wanted, existing)
+        return
+    for other in live.indexes.values():
+        if (
+            other.name not in whole.indexes
+            and dataclasses.replace(other, name=wanted.name) == wanted
+        ):
+            judged = DriftSeverity.HARMLESS, "the server does not ask for its name"
+            yield _differs(
+                one, f"index {wanted.name} is called {other.name}", judged, wanted, other
+            )
+            return
+    yield _differs(one, f"index {wanted.name} is missing", (DriftSeverity.HARMFUL, effect), wanted)
+
+
+def _missing_table(table: Table, wanted: Schema, live: Schema) -> Difference:
+    one = Object("table", table.name, table.name)
+    effect = "every statement of the server that names it fails"
+    if view := live.views.get(table.name):
+        said = f"{one} is missing: a {view} is called so"
+        hint = f"give the {view} another name, and the table its own"
+        effect = "what the server writes is refused, or goes elsewhere"
+        return Difference(one, said, effect=effect, hint=hint)
+    for other in live.tables.values():
+        alike = other.columns.keys() == table.columns.keys() and table.constraints
+        if (
+            other.name not in wanted.tables
+            and alike
+            and table.constraints.keys() <= other.constraints.keys()
+        ):
+            said = f"{one} is missing: the table {other.name} has its columns and keys"
+            fix = f'alter table "{other.name}" rename to "{table.name}"'
+            return Difference(one, said, effect=effect, fix=fix)
+    return _missing(one, table, effect)
 
 
 def _missing_sequence(wanted: Schema, name: str) -> Difference:
     """Return that the sequence *name* is missing, with the statements that make it again."""
     one = Object("sequence", "", name)
+    effect = "rows that the server adds get no number, or are refused"
     for table in wanted.tables.values():
         for column in table.columns.values():
             if name in (column.default_sql or "") and f"{table.name}_{column.name}_seq" == name:
-                owner = f'"{table.name}"."{column.name}"'
-                highest = f'coalesce(max({owner}), 0) + 1, false) from "{table.name}"'
-                default = f'alter table "{table.name}" alter column "{column.name}" set default'
-                fix = (
-                    f'create sequence "{name}" as integer owned by {owner}; '
-                    f"select setval('\"{name}\"', {highest}; {default} {column.default_sql}"
+                return Difference(
+                    one, f"{one} is missing", fix=numbering(table.name, column), effect=effect
                 )
-                return Difference(one, f"{one} is missing", fix=fix)
-    return _missing(one, None)
+    return _missing(one, None, effect)
 
 
-def _missing(one: Object, wanted: Definition | None) -> Difference:
-    return Difference(one, f"{one} is missing", wanted)
+def numbering(table: str, column: Column) -> str:
+    """Return the statements that make the sequence of a serial *column* of *table* again."""
+    name, owner = f"{table}_{column.name}_seq", f'"{table}"."{column.name}"'
+    highest = f'coalesce(max({owner}), 0) + 1, false) from "{table}"'
+    default = f'alter table "{table}" alter column "{column.name}" set default'
+    return (
+        f'create sequence "{name}" as integer owned by {owner}; '
+        f"select setval('\"{name}\"', {highest}; {default} {column.default_sql}"
+    )
+
+
+def _missing(one: Object, wanted: Definition | None, effect: str) -> Difference:
+    return Difference(one, f"{one} is missing", wanted, effect=effect)
+
+
+def _differs(
+    one: Object,
+    said: str,
+    judged: Judged,
+    wanted: Definition | None = None,
+    live: Definition | None = None,
+) -> Difference:
+    grave, effect = judged
+    return Difference(one, said, wanted, live, severity=grave, effect=effect)
 
 
 def sentences(found: Sequence[Difference]) -> tuple[str, ...]:

@@ -140,11 +140,11 @@ _CONSTRAINTS = frozenset({"constraint", "primary", "unique", "check", "foreign",
 def of(sql: str) -> tuple[Effect, ...]:
     """Return the effects of the statements of *sql*."""
     return tuple(
-        effect for one in statements.split(sql) for effect in _statement(_Reader(one.tokens))
+        effect for one in statements.split(sql) for effect in _statement(_Tokens(one.tokens))
     )
 
 
-class _Reader:
+class _Tokens:
     """Walks over the tokens of a statement."""
 
     def __init__(self, tokens: tuple[str, ...]) -> None:
@@ -191,7 +191,7 @@ class _Reader:
             if depth == 0:
                 return
 
-    def items(self) -> Iterator[_Reader]:
+    def items(self) -> Iterator[_Tokens]:
         """Yield a reader for each part of a list: up to the end, or to the parenthesis that closes it."""
         depth, start = 0, self.at
         while self.at < len(self.words):
@@ -199,18 +199,18 @@ class _Reader:
             if depth < 0:
                 break
             if depth == 0 and self.next == ",":
-                yield _Reader(self.tokens[start : self.at])
+                yield _Tokens(self.tokens[start : self.at])
                 start = self.at + 1
             self.at += 1
         if start < self.at:
-            yield _Reader(self.tokens[start : self.at])
+            yield _Tokens(self.tokens[start : self.at])
 
 
 def _part(space: Space, name: str, table: Name) -> Name:
     return Name(space, name, table.schema, table.name)
 
 
-def _statement(reader: _Reader) -> Iterator[Effect]:
+def _statement(reader: _Tokens) -> Iterator[Effect]:
     verb = reader.one()
     match verb:
         case "create":
@@ -225,7 +225,7 @@ def _statement(reader: _Reader) -> Iterator[Effect]:
             pass
 
 
-def _kind(reader: _Reader) -> str:
+def _kind(reader: _Tokens) -> str:
     """Read the kind of an object, in one or two words; empty where it is none of those we know."""
     for words in (("materialized", "view"), ("foreign", "table"), (reader.next,)):
         kind = " ".join(words)
@@ -234,7 +234,7 @@ def _kind(reader: _Reader) -> str:
     return ""
 
 
-def _drop(reader: _Reader) -> Iterator[Effect]:
+def _drop(reader: _Tokens) -> Iterator[Effect]:
     if reader.skip("owned", "by"):
         yield Unseen("drop owned by")
         return
@@ -248,7 +248,7 @@ def _drop(reader: _Reader) -> Iterator[Effect]:
     yield Drop(tuple(names), cascade="cascade" in reader.words[reader.at :])
 
 
-def _listed(reader: _Reader, space: Space) -> Iterator[Name]:
+def _listed(reader: _Tokens, space: Space) -> Iterator[Name]:
     while True:
         yield reader.name(space)
         reader.past_group()
@@ -256,7 +256,7 @@ def _listed(reader: _Reader, space: Space) -> Iterator[Name]:
             return
 
 
-def _alter(reader: _Reader) -> Iterator[Effect]:
+def _alter(reader: _Tokens) -> Iterator[Effect]:
     kind = _kind(reader)
     if not kind:
         return
@@ -282,7 +282,7 @@ def _pass(effect: Effect) -> int:
     return 0 if isinstance(effect, Drop) else 1 if isinstance(effect, Retype) else 2
 
 
-def _action(table: Name, reader: _Reader) -> Iterator[Effect]:
+def _action(table: Name, reader: _Tokens) -> Iterator[Effect]:
     """Read one action of `alter table`."""
     match reader.one():
         case "add":
@@ -308,7 +308,7 @@ def _action(table: Name, reader: _Reader) -> Iterator[Effect]:
             yield Change(table)
 
 
-def _dropped(table: Name, reader: _Reader) -> Iterator[Effect]:
+def _dropped(table: Name, reader: _Tokens) -> Iterator[Effect]:
     space = Space.CONSTRAINT if reader.skip("constraint") else Space.COLUMN
     reader.skip("column")
     reader.skip("if", "exists")
@@ -316,13 +316,13 @@ def _dropped(table: Name, reader: _Reader) -> Iterator[Effect]:
     yield Drop((name,), cascade=reader.next == "cascade")
 
 
-def _added(table: Name, reader: _Reader) -> Iterator[Make]:
+def _added(table: Name, reader: _Tokens) -> Iterator[Make]:
     reader.skip("column")
     lenient = reader.skip("if", "not", "exists")
     yield from _element(table, reader, lenient=lenient)
 
 
-def _element(table: Name, reader: _Reader, *, lenient: bool = False) -> Iterator[Make]:
+def _element(table: Name, reader: _Tokens, *, lenient: bool = False) -> Iterator[Make]:
     """Read a column or constraint, as `create table` lists them and `add` adds them."""
     if reader.next in _CONSTRAINTS:
         yield from _constraint(table, reader)
@@ -344,7 +344,7 @@ def _element(table: Name, reader: _Reader, *, lenient: bool = False) -> Iterator
     yield Make(column, "column", lenient=lenient, fills=fills, parts=parts)
 
 
-def _constraint(table: Name, reader: _Reader) -> Iterator[Make]:
+def _constraint(table: Name, reader: _Tokens) -> Iterator[Make]:
     if not reader.skip("constraint"):
         reader.at += 1
         return
@@ -358,7 +358,7 @@ def _constraint(table: Name, reader: _Reader) -> Iterator[Make]:
     )
 
 
-def _create(reader: _Reader) -> Iterator[Effect]:
+def _create(reader: _Tokens) -> Iterator[Effect]:
     replaces = reader.skip("or", "replace")
     if reader.next in ("temp", "temporary", "local", "global"):
         return
@@ -387,14 +387,14 @@ def _create(reader: _Reader) -> Iterator[Effect]:
         yield Make(name, kind, lenient=lenient, replaces=replaces, parts=parts)
 
 
-def _elements(table: Name, reader: _Reader) -> Iterator[Make]:
+def _elements(table: Name, reader: _Tokens) -> Iterator[Make]:
     if not reader.skip("("):
         return
     for item in reader.items():
         yield from _element(table, item)
 
 
-def _index(reader: _Reader, *, lenient: bool) -> Iterator[Effect]:
+def _index(reader: _Tokens, *, lenient: bool) -> Iterator[Effect]:
     """Read what stands behind `create index`: it is in the schema of its table."""
     name = "" if reader.next == "on" else reader.one()
     reader.skip("on")
@@ -405,7 +405,7 @@ def _index(reader: _Reader, *, lenient: bool) -> Iterator[Effect]:
         yield Make(Name(Space.RELATION, name, table.schema), "index", lenient=lenient)
 
 
-def _made_part(reader: _Reader, kind: str, space: Space, *, replaces: bool) -> Iterator[Effect]:
+def _made_part(reader: _Tokens, kind: str, space: Space, *, replaces: bool) -> Iterator[Effect]:
     """Read what stands behind `create trigger`, `policy` or `rule`."""
     name = reader.one()
     before = "to" if space is Space.RULE else "on"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
-from medusa_migrations.schema.model import Column, Constraint, Index, Kind, Table
+from medusa_migrations.schema import drift
+from medusa_migrations.schema.model import Column, Constraint, ConstraintKind, Index, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,21 +65,57 @@ def spelled(one: Difference, schema: str) -> str:
     return f"set search_path to {_q(schema)}; {statements}"
 
 
+def described(one: Difference, schema: str) -> dict[str, str]:
+    """Return *one* for JSON, with a fix that can be run, or a hint, for a shop in *schema*."""
+    body = {
+        "kind": one.object.kind,
+        "object": str(one.object),
+        "difference": str(one),
+        "severity": str(one.severity),
+        "effect": one.effect,
+        "fix": spelled(one, schema),
+    }
+    if not body["fix"]:
+        body["hint"] = (
+            one.hint or "look at it: no statement makes it right without knowing the rows"
+        )
+    return body
+
+
 def _column(one: Object, wanted: Column, live: Column) -> str:
-    """Return what makes the whole column right: type, default and nullability hang together."""
-    name, actions = _q(one.name), []
-    retyped = wanted.type != live.type
+    """Return what makes the whole column right: type, default and nullability depend on each other."""
+    name, actions, before, after = _q(one.name), list[str](), "", ""
+    if live.generated.endswith(" virtual"):  # PostgreSQL keeps no values that could stay
+        return ""
+    if live.type.endswith("[]") and not wanted.type.endswith("[]"):  # which of its values?
+        return ""
+    if live.generated:
+        actions.append(f"alter column {name} drop expression")
+    retyped = wanted.type != live.type or wanted.collation != live.collation
     if retyped and live.default is not None:
         actions.append(f"alter column {name} drop default")
     if retyped:
-        actions.append(f"alter column {name} type {_type(wanted)} using {_cast(name, wanted)}")
-    if wanted.default is not None and (retyped or wanted.default != live.default):
+        collation = ' collate "default"' if live.collation and not wanted.collation else ""
+        type_ = f"{_type(wanted)}{collation}"
+        actions.append(f"alter column {name} type {type_} using {_cast(name, wanted)}")
+    if live.identity and not wanted.identity:
+        before = f"alter table {_q(one.table)} alter column {name} drop identity; "
+        if (wanted.default or "").startswith("nextval"):
+            before += f"{drift.numbering(one.table, wanted)}; "
+    elif wanted.default is not None and (retyped or wanted.default != live.default):
         actions.append(f"alter column {name} set default {wanted.default_sql or wanted.default}")
     elif wanted.default is None and live.default is not None and not retyped:
         actions.append(f"alter column {name} drop default")
     if wanted.not_null != live.not_null:
         actions.append(f"alter column {name} {'set' if wanted.not_null else 'drop'} not null")
-    return f"alter table {_q(one.table)} {', '.join(actions)}"
+    elif live.unproven and not wanted.unproven:
+        drop, make = (
+            f"alter table {_q(one.table)} alter column {name} {verb} not null"
+            for verb in ("drop", "set")
+        )
+        after = f"; {drop}; {make}"
+    changed = f"alter table {_q(one.table)} {', '.join(actions)}" if actions else ""
+    return f"{before}{changed}{after}".strip("; ")
 
 
 def _cast(name: str, wanted: Column) -> str:
@@ -107,21 +145,31 @@ def _type(column: Column) -> str:
 
 def _constraint(one: Object, wanted: Constraint, live: Constraint) -> str:
     table, name = _q(one.table), _q(one.name)
-    if live.options == "not valid" and not wanted.options and _same(wanted, live):
-        return f"alter table {table} validate constraint {name}"
+    if live.name != wanted.name:
+        return f"alter table {table} rename constraint {_q(live.name)} to {name}"
+    if _plain(live) == wanted:
+        if live.options == "not valid":
+            return f"alter table {table} validate constraint {name}"
+        if live.options.startswith("with an "):
+            return f"reindex index {name}"
+        if wanted.kind is ConstraintKind.FOREIGN and live.options in (
+            "deferrable",
+            "deferrable initially deferred",
+        ):
+            return f"alter table {table} alter constraint {name} not deferrable"
     return f"alter table {table} drop constraint {name}, add {_ruled(wanted)}"
 
 
-def _same(wanted: Constraint, live: Constraint) -> bool:
-    return str(live).removesuffix(f" {live.options}") == str(wanted)
+def _plain(one: Constraint) -> Constraint:
+    return dataclasses.replace(one, options="")
 
 
 def _ruled(one: Constraint) -> str:
     text = f"constraint {_q(one.name)} "
-    if one.kind is Kind.CHECK:
+    if one.kind is ConstraintKind.CHECK:
         return f"{text}check ({one.check_sql or one.check})"
     text += f"{one.kind} ({_list(one.columns)})"
-    if one.kind is Kind.FOREIGN:
+    if one.kind is ConstraintKind.FOREIGN:
         text += f" references {_q(one.references)} ({_list(one.referenced)})"
         for when, what in (("delete", one.on_delete), ("update", one.on_update)):
             text += "" if what == "no action" else f" on {when} {what}"
@@ -129,9 +177,9 @@ def _ruled(one: Constraint) -> str:
 
 
 def _index(wanted: Index, live: Index) -> str:
-    if live.where == f"{wanted.where} (invalid)" and (live.keys, live.method, live.unique) == (
-        wanted.keys, wanted.method, wanted.unique,
-    ):  # fmt: skip
+    if live.name != wanted.name:
+        return f"alter index {_q(live.name)} rename to {_q(wanted.name)}"
+    if live.options in ("invalid", "not ready") and dataclasses.replace(live, options="") == wanted:
         return f"reindex index {_q(wanted.name)}"
     if live.table != wanted.table:
         return ""

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-_CAST = re.compile(
-    r"::\s*(?:(?:\"[^\"]+\"|\w+)\.)?"
-    r"(?:timestamp with(?:out)? time zone|character varying|double precision|\"[^\"]+\"|\w+)(?:\(\d+\))?(?:\[\])?",
-    re.IGNORECASE,
-)
-_PIECE = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|\w+|[^\s\w]")
+from medusa_migrations.schema import expression
 
 
-class Kind(StrEnum):
-    """The kinds of constraints that Medusa's schema has (not-null is a column's own)."""
+class ConstraintKind(StrEnum):
+    """The kinds of constraints of a table (not-null is a column's own)."""
 
     PRIMARY = "primary key"
     UNIQUE = "unique"
     FOREIGN = "foreign key"
     CHECK = "check"
+    EXCLUSION = "exclude"
+    """None of Medusa's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +25,20 @@ class Column:
 
     name: str
     type: str
-    """As format_type() prints it, without schema and quotes."""
+    """As format_type() prints it without quotes; with its schema where that is another than the table's."""
     not_null: bool = False
     default: str | None = None
     """In the normal form of `expression`."""
+    collation: str = ""
+    """Where it is not that of the type."""
+    identity: str = ""
+    """`always` or `by default`, where it is generated as identity."""
+    generated: str = ""
+    """Of a generated column: the expression in its normal form, and `stored` or `virtual` behind it."""
+    unproven: bool = False
+    """Whether rows that were there before may be null, though it is not null (PostgreSQL 18)."""
     default_sql: str | None = field(default=None, compare=False)
-    """As it is written, where our own SQL says so."""
+    """As it is written, or as PostgreSQL prints it."""
     anywhere: bool = field(default=False, compare=False)
     """Whether it may have been there before its migration, and so at another place in the table."""
 
@@ -45,28 +48,28 @@ class Constraint:
     """One constraint of a table."""
 
     name: str
-    kind: Kind
+    kind: ConstraintKind
     columns: tuple[str, ...] = ()
     references: str = ""
-    """The table a foreign key points to."""
+    """The table a foreign key points to; with its schema where that is another one."""
     referenced: tuple[str, ...] = ()
     on_delete: str = "no action"
     on_update: str = "no action"
     check: str = ""
     check_sql: str = field(default="", compare=False)
-    """The check as it is written, where our own SQL says so."""
+    """The check as it is written, or as PostgreSQL prints it."""
     options: str = ""
-    """What of it is not as usual: `match full`, `deferrable`, `not valid`."""
+    """What of it is not as usual: `match full`, `deferrable`, `not valid`, `nulls not distinct`."""
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self._rule, self.options)))
 
     @property
     def _rule(self) -> str:
-        if self.kind is Kind.CHECK:
-            return f"check {self.check}"
+        if self.kind is ConstraintKind.CHECK:
+            return f"check ({expression.shown(self.check_sql or self.check)})"
         text = f"{self.kind} ({', '.join(self.columns)})"
-        if self.kind is Kind.FOREIGN:
+        if self.kind is ConstraintKind.FOREIGN:
             text += f" references {self.references} ({', '.join(self.referenced)})"
             for when, what in (("delete", self.on_delete), ("update", self.on_update)):
                 text += "" if what == "no action" else f" on {when} {what}"
@@ -82,15 +85,19 @@ class Index:
     unique: bool
     method: str
     keys: tuple[str, ...]
-    """Columns or expressions, each with its operator class where it is not the default."""
+    """Columns or expressions, each with its operator class and collation where it is not the default."""
     where: str = ""
+    options: str = ""
+    """What of it is not as usual: `include (title)`, `nulls not distinct`, `invalid`."""
     keys_sql: tuple[str, ...] = field(default=(), compare=False)
     """The keys as they are written, where our own SQL says so."""
     where_sql: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        text = f"{'unique ' if self.unique else ''}{self.method} ({', '.join(self.keys)})"
-        return text + (f" where {self.where}" if self.where else "")
+        keys = ", ".join(map(expression.shown, self.keys))
+        text = f"{'unique ' if self.unique else ''}{self.method} ({keys})"
+        text += f" where {expression.shown(self.where)}" if self.where else ""
+        return text + (f", {self.options}" if self.options else "")
 
 
 @dataclass(slots=True)
@@ -115,6 +122,8 @@ class Schema:
     enums: dict[str, tuple[str, ...]] = field(default_factory=dict)
     sequences: set[str] = field(default_factory=set)
     extensions: set[str] = field(default_factory=set)
+    views: dict[str, str] = field(default_factory=dict)
+    """What is called as a table may be, and is none: `view`, `materialized view`, `foreign table`."""
 
     def copy(self) -> Schema:
         """Return one that can be changed by itself."""
@@ -124,23 +133,10 @@ class Schema:
             dict(self.enums),
             set(self.sequences),
             set(self.extensions),
+            dict(self.views),
         )
 
 
-@functools.cache
-def expression(text: str) -> str:
-    """Return *text* in the normal form in which ours and PostgreSQL's spelling are equal.
-
-    Casts, parentheses, quotes of names, case and spacing go; strings stay as they are. What only
-    differs in those means the same wherever Medusa uses it: defaults, checks, index predicates.
-    """
-    found = _PIECE.findall(_CAST.sub("", text))
-    kept = [p if p.startswith("'") else p.strip('"').lower() for p in found if p not in "()"]
-    return " ".join(kept)
-
-
-@functools.cache
 def type_name(text: str) -> str:
-    """Return a type as format_type() prints it, without a schema and without quotes."""
-    text = text.strip().replace('"', "")
-    return re.sub(r"^\w+\.", "", text)
+    """Return a type as format_type() prints it, without quotes."""
+    return text.strip().replace('"', "")

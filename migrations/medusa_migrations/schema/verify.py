@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations.schema import ddl, drift
 from medusa_migrations.schema.drift import Difference, Object
-from medusa_migrations.schema.model import Column, Index, Schema, Table
+from medusa_migrations.schema.model import Column, Constraint, ConstraintKind, Index, Schema, Table
+from medusa_migrations.schema.severity import DriftSeverity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,25 @@ if TYPE_CHECKING:
 
 TOOL_TABLES = frozenset({"migrations", "typeorm_metadata", "mikro_orm_migrations"})
 """Ledgers of Medusa's own tools: neither expected nor foreign."""
+
+
+_ID = "nextval ( 'migrations_id_seq' )"
+LEDGER = Table(
+    "migrations",
+    {
+        "id": Column(
+            "id", "integer", not_null=True, default=_ID, default_sql="nextval('migrations_id_seq')"
+        ),
+        "timestamp": Column("timestamp", "bigint", not_null=True),
+        "name": Column("name", "character varying", not_null=True),
+    },
+    {
+        "PK_8c82d7f526340ab734260ea46be": Constraint(
+            "PK_8c82d7f526340ab734260ea46be", ConstraintKind.PRIMARY, ("id",)
+        )
+    },
+)
+"""Medusa's own ledger, as its tool makes it in every version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +56,21 @@ class Verdict:
     """What it was compared with."""
 
     def beside(self, found: Iterable[Difference]) -> Verdict:
-        """Return one that has *found* as well, as far as it is about tables of the version or the ledger."""
-        known = {*self.wanted.tables, "migrations"}
+        """Return one that has *found* as well, as far as it is about tables of the version, the ledger or all."""
+        known = {*self.wanted.tables, LEDGER.name, ""}
         more = [one for one in found if one.object.table in known]
         both = sorted([*self.differences, *more], key=str)
         return dataclasses.replace(self, differences=tuple(both))
 
     @property
     def drift(self) -> tuple[str, ...]:
-        """A sentence for each difference."""
-        return drift.sentences(self.differences)
+        """A sentence for each harmful difference."""
+        return drift.sentences([one for one in self.differences if one.harmful])
 
     @property
     def ok(self) -> bool:
-        """Whether nothing differs that should not."""
-        return not self.differences
+        """Whether nothing differs that is harmful."""
+        return not any(one.harmful for one in self.differences)
 
 
 def expected(migrations: Iterable[Migration]) -> Schema:
@@ -100,7 +120,7 @@ def applies(schema: Schema, migration: Migration) -> bool:
 
 
 def verify(catalog: Catalog, version: Version, applied: Sequence[str], live: Schema) -> Verdict:
-    """Hold *live* against what the migrations *applied* (ledger order) make in *version*.
+    """Compare *live* with what the migrations *applied* (ledger order) make in *version*.
 
     A migration that had another text in an earlier version may stand in that text: an upgrade by
     Medusa's own tool leaves it so. The combination with the least drift is the one that counts.
@@ -112,10 +132,12 @@ def verify(catalog: Catalog, version: Version, applied: Sequence[str], live: Sch
         chosen = dict(sorted(chosen.items(), key=lambda one: one[1].order))
         best = _verdict(catalog, chosen, live, variant=())
     for name in list(chosen):
-        if best.ok:
+        if not best.differences:
             break
         for text in reversed(catalog.texts[name]):
             if text.version is None or text.version >= (chosen[name].version or version):
+                continue
+            if not _concerns(best.differences, text.statements + chosen[name].statements):
                 continue
             trial = {**chosen, name: text}
             variant = (*best.variant, f"{name} as of {text.version}")
@@ -128,6 +150,14 @@ def verify(catalog: Catalog, version: Version, applied: Sequence[str], live: Sch
     return best
 
 
+def _concerns(differences: Iterable[Difference], statements: str) -> bool:
+    """Return whether *statements* name anything that differs: another text of others changes nothing."""
+    return any(
+        one.object.name in statements or (one.object.table or one.object.name) in statements
+        for one in differences
+    )
+
+
 def drift_of(
     catalog: Catalog, version: Version, applied: Sequence[str], live: Schema
 ) -> tuple[str, ...]:
@@ -135,7 +165,8 @@ def drift_of(
 
     Raises DialectError where they cannot be run in this order.
     """
-    return _verdict(catalog, _chosen(catalog, version, applied), live, variant=()).drift
+    found = _verdict(catalog, _chosen(catalog, version, applied), live, variant=())
+    return drift.sentences(found.differences)
 
 
 def foresee(catalog: Catalog, version: Version, applied: Sequence[str]) -> None:
@@ -153,16 +184,79 @@ def _verdict(
     catalog: Catalog, chosen: Mapping[str, Migration], live: Schema, variant: tuple[str, ...]
 ) -> Verdict:
     wanted = expected(chosen.values())
-    found, foreign = drift.between(wanted, live), []
-    ours = drift.objects(wanted)
+    found, foreign = drift.between(wanted, live), list[str]()
+    found += _ledger(live)
+    renamed = {(one.object.table, getattr(one.live, "name", "")) for one in found if one.is_gone}
+    ours = drift.objects(wanted) | drift.objects(Schema(tables={LEDGER.name: LEDGER}))
     for one in sorted(drift.objects(live) - ours):
-        if not _counts(one, wanted):
+        if not _counts(one, wanted) or (one.table, one.name) in renamed:
             continue
         if one in known_objects(catalog):
-            found.append(Difference(one, f"{one} is left over from another version"))
+            found.append(_left_over(one, live))
+        elif (refusing := _refusing(one, live)) is not None:
+            found.append(refusing)
         else:
             foreign.append(str(one))
     return Verdict(tuple(found), tuple(foreign), variant, wanted)
+
+
+def _ledger(live: Schema) -> list[Difference]:
+    """Return how the ledger differs; where there is none, its version is not proven anyway."""
+    if LEDGER.name in live.tables:
+        return list(drift.of_tables(LEDGER, live.tables[LEDGER.name]))
+    if LEDGER.name in live.views:
+        return drift.between(Schema(tables={LEDGER.name: LEDGER}), Schema(views=live.views))
+    return []
+
+
+def _left_over(one: Object, live: Schema) -> Difference:
+    """Return that *one* is of another version of Medusa, and whether that does harm."""
+    refusing = _refusing(one, live)
+    said = f"{one} is left over from another version"
+    if refusing is not None:
+        return dataclasses.replace(refusing, sentence=said)
+    table, name = _q(one.table), _q(one.name)
+    if one.kind == "constraint":
+        rule = live.tables[one.table].constraints[one.name]
+        fix, effect = (
+            f"alter table {table} drop constraint {name}",
+            f"rows are held to a rule that is none any more: {rule}",
+        )
+        return Difference(one, said, fix=fix, effect=effect)
+    if one.kind == "index":
+        unique = live.indexes[one.name].unique
+        return Difference(
+            one, said, fix=f"drop index {name}",
+            severity=DriftSeverity.HARMFUL if unique else DriftSeverity.HARMLESS,
+            effect="rows that the server writes are refused" if unique else "writes take a little longer",
+        )  # fmt: skip
+    hint = f"see what it holds, and drop the {one.kind} if nothing needs it"
+    effect = "the server does not read or write it"
+    return Difference(one, said, severity=DriftSeverity.HARMLESS, effect=effect, hint=hint)
+
+
+def _refusing(one: Object, live: Schema) -> Difference | None:
+    """Return that *one* is a column which refuses the rows that a server adds, for it does not know it."""
+    if one.kind != "column":
+        return None
+    column = live.tables[one.table].columns[one.name]
+    filled = column.default is not None or column.identity or column.generated
+    return refusing(one, column) if column.not_null and not filled else None
+
+
+def refusing(one: Object, column: Column) -> Difference:
+    """Return that the *column* at the address *one* is not null where nothing fills it."""
+    return Difference(
+        one,
+        f"{one} is not Medusa's, and is not null without a default",
+        live=column,
+        fix=f"alter table {_q(one.table)} alter column {_q(one.name)} drop not null",
+        effect="every row that the server adds is refused",
+    )
+
+
+def _q(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _counts(found: Object, wanted: Schema) -> bool:
@@ -170,7 +264,7 @@ def _counts(found: Object, wanted: Schema) -> bool:
     if found.kind == "sequence":
         return any(found.name.startswith(f"{table}_") for table in wanted.tables)
     if found.part:
-        return found.table in wanted.tables
+        return found.table in wanted.tables or found.table == LEDGER.name
     return found.name not in TOOL_TABLES
 
 

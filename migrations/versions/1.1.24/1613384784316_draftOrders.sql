@@ -6,7 +6,7 @@
 
 create type "draft_order_status_enum" as enum ('open', 'completed');
 
-alter type "cart_type_enum" add value 'draft_order' after 'swap';
+alter type "cart_type_enum" add value if not exists 'draft_order' after 'swap';
 
 create table "draft_order" (
   "id" character varying not null,

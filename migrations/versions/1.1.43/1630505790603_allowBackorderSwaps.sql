@@ -2,7 +2,7 @@
 -- locks: cart: access exclusive
 -- locks: swap: access exclusive
 
-alter type "swap_payment_status_enum" add value 'confirmed' after 'captured';
+alter type "swap_payment_status_enum" add value if not exists 'confirmed' after 'captured';
 
 alter table "cart" add column "payment_authorized_at" timestamp with time zone;
 

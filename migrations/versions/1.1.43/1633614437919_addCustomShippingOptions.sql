@@ -2,7 +2,7 @@
 -- locks: cart: share row exclusive
 -- locks: shipping_option: share row exclusive
 
-alter type "cart_type_enum" add value 'claim';
+alter type "cart_type_enum" add value if not exists 'claim';
 
 create table "custom_shipping_option" (
   "id" character varying not null,

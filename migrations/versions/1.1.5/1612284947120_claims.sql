@@ -20,7 +20,7 @@ create type "claim_order_fulfillment_status_enum" as enum (
   'partially_returned', 'returned', 'canceled', 'requires_action'
 );
 
-alter type "refund_reason_enum" add value 'claim' after 'swap';
+alter type "refund_reason_enum" add value if not exists 'claim' after 'swap';
 
 create table "claim_order" (
   "id" character varying not null,

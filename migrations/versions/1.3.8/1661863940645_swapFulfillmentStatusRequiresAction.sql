@@ -1,3 +1,3 @@
 -- A swap can be partially shipped.
 
-alter type "swap_fulfillment_status_enum" add value 'partially_shipped' after 'shipped';
+alter type "swap_fulfillment_status_enum" add value if not exists 'partially_shipped' after 'shipped';

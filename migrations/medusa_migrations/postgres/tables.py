@@ -1,0 +1,285 @@
+"""Looks at what is true of tables and no column says: who may see and write rows, and what comes between."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from medusa_migrations.schema.drift import Difference, Object
+from medusa_migrations.schema.severity import DriftSeverity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from psycopg import Connection
+
+_LOOK = r"""
+    with tab as (
+      select c.*, quote_ident(c.relname) as called
+        from pg_class c where c.relnamespace = to_regnamespace(quote_ident(%(schema)s)) and c.relkind in ('r', 'p')
+    ), granted as (
+      select t.oid, a.grantee from tab t cross join lateral aclexplode(t.relacl) a
+       where a.grantee not in (0, t.relowner) and t.relname <> 'migrations'
+         and a.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+       group by 1, 2 having count(distinct a.privilege_type) = 4
+    ), server as (
+      select grantee from granted group by 1
+      having count(*) * 2 > (select count(*) from tab where relname <> 'migrations')
+    )
+    select 'unlogged', relname::text, '', called, '{}'::text[] from tab where relpersistence = 'u'
+    union all
+    select 'partitioned', relname, '', called, '{}' from tab where relkind = 'p'
+    union all
+    select 'row security', relname, '', called, array[
+             case when relforcerowsecurity then 'forced' else '' end,
+             (select count(*) from pg_policy p where p.polrelid = t.oid)::text,
+             case when exists (select from pg_policy p where p.polrelid = t.oid and p.polpermissive
+                                  and p.polcmd = '*' and p.polroles = '{0}'
+                                  and (p.polqual is null or p.polqual::text ~ '^\{CONST :consttype 16 .*:constisnull false .*:constvalue 1 \[ 1 ')
+                                  and (p.polwithcheck is null or p.polwithcheck::text ~ '^\{CONST :consttype 16 .*:constisnull false .*:constvalue 1 \[ 1 '))
+                   and not exists (select from pg_policy p where p.polrelid = t.oid and not p.polpermissive)
+                  then 'open' else '' end]
+      from tab t where relrowsecurity
+    union all
+    select 'policy', t.relname, p.polname, t.called, '{}' from pg_policy p join tab t on t.oid = p.polrelid
+    union all
+    select 'rule', t.relname, w.rulename, t.called,
+           array[case w.ev_type when '2' then 'update' when '3' then 'insert' when '4' then 'delete' else 'select' end,
+                 case when w.is_instead then 'instead' else '' end, w.ev_enabled::text, quote_ident(w.rulename)]
+      from pg_rewrite w join tab t on t.oid = w.ev_class
+    union all
+    select 'trigger', t.relname, g.tgname, t.called,
+           array[g.tgenabled::text, case when g.tgtype & 3 = 3 then 'before' else '' end,
+                 case when l.lanname in ('c', 'internal') then '' else p.prosrc end, quote_ident(g.tgname)]
+      from pg_trigger g join tab t on t.oid = g.tgrelid join pg_proc p on p.oid = g.tgfoid
+      join pg_language l on l.oid = p.prolang
+     where not g.tgisinternal
+    union all
+    select distinct 'function', t.relname, p.oid::regprocedure::text, '', '{}'::text[]
+      from tab t
+      join (select g.tgrelid, g.tgfoid from pg_trigger g where not g.tgisinternal
+            union
+            select coalesce(y.typrelid, d.refobjid), d.objid from pg_depend d
+              left join pg_type y on d.refclassid = 'pg_type'::regclass and y.oid = d.refobjid
+             where d.classid = 'pg_proc'::regclass
+               and d.refclassid in ('pg_class'::regclass, 'pg_type'::regclass)) f (tab, fun) on f.tab = t.oid
+      join pg_proc p on p.oid = f.fun
+     where not exists (select from pg_depend e
+                        where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')
+    union all
+    select distinct case v.relkind when 'v' then 'view' else 'materialized view' end, t.relname,
+           v.oid::regclass::text, '', '{}'::text[]
+      from pg_depend d join pg_rewrite w on d.classid = 'pg_rewrite'::regclass and w.oid = d.objid
+      join tab t on d.refclassid = 'pg_class'::regclass and t.oid = d.refobjid
+      join pg_class v on v.oid = w.ev_class and v.relkind in ('v', 'm')
+    union all
+    select 'child', t.relname, i.inhrelid::regclass::text, t.called, '{}'
+      from pg_inherits i join tab t on t.oid = i.inhparent join pg_class c on c.oid = i.inhrelid
+     where not c.relispartition
+    union all
+    select 'parent', t.relname, i.inhparent::regclass::text, t.called, '{}'
+      from pg_inherits i join tab t on t.oid = i.inhrelid where not t.relispartition
+    union all
+    select 'publication', t.relname, p.pubname, t.called,
+           array[case when (p.pubupdate or p.pubdelete) and (t.relreplident = 'n' or (t.relreplident = 'd'
+                        and not exists (select from pg_index x where x.indrelid = t.oid and x.indisprimary and x.indisvalid)))
+                      then 'refuses' else '' end,
+                 case when t.relreplident = 'n' and exists (
+                        select from pg_index x where x.indrelid = t.oid and x.indisprimary) then 'default' else 'full' end]
+      from pg_publication p
+      join tab t on p.puballtables or exists (
+             select from pg_publication_rel r where r.prpubid = p.oid and r.prrelid = t.oid) {in_schema}
+     where t.relpersistence = 'p'
+    union all
+    select 'event trigger', '', evtname, '', '{}' from pg_event_trigger e
+     where e.evtenabled <> 'D' and not exists (select from pg_depend d
+             where d.classid = 'pg_event_trigger'::regclass and d.objid = e.oid and d.deptype = 'e')
+    union all
+    select 'lacks', t.relname, w.rolname, t.called, array_agg(lower(k) order by k) || quote_ident(w.rolname)
+      from tab t join pg_roles w on w.oid = t.relowner or w.oid in (table server)
+     cross join unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) k
+     where t.relname <> 'migrations' and not has_table_privilege(w.oid, t.oid, k)
+     group by t.relname, w.rolname, t.called
+    union all
+    select 'disabled', t.relname, '', t.called,
+           case when bool_or(not g.tgisinternal and g.tgenabled in ('D', 'R'))
+                then array_agg(format('enable trigger %%I', g.tgname) order by g.tgname)
+                       filter (where g.tgisinternal and g.tgenabled in ('D', 'R'))
+                else array['enable trigger all'] end
+      from pg_trigger g join tab t on t.oid = g.tgrelid
+     group by t.relname, t.called having bool_or(g.tgisinternal and g.tgenabled in ('D', 'R'))
+    union all
+    select 'replica', '', current_setting('session_replication_role'), '', '{}'
+     where current_setting('session_replication_role') = 'replica'
+    order by 1, 2, 3
+"""
+_IN_SCHEMA = " or exists (select from pg_publication_namespace m where m.pnpubid = p.oid and m.pnnspid = t.relnamespace)"
+_RETURNS = re.compile(r"\breturn\s+(\w+|\()", re.IGNORECASE)
+_FOREIGN = (
+    "policy",
+    "rule",
+    "trigger",
+    "function",
+    "view",
+    "materialized view",
+    "publication",
+    "event trigger",
+)
+_PARTS = ("policy", "rule", "trigger")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is around the columns of tables."""
+
+    differences: tuple[Difference, ...] = ()
+    foreign: tuple[tuple[str, str], ...] = ()
+    """Each object of the shop's, with the table it is about; empty: of the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    what: str
+    table: str
+    name: str
+    called: str
+    """The table, quoted where it must be."""
+    more: list[str] = field(default_factory=list)
+
+
+def look(conn: Connection[Any], schema: str) -> Surroundings:
+    """Return what is not as Medusa makes it around the tables of *schema*; writes nothing."""
+    in_schema = _IN_SCHEMA if conn.info.server_version >= 150000 else ""
+    query = sql.SQL(_LOOK.replace("{in_schema}", in_schema))
+    rows = [_Row(*row) for row in conn.execute(query, {"schema": schema})]
+    foreign = {
+        (f"{row.what} {row.name} on {row.table}" if row.what in _PARTS else f"{row.what} {row.name}",
+         "" if row.what == "event trigger" else row.table)
+        for row in rows
+        if row.what in _FOREIGN
+    }  # fmt: skip
+    differences = [one for row in rows for one in _differences(row)]
+    return Surroundings(tuple(differences), tuple(sorted(foreign)))
+
+
+def _differences(row: _Row) -> Iterator[Difference]:
+    one = Object("table", row.table, row.table)
+    match row.what:
+        case "unlogged":
+            yield Difference(
+                one, f"{one} is unlogged", fix=f"alter table {row.called} set logged",
+                effect="a crash of the server empties it",
+            )  # fmt: skip
+        case "partitioned":
+            yield Difference(
+                one, f"{one} is partitioned", severity=DriftSeverity.HARMLESS,
+                effect="the server reads and writes it as any other table",
+                hint="no statement makes it a plain table; copy its rows into a new one",
+            )  # fmt: skip
+        case "row security":
+            yield _row_security(one, row)
+        case "rule":
+            yield from _rule(row)
+        case "trigger":
+            yield from _trigger(row)
+        case "child":
+            yield Difference(
+                one, f"{one} has the child {row.name}", fix=f"alter table {row.name} no inherit {row.called}",
+                effect="the server reads and changes the rows of both, and no key is unique over both",
+            )  # fmt: skip
+        case "parent":
+            yield Difference(
+                one, f"{one} inherits from {row.name}", fix=f"alter table {row.called} no inherit {row.name}",
+                severity=DriftSeverity.HARMLESS, effect="what reads the parent reads its rows as well",
+            )  # fmt: skip
+        case "publication" if row.more[0]:
+            yield Difference(
+                one, f"{one} is in the publication {row.name} and has no replica identity",
+                fix=f"alter table {row.called} replica identity {row.more[1]}",
+                effect="the server's updates and deletes of its rows are refused",
+            )  # fmt: skip
+        case "lacks":
+            *lacking, role = row.more
+            rights = ", ".join(lacking)
+            yield Difference(
+                one, f"{one}: the role {row.name} may not {rights}",
+                fix=f"grant {rights} on {row.called} to {role}",
+                effect="a server that logs in as that role is refused",
+            )  # fmt: skip
+        case "disabled":
+            yield Difference(
+                one, f"{one}: triggers of its foreign keys are disabled, so nothing enforces them",
+                fix=f"alter table {row.called} {', '.join(row.more)}",
+                effect="rows may refer to what is not there, and stay when it goes",
+            )  # fmt: skip
+        case "replica":
+            yield Difference(
+                Object("setting", "", "session_replication_role"),
+                "sessions of this role fire no triggers: session_replication_role is replica",
+                effect="no foreign key is enforced",
+                hint="reset the setting for this role or database: alter role ... reset session_replication_role",
+            )
+        case _:
+            pass
+
+
+def _row_security(one: Object, row: _Row) -> Difference:
+    forced, policies, is_open = row.more
+    how = "forced" if forced else "enabled"
+    number = int(policies)
+    by = "without a policy" if not number else f"with {number} polic{'y' if number == 1 else 'ies'}"
+    who = "every role but superusers" if forced else "a server that does not own it"
+    effect = (
+        f"{who} sees none of its rows" if not number else f"{who} sees only what the policies show"
+    )
+    fix = f"alter table {row.called} disable row level security"
+    return Difference(
+        one, f"{one}: row security is {how}, {by}",
+        fix=f"{fix}, no force row level security" if forced else fix,
+        severity=DriftSeverity.HARMLESS if is_open else DriftSeverity.HARMFUL,
+        effect="the policies show every row" if is_open else effect,
+    )  # fmt: skip
+
+
+def _rule(row: _Row) -> Iterator[Difference]:
+    event, instead, enabled, name = row.more
+    if instead and enabled in ("O", "A"):
+        yield Difference(
+            Object("rule", row.table, row.name),
+            f"rule {row.name} on {row.table} does something else instead of an {event}".replace(
+                "an delete", "a delete"
+            ),
+            fix=f"alter table {row.called} disable rule {name}",
+            effect="what the server writes is lost without an error",
+        )
+
+
+def _trigger(row: _Row) -> Iterator[Difference]:
+    enabled, before, source, name = row.more
+    if not before or not source or enabled not in ("O", "A"):
+        return
+    text = re.sub(r"--[^\n]*|/\*.*?\*/", "", source, flags=re.DOTALL)
+    returned = {word.lower() for word in _RETURNS.findall(text)}
+    if "null" not in returned:
+        return
+    always = returned == {"null"}
+    yield Difference(
+        Object("trigger", row.table, row.name),
+        f"trigger {row.name} on {row.table} {'lets no row through' if always else 'may drop rows'}: "
+        f"its function returns null{'' if always else ' in some cases'}",
+        fix=f"alter table {row.called} disable trigger {name}",
+        severity=DriftSeverity.HARMFUL if always else DriftSeverity.HARMLESS,
+        effect=(
+            "what the server writes is lost without an error"
+            if always
+            else "a guess from the text of the function: whether rows of the server are lost depends on it"
+        ),
+    )
+
+
+def about(found: Sequence[tuple[str, str]], tables: frozenset[str] | set[str]) -> list[str]:
+    """Return the foreign objects of *found* that are about one of *tables*, or about the database."""
+    return sorted({what for what, table in found if not table or table in tables})

@@ -1,0 +1,53 @@
+"""The one comparison of a live schema with a version's: `verify`, a run, `plan` and `status` share it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations.postgres import introspect, sequences, tables
+from medusa_migrations.schema import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg import Connection
+
+    from medusa_migrations.catalog.model import Catalog
+    from medusa_migrations.catalog.version import Version
+    from medusa_migrations.postgres.tables import Surroundings
+    from medusa_migrations.schema.drift import Difference
+    from medusa_migrations.schema.model import Schema
+    from medusa_migrations.schema.verify import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Everything that is compared, as it is at one moment."""
+
+    schema: Schema
+    around: Surroundings
+    numbering: tuple[Difference, ...]
+    """What is wrong with sequences."""
+
+
+def read(conn: Connection[Any], catalog: Catalog, schema: str) -> Live:
+    """Read *schema*; writes nothing."""
+    found = introspect.read(conn, schema, lambda: verify.tables(catalog))
+    return beside(conn, schema, found)
+
+
+def beside(conn: Connection[Any], schema: str, found: Schema) -> Live:
+    """Read what is not in the definitions *found* of *schema*."""
+    around = tables.look(conn, schema)
+    return Live(found, around, tuple(sequences.look(conn, schema, found.tables)))
+
+
+def compare(catalog: Catalog, version: Version, applied: Sequence[str], live: Live) -> Verdict:
+    """Compare *live* with *version*, where *applied* stand in the ledger; raise as `verify.verify` does."""
+    verdict = verify.verify(catalog, version, applied, live.schema)
+    whole = verdict.beside([*live.around.differences, *live.numbering])
+    known = {*verdict.wanted.tables, verify.LEDGER.name}
+    foreign = sorted({*whole.foreign, *tables.about(live.around.foreign, known)})
+    return dataclasses.replace(whole, foreign=tuple(foreign))

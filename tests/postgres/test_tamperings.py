@@ -1,0 +1,105 @@
+"""What hands have done to a schema: each is found, weighed, and made right by the fix that is given."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from medusa_migrations.catalog import version as versions
+from medusa_migrations.preflight import comparison
+from medusa_migrations.schema import fixes
+from tamperings import TAMPERINGS, Tampering
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from psycopg import Connection
+
+    from medusa_migrations.catalog.model import Catalog
+    from medusa_migrations.schema.verify import Verdict
+    from servers import TestServer
+
+NEWEST = versions.parse("1.20.11")
+ROLES = ("mine_owner", "mine_server")
+assert NEWEST is not None
+
+
+@pytest.fixture(scope="module")
+def shop(server: TestServer) -> Iterator[Connection[Any]]:
+    """A connection to one database at the newest version, which each test leaves as it was."""
+    for role in ROLES:
+        server.execute("create role {}", role)
+    with (
+        server.database(server.at(str(NEWEST))) as name,
+        psycopg.connect(server.url(name), autocommit=True) as conn,
+    ):
+        yield conn
+    for role in ROLES:
+        server.execute("drop role {}", role)
+
+
+@contextmanager
+def undone(conn: Connection[Any]) -> Iterator[None]:
+    """Take back what is done inside of a `with`."""
+    with conn.transaction(force_rollback=True):
+        yield
+
+
+def compared(conn: Connection[Any], catalog: Catalog) -> Verdict:
+    applied = [name for (name,) in conn.execute("select name from migrations order by id")]
+    known = [name for name in applied if catalog.knows(name)]
+    names = [migration.name for migration in catalog.enabled(NEWEST, {})]
+    return comparison.compare(catalog, NEWEST, known or names, comparison.read(conn, "public"))
+
+
+def run(conn: Connection[Any], statements: str) -> None:
+    conn.execute(sql.SQL(statements))
+
+
+def fix_all(conn: Connection[Any], verdict: Verdict) -> None:
+    """Run every fix, those again that needed another one first."""
+    left = list(dict.fromkeys(filter(None, (fixes.fix(one) for one in verdict.differences))))
+    while left:
+        failed = []
+        for fix in left:
+            try:
+                with conn.transaction():
+                    run(conn, fix)
+            except psycopg.Error as exc:
+                failed.append((fix, exc))
+        assert len(failed) < len(left), failed
+        left = [fix for fix, _ in failed]
+
+
+@pytest.mark.parametrize("one", TAMPERINGS, ids=[one.sql[:90] for one in TAMPERINGS])
+def test_a_tampering_is_named_and_weighed_and_its_fix_makes_it_right(
+    shop: Connection[Any], catalog: Catalog, one: Tampering
+) -> None:
+    if shop.info.server_version < one.since * 10_000:
+        pytest.skip(f"PostgreSQL {one.since} made it possible")
+    with undone(shop):
+        run(shop, one.sql)
+
+        found = compared(shop, catalog)
+
+        said = [str(difference) for difference in found.differences]
+        grave = {str(difference.severity) for difference in found.differences}
+        if one.severity in ("foreign", "same"):
+            assert said == []
+            assert one.says in found.foreign if one.says else found.foreign == ()
+            return
+        assert any(one.says in sentence for sentence in said), said
+        assert ("harmful" if "harmful" in grave else "harmless") == one.severity, said
+        assert found.ok is (one.severity == "harmless")
+        assert all(difference.effect for difference in found.differences), said
+        described = [fixes.described(difference, "public") for difference in found.differences]
+        assert all(bool(each["fix"]) is not ("hint" in each) for each in described)
+        fix_all(shop, found)
+        left = compared(shop, catalog).differences
+        assert [str(each) for each in left if fixes.fix(each)] == []
+        if one.fixed:
+            assert [str(each) for each in left if "another order" not in str(each)] == []
