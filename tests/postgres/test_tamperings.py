@@ -12,6 +12,7 @@ from psycopg import sql
 from medusa_migrations.catalog import version as versions
 from medusa_migrations.preflight import comparison
 from medusa_migrations.schema import fixes
+from properties import CHANGED, HARMLESS
 from tamperings import TAMPERINGS, Tampering
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ def compared(conn: Connection[Any], catalog: Catalog) -> Verdict:
     applied = [name for (name,) in conn.execute("select name from migrations order by id")]
     known = [name for name in applied if catalog.knows(name)]
     names = [migration.name for migration in catalog.enabled(NEWEST, {})]
-    return comparison.compare(catalog, NEWEST, known or names, comparison.read(conn, "public"))
+    return comparison.compare(
+        catalog, NEWEST, known or names, comparison.read(conn, catalog, "public")
+    )
 
 
 def run(conn: Connection[Any], statements: str) -> None:
@@ -103,3 +106,38 @@ def test_a_tampering_is_named_and_weighed_and_its_fix_makes_it_right(
         assert [str(each) for each in left if fixes.fix(each)] == []
         if one.fixed:
             assert [str(each) for each in left if "another order" not in str(each)] == []
+
+
+SINCE = {"conenforced": 18, "conperiod": 18, "indnullsnotdistinct": 15, "confdelsetcols": 15}
+CASES = [(name, column) for name, columns in CHANGED.items() for column in columns]
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_every_column_of_the_catalog_is_looked_at_or_harmless(
+    shop: Connection[Any], name: str
+) -> None:
+    columns = {
+        column
+        for (column,) in shop.execute(
+            "select attname::text from pg_attribute where attrelid = %s::regclass and attnum > 0"
+            " and not attisdropped",
+            [f"pg_catalog.{name}"],
+        )
+    }
+
+    assert columns - CHANGED[name].keys() - HARMLESS[name].keys() == set()
+    assert CHANGED[name].keys() & HARMLESS[name].keys() == set()
+
+
+@pytest.mark.parametrize(("name", "column"), CASES)
+def test_a_change_of_a_property_is_named(
+    shop: Connection[Any], catalog: Catalog, name: str, column: str
+) -> None:
+    if shop.info.server_version < SINCE.get(column, 0) * 10_000:
+        pytest.skip(f"PostgreSQL {SINCE[column]} made it possible")
+    with undone(shop):
+        run(shop, CHANGED[name][column])
+
+        found = compared(shop, catalog)
+
+        assert found.differences or found.foreign

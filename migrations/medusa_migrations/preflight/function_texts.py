@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+
+from medusa_migrations.contract.errors import RefusedError
 from medusa_migrations.plan.findings import Finding
-from medusa_migrations.schema import effects
+from medusa_migrations.postgres import introspect
+from medusa_migrations.schema import effects, statements
 from medusa_migrations.schema.effects import Change, Drop, Rename, Space
 
 if TYPE_CHECKING:
@@ -81,3 +85,77 @@ def _columns(migrations: Sequence[Migration]) -> tuple[list[tuple[str, str, str]
                     pass
     plain = [one for one in columns if _PLAIN.fullmatch(one[0]) and _PLAIN.fullmatch(one[1])]
     return plain, replaced
+
+
+def taken(conn: Connection[Any], schema: str, migrations: Sequence[Migration]) -> Iterator[Finding]:
+    """Find functions that files of the shop's own make, and that exist with the same types of arguments.
+
+    One of that name with others is another function: PostgreSQL keeps both.
+    """
+    replaced: set[str] = set()
+    for migration in migrations:
+        if migration.version is not None:
+            continue
+        for statement in statements.split(migration.statements):
+            words = [token.lower() for token in statement.tokens]
+            if words[:2] in (["drop", "function"], ["drop", "procedure"]):
+                replaced |= {word.strip('"') for word in words[2:]}
+            if words[:1] != ["create"] or words[1] not in ("function", "procedure"):
+                continue
+            name, arguments = _signature(statement.tokens)
+            if name.rpartition(".")[2].strip('"') in replaced:
+                continue
+            if found := _existing(conn, schema, name, arguments):
+                yield Finding(
+                    f"the {words[1]} {found} is there already, and {migration.name} makes one of that name "
+                    "with the same types of arguments",
+                    f"Write create or replace {words[1]}, give it another name, or drop the one that is there",
+                    RefusedError,
+                    "NameTaken",
+                )
+
+
+def _signature(tokens: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the name of a function that is made, and its arguments as they are written, without defaults."""
+    at = tokens.index("(") if "(" in tokens else len(tokens)
+    name, arguments, depth = "".join(tokens[2:at]), list[list[str]](), 0
+    current: list[str] = []
+    for word in tokens[at + 1 :]:
+        depth += (word in "([") - (word in ")]") if len(word) == 1 else 0
+        if depth < 0:
+            break
+        if depth == 0 and word == ",":
+            arguments.append(current)
+            current = []
+        else:
+            current.append(word)
+    if current:
+        arguments.append(current)
+    texts = []
+    for words in arguments:
+        lower = [word.lower() for word in words]
+        ends = [lower.index(word) for word in ("default", "=") if word in lower]
+        kept = words[: min(ends, default=len(words))]
+        if lower[0] == "out":
+            continue
+        if lower[0] in ("in", "inout", "variadic"):
+            kept = kept[1:]
+        texts.append(" ".join(kept))
+    return name, texts
+
+
+def _existing(conn: Connection[Any], schema: str, name: str, arguments: Sequence[str]) -> str:
+    """Return the function *name* that takes *arguments*, whose own names may stand before their types."""
+    without = [one.partition(" ")[2] or one for one in arguments]
+    for types in (list(arguments), without):
+        try:
+            with conn.transaction():
+                conn.execute(introspect.seen_from(schema))
+                row = conn.execute(
+                    "select to_regprocedure(%s)::text", [f"{name}({', '.join(types)})"]
+                ).fetchone()
+        except psycopg.Error:  # an argument's name was taken for a type
+            continue
+        if row and row[0]:
+            return str(row[0])
+    return ""

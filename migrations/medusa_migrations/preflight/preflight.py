@@ -67,6 +67,7 @@ def look(
         *event_triggers.look(conn, migrations),
         *in_the_way.look(conn, catalog, schema, items),
         *function_texts.look(conn, schema, migrations),
+        *function_texts.taken(conn, schema, migrations),
         *definitions.look(conn, catalog, observed, target, items),
         *_blockers(conn, schema, locks),
         *row_checks.look(conn, schema, row_checks.of_items(items)),

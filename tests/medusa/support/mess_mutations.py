@@ -90,6 +90,10 @@ ENUMS = f"""
     select typname::text, (select min(enumlabel) from pg_enum where enumtypid = pg_type.oid)::text
     from pg_type where typnamespace = {_HERE} and typtype = 'e' order by 1
 """
+LABELS = f"""
+    select typname::text, enumlabel::text from pg_enum join pg_type on pg_type.oid = enumtypid
+    where typnamespace = {_HERE} order by 1, enumsortorder
+"""
 ENUM_COLUMNS = (
     f"{_COLUMNS} and exists (select from pg_enum where enumtypid = atttypid) order by 1, 2"
 )
@@ -190,6 +194,8 @@ MUTATIONS = (
     Mutation("a domain", TEXTS, "create domain mine_text as text; alter table {0} alter {1} type mine_text"),
     Mutation("a collation", TEXTS, "alter table {0} alter {1} type {2:raw} collate \"C\""),
     Mutation("an enum's value of one's own", ENUMS, "alter type {0} add value 'mine'"),
+    Mutation("an enum's value that comes later", LABELS, "alter type {0} add value if not exists {1:text}", later=True),
+    Mutation("a column made generated", TEXTS, "alter table {0} drop {1}; alter table {0} add {1} {2:raw} generated always as ('mine') stored"),
     Mutation("an enum's value renamed", ENUMS, "alter type {0} rename value {1:text} to 'mine'"),
     Mutation("an enum renamed", ENUMS, "alter type {0} rename to mine_renamed"),
     Mutation("a column renamed", COLUMNS, "alter table {0} rename {1} to mine_column"),

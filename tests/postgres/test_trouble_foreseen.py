@@ -1,0 +1,153 @@
+"""What a run would fail on in the middle is refused beforehand, or passed over as Medusa's own tool does."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from faults import snapshot
+from servers import medusa_db
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def run(url: str, statements: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(sql.SQL(statements))
+
+
+def migrated(url: str, to: str, *options: str) -> tuple[int, dict[str, Any]]:
+    done = medusa_db("migrate", "--to", to, *options, "--output", "json", url=url)
+    return done.returncode, json.loads(done.stdout)
+
+
+def refused(url: str, to: str, *options: str) -> tuple[str, str]:
+    """Return reason and message of a run that has to be refused with nothing written."""
+    before = snapshot(url)
+    code, report = migrated(url, to, *options)
+    assert (code, snapshot(url)) == (9, before), report
+    plan = medusa_db("plan", "--to", to, *options, "--check", url=url)
+    assert plan.returncode == 9, plan.stdout
+    return report["reason"], report["message"]
+
+
+def test_an_enums_value_that_was_added_by_hand_is_passed_over(shop_at: Callable[..., str]) -> None:
+    url = shop_at("1.3.7")
+    run(url, "alter type swap_fulfillment_status_enum add value 'partially_shipped'")
+
+    code, report = migrated(url, "1.3.8")
+
+    assert (code, report["verified"]) == (0, True)
+    assert [(one["object"], one["severity"]) for one in report["differences"]] == [
+        ("type swap_fulfillment_status_enum", "harmless")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "change", "column"),
+    [
+        ("1.12.3", "alter table migrations add x text not null default ''; alter table migrations alter x drop default", "migrations.x"),
+        ("1.3.5", "alter table product_sales_channel add x text not null", "product_sales_channel.x"),
+    ],
+)  # fmt: skip
+def test_a_column_of_ones_own_that_refuses_a_pending_row_is_refused(
+    shop_at: Callable[..., str], start: str, change: str, column: str
+) -> None:
+    flags = ("--flag", "sales_channels=true") if start == "1.3.5" else ()
+    url = shop_at(start, *flags)
+    run(url, change)
+
+    reason, message = refused(url, "1.20.11", *flags)
+
+    assert reason == "SchemaDiffers"
+    assert f"column {column} is not Medusa's, and is not null without a default" in message
+
+
+OWN = [
+    pytest.param(
+        "create table goose_db_version (id serial, version_id bigint, is_applied bool, tstamp timestamp);"
+        "insert into goose_db_version (version_id, is_applied) values (0, true), (20230101120000, true)",
+        "20230101120000_points.sql",
+        "-- +goose Up\ncreate table points (id text);\n-- +goose Down\ndrop table points;\n",
+        ("--migrations-format", "goose"),
+        "AppliedByOtherTool",
+        "goose has applied 20230101120000_points.sql to this database already",
+        id="goose",
+    ),
+    pytest.param(
+        "create table schema_migrations (version varchar primary key); insert into schema_migrations values ('20230101120000')",
+        "20230101120000_points.sql",
+        "-- migrate:up\ncreate table points (id text);\n-- migrate:down\ndrop table points;\n",
+        ("--migrations-format", "dbmate"),
+        "AppliedByOtherTool",
+        "dbmate has applied 20230101120000_points.sql",
+        id="dbmate",
+    ),
+    pytest.param(
+        "select 1",
+        "1790000000000_points.sql",
+        "create view points as select profile_id from product;",
+        (),
+        "NameGone",
+        "points1790000000000 names the column product.profile_id, which addTableProductShippingProfile1680857773273",
+        id="a-column-that-goes-before",
+    ),
+    pytest.param(
+        "create function points(a int, b text) returns int language sql as 'select 1'",
+        "1790000000000_points.sql",
+        "create function points(x integer, text default 'y') returns int language sql as 'select 2';",
+        (),
+        "NameTaken",
+        "the function points(integer,text) is there already",
+        id="a-function-with-the-same-arguments",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "file", "text", "options", "reason", "says"), OWN)
+def test_a_file_of_the_shops_own_that_would_fail_is_refused(
+    shop_at: Callable[..., str],
+    tmp_path: Path,
+    change: str,
+    file: str,
+    text: str,
+    options: tuple[str, ...],
+    reason: str,
+    says: str,
+) -> None:
+    url = shop_at("1.12.3")
+    run(url, change)
+    (tmp_path / file).write_text(text)
+
+    found = refused(url, "1.20.11", "--migrations-dir", str(tmp_path), *options)
+
+    assert found[0] == reason
+    assert says in found[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ("create function points(a int) returns int language sql as 'select 1'",
+         "create function points(a text) returns int language sql as 'select 2';"),
+        ("create table schema_migrations (version varchar primary key); insert into schema_migrations values ('20220101120000')",
+         "create table points (id text);"),
+        ("select 1", "create view points as select title from product;"),
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_it_runs(
+    shop_at: Callable[..., str], tmp_path: Path, change: str, text: str
+) -> None:
+    url = shop_at("1.12.3")
+    run(url, change)
+    (tmp_path / "1790000000000_points.sql").write_text(text)
+
+    code, report = migrated(url, "1.20.11", "--migrations-dir", str(tmp_path))
+
+    assert (code, report["verified"]) == (0, True), report
