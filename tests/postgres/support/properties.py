@@ -72,7 +72,8 @@ CHANGED = {
         "confdelsetcols": f"{_KEY}{_FOREIGN} on delete set null (collection_id)",
         "conexclop": "alter table product add constraint mine exclude using btree (title with =)",
         "conbin": 'alter table money_amount add constraint mine check (true); alter table "claim_item" drop constraint if exists none',
-        "conperiod": "create extension btree_gist; create table mine (id varchar, at tsrange); alter table product add constraint mine exclude using gist (id with =)",
+        "conperiod": "create extension btree_gist; alter table product add mine tsrange not null default '[2026-01-01,)',"
+        " add constraint mine_period unique (handle, mine without overlaps)",
     },
     "pg_index": {
         "indexrelid": f'drop index "{INDEX}"',
