@@ -205,10 +205,13 @@ def test_a_ledger_that_others_have_locked_is_waited_for(shop_at: Callable[..., s
         running("migrate", "--to", "1.13.0", url=url) as run,
     ):
         pid = holder.info.backend_pid
+        short = servers.medusa_db("migrate", "--to", "1.13.0", "--lock-wait", "1s", url=url)
         eventually(lambda: "waiting up to 600 s for a lock: pid " in run.said)
         holder.rollback()
         done = run.finish()
 
+    assert short.returncode == 6
+    assert f"end that session: pid {pid} (nightly-export, user postgres, " in short.stderr
     assert f"for a lock: pid {pid} (nightly-export, user postgres, " in done.stderr
     assert " s) holds migrations" in done.stderr
     assert done.returncode == 0, done.stderr

@@ -33,6 +33,9 @@ UNANSWERED = 3
 ANSWER = 5.0
 """Seconds in which a second connection must be open, and answer."""
 
+LOCK_TIMEOUT = 5
+"""Seconds that a look at a table which somebody has locked takes; a run sets its own for each transaction."""
+
 _IN_ERROR = psycopg.pq.TransactionStatus.INERROR
 
 _STILL = """
@@ -176,6 +179,18 @@ def bound(conn: psycopg.Connection[Any], seconds: float) -> None:
     """Let no statement of *conn* take longer than *seconds*; 0: any."""
     if isinstance(conn, BoundedConnection):
         conn.at_most = seconds or None
+
+
+def wait_for_locks(conn: psycopg.Connection[Any], seconds: float) -> None:
+    """Let a try to get a lock end within *seconds*, with who has it, where the session allows more.
+
+    A session that others share through a pooler keeps its setting.
+    """
+    if isinstance(conn, BoundedConnection) and conn.backend and seconds < LOCK_TIMEOUT:
+        timeout = max(0.1, seconds)
+        query = "select set_config('lock_timeout', %s, false)"
+        conn.execute(query, [f"{int(timeout * 1000)}ms"])
+        name_blockers(conn, timeout)
 
 
 def name_blockers(conn: psycopg.Connection[Any], lock_timeout: float) -> None:

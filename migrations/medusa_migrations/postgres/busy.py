@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from psycopg import errors as pg
 
-from medusa_migrations.postgres.bounded import blockers
+from medusa_migrations.postgres.bounded import blockers, wait_for_locks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,7 @@ def patiently(
     *look* must have no effect where it fails. *say* is called once, with who has the lock. Raises
     LockNotAvailable after that time, and what *look* raises else.
     """
+    wait_for_locks(conn, within)
     until, said = time.monotonic() + within, False
     while True:
         try:

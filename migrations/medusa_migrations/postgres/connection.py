@@ -31,7 +31,6 @@ CONNECT_TIMEOUT = 5
 OLDEST_SERVER = 120000
 """PostgreSQL 12: from it on enum values can be added inside a transaction."""
 
-_LOCK_TIMEOUT = 5
 _SETTINGS = {
     # what a role or a database may have set for the shop must not decide over a migration
     "idle_session_timeout": "0",
@@ -40,8 +39,7 @@ _SETTINGS = {
     "DateStyle": "ISO",
     "standard_conforming_strings": "on",
     "quote_all_identifiers": "off",
-    # a look at a table that somebody has locked ends; a run sets its own for each transaction
-    "lock_timeout": f"{_LOCK_TIMEOUT}s",
+    "lock_timeout": f"{bounded.LOCK_TIMEOUT}s",
     # PostgreSQL refuses what would pass over rows that policies hide from our role
     "row_security": "off",
     # a runner that is frozen or gone gives its locks back to the shop
@@ -189,18 +187,11 @@ def _connect(
             )
             reset_session(conn)
             if until is not None:
-                _wait_for_locks(conn, until - time.monotonic())
+                bounded.wait_for_locks(conn, 0.8 * (until - time.monotonic()))
     except BaseException:
         conn.close()
         raise
     return conn
-
-
-def _wait_for_locks(conn: Connection[Any], left: float) -> None:
-    """Let a try to get a lock end, with who has it, before *left* seconds are over."""
-    if left * 0.8 < _LOCK_TIMEOUT:
-        timeout = f"{max(100, int(left * 800))}ms"
-        conn.execute("select set_config('lock_timeout', %s, false)", [timeout])
 
 
 def _second(address: Address, command: str, first: ConnectionInfo) -> BoundedConnection:

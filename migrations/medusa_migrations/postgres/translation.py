@@ -131,10 +131,9 @@ def applying(
     a commit was awaited.
     """
     if conn.broken or conn.closed or is_lost(exc):
-        fate = "" if committing else "; the server rolls back what was not committed"
         return UnreachableError(
-            f"{what}: the connection to the database was lost{fate}. Run the same command again, it "
-            "goes on from what the ledger says",
+            f"{what}: {_lost(exc, committing=committing)}. Run the same command again, it goes on from what "
+            "the ledger says",
             reason="ConnectionLost",
         )
     if row_security.refused(exc):
@@ -162,9 +161,8 @@ def seeding(
     *committing*: the answer to the commit was awaited.
     """
     if conn.broken or conn.closed or is_lost(exc):
-        fate = "" if committing else "; the server rolls back what was not committed"
         return UnreachableError(
-            f"the connection to the database was lost{fate}. Run the same command again",
+            f"{_lost(exc, committing=committing)}. Run the same command again",
             reason="ConnectionLost",
         )
     if exc.sqlstate in _OF_THE_SHOP or row_security.refused(exc):
@@ -182,6 +180,13 @@ def seeding(
         reason="SeedFailed",
         detail="\n".join(filter(None, _details(exc))),
     )
+
+
+def _lost(exc: psycopg.Error, *, committing: bool) -> str:
+    """Say that the connection was lost: why, where it was given up here, and what becomes of the work."""
+    why = f" ({exc})" if isinstance(exc, psycopg.errors.ConnectionTimeout) else ""
+    fate = "" if committing else "; the server rolls back what was not committed"
+    return f"the connection to the database was lost{why}{fate}"
 
 
 def _inside(exc: psycopg.Error, conn: Connection[Any]) -> str:
