@@ -113,14 +113,15 @@ def test_a_run_that_fails_proves_what_is_committed(arguments, proven, shop_at, t
     assert report["proven"]["versions"] == status["versions"]
 
 
-def test_a_connection_lost_at_the_commit_proves_nothing(shop_at, tmp_path):
+def test_a_connection_lost_at_the_commit_proves_what_a_new_one_finds(shop_at, tmp_path):
     (tmp_path / "1800000000000_loyalty.sql").write_text(LOST_AT_COMMIT)
 
     report = report_of(shop_at("1.12.3"), "--migrations-dir", str(tmp_path))
 
     assert told(report) == {
-        "reason": "ConnectionLost", "from": "1.12.3", "proven": {"state": "unknown"},
+        "reason": "ConnectionLost", "from": "1.12.3", "version": "1.12.3", "proven": OLD,
     }  # fmt: skip
+    assert report["message"].endswith("A new connection shows that it was rolled back")
 
 
 def test_a_newer_database_stays_where_it_is_where_that_is_allowed(shop_at):

@@ -70,14 +70,14 @@ def test_a_signal_leaves_no_doubt_about_what_is_committed(
         holding(url, moment, of=way.of, after=way.after) as (relay, held),
         running(*way.arguments, *extra, "--report-file", str(file), url=relay) as run,
     ):
-        eventually(held.reached)
+        eventually(held.reached, within=90)
         assert json.loads(file.read_text())["state"] == "running"
         run.process.send_signal(number)
         second = signal.SIGINT if number is not signal.SIGINT else signal.SIGTERM
         run.process.send_signal(second)  # disturbs nothing
         if moment is not Moment.CONNECTING:
             held.open()
-        done = run.finish()
+        done = run.finish(within=120)
         held.open()
 
     eventually(lambda: not is_locked(url), within=5)
@@ -139,10 +139,10 @@ def test_a_closed_terminal_does_not_end_what_nohup_has_started(
         holding(url, Moment.RECORDING) as (relay, held),
         running("migrate", "--to", "1.20.11", url=relay, before=("nohup",)) as run,
     ):
-        eventually(held.reached)
+        eventually(held.reached, within=90)
         run.process.send_signal(signal.SIGHUP)
         held.open()
-        done = run.finish()
+        done = run.finish(within=120)
 
     assert done.returncode == 0, done.stderr
 

@@ -102,6 +102,20 @@ def test_a_run_has_a_report_from_the_first_moment_on(silent, tmp_path, words, nu
     assert stderr.splitlines()[-1] == f"medusa-db: {last['message']}"
 
 
+def test_a_run_that_is_killed_outright_leaves_the_report_of_its_beginning(silent, tmp_path):
+    file = tmp_path / "report.json"
+
+    with subprocess.Popen(
+        command("migrate", "--report-file", str(file)), env=environ(silent, {}), stderr=subprocess.DEVNULL
+    ) as process:  # fmt: skip
+        eventually(file.exists)
+        process.kill()
+
+    report = json.loads(file.read_text())
+    assert (report["state"], "exitCode" in report) == ("running", False)
+    assert report["message"] == "the run has not come to its end, or was killed"
+
+
 def test_a_report_is_written_over_a_longer_one_and_to_a_pipe_once(tmp_path):
     file, pipe = tmp_path / "report.json", tmp_path / "pipe"
     file.write_text("x" * 9000)
