@@ -139,7 +139,6 @@ class Steps:
                 ledger.record(self.conn, self.context.schema, migration)
             self._record(f"tables without a ledger (--baseline {version})", version, [], [])
         self._keep(after, version, recorded=False)
-        signals.release()
 
     def move(self, before: str, target: Version) -> None:
         """Let the history name *target*, which has the migrations that are applied."""
