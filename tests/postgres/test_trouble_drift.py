@@ -331,3 +331,29 @@ def test_order_numbers_that_would_come_twice_are_told_before_a_run_and_after_it(
         """select setval('"order_display_id_seq"', (select max("display_id") from "order"))"""
     )
     assert [(code, report["earlier"]) for code, report in (first, second)] == [(0, [BEHIND])] * 2
+
+
+def test_rights_that_new_tables_lack_are_named_and_fail_no_run(
+    server: Any, shop_at: Callable[..., str]
+) -> None:
+    url = shop_at("1.12.3")
+    server.execute("create role {}", "mine_front")
+    try:
+        run(
+            url, "grant select, insert, update, delete on all tables in schema public to mine_front"
+        )
+
+        code, report = migrated(url)
+        again, _ = migrated(url)
+        verified, verdict = asked(url, "verify")
+
+        lacking = "table product_shipping_profile: the role mine_front may not delete, insert, select, update"
+        assert (code, again, verified) == (0, 0, 8), report
+        assert "verified" not in report
+        assert lacking in verdict["drift"]
+        assert lacking in [one["difference"] for one in report["differences"]]
+        fixed(url)
+        assert asked(url, "verify")[0] == 0
+    finally:
+        run(url, "drop owned by mine_front")
+        server.execute("drop role {}", "mine_front")

@@ -152,6 +152,12 @@ def stays(one: Difference, schema: str) -> Finding:
     )
 
 
+def found_after(one: Difference, schema: str) -> Finding:
+    """Return what is not as it should be around tables that the run has made, which is no failure of it."""
+    fix = fixes.spelled(one, schema)
+    return Finding(f"{one}: {one.effect}", f"To fix it: {fix}" if fix else one.hint, fix=fix)
+
+
 def left(one: Difference, schema: str) -> Finding:
     """Return that the last run left a difference, and that it is still there."""
     fix = fixes.spelled(one, schema)

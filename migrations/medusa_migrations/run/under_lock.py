@@ -145,8 +145,12 @@ class _UnderLock:
         )  # fmt: skip
         applied = observed.proof.applied
         verdict = definitions.compare(conn, context.catalog, target, applied, schema, found)
-        earlier = tuple(line for line in verdict.drift if line in differed)
-        new = tuple(line for line in verdict.drift if line not in differed)
+        allowed = {*differed, *verdict.around}
+        earlier = tuple(line for line in verdict.drift if line in allowed)
+        new = tuple(line for line in verdict.drift if line not in allowed)
+        for one in verdict.differences:
+            if one.harmful and str(one) in verdict.around and str(one) not in differed:
+                self.outcome.warn(str(definitions.found_after(one, schema)))
         standing.end(conn, observed, str(target), earlier, new)
         compared = Comparison(
             verified=False if new else None if earlier else True,

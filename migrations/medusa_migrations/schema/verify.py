@@ -52,6 +52,8 @@ class Verdict:
     """Objects of plugins and of the shop itself: `table loyalty_points`, `column order.note`."""
     variant: tuple[str, ...]
     """Migrations found in the text of an older version, as Medusa's own upgrades leave them."""
+    around: frozenset[str] = field(default=frozenset(), compare=False)
+    """The sentences of those that no migration makes or unmakes: rights, row security, what a trigger does."""
     wanted: Schema = field(default_factory=Schema, compare=False)
     """What it was compared with."""
 
@@ -60,7 +62,8 @@ class Verdict:
         known = {*self.wanted.tables, LEDGER.name, ""}
         more = [one for one in found if one.object.table in known]
         both = sorted([*self.differences, *more], key=str)
-        return dataclasses.replace(self, differences=tuple(both))
+        around = self.around | {str(one) for one in more}
+        return dataclasses.replace(self, differences=tuple(both), around=around)
 
     @property
     def drift(self) -> tuple[str, ...]:
@@ -197,7 +200,7 @@ def _verdict(
             found.append(refusing)
         else:
             foreign.append(str(one))
-    return Verdict(tuple(found), tuple(foreign), variant, wanted)
+    return Verdict(tuple(found), tuple(foreign), variant, wanted=wanted)
 
 
 def _ledger(live: Schema) -> list[Difference]:
