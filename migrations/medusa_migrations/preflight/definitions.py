@@ -39,16 +39,16 @@ def look(
 ) -> Iterator[Finding]:
     """Find what the tables' definitions say, of the ledger and of what *items* make on the way to *target*."""
     advice = "What differs is found by the verification at the end"
-    there = read(conn, catalog, observed.schema, advice)
-    if isinstance(there, Finding):
-        yield there
+    existing = read(conn, catalog, observed.schema, advice)
+    if isinstance(existing, Finding):
+        yield existing
         return
     migrations = [item for item in items if isinstance(item, Migration)]
-    hint = evidence.hint(catalog, observed.ledger.names, there)
+    hint = evidence.hint(catalog, observed.ledger.names, existing)
     if hint:
         yield Finding(hint, "")
-    yield from _earlier(conn, catalog, observed, target, items, there, doubted=bool(hint))
-    yield from _passed_over(there, migrations)
+    yield from _earlier(conn, catalog, observed, target, items, existing, doubted=bool(hint))
+    yield from _passed_over(existing, migrations)
 
 
 def read(conn: Connection[Any], catalog: Catalog, schema: str, advice: str) -> Schema | Finding:
@@ -170,14 +170,14 @@ def left(one: Difference, schema: str) -> Finding:
     )
 
 
-def _passed_over(there: Schema, migrations: Sequence[Migration]) -> Iterator[Finding]:
+def _passed_over(existing: Schema, migrations: Sequence[Migration]) -> Iterator[Finding]:
     """Find what Medusa's migrations make only where it is missing, or drop only where it is there.
 
     What is there and is something else would be taken for Medusa's own, so that is refused. Makes
     *there* what it will be.
     """
     changed = set[str]()
-    if not there.tables.keys() - verify.TOOL_TABLES:
+    if not existing.tables.keys() - verify.TOOL_TABLES:
         return
     for migration in migrations:
         if migration.version is None:  # what it does to its tables is not known
@@ -186,7 +186,7 @@ def _passed_over(there: Schema, migrations: Sequence[Migration]) -> Iterator[Fin
         passed: list[ddl.Passed] = []
         failed = False
         try:
-            verify.apply(there, migration, passed)
+            verify.apply(existing, migration, passed)
         except ddl.DialectError:  # drift from before, and what follows is not known
             failed = True
         for one in passed:

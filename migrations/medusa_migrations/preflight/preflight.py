@@ -83,7 +83,7 @@ def _server(conn: Connection[Any]) -> Iterator[Finding]:
     if replica:
         yield Finding(
             "sessions of this user fire no triggers (session_replication_role is replica), so no foreign "
-            "key is enforced and no row that hangs on another one follows it",
+            "key is enforced and no row that depends on another one follows it",
             "As a superuser: reset the setting for this role or database (alter role ... reset "
             "session_replication_role)",
             DeniedError,

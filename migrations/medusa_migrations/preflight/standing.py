@@ -195,12 +195,12 @@ def _compared(
     from medusa_migrations.preflight import definitions  # noqa: PLC0415  hardly ever needed
     from medusa_migrations.schema import ddl  # noqa: PLC0415  hardly ever needed
 
-    there = definitions.read(conn, catalog, observed.schema, "The next look finds it")
-    if isinstance(there, Finding):
-        return Standing(unread=there)
+    existing = definitions.read(conn, catalog, observed.schema, "The next look finds it")
+    if isinstance(existing, Finding):
+        return Standing(unread=existing)
     try:
         applied, schema = observed.proof.applied, observed.schema
-        verdict = definitions.compare(conn, catalog, version, applied, schema, there)
+        verdict = definitions.compare(conn, catalog, version, applied, schema, existing)
     except ddl.DialectError:  # `verify` says so
         return Standing()
     found = [one for one in verdict.differences if one.harmful]

@@ -156,7 +156,7 @@ def named(items: Iterable[Pending]) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def seeds(items: Iterable[Pending], there: Inventory) -> frozenset[Node]:
-    """Return that of *there* on whose dependents it hangs whether *items* can run."""
+    """Return those of *there* whose dependents decide whether *items* can run."""
     ends: set[str] = set()
     rewritten: set[str] = set()
     for item in items:

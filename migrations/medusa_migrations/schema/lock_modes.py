@@ -76,7 +76,7 @@ def needs(items: Iterable[Migration | DataStep]) -> Needs:
     What Medusa's migrations lock was measured. On top of that, whatever a statement reads to write
     it elsewhere, or changes itself, must stand still from before it is read until the end of the
     transaction: rows committed in between would be passed over, and lost where the copied column
-    is dropped. What the shop's own migrations lock is told by their first words.
+    is dropped. What the shop's own migrations lock is derived from their first words.
     """
     found = Needs()
     for item in items:

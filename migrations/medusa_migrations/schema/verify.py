@@ -101,14 +101,14 @@ def apply(schema: Schema, migration: Migration, passed: list[ddl.Passed] | None 
 def differences(passed: ddl.Passed) -> list[str]:
     """Return in a sentence each how what is there differs from what would be made in its place."""
     match passed.made, passed.there:
-        case Column() as made, Column() as there:
+        case Column() as made, Column() as existing:
             one = Object("column", passed.table, made.name)
-            return [str(found) for found in drift.of_columns(one, made, there)]
-        case Table() as made, Table() as there:
-            return [str(found) for found in drift.of_tables(made, there)]
-        case Index() as made, Index() as there if made != there:
-            on = "" if made.table == there.table else f" on {there.table}"
-            return [f"{passed.what} is {there}{on} instead of {made}"]
+            return [str(found) for found in drift.of_columns(one, made, existing)]
+        case Table() as made, Table() as existing:
+            return [str(found) for found in drift.of_tables(made, existing)]
+        case Index() as made, Index() as existing if made != existing:
+            on = "" if made.table == existing.table else f" on {existing.table}"
+            return [f"{passed.what} is {existing}{on} instead of {made}"]
         case _:
             return []
 
@@ -118,8 +118,8 @@ def applies(schema: Schema, migration: Migration) -> bool:
     if migration.when is None:
         return True
     table, column = migration.when
-    there = schema.tables.get(table)
-    return there is not None and (column is None or column in there.columns)
+    existing = schema.tables.get(table)
+    return existing is not None and (column is None or column in existing.columns)
 
 
 def verify(catalog: Catalog, version: Version, applied: Sequence[str], live: Schema) -> Verdict:
