@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,10 @@ import pytest
 import servers
 from medusa_db.demo import embedded
 from medusa_testbed import control_plane, operators, tools
+from medusa_testbed.api import ApiError, path
 from medusa_testbed.kubectl import Kubectl
 from medusa_testbed.kubelet.kubelet import Kubelet
-from medusa_testbed.shops import Shop
+from medusa_testbed.shops import RESOURCE, Shop
 from medusa_testbed.waiting import eventually as look_again
 from servers import TestServer
 from tiers import need
@@ -23,6 +25,7 @@ from tiers import need
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from medusa_testbed.api import Object
     from medusa_testbed.control_plane import ControlPlane
     from medusa_testbed.operators import Operator
 
@@ -175,11 +178,41 @@ def solo(
 @pytest.fixture
 def permissive(cluster: ControlPlane, rights: Path) -> Iterator[None]:
     """A definition that lets everything pass, as an older one may have; then the real one again."""
-    del rights  # it is only to be there first
+    del rights  # it is only to exist first
+    with _permissive(cluster):
+        yield
+
+
+@pytest.fixture
+def store(cluster: ControlPlane, rights: Path, namespace: str) -> Callable[[Object], None]:
+    """Store a resource as an older definition did, which let everything pass: `store(body)`."""
+    del rights  # it is only to exist first
+
+    def taken(body: Object, *, dry: bool) -> bool:
+        try:
+            query = {"dryRun": "All"} if dry else {}
+            cluster.api.request("POST", path(RESOURCE, "", namespace), body, query=query)
+        except ApiError:
+            return False
+        return True
+
+    def stored(body: Object) -> None:
+        with _permissive(cluster):
+            look_again(lambda: taken(body, dry=False))
+        again = body | {"metadata": body["metadata"] | {"name": "again"}}
+        look_again(lambda: not taken(again, dry=True))
+
+    return stored
+
+
+@contextmanager
+def _permissive(cluster: ControlPlane) -> Iterator[None]:
     kind, name = "apiextensions.k8s.io/v1/customresourcedefinitions", "medusadatabases.medusadb.dev"
     real = cluster.api.get(kind, name)
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     version = real["spec"]["versions"][0] | {"schema": {"openAPIV3Schema": anything}}
     cluster.api.patch(kind, name, {"spec": {"versions": [version]}})
-    yield
-    cluster.api.patch(kind, name, {"spec": {"versions": real["spec"]["versions"]}})
+    try:
+        yield
+    finally:
+        cluster.api.patch(kind, name, {"spec": {"versions": real["spec"]["versions"]}})

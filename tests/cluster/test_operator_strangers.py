@@ -134,6 +134,45 @@ def test_a_template_nested_however_deep_is_an_invalid_spec_of_its_owner_only(
     kubectl("delete", "mdb", "deep", "--timeout=30s")
 
 
+OLDER = {
+    "no-version": {"database": {"urlSecretRef": {"name": "old-db", "key": "url"}}},
+    "no-database": {"version": "1.20.11"},
+    "a-baseline-alone": {"baseline": "1.20.11"},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("spec", OLDER.values(), ids=OLDER)
+def test_a_spec_from_before_the_definition_is_reported_to_its_owner(
+    spec, store, solo, cluster, namespace
+):
+    operator = solo("--selector", OWN, "--resync", "300ms")
+
+    store({"apiVersion": "medusadb.dev/v1alpha1", "kind": "MedusaDatabase",
+           "metadata": {"name": "old", "labels": {OWN: "own"}}, "spec": spec})  # fmt: skip
+
+    shop = Shop(cluster.api, namespace, "old", ((OWN, "own"),))
+    assert shop.wait("InvalidSpec")["message"].startswith("spec.")
+    assert [line for line in operator.lines() if "defect" in line["event"]] == []
+
+
+def test_a_spec_whose_status_no_definition_takes_is_no_defect_and_keeps_nobody_waiting(
+    store, solo, good, eventually
+):
+    operator = solo("--selector", OWN, "--resync", "300ms")
+
+    store({"apiVersion": "medusadb.dev/v1alpha1", "kind": "MedusaDatabase",
+           "metadata": {"name": "old", "labels": {OWN: "own"}}, "spec": "1.20.11"})  # fmt: skip
+    good.declare()
+    good.wait()
+    refused = eventually(
+        lambda: [line for line in operator.lines() if line["event"] == "The API server refused"]
+    )
+
+    assert {(line["name"], line["reason"]) for line in refused} == {("old", "Invalid")}
+    assert [line for line in operator.lines() if "defect" in line["event"]] == []
+
+
 @pytest.mark.usefixtures("permissive")
 def test_objects_mutated_at_random_neither_end_the_operator_nor_keep_it_from_others(
     solo, cluster, namespace, good, eventually

@@ -251,7 +251,12 @@ def test_the_deadline_leaves_time_for_what_the_run_may_take(job, timeouts, deadl
 
 
 def named(shop, step=STEP, **changes):
-    usual = {"after": "uid-of-the-run-before", "seed_source": "", "taken": ()}
+    usual = {
+        "after": "uid-of-the-run-before",
+        "since": "2026-11-26T04:54:16Z",
+        "seed_source": "",
+        "taken": (),
+    }
     return manifests.name(shop, step, SETTINGS, **(usual | changes))
 
 
@@ -259,6 +264,7 @@ def test_a_name_is_the_same_for_the_same_run_and_another_for_another():
     shop = database()
     others = [
         named(shop, after="uid-of-another-run"),
+        named(shop, since="2026-11-26T04:54:55Z"),
         named(shop, seed_source="another-document"),
         named(database(meta={"uid": "uid-2"})),
         named(database(meta={"generation": 2})),
@@ -270,7 +276,7 @@ def test_a_name_is_the_same_for_the_same_run_and_another_for_another():
     ]
 
     assert named(shop) == named(shop, taken=others)
-    assert len({named(shop), *others}) == 10
+    assert len({named(shop), *others}) == 11
 
 
 @pytest.mark.parametrize("name", ["a.b.c", "9", "shop-" + "x" * 80, "a" * 43 + ".b"])

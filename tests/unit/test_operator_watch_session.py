@@ -7,9 +7,10 @@ import json
 from typing import Any
 
 import pytest
-from aiohttp import ClientPayloadError, web
+from aiohttp import ClientPayloadError, ClientSession, web
 
 from medusa_operator.api import watch_session
+from medusa_operator.api.credentials import Credential
 from medusa_operator.api.watch_session import WatchRefusedError, open_watch_session
 from medusa_operator.resource import answers
 from operator_login import plain_login
@@ -106,6 +107,29 @@ def test_a_list_that_is_refused_looks_like_a_broken_connection(status):
 @pytest.mark.parametrize("status", [401, 429])
 def test_kopf_logs_in_again_and_is_patient_by_itself(status):
     assert Asked(status, b'{"kind": "Status"}').watch() == [{"kind": "Status"}]
+
+
+def test_a_session_that_is_closed_while_a_token_is_renewed_sends_kopf_to_log_in_again():
+    class Renewed:
+        """A source of tokens that takes as long as kopf's own log-in, which closes the session."""
+
+        pause = 1.0
+
+        async def get(self) -> Credential:
+            await session.close()
+            return Credential("new", seconds=60)
+
+    async def asked():
+        nonlocal session
+        login = plain_login("http://127.0.0.1:1")
+        login.source, login._due, login._end = Renewed(), 0, 0
+        session = open_watch_session(login, lambda _call: None, lambda *_: None)
+        await session.request("get", f"http://127.0.0.1:1{PODS}?watch=true")
+
+    session: ClientSession
+    with pytest.raises(RuntimeError, match=r"^Session is closed$"):  # kopf knows it by its class
+        asyncio.run(asked())
+    assert session.closed
 
 
 def test_a_list_shows_only_whose_the_objects_are():

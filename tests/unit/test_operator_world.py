@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from medusa_operator.resource.model import Job
@@ -230,6 +230,7 @@ changes = st.one_of(
     st.tuples(st.just("document"), st.sampled_from("ABC")),
     st.tuples(st.just("flag"), st.sampled_from([None, True, False])),
     st.tuples(st.just("delete_jobs")),
+    st.tuples(st.just("delete_newest_job")),
     st.tuples(st.just("restart"), st.integers(0, 3)),
     st.tuples(st.just("time"), st.sampled_from([1, 700, 90_000, -7211, 7211])),
     st.tuples(st.just("lose_status")),
@@ -253,6 +254,10 @@ def change(world, number, what):
             world.jobs.clear()
             world.pods.clear()
             return 0, 0
+        case ("delete_newest_job",):
+            if world.made[-1] in world.jobs:
+                world.remove_job(world.made[-1])
+            return 0, 0
         case ("restart", calls):
             world.reconcile("a", crash_after=calls)
             return 0, 0
@@ -267,6 +272,7 @@ def change(world, number, what):
             return 0, 1
 
 
+@example(ttl=86_400, story=[("flag", True), ("delete_newest_job",), ("lose_status",)])
 @given(ttl=st.sampled_from([0, 5, 86_400]), story=st.lists(changes, min_size=1, max_size=30))
 @settings(max_examples=MANY // 2, deadline=None)
 def test_each_change_is_one_run_and_no_job_name_is_used_twice(ttl, story):

@@ -83,7 +83,7 @@ async def opened(login: Login, called: Callable[[Call], None]) -> AsyncIterator[
     login.api.user_agent = _agent()
     login.api.configuration.client_session_kwargs = {
         "connector": connector,
-        "middlewares": (_signed(login, called),),
+        "middlewares": (_signed(login, called, connector),),
         "trust_env": False,  # or each request would read ~/.netrc, and send what it says
     }
     try:
@@ -100,11 +100,12 @@ def session(
     response_class: type[aiohttp.ClientResponse],
 ) -> aiohttp.ClientSession:
     """Return a session for whoever builds requests by himself, with as many connections as he needs."""
+    connector = _connector(login, 0)
     return aiohttp.ClientSession(
-        connector=_connector(login, 0),
+        connector=connector,
         headers={"User-Agent": _agent(), "Accept": "application/json"},
         timeout=_TIMEOUT,
-        middlewares=(*around, _signed(login, called)),
+        middlewares=(*around, _signed(login, called, connector)),
         response_class=response_class,
         proxy=login.api.configuration.proxy,
     )
@@ -118,7 +119,9 @@ def _agent() -> str:
     return f"{AGENT}/{version(AGENT)}"
 
 
-def _signed(login: Login, called: Callable[[Call], None]) -> aiohttp.ClientMiddlewareType:
+def _signed(
+    login: Login, called: Callable[[Call], None], connector: aiohttp.TCPConnector
+) -> aiohttp.ClientMiddlewareType:
     """Return what gives each request our proof of who we are; one that was sent elsewhere gets none."""
     home = URL(login.server).origin()
 
@@ -129,6 +132,8 @@ def _signed(login: Login, called: Callable[[Call], None]) -> aiohttp.ClientMiddl
             return await handler(request)
         if proof := await login.authorization():
             request.headers["Authorization"] = proof
+        if connector.closed:  # meanwhile, by a log-in; aiohttp would fail over that without a word
+            raise RuntimeError("Session is closed")
         request.headers.extend(login.impersonated)
         request.server_hostname = login.api.configuration.tls_server_name
         if time.monotonic() - login.certified < KEPT_SECONDS:

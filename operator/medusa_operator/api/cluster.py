@@ -323,18 +323,19 @@ def _understood(path: str) -> Iterator[None]:
 
 
 def _error(answer: Answer) -> ApiError:
-    reason, message, causes = answers.refusal(answer.text)
+    said = answers.refusal(answer.text)
     kind: type[ApiError] = ApiError
     if answer.status == 404:
         kind = MissingError
     elif answer.status == 409:
-        kind = ExistsError if reason == "AlreadyExists" else ConflictError
+        kind = ExistsError if said.reason == "AlreadyExists" else ConflictError
     elif 400 <= answer.status < 500 and answer.status not in (401, 408, 429):
         kind = ApiRefusedError
     return kind(
-        message or answer.reason,
+        said.message or answer.reason,
         status=answer.status,
-        reason=reason,
-        causes=causes,
+        reason=said.reason,
+        causes=said.causes,
+        fields=said.fields,
         retry_after=answers.retry_after(answer.headers.get("Retry-After", "")),
     )

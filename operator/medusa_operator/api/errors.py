@@ -42,6 +42,7 @@ class ApiError(OperatorError):
         status: int = 0,
         reason: str = "",
         causes: tuple[str, ...] = (),
+        fields: tuple[str, ...] = (),
         retry_after: float = 0.0,
     ) -> None:
         """Take the API server's message; *retry_after* is in seconds, 0 where it did not say."""
@@ -49,6 +50,7 @@ class ApiError(OperatorError):
         self.status = status
         self.reason = reason
         self.causes = causes
+        self.fields = fields
         self.retry_after = retry_after
 
 

@@ -52,7 +52,7 @@ def open_watch_session(
             response.status = 200
             response.content = _Lines(response.content, _gone())  # type: ignore[assignment]  # all that kopf reads of it
         elif response.status >= 400 and response.status not in LEFT_TO_KOPF:
-            _, message, _ = answers.refusal(await response.read())
+            message = answers.refusal(await response.read()).message
             said = message or f"HTTP status {response.status}"
             refused(plural, namespace, said)
             raise WatchRefusedError(said)

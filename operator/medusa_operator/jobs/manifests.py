@@ -53,21 +53,24 @@ def name(
     settings: Settings,
     *,
     after: str,
+    since: str,
     seed_source: str,
     taken: Iterable[str],
 ) -> str:
     """Return the name of the next Job: made again before its verdict is known, it is the same.
 
     *after* is what the run before it left: its uid, which no other run has. So the name of every
-    run hangs on all runs before it, and is never used again, whatever is changed back and forth.
-    None of the names that are *taken* is returned.
+    run depends on all runs before it, and is never used again, whatever is changed back and forth.
+    *since* is the moment since when the resource is not ready: it differs where the status was lost
+    together with the Job of the newest run, so that one before it seems to be the newest. None of
+    the names that are *taken* is returned.
     """
     spec = _spec(database)
     used = set(taken)
     for serial in range(len(used) + 1):
         parts = (
             database.uid, step.name, image(spec, settings), spec.identity, str(database.generation),
-            database.retry, seed_source, after, str(serial),
+            database.retry, seed_source, after, since, str(serial),
         )  # fmt: skip
         found = called(database, step, *parts)
         if found not in used:

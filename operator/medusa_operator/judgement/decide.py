@@ -105,10 +105,12 @@ def _start(case: Case, step: PathStep) -> Ruling:
     source = _seed_source(case) if step.seeds else ""
     taken = {job.name for job in case.observed.jobs} | {run.job for run in case.facts.history}
     taken |= set(case.observed.gone)
-    before = _before(case)
+    since = _not_ready_since(case.database)
+    before = case.facts.history[0].identity if case.facts.history else since
     name = manifests.name(
-        case.database, step, case.settings, after=before, seed_source=source, taken=taken
-    )
+        case.database, step, case.settings,
+        after=before, since=since, seed_source=source, taken=taken,
+    )  # fmt: skip
     manifest = manifests.manifest(
         case.database, step, attempt, case.settings, name,
         known=case.facts.proven is not None,
@@ -118,11 +120,9 @@ def _start(case: Case, step: PathStep) -> Ruling:
     return Ruling(outlook, Start(step, name, attempt, manifest))
 
 
-def _before(case: Case) -> str:
-    """Return what names the run before the next one, or the moment since when none is known of."""
-    if case.facts.history:
-        return case.facts.history[0].identity
-    ready = case.database.status.condition("Ready")
+def _not_ready_since(database: Database) -> str:
+    """Return the moment since when *database* is not ready: that is reported before a Job is made."""
+    ready = database.status.condition("Ready")
     return spell_time(ready.since) if ready is not None else ""
 
 

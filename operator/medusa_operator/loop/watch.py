@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import kopf
+import structlog
 
 from medusa_operator.api.client import AGENT, CONNECT_SECONDS, REQUEST_SECONDS
 from medusa_operator.api.cluster import CHUNK, ObjectKind
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 BACKOFFS = (1, 2, 4, 8)
 """Seconds between attempts to list or watch; after these kopf begins anew, a second later."""
+CANCELLATIONS, CANCELLATION_SECONDS = 5, 2.0
+"""How often, and how far apart, what the watches consist of is cancelled in the end."""
+
+logger = structlog.get_logger("watch")
 
 
 def registry(
@@ -102,8 +107,9 @@ async def watch(
     async def started(**_: Any) -> None:
         asyncio.get_running_loop().call_soon(began)  # once kopf has set its own signal handlers
 
+    earlier = asyncio.all_tasks()
     try:
-        await kopf.operator(
+        tasks = await kopf.spawn_tasks(
             registry=handlers,
             settings=settings(selector),
             # else kopf looks for the name of its user, and one that the platform chose has none
@@ -111,9 +117,31 @@ async def watch(
             clusterwide=not namespaces,
             namespaces=namespaces,
         )
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     except Exception as exc:
         raise DeadWatchError(f"a watch has died: {str(exc) or type(exc).__name__}") from exc
+    finally:
+        await _end(earlier)
     raise DeadWatchError("the watches have ended")
+
+
+async def _end(earlier: set[asyncio.Task[Any]]) -> None:
+    """End every task but those *earlier* than the watches, as kopf.run_tasks does, but insist.
+
+    A watch of kopf's that waits for an answer takes a cancellation for a pause, and begins again. kopf
+    asks only once, and so would wait for it until it kills the process.
+    """
+    asked = 0
+    while left := asyncio.all_tasks() - earlier - {asyncio.current_task()}:
+        if asked == CANCELLATIONS:
+            logger.warning("Watches do not end", tasks=sorted(task.get_name() for task in left))
+            return
+        for task in left:
+            task.cancel()
+        asked += 1
+        await asyncio.wait(left, timeout=CANCELLATION_SECONDS)
 
 
 class _Forgetful(kopf.DiffBaseStorage):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from medusa_operator.resource.parse import DIGITS, BodyField, InvalidError
@@ -15,6 +16,18 @@ DEEPEST = 100
 """Levels of an answer that are read where it has more than Python's parser takes."""
 LONGEST_WAIT = 300.0
 """Seconds that we wait at most because an answer asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiStatus:
+    """The parts of a Kubernetes `Status` that say why a request was refused."""
+
+    reason: str = ""
+    message: str = ""
+    causes: tuple[str, ...] = ()
+    """The reasons of its causes."""
+    fields: tuple[str, ...] = ()
+    """The fields that its causes name: `spec.version`, or `<nil>` for a rule about the whole object."""
 
 
 def read(text: bytes) -> dict[str, Any]:
@@ -126,17 +139,22 @@ def allowed(review: dict[str, Any]) -> bool:
     return BodyField(review, "")["status"]["allowed"].value is True
 
 
-def refusal(text: bytes) -> tuple[str, str, tuple[str, ...]]:
-    """Return reason, message and causes of a refusal, which need not be a Status, nor JSON."""
+def refusal(text: bytes) -> ApiStatus:
+    """Return what a refusal says, which need not be a Status, nor JSON."""
     try:
-        said = BodyField(read(text), "")
+        status = BodyField(read(text), "")
     except InvalidError:
-        return "", text.decode(errors="replace")[:200], ()
+        return ApiStatus(message=text.decode(errors="replace")[:200])
     try:
-        causes = tuple(cause["reason"].text() for cause in said["details"]["causes"].items())
-        return said["reason"].text(), said["message"].text(), causes
+        causes = list(status["details"]["causes"].items())
+        return ApiStatus(
+            status["reason"].text(),
+            status["message"].text(),
+            tuple(cause["reason"].text() for cause in causes),
+            tuple(filter(None, (cause["field"].text() for cause in causes))),
+        )
     except InvalidError:
-        return "", "", ()
+        return ApiStatus()
 
 
 def retry_after(header: str) -> float:

@@ -223,7 +223,7 @@ class World:
             if job.over and ttl is not None and job.finished:
                 due = job.finished + timedelta(seconds=ttl)
                 if due <= self.now:
-                    self._remove_job(name)
+                    self.remove_job(name)
 
     # what the operator does
 
@@ -343,7 +343,7 @@ class World:
             for pod in mine:
                 if Pod.from_body(pod).started and not Pod.from_body(pod).over:
                     self._end(pod, 143, "")
-            self._remove_job(job.name)
+            self.remove_job(job.name)
         elif not job.over:
             self._follow(body, mine)
 
@@ -500,7 +500,7 @@ class World:
 
     # bookkeeping
 
-    def _remove_job(self, name: str) -> None:
+    def remove_job(self, name: str) -> None:
         self.jobs.pop(name, None)
         for pod in [n for n, body in self.pods.items() if Pod.from_body(body).job == name]:
             del self.pods[pod]
@@ -515,7 +515,7 @@ class World:
                 if found["metadata"]["labels"]["medusadb.dev/database-uid"] == uid:
                     gone = Job.from_body(found)
                     assert gone.over or gone.verifies, f"{job} was killed by the deletion of {name}"
-                    self._remove_job(job)
+                    self.remove_job(job)
 
     def _keep(self, name: str) -> None:
         self.older[name] = [*self.older.get(name, ())[-3:], copy.deepcopy(self.resources[name])]
