@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,24 +92,30 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
     cluster.plane.api.delete("v1/namespaces", name)
 
 
-@pytest.fixture
-def bare(cluster: Cluster, tmp_path: Path) -> Iterator[Kubectl]:
-    """An administrator of a cluster without an operator; what a test installs goes away behind it."""
-    home = tmp_path / "administrator"
+@contextmanager
+def without_operator(cluster: Cluster, home: Path) -> Iterator[Kubectl]:
+    """Yield an administrator of a cluster without an operator; take away what is installed meanwhile."""
     home.mkdir()
     admin = Kubectl(cluster.plane.kubeconfig, home, HOME)
-
     yield admin
-
     admin("delete", "--ignore-not-found", "-k", docker_engine.ROOT / "deploy", "--wait=false")
     eventually(lambda: not cluster.plane.api.find("v1/namespaces", HOME), within=60)
 
 
 @pytest.fixture
-def operator(bare: Kubectl) -> None:
-    """The operator, installed by its manifests."""
-    bare("apply", "--server-side", "-k", docker_engine.ROOT / "deploy")
-    bare("rollout", "status", f"deployment/{HOME}", "--timeout=55s")
+def bare(cluster: Cluster, tmp_path: Path) -> Iterator[Kubectl]:
+    """An administrator of a cluster without an operator; what a test installs goes away behind it."""
+    with without_operator(cluster, tmp_path / "administrator") as admin:
+        yield admin
+
+
+@pytest.fixture(scope="module")
+def operator(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The operator, installed by its manifests, for the tests of a module."""
+    with without_operator(cluster, tmp_path_factory.mktemp("home") / "administrator") as admin:
+        admin("apply", "--server-side", "-k", docker_engine.ROOT / "deploy")
+        admin("rollout", "status", f"deployment/{HOME}", "--timeout=55s")
+        yield
 
 
 @pytest.fixture

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from medusa_testbed import tools
 from medusa_testbed.node.docker_engine import ROOT
+from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,8 +97,32 @@ class Reader:
             timeout=timeout, check=False,
         )  # fmt: skip
 
-    def start(self, command: Command) -> subprocess.Popen[str]:
-        """Type a command that goes on, such as a watch; whoever starts it ends it."""
+    def look(self, command: Command, within: float = 60) -> None:
+        """Type a command until it prints what the page says."""
+        shown = ""
+
+        def looked() -> bool:
+            nonlocal shown
+            shown = self.run(command).stdout
+            return command.printed(shown)
+
+        try:
+            eventually(looked, within)
+        except AssertionError as exc:
+            raise AssertionError(f"{command}\n{shown}") from exc
+
+    def watch(self, command: Command) -> None:
+        """Type a watch, and end it when it shows that the shop is as declared."""
+        process = self._started(command)
+        assert process.stdout is not None
+        try:
+            shown = next(line for line in process.stdout if "UpToDate" in line)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=20)
+        assert not command.output or same(command.output[-1], shown)
+
+    def _started(self, command: Command) -> subprocess.Popen[str]:
         self.typed.append(command)
         return subprocess.Popen(
             ["bash", "-c", f"exec {self.spelled(command)}"], cwd=self.folder, env=self.environment(),
@@ -128,6 +154,19 @@ class Reader:
 def commands(page: str) -> list[Command]:
     """Return the commands of a page, in its order."""
     return list(_commands((ROOT / page).read_text().splitlines()))
+
+
+def block(page: str, before: str) -> str:
+    """Return the lines of the first block after the line that begins with *before*, without their indentation."""
+    lines = (ROOT / page).read_text().splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(before))
+    found: list[str] = []
+    for line in lines[start + 1 :]:
+        if line.startswith("    "):
+            found.append(line[4:])
+        elif found and line:
+            break
+    return "\n".join(found) + "\n"
 
 
 def copied(folder: Path) -> Path:
