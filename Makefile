@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.made-from-locks
+# One more than the two cores of CI: tests of the cluster wait longer than they compute.
+WORKERS ?= 3
 export UV_NO_PROGRESS := 1
 
 help:  ## Show the targets
@@ -46,13 +48,13 @@ cluster-tools: $(STAMP)  ## Build the programs of test cluster and node, once; n
 	@$(BIN)/python -m medusa_testbed.tools
 
 test: $(STAMP)  ## Every tier whose parts this machine has; ARGS="-k name" for some
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-unit: $(STAMP)  ## The unit tests alone, in less than a minute
 	@$(BIN)/python -m pytest -n 2 tests/unit $(ARGS)
 
 test-all: $(STAMP)  ## The long matrices too
-	@MEDUSA_TEST_ALL=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@MEDUSA_TEST_ALL=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 	@MEDUSA_TEST_ALL=1 $(BIN)/python tests/support/pythons.py
 
 test-pythons: $(STAMP)  ## The unit tests on the newest other Python here; on each with MEDUSA_TEST_ALL=1

@@ -28,7 +28,7 @@ def environment(objects: list[charts.Object]) -> dict[str, Any]:
 
 
 def test_the_charts_copy_of_the_crd_is_the_original() -> None:
-    assert COPY.read_text() == CRD.read_text(), f"cp {CRD} {COPY}"
+    assert COPY.read_text() == CRD.read_text(), "make sync-chart"
 
 
 def test_the_crd_is_kept_when_the_release_goes() -> None:
