@@ -270,7 +270,7 @@ class _Reading:
                 self._refuse(row, f"{other.variable} is set as well, and only one of them may be")
 
     def _of_environment(self, row: Row) -> Any:
-        """Return what the environment variable of an option says; None: nothing."""
+        """Return the value of the environment variable of an option; None: it sets nothing."""
         from medusa_db.arguments import readers  # noqa: PLC0415  see the module's docstring
         from medusa_db.arguments.option import Takes  # noqa: PLC0415
         from medusa_migrations.contract import values  # noqa: PLC0415

@@ -125,9 +125,9 @@ class ErrorStream:
             while True:
                 lines += self._dropped.get_nowait()
         if lines:
-            said = f"medusa-db: {lines} lines are missing here, as nobody read them in time\n"
-            self._queued += len(said)
-            self._queue.put(said)
+            notice = f"medusa-db: {lines} lines are missing here, as nobody read them in time\n"
+            self._queued += len(notice)
+            self._queue.put(notice)
 
     def _put(self, text: str) -> None:
         raw = memoryview(text.encode("utf-8", "backslashreplace"))
@@ -157,7 +157,7 @@ class ClosedStream:
         return False
 
     def flush(self) -> None:
-        """Do nothing: there is nothing to be written."""
+        """Do nothing: nothing was written."""
 
     def write(self, _text: str) -> int:
         """Raise OSError."""
@@ -168,7 +168,7 @@ class ClosedStream:
         raise OSError(errno.EBADF, self._why)
 
     def readline(self) -> str:
-        """Return that there is no line."""
+        """Return no line, as at the end of a file."""
         return ""
 
 
@@ -185,6 +185,8 @@ def take_over() -> None:
             setattr(sys, name, ClosedStream(name))
         if getattr(sys, name) is None:
             setattr(sys, name, ClosedStream(name))
+    with suppress(OSError):  # who shares it may have made it non-blocking
+        os.set_blocking(1, True)
     sys.stderr = ErrorStream()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a locale may lack a letter
@@ -262,18 +264,18 @@ def content(option: str, name: str, *, most: int, within: float) -> bytes:
     def late() -> UsageError:
         return UsageError(f"{option} {name}: {shown} has not come to its end in {within:g} s")
 
-    def say() -> None:
+    def notice() -> None:
         sys.stderr.write(f"medusa-db: waiting for {shown}, which {option} names\n")
 
     try:
-        with bounded(within or None, late, silence=SILENCE, say=say):
+        with bounded(within or None, late, silence=SILENCE, notice=notice):
             if name == "-":
                 return sys.stdin.buffer.read(most)
             with Path(name).open("rb") as stream:
                 return stream.read(most)
     except (OSError, ValueError) as exc:
-        said = exc.strerror if isinstance(exc, OSError) else "no file can have that name"
-        raise UsageError(f"{option} {name} cannot be read: {said}") from exc
+        why = exc.strerror if isinstance(exc, OSError) else "no file can have that name"
+        raise UsageError(f"{option} {name} cannot be read: {why}") from exc
 
 
 @contextmanager
@@ -282,30 +284,30 @@ def bounded(
     error: Callable[[], Exception],
     *,
     silence: float = 0.0,
-    say: Callable[[], None] | None = None,
+    notice: Callable[[], None] | None = None,
 ) -> Iterator[None]:
     """Raise *error* where what is inside of a `with` takes longer than *within* seconds; None: no bound.
 
     It ends what blocks in the kernel as well: opening a FIFO, reading a silent pipe, writing to a full one.
-    After *silence* seconds *say* is called once.
+    After *silence* seconds *notice* is called once.
     """
-    if within is None and say is None:
+    if within is None and notice is None:
         yield
         return
-    told = say is None
+    notified = notice is None
 
     def ring(_number: int, _frame: Any) -> None:
-        nonlocal told
-        if told or (within is not None and within <= silence):
+        nonlocal notified
+        if notified or (within is not None and within <= silence):
             raise error()
-        told = True
-        if say is not None:
-            say()
+        notified = True
+        if notice is not None:
+            notice()
         if within is not None:
             signal.setitimer(signal.ITIMER_REAL, within - silence)
 
     before = signal.signal(signal.SIGALRM, ring)
-    first = [seconds for seconds in (within, silence if say else None) if seconds is not None]
+    first = [seconds for seconds in (within, silence if notice else None) if seconds is not None]
     signal.setitimer(signal.ITIMER_REAL, min(first))
     try:
         yield

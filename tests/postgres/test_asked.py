@@ -60,7 +60,7 @@ def test_the_version_that_the_project_has_installed_counts(shop_at, tmp_path):
 
     assert done.returncode == 0, done.stderr
     file = tmp_path / "node_modules" / "@medusajs" / "medusa" / "package.json"
-    assert f"medusa-db: wanted is 1.12.3, as {file} says; --to names another\n" in done.stderr
+    assert f"medusa-db: wanted is 1.12.3, from {file}; --to names another\n" in done.stderr
     assert place(url) == "1.12.3"
 
 

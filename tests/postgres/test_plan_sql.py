@@ -203,7 +203,7 @@ def test_what_they_leave_out_is_said(shop_at: Callable[..., str]) -> None:
     head = " ".join(line.removeprefix("--").strip() for line in script.partition("\n\n")[0].splitlines())  # fmt: skip
     for said in (
         "psql -v ON_ERROR_STOP=1 -f FILE", "retries: where a table", "the limit of the whole run, 3600 s",
-        "the look for what stands in the way", "the verification at the end: `medusa-db verify --to 1.20.11`",
+        "the preflight check", "the verification at the end: `medusa-db verify --to 1.20.11`",
         "the history (medusa_db.history)", "what data steps warn of",
         "1.7.3/sales_channels does nothing where it is not ready yet",
     ):  # fmt: skip

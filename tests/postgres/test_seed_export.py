@@ -159,7 +159,7 @@ def test_what_the_format_cannot_say_is_told(shop_at):
 
     assert done.returncode == 0
     assert done.stderr == (
-        "medusa-db: not all of it can be said: the category kitchen is not active; a seed makes it so\n"
+        "medusa-db: the format has no place for all of it: the category kitchen is not active; a seed makes it so\n"
     )
 
 

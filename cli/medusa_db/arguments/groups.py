@@ -46,7 +46,7 @@ class DatabaseArguments:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class PatienceArguments:
     """How long to wait for a server."""
 
@@ -57,7 +57,7 @@ class PatienceArguments:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ShopArguments:
     """Which migrations are the shop's own."""
 
@@ -76,7 +76,7 @@ class ShopArguments:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class WayArguments:
     """How to get to a version: stops, flags, migrations and data steps."""
 
@@ -97,7 +97,7 @@ class WayArguments:
     no_data_steps: bool = switch("run no data step of the guides")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ApprovalArguments:
     """Whether breaking versions may be crossed."""
 
@@ -117,7 +117,7 @@ class ApprovalArguments:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class LimitArguments:
     """How long everything may take; None: as usual, or as a plan that is applied has it."""
 
@@ -139,7 +139,7 @@ class LimitArguments:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ReportArguments:
     """Where the report of a run goes."""
 

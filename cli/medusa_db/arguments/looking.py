@@ -1,4 +1,4 @@
-"""The options of the commands that look at a database and change nothing."""
+"""The options of the commands that look at a database; of these only `repair --apply` changes it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from medusa_db.arguments.groups import (
     output,
 )
 from medusa_db.arguments.option import group, one, optional, required, switch
-from medusa_db.arguments.readers import duration, version, word
+from medusa_db.arguments.readers import duration, version
 
 if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class StatusArguments:
     """What `status` is asked."""
 
@@ -34,7 +34,7 @@ class StatusArguments:
     output: str = output()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class VerifyArguments:
     """What `verify` is asked."""
 
@@ -52,7 +52,7 @@ class VerifyArguments:
     output: str = output()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class WaitArguments:
     """What `wait` is asked."""
 
@@ -80,14 +80,22 @@ class WaitArguments:
     output: str = output()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportArguments:
-    """What `seed export` is asked."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class RepairArguments:
+    """What `repair` is asked."""
 
-    TITLE: ClassVar[str] = "what is written"
+    TITLE: ClassVar[str] = "how it runs"
 
     database: DatabaseArguments = group(DatabaseArguments)
     patience: PatienceArguments = group(PatienceArguments)
-    products: str | None = optional(
-        word, "these products only, handles with commas (default: all)", "HANDLES"
+    flag: tuple[str, ...] = flags()
+    apply: bool = switch("write what is shown: the rows of the ledger that the live schema proves")
+    lock_wait: float = one(
+        duration,
+        "wait for another run this long (default 10m)",
+        "TIME",
+        default=600.0,
+        needs="apply",
     )
+    report: ReportArguments = group(ReportArguments)
+    output: str = output()

@@ -11,7 +11,7 @@ from medusa_db.arguments.readers import path, version
 from medusa_migrations.catalog.version import Version
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class NotesArguments:
     """What `notes` is asked."""
 
@@ -24,7 +24,7 @@ class NotesArguments:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class VersionsArguments:
     """What `versions` is asked."""
 
@@ -33,7 +33,7 @@ class VersionsArguments:
     output: str = output()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class CreateMigrationArguments:
     """What `create-migration` is asked."""
 
@@ -50,7 +50,7 @@ class CreateMigrationArguments:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class DemoArguments:
     """What `demo` is asked."""
 
@@ -64,10 +64,3 @@ class DemoArguments:
     )
     to: Version | None = optional(version, "the version to bring it to (default: the newest)", "B")
     keep: bool = switch("leave the server running, to look around")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SchemaArguments:
-    """`seed schema` is asked nothing."""
-
-    TITLE: ClassVar[str] = ""

@@ -54,7 +54,7 @@ class Option(NamedTuple):
 
 
 class More(TypedDict, total=False):
-    """What may be said of any option."""
+    """What any option may have besides."""
 
     short: str
     title: str

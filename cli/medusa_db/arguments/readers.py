@@ -44,7 +44,7 @@ def word(text: str) -> str:
 
 
 def url(text: str) -> str:
-    """Return the URL of a database where it is not empty; what it says is read later."""
+    """Return the URL of a database where it is not empty; it is parsed later."""
     if not text:
         raise ValueError("the value is empty")
     return text

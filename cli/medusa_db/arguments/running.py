@@ -1,4 +1,4 @@
-"""The options of the commands that may change a database: `migrate` (and `plan`), `seed`, `repair`."""
+"""The options of `migrate`, and of `plan`, which takes all of them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from medusa_db.arguments.groups import (
     PatienceArguments,
     ReportArguments,
     WayArguments,
-    flags,
     output,
 )
-from medusa_db.arguments.option import choice, group, on_off, one, optional, several, switch
-from medusa_db.arguments.readers import REFUSALS, duration, path, refusal, version, word
+from medusa_db.arguments.option import group, optional, several, switch
+from medusa_db.arguments.readers import REFUSALS, path, refusal, version
 
 if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class MigrateArguments:
     """What `migrate` is asked; `plan` takes all of it as well."""
 
@@ -60,14 +59,14 @@ class MigrateArguments:
     report: ReportArguments = group(ReportArguments)
     exit_zero_for: tuple[str, ...] = several(
         refusal,
-        "end with 0 where the run is refused for this reason, and say so in the report: "
+        "end with 0 where the run is refused for this reason, with it in the report: "
         f"{', '.join(REFUSALS)}; may be repeated",
         "REASON",
     )
     output: str = output()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class PlanArguments:
     """What `plan` is asked."""
 
@@ -79,64 +78,3 @@ class PlanArguments:
         "refused"
     )
     sql: bool = switch("print the statements that would run, for psql")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedArguments:
-    """What `seed` is asked."""
-
-    TITLE: ClassVar[str] = "what is seeded"
-
-    database: DatabaseArguments = group(DatabaseArguments)
-    patience: PatienceArguments = group(PatienceArguments)
-    seed_file: str | None = optional(
-        word,
-        "the document: a file, a folder of several, or - for stdin (default data/seed.json)",
-        "FILE",
-        short="-f",
-    )
-    demo: bool = switch("seed the demo shop that comes with this tool")
-    if_exists: str = choice(
-        ("update", "skip", "fail"),
-        "what becomes of rows that exist already: update what the document changes (default), leave "
-        "them, or refuse",
-        default="update",
-    )
-    overwrite: bool = switch("update what was changed in the shop since the last seed as well")
-    once: bool = switch("do nothing where a seed was recorded, or the shop has products")
-    on_change: bool = switch("do nothing where this very document was the last one seeded")
-    dry_run: bool = switch("show the plan; change nothing")
-    migrate: bool = on_off("migrate first where needed (default)", default=True)
-    to: Version | None = optional(
-        version,
-        "the Medusa server version (default: the one the database is at; the newest for an empty one)",
-        "V",
-        title="what is wanted",
-        needs="migrate",
-    )
-    way: WayArguments = group(WayArguments, needs="migrate")
-    approval: ApprovalArguments = group(ApprovalArguments)
-    limits: LimitArguments = group(LimitArguments)
-    report: ReportArguments = group(ReportArguments)
-    output: str = output()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepairArguments:
-    """What `repair` is asked."""
-
-    TITLE: ClassVar[str] = "how it runs"
-
-    database: DatabaseArguments = group(DatabaseArguments)
-    patience: PatienceArguments = group(PatienceArguments)
-    flag: tuple[str, ...] = flags()
-    apply: bool = switch("write what is shown: the rows of the ledger that the live schema proves")
-    lock_wait: float = one(
-        duration,
-        "wait for another run this long (default 10m)",
-        "TIME",
-        default=600.0,
-        needs="apply",
-    )
-    report: ReportArguments = group(ReportArguments)
-    output: str = output()

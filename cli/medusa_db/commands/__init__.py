@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from medusa_db.arguments.fenced import ExecArguments
     from medusa_db.arguments.looking import (
-        ExportArguments,
+        RepairArguments,
         StatusArguments,
         VerifyArguments,
         WaitArguments,
@@ -26,15 +26,10 @@ if TYPE_CHECKING:
         CreateMigrationArguments,
         DemoArguments,
         NotesArguments,
-        SchemaArguments,
         VersionsArguments,
     )
-    from medusa_db.arguments.running import (
-        MigrateArguments,
-        PlanArguments,
-        RepairArguments,
-        SeedArguments,
-    )
+    from medusa_db.arguments.running import MigrateArguments, PlanArguments
+    from medusa_db.arguments.seeding import ExportArguments, SchemaArguments, SeedArguments
 
 A = TypeVar("A")
 
@@ -126,7 +121,7 @@ def _verify() -> Command[VerifyArguments]:
 
 
 def _repair() -> Command[RepairArguments]:
-    from medusa_db.arguments.running import RepairArguments
+    from medusa_db.arguments.looking import RepairArguments
 
     def run(args: RepairArguments) -> int:
         from medusa_db.commands.repair import repair
@@ -162,7 +157,7 @@ def _wait() -> Command[WaitArguments]:
 
 
 def _seed() -> Command[SeedArguments]:
-    from medusa_db.arguments.running import SeedArguments
+    from medusa_db.arguments.seeding import SeedArguments
 
     def run(args: SeedArguments) -> int:
         from medusa_db.commands.seed import seed
@@ -173,7 +168,7 @@ def _seed() -> Command[SeedArguments]:
 
 
 def _export() -> Command[ExportArguments]:
-    from medusa_db.arguments.looking import ExportArguments
+    from medusa_db.arguments.seeding import ExportArguments
 
     def run(args: ExportArguments) -> int:
         from medusa_db.commands.export import export
@@ -184,7 +179,7 @@ def _export() -> Command[ExportArguments]:
 
 
 def _schema() -> Command[SchemaArguments]:
-    from medusa_db.arguments.offline import SchemaArguments
+    from medusa_db.arguments.seeding import SchemaArguments
 
     def run(_args: SchemaArguments) -> int:
         from medusa_db.commands.export import schema

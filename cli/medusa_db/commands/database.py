@@ -77,7 +77,7 @@ def _address(args: DatabaseArguments) -> Iterator[Address]:
 
 
 def _require_secrets(known: Concealed) -> None:
-    """Raise UsageError where a variable that comes from a key of a Secret is not there."""
+    """Raise UsageError where a variable that comes from a key of a Secret does not exist."""
     for name, source in known.sources.items():
         secret, slash, key = source.partition("/")
         if slash and name.isidentifier() and name not in os.environ:
@@ -134,9 +134,9 @@ def look(
     *,
     tables: bool = True,
 ) -> DatabaseState:
-    """Return what one look at the shop's schema finds; raise where tables are there without a ledger.
+    """Return what one look at the shop's schema finds; raise where tables exist without a ledger.
 
-    Raises also where a ledger is there without *tables*, if those are wanted.
+    Raises also where a ledger exists without *tables*, if those are wanted.
     """
     schema = observe.schema_of(conn, args.schema or address.schema)
     observed = observe.observe(conn, catalog, schema)

@@ -12,7 +12,7 @@ from medusa_seed.document import json_schema
 from medusa_seed.run import export as exporting
 
 if TYPE_CHECKING:
-    from medusa_db.arguments.looking import ExportArguments
+    from medusa_db.arguments.seeding import ExportArguments
 
 
 def export(args: ExportArguments) -> int:
@@ -24,7 +24,7 @@ def export(args: ExportArguments) -> int:
         schema = observe.schema_of(conn, args.database.schema or address.schema)
         warnings = exporting.write(conn, schema, handles, streams.put_piece)
     for line in warnings:
-        sys.stderr.write(f"medusa-db: not all of it can be said: {line}\n")
+        sys.stderr.write(f"medusa-db: the format has no place for all of it: {line}\n")
     return 0
 
 

@@ -53,7 +53,7 @@ def installed_version(catalog: Catalog, project: Path) -> Version | None:
     if found is None:
         return None
     version = known(catalog, found.version, f"{found.file} has {installed.PACKAGE}")
-    sys.stderr.write(f"medusa-db: wanted is {version}, as {found.file} says; --to names another\n")
+    sys.stderr.write(f"medusa-db: wanted is {version}, from {found.file}; --to names another\n")
     return version
 
 
@@ -87,8 +87,8 @@ def _truth(value: str, where: str, *, quoted: bool = True) -> bool:
     try:
         return values.truth(value)
     except ValueError as exc:
-        said = exc if quoted else "its value is neither true nor false"
-        raise UsageError(f"{where}: {said}") from exc
+        why = exc if quoted else "its value is neither true nor false"
+        raise UsageError(f"{where}: {why}") from exc
 
 
 def known(catalog: Catalog, wanted: Version | None, option: str) -> Version | None:

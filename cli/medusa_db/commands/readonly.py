@@ -52,9 +52,7 @@ def status(args: StatusArguments, *, names: bool = False) -> int:
     """Show where the database is."""
     catalog = load.read()
     wanted = options.known(catalog, args.check, "--check")
-    own = options.shop_migrations(
-        args.shop
-    )  # what is wrong with files is told before anything is opened
+    own = options.shop_migrations(args.shop)  # files are checked before anything is opened
     with connected(args.database, "status", args.patience.connect_wait) as (conn, address):
         observed = look(args.database, conn, address, catalog)
         waits = sorted(itertools.chain(*observe.waiting(conn, catalog, observed)))

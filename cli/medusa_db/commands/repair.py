@@ -17,7 +17,7 @@ from medusa_migrations.run.outcome import Outcome
 from medusa_migrations.run.repair import Repair
 
 if TYPE_CHECKING:
-    from medusa_db.arguments.running import RepairArguments
+    from medusa_db.arguments.looking import RepairArguments
     from medusa_migrations.plan.evidence import Evidence
 
 

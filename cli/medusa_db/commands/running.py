@@ -11,7 +11,8 @@ from medusa_migrations.run.context import Limits, RunOptions
 
 if TYPE_CHECKING:
     from medusa_db.arguments.groups import LimitArguments
-    from medusa_db.arguments.running import MigrateArguments, SeedArguments
+    from medusa_db.arguments.running import MigrateArguments
+    from medusa_db.arguments.seeding import SeedArguments
     from medusa_migrations.catalog.model import Catalog
     from medusa_migrations.plan.plan import Request
     from medusa_migrations.plan.plan_file import Asked, PlanFile

@@ -25,13 +25,13 @@ from medusa_seed.run import runner as seeding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from medusa_db.arguments.running import SeedArguments
+    from medusa_db.arguments.seeding import SeedArguments
     from medusa_migrations.catalog.version import Version
 
 _DEFAULT = "data/seed.json"
 """Where Medusa's own starter keeps its seed document."""
 _QUOTING = ("InvalidDocument", "Exists", "SeedFailed")
-"""Reasons whose messages repeat what a document says."""
+"""Reasons whose messages repeat what is in a document."""
 
 
 def seed(args: SeedArguments) -> int:
@@ -96,8 +96,8 @@ def _unquoted(path: str, outcome: Outcome) -> Iterator[None]:
     except RunnerError as exc:
         if exc.reason not in _QUOTING:
             raise
-        said = type(exc)(f"the document cannot be seeded; {why}", reason=exc.reason)
-        raise said from None
+        masked = type(exc)(f"the document cannot be seeded; {why}", reason=exc.reason)
+        raise masked from None
     except Exception as exc:  # noqa: BLE001  it may quote the document as well
         raise RunnerError(f"{type(exc).__name__} while seeding; {why}") from None
     finally:

@@ -32,12 +32,12 @@ def run(catalog: Catalog, start: Version, target: Version, *, keep: bool) -> int
     server = embedded.temporary()
     finished = False
     try:
-        _say(f"Starting a private PostgreSQL in {server.folder}")
+        _show(f"Starting a private PostgreSQL in {server.folder}")
         server.start()
         with psycopg.connect(server.url(), autocommit=True) as admin:
             admin.execute("create database shop")
         url = server.url("shop")
-        _say(
+        _show(
             f"Making an old shop: the schema of Medusa {start}, the demo shop's seed, and some orders"
         )
         status = _command(url, "migrate", "--to", str(start), quiet=True)
@@ -59,7 +59,7 @@ def run(catalog: Catalog, start: Version, target: Version, *, keep: bool) -> int
                 return status
         with psycopg.connect(url) as conn:
             after = _counts(conn)
-        _say("Rows before and after: " + _compare(before, after))
+        _show("Rows before and after: " + _compare(before, after))
         _look_around(server, url, keep=keep)
         finished = True
     finally:
@@ -72,18 +72,18 @@ def run(catalog: Catalog, start: Version, target: Version, *, keep: bool) -> int
 def _look_around(server: embedded.Server, url: str, *, keep: bool) -> None:
     psql = shutil.which("psql") or str(server.programs / "psql")
     if keep:
-        _say(
-            f"The server goes on. Look around: {psql} {shlex.quote(url)}\n"
+        _show(
+            f"The server keeps running. Look around: {psql} {shlex.quote(url)}\n"
             f"Stop it: kill -INT {server.pid}; rm -r {server.folder}"
         )
     else:
-        _say("The server is gone again; --keep leaves it running, to look around with psql.")
+        _show("The server is gone again; --keep leaves it running, to look around with psql.")
 
 
 def _command(url: str, *words: str, quiet: bool = False) -> int:
     """Run one command as a user would, showing it first; *quiet* shows only what goes wrong."""
     if not quiet:
-        _say(f"$ medusa-db {shlex.join(words)}")
+        _show(f"$ medusa-db {shlex.join(words)}")
     command = [sys.executable, "-m", "medusa_db", *words]
     environment = {**os.environ, "DATABASE_URL": url}
     done = subprocess.run(  # noqa: S603  our own command line
@@ -147,5 +147,5 @@ def _compare(before: dict[str, int], after: dict[str, int]) -> str:
     )
 
 
-def _say(line: str) -> None:
+def _show(line: str) -> None:
     streams.put_piece(f"\n{line}\n")

@@ -84,7 +84,7 @@ class Server:
         return f"postgresql://{user}@/{database}?host={self.folder}&port={self.port}"
 
     def start(self, *, wait: float = 60.0) -> None:
-        """Make the cluster where there is none, start the server and wait until it answers."""
+        """Make the cluster where none exists, start the server and wait until it answers."""
         self._prepare()
         self.port = self.port or _free_port()
         given = {
@@ -177,7 +177,7 @@ def _account() -> pwd.struct_passwd | None:
     for name in _USERS:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
-    raise StartError("PostgreSQL does not run as root, and there is no user to lend it to")
+    raise StartError("PostgreSQL does not run as root, and no user exists to lend it to")
 
 
 def _reachable(programs: Path, folder: Path, account: pwd.struct_passwd) -> Path:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def to_dict(found: Preview, asked: Asked, basis: Basis) -> dict[str, Any]:
-    """Return everything a plan says: what it was *asked* for, on what *basis* it was made, what would run.
+    """Return everything in a plan: what it was *asked* for, on what *basis* it was made, what would run.
 
     `plan_file.read` reads it back.
     """

@@ -66,14 +66,14 @@ class _Script:
     conn: Connection[Any]
     found: Preview
     settings: Mapping[str, str]
-    there: Schema
+    existing: Schema
     """The schema as it is before what comes next."""
-    ledger_there: bool = field(init=False)
+    ledger_exists: bool = field(init=False)
     names: list[str] = field(init=False)
     """The rows of the ledger before what comes next."""
 
     def __post_init__(self) -> None:
-        self.ledger_there = self.found.observed.ledger.exists
+        self.ledger_exists = self.found.observed.ledger.exists
         self.names = [] if self.found.adopts else list(self.found.observed.ledger.names)
 
     @property
@@ -114,7 +114,7 @@ class _Script:
         self, path: Sequence[str], held: Sequence[tuple[str, Sequence[str]]]
     ) -> Iterator[str]:
         """Yield what a transaction of a run begins with: locks, limits, a look at the ledger."""
-        groups = [(mode, [name for name in tables if name in self.there.tables])
+        groups = [(mode, [name for name in tables if name in self.existing.tables])
                   for mode, tables in held]  # fmt: skip
         locks = [
             self._text(table_locks.statement(self.schema, mode, tables)) + ";"
@@ -151,7 +151,7 @@ class _Script:
     def _as_planned(self) -> Iterator[str]:
         """Yield a statement that fails where the ledger is not what it was, or should be by now."""
         table = sql.Identifier(self.schema, "migrations")
-        if self.ledger_there:
+        if self.ledger_exists:
             digest = hashlib.md5(",".join(sorted(self.names)).encode(), usedforsecurity=False)
             wanted = digest.hexdigest() if self.names else ""
             differs = _OTHER_NAMES.format(table, sql.Literal(wanted))
@@ -163,8 +163,8 @@ class _Script:
 
     def _ledger(self) -> Iterator[str]:
         """Yield what brings the ledger's table into the state in which it takes rows."""
-        if not self.ledger_there:
-            self.ledger_there = True
+        if not self.ledger_exists:
+            self.ledger_exists = True
             yield self._text(ledger.create_statement(self.schema)) + ";"
         elif self.found.observed.ledger.exists:
             for statement in ledger.advancing(self.conn, self.schema):
@@ -180,14 +180,14 @@ class _Script:
             yield self._path(role)
         if item.extension:
             name = item.extension
-            if name not in self.there.extensions:  # hosted servers refuse the very words
+            if name not in self.existing.extensions:  # hosted servers refuse the very words
                 made = sql.SQL("create extension if not exists {};")
                 yield self._text(made.format(sql.Identifier(name)))
             yield self._text(_BESIDE.format(sql.Literal(name)))
-        if verify.applies(self.there, item):
+        if verify.applies(self.existing, item):
             yield from _text(item)
         if not own:
-            verify.apply(self.there, item)
+            verify.apply(self.existing, item)
         yield self._row(item)
         if own:  # it may have left settings of its own behind
             yield "reset session authorization; reset all; discard temp; set client_encoding to 'UTF8';"
@@ -237,9 +237,9 @@ def _head(found: Preview) -> Iterator[str]:
         again,
         "the limit of the whole run"
         + (f", {found.options.run_timeout:g} s" if found.options.run_timeout else ""),
-        "the look for what stands in the way: `medusa-db plan` shows it without --sql",
+        "the preflight check: `medusa-db plan` shows what it finds, without --sql",
         f"the verification at the end: `medusa-db verify --to {path.target}`",
-        "the history (medusa_db.history): `medusa-db status` then knows what the ledger alone tells",
+        "the history (medusa_db.history): `medusa-db status` then knows what is in the ledger alone",
     ]
     if steps:
         left_out.append(f"what data steps warn of, and count as changed ({', '.join(steps)})")

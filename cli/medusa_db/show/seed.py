@@ -47,7 +47,7 @@ def report(found: Outcome, seconds: float) -> str:
 
 
 def seeded(seed: Seed | None) -> str:
-    """Describe the last seed in a line; empty where there was none."""
+    """Describe the last seed in a line; empty where none was run."""
     if seed is None:
         return ""
     return f"{seed.document}, {seed.started_at:%Y-%m-%d %H:%M:%S}, by {seed.by_whom}"

@@ -19,7 +19,7 @@ from medusa_seed.planning.merge import IfExists
 from medusa_seed.planning.planner import Planner
 from medusa_seed.planning.present import Shared
 from medusa_seed.planning.products import plan_products
-from medusa_seed.shop import constraints, load, look, records, tables
+from medusa_seed.shop import constraints, load, look, records
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from medusa_seed.document.files import Source
     from medusa_seed.planning.changes import Counts
     from medusa_seed.planning.merge import Policy
+    from medusa_seed.planning.present import Shop
 
 BATCH = 500
 """Products that are planned and written at once."""
@@ -47,6 +48,8 @@ class Filling:
     schema: str
     place: str
     """Where the database is, for messages: `1.12.3`."""
+    shop: Shop
+    """What the shop has before anything is written, read in the same transaction."""
     source: Source
     document: Document
     counts: Counts
@@ -66,7 +69,7 @@ class Filling:
         Raises UsageError where the document does not fit this shop, RefusedError where there is none,
         or where rows exist that must not.
         """
-        shop = tables.read(self.conn, self.schema)
+        shop = self.shop
         if not shop.columns.of("store"):
             raise RefusedError(
                 f"there is no shop in the schema {self.schema}: it has no table store. Migrate it first, "

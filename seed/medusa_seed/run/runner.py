@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from medusa_migrations.run.outcome import Outcome
     from medusa_seed.document.document import Document
     from medusa_seed.document.files import Source
+    from medusa_seed.planning.present import Shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class _SeedRun:
                 why, loaded = "this very document was the last one seeded", True
             elif self.options.once and records.latest(self.conn, self.schema) is not None:
                 why = "the shop was seeded before"
-            elif self.options.once and tables.read(self.conn, self.schema).has_products:
+            elif self.options.once and tables.has_products(self.conn, self.schema):
                 why = "the shop has products"
         if why:
             self._finish(RunState.NOTHING, recorded=False, why=why, loaded=loaded)
@@ -244,28 +245,29 @@ class _SeedRun:
         """Fill the shop in one transaction; return the passwords of the demo's users."""
         made = {}
         with self._transaction():
+            shop = tables.read(self.conn, self.schema)
             if self.options.demo:
-                made = self._as_demo()
+                made = self._as_demo(shop)
             if remembers:
                 records.prepare(self.conn)
-            self._filling(place, remembers=remembers).fill()
+            self._filling(place, shop, remembers=remembers).fill()
             if remembers and (self.counts.changed or not self._is_latest()):
                 records.record(self.conn, self._record(place))
                 self.recorded = True
         return made
 
-    def _as_demo(self) -> dict[str, str]:
-        """Make the document one for this shop; return the passwords of its users."""
-        shop = tables.read(self.conn, self.schema)
+    def _as_demo(self, shop: Shop) -> dict[str, str]:
+        """Make the document one for this *shop*; return the passwords of its users."""
         if not (self.options.agreed or self._is_latest()):
             demo.refuse_in_use(shop)
         return demo.make_passwords(self.document, shop)
 
-    def _filling(self, place: str, *, remembers: bool) -> Filling:
+    def _filling(self, place: str, shop: Shop, *, remembers: bool) -> Filling:
         return Filling(
             conn=self.conn,
             schema=self.schema,
             place=place,
+            shop=shop,
             source=self.source,
             document=self.document,
             counts=self.counts,

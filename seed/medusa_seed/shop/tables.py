@@ -73,6 +73,11 @@ def read(conn: Connection[Any], schema: str) -> Shop:
     )
 
 
+def has_products(conn: Connection[Any], schema: str) -> bool:
+    """Return whether the shop in *schema* has a product."""
+    return _Tables(conn, schema, columns(conn, schema)).any("product")
+
+
 def fetch(
     conn: Connection[Any],
     schema: str,

@@ -1,0 +1,81 @@
+"""The options of `seed`, `seed export` and `seed schema`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from medusa_db.arguments.groups import (
+    ApprovalArguments,
+    DatabaseArguments,
+    LimitArguments,
+    PatienceArguments,
+    ReportArguments,
+    WayArguments,
+    output,
+)
+from medusa_db.arguments.option import choice, group, on_off, optional, switch
+from medusa_db.arguments.readers import version, word
+
+if TYPE_CHECKING:
+    from medusa_migrations.catalog.version import Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SeedArguments:
+    """What `seed` is asked."""
+
+    TITLE: ClassVar[str] = "what is seeded"
+
+    database: DatabaseArguments = group(DatabaseArguments)
+    patience: PatienceArguments = group(PatienceArguments)
+    seed_file: str | None = optional(
+        word,
+        "the document: a file, a folder of several, or - for stdin (default data/seed.json)",
+        "FILE",
+        short="-f",
+    )
+    demo: bool = switch("seed the demo shop that comes with this tool")
+    if_exists: str = choice(
+        ("update", "skip", "fail"),
+        "what becomes of rows that exist already: update what the document changes (default), leave "
+        "them, or refuse",
+        default="update",
+    )
+    overwrite: bool = switch("update what was changed in the shop since the last seed as well")
+    once: bool = switch("do nothing where a seed was recorded, or the shop has products")
+    on_change: bool = switch("do nothing where this very document was the last one seeded")
+    dry_run: bool = switch("show the plan; change nothing")
+    migrate: bool = on_off("migrate first where needed (default)", default=True)
+    to: Version | None = optional(
+        version,
+        "the Medusa server version (default: the one the database is at; the newest for an empty one)",
+        "V",
+        title="what is wanted",
+        needs="migrate",
+    )
+    way: WayArguments = group(WayArguments, needs="migrate")
+    approval: ApprovalArguments = group(ApprovalArguments)
+    limits: LimitArguments = group(LimitArguments)
+    report: ReportArguments = group(ReportArguments)
+    output: str = output()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ExportArguments:
+    """What `seed export` is asked."""
+
+    TITLE: ClassVar[str] = "what is written"
+
+    database: DatabaseArguments = group(DatabaseArguments)
+    patience: PatienceArguments = group(PatienceArguments)
+    products: str | None = optional(
+        word, "these products only, handles with commas (default: all)", "HANDLES"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SchemaArguments:
+    """`seed schema` is asked nothing."""
+
+    TITLE: ClassVar[str] = ""
