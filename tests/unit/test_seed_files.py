@@ -202,7 +202,7 @@ def test_a_named_pipe_is_waited_for_with_a_word_and_within_the_time_of_the_run(
 
     with (
         pytest.raises(UsageError, match=r"did not end within 0.3 s \(--run-timeout\)"),
-        files.opened(str(pipe), files.Waiting(said.append, 0.3)),
+        files.opened(str(pipe), files.Patience(said.append, 0.3)),
     ):
         pass
 

@@ -63,7 +63,7 @@ def _run(args: SeedArguments, outcome: Outcome) -> dict[str, str]:
     path = str(demo.folder()) if args.demo else args.seed_file or _DEFAULT
     telling = progress.for_stream()
     how = running.how(args)
-    waiting = files.Waiting(telling.say, how.run_timeout)
+    waiting = files.Patience(telling.say, how.run_timeout)
     with _unquoted(path, outcome), files.opened(path, waiting) as source:
         findings = Findings()
         found = document.read(source.pieces(), findings)

@@ -75,7 +75,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Patience:
     """How a document is waited for that comes through a pipe."""
 
     say: Callable[[str], object] = str
@@ -85,7 +85,7 @@ class Waiting:
 
 
 @contextmanager
-def opened(path: str, waiting: Waiting = Waiting()) -> Iterator[Source]:
+def opened(path: str, waiting: Patience = Patience()) -> Iterator[Source]:
     """Open the document at *path* for the duration of a `with`.
 
     A file, `-` for stdin, or a folder, whose .json, .yaml and .yml files are merged in the order of
@@ -131,7 +131,7 @@ def _found(path: Path) -> list[tuple[str, Path]]:
 
 
 @contextmanager
-def _open(path: Path, waiting: Waiting) -> Iterator[IO[bytes]]:
+def _open(path: Path, waiting: Patience) -> Iterator[IO[bytes]]:
     try:
         # a named pipe that nobody writes to is opened at once, and waited for with a word
         file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
@@ -156,7 +156,7 @@ def _open(path: Path, waiting: Waiting) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _spooled(stream: IO[bytes], name: str, waiting: Waiting) -> Iterator[IO[bytes]]:
+def _spooled(stream: IO[bytes], name: str, waiting: Patience) -> Iterator[IO[bytes]]:
     """Copy what can be read only once to where it can be read again."""
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
         size = 0
@@ -175,7 +175,7 @@ def _spooled(stream: IO[bytes], name: str, waiting: Waiting) -> Iterator[IO[byte
         yield copy
 
 
-def _coming(stream: IO[bytes], name: str, waiting: Waiting) -> Iterator[bytes]:
+def _coming(stream: IO[bytes], name: str, waiting: Patience) -> Iterator[bytes]:
     """Yield what comes through a pipe, saying so when nothing does."""
     place = stream.fileno()
     began = time.monotonic()
