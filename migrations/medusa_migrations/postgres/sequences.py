@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -82,12 +83,10 @@ def look(conn: Connection[Any], schema: str, tables: Collection[str]) -> list[Di
     names = {"schema": schema, "tables": list(tables)}
     tied = [_Tied(*row) for row in conn.execute(_SEQUENCES, names).fetchall()]
     late = _behind(conn, schema, tied)
-    return [found for one in tied for found in _sequence(conn, schema, one, behind=one in late)]
+    return [found for one in tied for found in _sequence(conn, schema, one, late.get(one, ""))]
 
 
-def _sequence(
-    conn: Connection[Any], schema: str, one: _Tied, *, behind: bool
-) -> Iterator[Difference]:
+def _sequence(conn: Connection[Any], schema: str, one: _Tied, where: str) -> Iterator[Difference]:
     sequence = sql.Identifier(one.name)
     if one.schema != schema:
         sequence = sql.Identifier(one.schema, one.name)
@@ -125,46 +124,51 @@ def _sequence(
         fix = f"alter sequence {name} set logged"
         effect = "numbers begin again after a crash of the server"
         yield Difference(one.object, f"{about} is unlogged", fix=fix, effect=effect)
-    if behind:
+    if where:
         query = sql.SQL("select setval({}, (select max({}) from {}))").format(
             sql.Literal(name), sql.Identifier(one.column), sql.Identifier(one.table)
         )
         said = f"{about} is behind {one.table}.{one.column}: it would give values that are there"
         effect = "rows that the server adds are refused, or get a number that another row has"
+        if where == "end":
+            query = sql.SQL(
+                "select setval({}, (select coalesce(max({}), 0) + 1 from {}), false)"
+            ).format(sql.Literal(name), sql.Identifier(one.column), sql.Identifier(one.table))
+            said = f"{about} is at its end, far from the largest value of {one.table}.{one.column}"
+            effect = "rows that the server adds are refused"
         yield Difference(one.object, said, fix=query.as_string(conn), effect=effect)
 
 
-def _behind(conn: Connection[Any], schema: str, tied: Sequence[_Tied]) -> list[_Tied]:
-    """Return those whose next value is one that the column has, or has passed."""
+def _behind(conn: Connection[Any], schema: str, tied: Sequence[_Tied]) -> dict[_Tied, str]:
+    """Return those whose next value is one that the column has or has passed (`behind`), or is none (`end`)."""
     counting = [one for one in tied if one.increment > 0]
     try:
         return _asked(conn, schema, counting)
     except _NOT_NOW:
-        return [one for one in counting if _one_is_behind(conn, schema, one)]
-
-
-def _one_is_behind(conn: Connection[Any], schema: str, one: _Tied) -> bool:
-    try:
-        return bool(_asked(conn, schema, [one]))
-    except _NOT_NOW:
-        return False
+        found: dict[_Tied, str] = {}
+        for one in counting:
+            with suppress(*_NOT_NOW):
+                found |= _asked(conn, schema, [one])
+        return found
 
 
 _NOT_NOW = (pg.LockNotAvailable, pg.QueryCanceled, pg.InsufficientPrivilege, pg.UndefinedFunction)
 
 
-def _asked(conn: Connection[Any], schema: str, tied: Sequence[_Tied]) -> list[_Tied]:
+def _asked(conn: Connection[Any], schema: str, tied: Sequence[_Tied]) -> dict[_Tied, str]:
     if not tied:
-        return []
+        return {}
     query = sql.SQL(" union all ").join(
         sql.SQL(
             "select {}, case when is_called then last_value + {} else last_value end"
-            " <= (select max({}) from {}) from {}"
+            " <= (select max({}) from {}), is_called and last_value > {} - {} from {}"
         ).format(
             place,
             one.increment,
             sql.Identifier(one.column),
             sql.Identifier(schema, one.table),
+            min(one.most, one.usual),
+            one.increment,
             sql.Identifier(one.schema, one.name),
         )
         for place, one in enumerate(tied)
@@ -173,4 +177,8 @@ def _asked(conn: Connection[Any], schema: str, tied: Sequence[_Tied]) -> list[_T
     with conn.transaction():
         conn.execute(introspect.seen_from(schema))
         conn.execute(limits.format(f"{int(LOOK * 1000)}ms"))
-        return [tied[place] for place, behind in conn.execute(query) if behind]
+        return {
+            tied[place]: "behind" if behind else "end"
+            for place, behind, ended in conn.execute(query)
+            if behind or ended
+        }

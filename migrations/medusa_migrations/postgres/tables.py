@@ -104,6 +104,18 @@ _LOOK = r"""
      where t.relname <> 'migrations' and not has_table_privilege(w.oid, t.oid, k)
      group by t.relname, w.rolname, t.called
     union all
+    select 'lacks sequence', '', format('%%s the sequence %%s', w.rolname, s.relname), quote_ident(s.relname),
+           array[quote_ident(w.rolname), w.rolname, s.relname]
+      from pg_class s join pg_roles w on w.oid = s.relowner or w.oid in (table server)
+     where s.relnamespace = to_regnamespace(quote_ident(%(schema)s)) and s.relkind = 'S'
+       and s.relname not like 'migrations%%' and not has_sequence_privilege(w.oid, s.oid, 'usage')
+       and exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = s.oid
+                      and d.deptype in ('a', 'i') and d.refobjid in (select oid from tab))
+    union all
+    select 'lacks schema', '', w.rolname, quote_ident(n.nspname), array[quote_ident(w.rolname), n.nspname]
+      from pg_namespace n join pg_roles w on w.oid in (table server)
+     where n.nspname = %(schema)s and not has_schema_privilege(w.oid, n.oid, 'usage')
+    union all
     select 'disabled', t.relname, '', t.called,
            case when bool_or(not g.tgisinternal and g.tgenabled in ('D', 'R'))
                 then array_agg(format('enable trigger %%I', g.tgname) order by g.tgname)
@@ -201,14 +213,8 @@ def _differences(row: _Row) -> Iterator[Difference]:
                 fix=f"alter table {row.called} replica identity {row.more[1]}",
                 effect="the server's updates and deletes of its rows are refused",
             )  # fmt: skip
-        case "lacks":
-            *lacking, role = row.more
-            rights = ", ".join(lacking)
-            yield Difference(
-                one, f"{one}: the role {row.name} may not {rights}",
-                fix=f"grant {rights} on {row.called} to {role}",
-                effect="a server that logs in as that role is refused",
-            )  # fmt: skip
+        case "lacks" | "lacks sequence" | "lacks schema":
+            yield _right(one, row)
         case "disabled":
             yield Difference(
                 one, f"{one}: triggers of its foreign keys are disabled, so nothing enforces them",
@@ -224,6 +230,30 @@ def _differences(row: _Row) -> Iterator[Difference]:
             )
         case _:
             pass
+
+
+def _right(one: Object, row: _Row) -> Difference:
+    if row.what == "lacks":
+        *lacking, role = row.more
+        rights = ", ".join(lacking)
+        return Difference(
+            one, f"{one}: the role {row.name} may not {rights}",
+            fix=f"grant {rights} on {row.called} to {role}",
+            effect="a server that logs in as that role is refused",
+        )  # fmt: skip
+    if row.what == "lacks schema":
+        role, schema = row.more
+        return Difference(
+            Object("schema", "", schema), f"schema {schema}: the role {row.name} may not use it",
+            fix=f"grant usage on schema {row.called} to {role}",
+            effect="a server that logs in as that role finds none of its tables",
+        )  # fmt: skip
+    role, name, sequence = row.more
+    return Difference(
+        Object("sequence", "", sequence), f"sequence {sequence}: the role {name} may not use it",
+        fix=f"grant usage on sequence {row.called} to {role}",
+        effect="rows that a server adds as that role get no number, and are refused",
+    )  # fmt: skip
 
 
 def _row_security(one: Object, row: _Row) -> Difference:

@@ -157,6 +157,7 @@ TAMPERINGS = [
     _t("alter sequence order_display_id_seq as smallint", HARMFUL, "ends at 32767"),
     _t("alter sequence order_display_id_seq maxvalue 100 cycle", HARMFUL, "begins again"),
     _t("alter sequence order_display_id_seq cycle", HARMFUL, "begins again"),
+    _t("select setval('order_display_id_seq', 2147483647)", HARMFUL, "order_display_id_seq is at its end"),
     _t("alter sequence order_display_id_seq cache 50", SAME),
     _t("alter sequence order_display_id_seq start 100", SAME),
     _t("alter sequence order_display_id_seq owned by none", HARMFUL, "is not owned by"),
@@ -194,6 +195,9 @@ TAMPERINGS = [
     # rights
     _t("alter table product owner to mine_owner; revoke insert on product from mine_owner", HARMFUL, "the role mine_owner may not insert"),
     _t("grant all on all tables in schema public to mine_server; revoke select on product from mine_server", HARMFUL, "the role mine_server may not select"),
+    _t("grant all on all tables in schema public to mine_server", HARMFUL, "sequence order_display_id_seq: the role mine_server may not use it"),
+    _t("grant all on all tables in schema public to mine_server; grant all on all sequences in schema public to mine_server", SAME),
+    _t("grant all on all tables in schema public to mine_server; grant all on all sequences in schema public to mine_server; revoke usage on schema public from public", HARMFUL, "schema public: the role mine_server may not use it"),
     _t("grant select on all tables in schema public to mine_server", SAME),
     _t("alter table product owner to mine_owner", SAME),
     # what is nobody's harm
