@@ -270,3 +270,80 @@ def test_a_plan_as_sql_has_all_of_a_large_file(shop_at: Callable[..., str], tmp_
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(row) == 20_000
+
+
+OUTSIDE = "-- medusa-db: no-transaction\n"
+
+
+def test_a_file_runs_outside_of_a_transaction_where_it_says_so(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url = shop_at("1.12.3")
+    (tmp_path / "1600000000000_before.sql").write_text("create table points (id int);")
+    (tmp_path / "1600000000001_index.sql").write_text(
+        f"{OUTSIDE}create index concurrently points_id on points (id);\nvacuum points;\n"
+        "reindex index concurrently points_id;\n"
+    )
+    (tmp_path / "1600000000002_after.sql").write_text("alter table points add note text;")
+
+    done = migrate(url, tmp_path)
+    again = migrate(url, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert again.returncode == 0, again.stderr
+    with psycopg.connect(url) as conn:
+        assert servers.rows(
+            conn, "select indisvalid from pg_index where indexrelid = 'points_id'::regclass"
+        ) == [(True,)]
+        names = {name for (name,) in servers.rows(conn, "select name from migrations")}
+    assert {"before1600000000000", "index1600000000001", "after1600000000002"} <= names
+    assert servers.medusa_db("verify", "--to", "1.20.11", url=url).returncode == 0
+
+
+def test_a_file_that_fails_halfway_outside_of_a_transaction_is_known_by_the_next_run(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url = shop_at("1.20.11")
+    execute(url, "create table points (id int)", "insert into points values (1), (1)")
+    file = tmp_path / FILE
+    file.write_text(
+        f"{OUTSIDE}create table rewards (id int);\n"
+        "create unique index concurrently points_id on points (id);\nvacuum points;\n"
+    )
+
+    failed = migrate(url, tmp_path)
+    second = migrate(url, tmp_path)
+    execute(url, "drop index points_id", "delete from points")
+    last = migrate(url, tmp_path)
+
+    assert failed.returncode == 7, failed.stderr
+    for line in (
+        "its first 1 statements are done and stay",
+        "It left an invalid index behind: drop index concurrently public.points_id",
+        f"FILE: {file}, line 3",
+    ):
+        assert line in failed.stderr
+    assert second.returncode == 9, second.stderr
+    assert "an invalid index was left behind: public.points_id" in second.stderr
+    assert "drop index concurrently public.points_id" in second.stderr
+    assert last.returncode == 0, last.stderr
+    with psycopg.connect(url) as conn:
+        conn.execute("select from rewards")
+        assert servers.rows(
+            conn, "select indisvalid from pg_index where indexrelid = 'points_id'::regclass"
+        ) == [(True,)]
+
+
+def test_a_file_that_came_halfway_and_was_changed_is_refused(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url = shop_at("1.20.11")
+    file = tmp_path / FILE
+    file.write_text(f"{OUTSIDE}create table rewards (id int);\nselect 1 / 0;\n")
+    assert migrate(url, tmp_path).returncode == 7
+    file.write_text(f"{OUTSIDE}create table rewards (id int, more int);\nselect 1;\n")
+
+    done = migrate(url, tmp_path)
+
+    assert done.returncode == 9, done.stderr
+    assert "1 statements of it had run when it was changed" in done.stderr

@@ -169,16 +169,10 @@ def test_blocks_of_goose_are_read_whole(tmp_path):
             "dbmate", f"{UP}-- migrate:up\n{UP}", "line 1: this stands before the first mark of dbmate",
             id="before",
         ),
-        pytest.param("dbmate", f"-- migrate:up transaction:false\n{UP}", "line 1: `-- migrate:up "
-                     "transaction:false` asks for no transaction", id="dbmate-alone"),
-        pytest.param("goose", f"-- +goose NO TRANSACTION\n-- +goose Up\n{UP}",
-                     "line 1: `-- +goose NO TRANSACTION` asks for no transaction", id="goose-alone"),
-        pytest.param("sql-migrate", f"-- +migrate Up notransaction\n{UP}",
-                     "line 1: `-- +migrate Up notransaction` asks for", id="sql-migrate-alone"),
-        pytest.param("sql", f"-- no-transaction\n{UP}", "line 1: `-- no-transaction` asks", id="sqlx"),
-        pytest.param("sql", f"---- tern: disable-tx ----\n{UP}", "line 1: `---- tern: disable-tx ----`",
-                     id="tern-alone"),
-        pytest.param("sql", f"-- transactional: false\n{UP}", "asks for no transaction", id="yoyo"),
+        pytest.param("sql", f"{UP}-- no-transaction\n{UP}", "line 2: `-- no-transaction` asks for no transaction, and "
+                     "statements stand before it", id="alone-too-late"),
+        pytest.param("sql", f"-- no-transaction\n{UP}commit;", "line 3: `commit` controls the transaction", id="alone-commit"),
+        pytest.param("sql", "-- no-transaction\nvacuum;\ncopy t from stdin;", "line 3: `copy` from or to", id="alone-copy"),
         pytest.param("goose", "-- +goose Up\n-- +goose ENVSUB ON\nselect '${A}';",
                      "line 2: `-- +goose ENVSUB ON`: variables are not put in here", id="envsub"),
         pytest.param("goose", f"-- +goose Up\n{UP}select '\n-- +goose Down\n';\n",
@@ -411,3 +405,33 @@ def test_the_half_of_a_large_file_that_takes_back_does_not_run(tmp_path):
 
     assert "".join(found.pieces()) == f"\r\n{up}\n\n\r\n{UP}"
     assert "drop table" not in found.statements
+
+
+@pytest.mark.parametrize(
+    ("format_", "content"),
+    [
+        ("sql", f"-- medusa-db: no-transaction\n{UP}"),
+        ("sql", f"-- about it\n-- medusa-db: no-transaction\n\nvacuum;\n{UP}"),
+        ("sql", f"-- no-transaction\n{UP}"),
+        ("sql", f"---- tern: disable-tx ----\n{UP}"),
+        ("sql", f"-- transactional: false\n{UP}"),
+        ("sql", f"-- atlas:txmode none\n{UP}"),
+        ("dbmate", f"-- migrate:up transaction:false\n{UP}-- migrate:down\n{DOWN}"),
+        ("goose", f"-- +goose NO TRANSACTION\n-- +goose Up\n{UP}-- +goose Down\n{DOWN}"),
+        (
+            "goose",
+            "-- +goose NO TRANSACTION\n-- +goose Up\ncreate index concurrently i on t (a);\n",
+        ),
+        ("sql-migrate", f"-- +migrate Up notransaction\n{UP}"),
+    ],
+)
+def test_a_file_asks_for_no_transaction_as_tools_spell_it(tmp_path, format_, content):
+    [found] = shop_migrations.read(put(tmp_path, **{FILE: content}), Format(format_))
+
+    assert found.alone
+
+
+def test_a_file_that_does_not_ask_is_a_transaction(tmp_path):
+    [found] = shop_migrations.read(put(tmp_path, **{FILE: f"-- a transaction\n{UP}"}))
+
+    assert not found.alone

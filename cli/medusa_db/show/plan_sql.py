@@ -98,7 +98,12 @@ class _Script:
         medusas = search_path.unambiguous(
             self.conn, role, row_names.of_objects(texts) if role[1:] else ()
         )
-        yield from self._begin(medusas, part.held)
+        alone = any(isinstance(item, Migration) and item.alone for item in part.items)
+        if alone:
+            yield from _comment("Outside of a transaction, as the file asks:")
+            for item in part.items:
+                yield from _text(item)
+        yield from self._begin(medusas, () if alone else part.held)
         if any(item.version is not None for item in part.items) and introspect.immediate(
             self.conn, self.schema
         ):
@@ -184,7 +189,7 @@ class _Script:
                 made = sql.SQL("create extension if not exists {};")
                 yield self._text(made.format(sql.Identifier(name)))
             yield self._text(_BESIDE.format(sql.Literal(name)))
-        if verify.applies(self.existing, item):
+        if verify.applies(self.existing, item) and not item.alone:
             yield from _text(item)
         if not own:
             verify.apply(self.existing, item)

@@ -69,6 +69,8 @@ class Migration:
     """Yields the SQL of a large file of the shop's own, of which `statements` has what matters to the schema."""
     checksum: str = ""
     """SHA-256 of the file, hexadecimal; of a migration of the shop's own."""
+    alone: bool = False
+    """Whether it runs outside of a transaction, as a file of the shop's own may ask."""
 
     @property
     def text(self) -> str:

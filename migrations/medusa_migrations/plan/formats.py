@@ -169,19 +169,24 @@ def _refuse_hidden(found: Marked) -> None:
             )
 
 
-def check_marks(found: Marked) -> Comment | None:
-    """Return the mark that asks for no transaction; None: there is none.
+def check_marks(found: Marked) -> bool:
+    """Return whether a mark asks for no transaction.
 
     Raises FormatError for marks of what other tools would not run, or would run otherwise.
     """
     node = _MARKED[Format.NODE_PG_MIGRATE]
-    alone: Comment | None = None
+    alone = False
     ups = any(_direction(one.text) == "up" or node.up.match(one.text) for one in found.comments)
     for comment in found.comments:
         if why := _refused(comment):
             raise FormatError(f"line {comment.line}: `{comment.text}`{why}")
         if NO_TRANSACTION.fullmatch(comment.text):
-            alone = alone or comment
+            if found.first is not None and found.first.start < comment.start:
+                raise FormatError(
+                    f"line {comment.line}: `{comment.text}` asks for no transaction, and statements stand before "
+                    "it; make it the first line of the file"
+                )
+            alone = True
         if _direction(comment.text) != "down" and not (ups and node.down.match(comment.text)):
             continue
         if found.end <= comment.start:

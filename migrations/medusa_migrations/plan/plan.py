@@ -51,6 +51,24 @@ class Step:
     items: tuple[Item, ...]
     """Pending migrations and data steps in the order in which they run."""
 
+    def parts(self, *, each: bool) -> tuple[tuple[Item, ...], ...]:
+        """Return the items of each transaction; *each*: every item has its own.
+
+        One that runs outside of a transaction is a part by itself.
+        """
+        if each:
+            return tuple((item,) for item in self.items)
+        found: list[tuple[Item, ...]] = []
+        joins = False
+        for item in self.items:
+            alone = isinstance(item, Migration) and item.alone
+            if joins and not alone:
+                found[-1] = (*found[-1], item)
+            else:
+                found.append((item,))
+            joins = not alone
+        return tuple(found)
+
     @property
     def migrations(self) -> tuple[Migration, ...]:
         """The pending migrations."""

@@ -136,6 +136,7 @@ def _own(file: Path, format_: Format) -> Migration:
         extension=header["extension"][0] if "extension" in header else None,
         pieces=found.script.pieces if found.large else None,
         checksum=found.script.checksum,
+        alone=found.alone,
     )
 
 

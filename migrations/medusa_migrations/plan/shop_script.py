@@ -65,6 +65,8 @@ class Look:
     """Its SQL; of a large file what matters to the schema, on the lines it has there."""
     head: str
     """Its first lines, up to the first that is no comment."""
+    alone: bool
+    """Whether it asks to run outside of a transaction."""
 
     @property
     def large(self) -> bool:
@@ -106,17 +108,15 @@ def _look(path: Path, format_: Format) -> Look:
     trouble = _scan(found, kept.reading(pieces), kept)
     if found.unterminated is not None:
         raise FormatError(trouble or str(found.unterminated))
-    if asks := formats.check_marks(found) or on_mark:
-        raise FormatError(
-            f"line {asks.line}: `{asks.text}` asks for no transaction, and here every migration is one; take "
-            "the line out if its statements can run in one, else run them by themselves with psql"
-        )
+    alone = formats.check_marks(found) or on_mark is not None
+    if alone:
+        trouble = kept.trouble_alone
     if trouble:
         raise FormatError(trouble)
     if found.first is None:
         raise FormatError("holds no statement; write one or remove the file")
     script = Script(path, digest.hexdigest(), left_out, size)
-    return Look(script, kept.text(), kept.head)
+    return Look(script, kept.text(), kept.head, alone)
 
 
 def _scan(found: Marked, pieces: Iterator[str], kept: _Kept) -> str:
@@ -126,8 +126,11 @@ def _scan(found: Marked, pieces: Iterator[str], kept: _Kept) -> str:
         for statement in statements.scan(partial(next, pieces, ""), found.note):
             found.pass_(statement)
             kept.add(statement)
-            if not trouble and (why := shop_sql.trouble_in(statement)):
-                trouble = f"line {statement.line}: {why}"
+            why = shop_sql.trouble_in(statement)
+            if why and not (trouble and kept.trouble_alone):
+                trouble = trouble or f"line {statement.line}: {why}"
+                if not kept.trouble_alone and not shop_sql.is_outside(statement):
+                    kept.trouble_alone = f"line {statement.line}: {why}"
     except statements.UnterminatedError as exc:
         found.unterminated = exc  # the rows behind a COPY have quotes of their own
     return trouble
@@ -139,6 +142,8 @@ class _Kept:
 
     whole: bool
     head: str = ""
+    trouble_alone: str = ""
+    """What is wrong with it even outside of a transaction."""
     _parts: list[str] = field(default_factory=list)
     _line: int = 1
     _seen: set[int] = field(default_factory=set)

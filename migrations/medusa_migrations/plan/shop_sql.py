@@ -68,6 +68,11 @@ def _transaction(statement: Statement) -> str:
     )
 
 
+def is_outside(statement: Statement) -> bool:
+    """Return whether all that is wrong with *statement* is that it runs outside of transactions only."""
+    return not (_psql(statement) or _transaction(statement))
+
+
 def _outside(statement: Statement) -> str:
     """Return what is wrong with a statement that PostgreSQL runs outside of transactions only."""
     if statement.words[0] not in _OUTSIDE:
@@ -105,7 +110,10 @@ def _outside(statement: Statement) -> str:
             kind = "alter database .. set tablespace"
         case _:
             return ""
-    return f"`{kind}` cannot run in a transaction, and a migration is one; {advice}"
+    return (
+        f"`{kind}` cannot run in a transaction, and a migration is one; {advice}. Or let the file begin with "
+        "the line `-- medusa-db: no-transaction`: then it runs outside of one, statement by statement"
+    )
 
 
 _OUTSIDE = ("create", "drop", "reindex", "alter", "vacuum", "cluster", "discard")

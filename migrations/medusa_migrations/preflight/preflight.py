@@ -21,7 +21,7 @@ from medusa_migrations.preflight import (
     rights,
     row_checks,
 )
-from medusa_migrations.records import other_tools
+from medusa_migrations.records import other_tools, shop_files
 from medusa_migrations.schema import affected, lock_modes
 
 if TYPE_CHECKING:
@@ -70,8 +70,17 @@ def look(
         *function_texts.taken(conn, schema, migrations),
         *definitions.look(conn, catalog, observed, target, items),
         *_blockers(conn, schema, locks),
+        *_halves(conn, schema, migrations),
         *row_checks.look(conn, schema, row_checks.of_items(items)),
     ]
+
+
+def _halves(
+    conn: Connection[Any], schema: str, migrations: Sequence[Migration]
+) -> Iterator[Finding]:
+    """Yield the files of the shop's own that run outside of a transaction and came halfway."""
+    for problem, advice, goes_on in shop_files.halves(conn, schema, migrations):
+        yield Finding(problem, advice, None if goes_on else RefusedError, "FileHalfDone")
 
 
 def _server(conn: Connection[Any]) -> Iterator[Finding]:

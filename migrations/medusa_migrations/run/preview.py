@@ -115,7 +115,7 @@ def look(context: RunContext, outcome: Outcome) -> Preview:
 
 
 def _transactions(context: RunContext, step: Step) -> tuple[PlannedTransaction, ...]:
-    parts = [(item,) for item in step.items] if context.options.limits.each else [step.items]
+    parts = step.parts(each=context.options.limits.each)
     conn, schema = context.conn, context.schema
     return tuple(PlannedTransaction(part, table_locks.held(conn, schema, part)) for part in parts)
 

@@ -44,7 +44,11 @@ def run(
     statement. Raises FailedError where the file ended the transaction, let go of the advisory lock, or
     where the ledger did not take the row. Its settings and temporary tables end with it.
     """
-    with _notices(conn, say):
+    if migration.alone:  # its statements have run
+        ledger.record(conn, schema, migration)
+        shop_files.record(conn, schema, migration)
+        return
+    with notices(conn, say):
         for batch in _batches(in_file(migration)):
             send(conn, migration, batch)
             if conn.info.transaction_status != TransactionStatus.INTRANS:
@@ -158,13 +162,13 @@ class _Notices:
 
 
 @contextmanager
-def _notices(conn: Connection[Any], say: Callable[[str], object]) -> Iterator[None]:
+def notices(conn: Connection[Any], say: Callable[[str], object]) -> Iterator[None]:
     """Hand on what the server says, as RAISE NOTICE and WARNING do, for the duration of a `with`."""
-    notices = _Notices(say)
-    conn.add_notice_handler(notices)
+    found = _Notices(say)
+    conn.add_notice_handler(found)
     try:
         yield
     finally:
-        conn.remove_notice_handler(notices)
-        if notices.count > _MOST_NOTICES:
-            say(f"and {notices.count - _MOST_NOTICES} more notices")
+        conn.remove_notice_handler(found)
+        if found.count > _MOST_NOTICES:
+            say(f"and {found.count - _MOST_NOTICES} more notices")

@@ -32,7 +32,7 @@ from medusa_migrations.postgres import (
 )
 from medusa_migrations.preflight import standing
 from medusa_migrations.records import history, ledger
-from medusa_migrations.run import lost_commit, shop_file, signals
+from medusa_migrations.run import lost_commit, outside, shop_file, signals
 from medusa_migrations.run.outcome import CommitOf, Committed
 from medusa_migrations.schema import affected, lock_modes, row_names
 
@@ -102,14 +102,13 @@ class Steps:
         """
         until = time.monotonic() + self.limits.lock_wait
         pause = 0.25
-        pending = list(step.items)
+        pending = list(step.parts(each=self.limits.each))
         while True:
             try:
                 while pending:
-                    part = pending[:1] if self.limits.each else pending
-                    rest = pending[len(part) :]
-                    self._transaction(step, before, part, rest)
-                    pending = rest
+                    rest = [item for part in pending[1:] for item in part]
+                    self._transaction(step, before, pending[0], rest)
+                    del pending[0]
             except _Busy as busy:
                 signals.release()
                 if time.monotonic() + pause > until:
@@ -241,6 +240,11 @@ class Steps:
         patience = table_locks.deadlock_timeout(self.conn)
         locked = False
         try:
+            if alone := [one for one in items if isinstance(one, Migration) and one.alone]:
+                what, locks = alone[0].name, []
+                outside.run(
+                    self.conn, schema, self.path, alone[0], self.limits, self.context.progress.say
+                )
             with self.conn.transaction():
                 within = table_locks.one_try(self.limits.lock_timeout, patience)
                 table_locks.take(self.conn, schema, locks, within)

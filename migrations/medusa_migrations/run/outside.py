@@ -1,0 +1,101 @@
+"""Runs a file of the shop's own outside of a transaction, statement by statement, and remembers how far it came."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import errors as pg
+from psycopg import sql
+
+from medusa_migrations.contract.errors import FailedError, Interrupted
+from medusa_migrations.postgres import translation
+from medusa_migrations.records import shop_files
+from medusa_migrations.run import shop_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from psycopg import Connection
+
+    from medusa_migrations.catalog.model import Migration
+    from medusa_migrations.run.context import Limits
+
+
+def run(
+    conn: Connection[Any],
+    schema: str,
+    path: Sequence[str],
+    migration: Migration,
+    limits: Limits,
+    say: Callable[[str], object],
+) -> None:
+    """Run the statements of *migration* that have not run yet, each committed by itself.
+
+    Names mean those of the schemas *path*. The ledger row is left to the caller. Raises FailedError
+    where a statement fails: those before it stay, and the next run goes on with it. Raises
+    RefusedError where nothing can be remembered, or an earlier run came halfway through another text.
+    """
+    done = shop_files.begin(conn, schema, migration)
+    _settings(conn, path, limits)
+    try:
+        with shop_file.notices(conn, say):
+            for number, statement in enumerate(shop_file.in_file(migration)):
+                if number < done:
+                    continue
+                concurrently = "concurrently" in [token.lower() for token in statement.tokens[:6]]
+                # it waits for transactions, as such statements do, and leaves a half where it may not
+                wait = 0 if concurrently else limits.lock_timeout
+                conn.execute(sql.SQL("set lock_timeout to {}").format(_milliseconds(wait)))
+                shop_file.send(conn, migration, [statement])
+                done = number + 1
+                shop_files.progressed(conn, schema, migration, done)
+    except pg.LockNotAvailable:
+        raise
+    except psycopg.Error as exc:
+        if translation.is_lost(exc) or conn.closed:
+            raise
+        raise _failed(conn, migration, done, exc) from exc
+    except Interrupted as exc:
+        exc.add(_stays(migration, done))
+        raise
+    finally:
+        if not conn.closed and conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+            shop_file.leave(conn, migration)
+
+
+def _milliseconds(seconds: float) -> sql.Literal:
+    return sql.Literal(f"{int(seconds * 1000)}ms")
+
+
+def _settings(conn: Connection[Any], path: Sequence[str], limits: Limits) -> None:
+    conn.execute(
+        sql.SQL("set search_path to {}; set statement_timeout to {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, path)), _milliseconds(limits.statement_timeout)
+        )
+    )
+
+
+def _failed(
+    conn: Connection[Any], migration: Migration, done: int, exc: psycopg.Error
+) -> FailedError:
+    said = exc.diag.message_primary or str(exc)
+    left = shop_files.invalid_indexes(conn)
+    hint = f" It left an invalid index behind: {shop_files.way_out(left)}" if left else ""
+    return FailedError(
+        f"{migration.name}: {said} (SQLSTATE {exc.sqlstate}). {_stays(migration, done)}.{hint}",
+        reason="MigrationFailed",
+        detail="\n".join(
+            filter(
+                None,
+                (*getattr(exc, "__notes__", ()), exc.diag.message_detail, exc.diag.message_hint),
+            )
+        ),
+    )
+
+
+def _stays(migration: Migration, done: int) -> str:
+    return (
+        f"{migration.origin} runs outside of a transaction: its first {done} statements are done and stay, and "
+        "the same command goes on with the next one"
+    )
