@@ -49,6 +49,7 @@ def look(
     Writes nothing.
     """
     schema = observed.schema
+    items = shop_files.without_done(conn, schema, items)
     migrations = [item for item in items if isinstance(item, Migration)]
     changed = affected.affected(migration.statements for migration in migrations)
     changed.written.update(table for migration in migrations for table in migration.rows)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import RefusedError
 from medusa_migrations.records import records_schema
+from medusa_migrations.schema import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from psycopg import Connection
 
-    from medusa_migrations.catalog.model import Migration
+    from medusa_migrations.catalog.model import DataStep
 
 _CREATE = """
     create table if not exists medusa_db.shop_file (
@@ -122,6 +125,25 @@ def invalid_indexes(conn: Connection[Any]) -> list[str]:
 def way_out(indexes: Sequence[str]) -> str:
     """Return the statements that drop *indexes*."""
     return "; ".join(f"drop index concurrently {name}" for name in indexes)
+
+
+def without_done(
+    conn: Connection[Any], schema: str, items: Sequence[Migration | DataStep]
+) -> Sequence[Migration | DataStep]:
+    """Return *items*, those that came halfway with what is left of their statements only."""
+    if not any(isinstance(item, Migration) and item.alone for item in items):
+        return items
+    done = {one.name: one.statements for one in read(conn, schema) if one.statements}
+    return [
+        dataclasses.replace(item, statements=_rest(item.statements, done[item.name]))
+        if isinstance(item, Migration) and item.name in done and item.pieces is None
+        else item
+        for item in items
+    ]
+
+
+def _rest(text: str, done: int) -> str:
+    return ";\n".join(statement.text for statement in statements.split(text)[done:])
 
 
 def halves(
