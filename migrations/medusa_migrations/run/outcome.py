@@ -119,6 +119,8 @@ class Outcome:
     seeding: bool = False
     """Whether a seed has come to its document: the schema is as it is to be."""
     committed: Committed = field(default_factory=Committed)
+    outside: str = ""
+    """What stays of a file that runs outside of a transaction, while it does."""
     unanswered: CommitOf | None = None
     """The commit that is on its way: nobody knows what it did until its answer is noted."""
     retries: int = 0
@@ -200,6 +202,8 @@ def _stays(outcome: Outcome) -> str:
         return f"{unknown}. {migrated}" if unknown else migrated
     if unknown or outcome.seeding:
         return unknown
+    if outcome.outside:
+        return outcome.outside
     if committed.count:
         return failure.stays(committed.count, str(outcome.after), unknown=False)
     if committed.baseline is not None:

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from medusa_migrations.contract.errors import FailedError, Interrupted
+from medusa_migrations.contract.errors import FailedError
 from medusa_migrations.postgres import translation
 from medusa_migrations.records import shop_files
 from medusa_migrations.run import shop_file
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Migration
     from medusa_migrations.run.context import Limits
+    from medusa_migrations.run.outcome import Outcome
 
 
 def run(
@@ -29,6 +30,7 @@ def run(
     migration: Migration,
     limits: Limits,
     say: Callable[[str], object],
+    outcome: Outcome,
 ) -> None:
     """Run the statements of *migration* that have not run yet, each committed by itself.
 
@@ -37,6 +39,7 @@ def run(
     RefusedError where nothing can be remembered, or an earlier run came halfway through another text.
     """
     done = shop_files.begin(conn, schema, migration)
+    outcome.outside = _stays(migration, done)
     _settings(conn, path, limits)
     try:
         with shop_file.notices(conn, say):
@@ -49,16 +52,14 @@ def run(
                 conn.execute(sql.SQL("set lock_timeout to {}").format(_milliseconds(wait)))
                 shop_file.send(conn, migration, [statement])
                 done = number + 1
+                outcome.outside = _stays(migration, done)
                 shop_files.progressed(conn, schema, migration, done)
     except pg.LockNotAvailable:
         raise
     except psycopg.Error as exc:
         if translation.is_lost(exc) or conn.closed:
             raise
-        raise _failed(conn, migration, done, exc) from exc
-    except Interrupted as exc:
-        exc.add(_stays(migration, done))
-        raise
+        raise _failed(conn, migration, exc) from exc
     finally:
         if not conn.closed and conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
             shop_file.leave(conn, migration)
@@ -76,14 +77,12 @@ def _settings(conn: Connection[Any], path: Sequence[str], limits: Limits) -> Non
     )
 
 
-def _failed(
-    conn: Connection[Any], migration: Migration, done: int, exc: psycopg.Error
-) -> FailedError:
+def _failed(conn: Connection[Any], migration: Migration, exc: psycopg.Error) -> FailedError:
     said = exc.diag.message_primary or str(exc)
     left = shop_files.invalid_indexes(conn)
-    hint = f" It left an invalid index behind: {shop_files.way_out(left)}" if left else ""
+    hint = f". It left an invalid index behind: {shop_files.way_out(left)}" if left else ""
     return FailedError(
-        f"{migration.name}: {said} (SQLSTATE {exc.sqlstate}). {_stays(migration, done)}.{hint}",
+        f"{migration.name}: {said} (SQLSTATE {exc.sqlstate}){hint}",
         reason="MigrationFailed",
         detail="\n".join(
             filter(

@@ -178,6 +178,7 @@ class Steps:
     def _keep(self, committed: Committed, target: Version, *, recorded: bool) -> None:
         """Note what was *committed* in all, and whether the history names *target* by now."""
         self.committed = self.outcome.committed = committed
+        self.outcome.outside = ""
         if recorded:
             self.recorded = target
         self._answered()
@@ -242,9 +243,8 @@ class Steps:
         try:
             if alone := [one for one in items if isinstance(one, Migration) and one.alone]:
                 what, locks = alone[0].name, []
-                outside.run(
-                    self.conn, schema, self.path, alone[0], self.limits, self.context.progress.say
-                )
+                say = self.context.progress.say
+                outside.run(self.conn, schema, self.path, alone[0], self.limits, say, self.outcome)
             with self.conn.transaction():
                 within = table_locks.one_try(self.limits.lock_timeout, patience)
                 table_locks.take(self.conn, schema, locks, within)
