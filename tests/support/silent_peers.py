@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 class Peer:
     """A relay to a server, until it falls silent."""
 
-    def __init__(self, server: tuple[str, int], at: bytes) -> None:
-        """Forward to *server* until *at* is in what a client sends; empty: until told."""
+    def __init__(self, server: tuple[str, int], at: bytes, after: bytes) -> None:
+        """Forward to *server* until *at* is in what a client sends, behind *after*; empty: until told."""
         self.server = server
         self.at = at
+        self.after = after
         self.silent = threading.Event()
         self.lets_new_ones_through = False
         """Whether connections that come later are forwarded all the same."""
@@ -46,7 +47,11 @@ class Peer:
         with suppress(OSError):
             while chunk := source.recv(65536):
                 seen = (seen + chunk)[-65536:]
-                if self.at and self.at in seen:
+                if (
+                    self.at
+                    and self.at in seen[max(0, seen.find(self.after)) :]
+                    and self.after in seen
+                ):
                     self.silent.set()
                 if self.silent.is_set() and not late:
                     continue
@@ -54,10 +59,10 @@ class Peer:
 
 
 @contextmanager
-def peer(url: str, at: str = "") -> Iterator[tuple[str, Peer]]:
+def peer(url: str, at: str = "", after: str = "") -> Iterator[tuple[str, Peer]]:
     """Yield a URL that leads to *url* through a relay, and the relay."""
     parts = urlsplit(url)
-    found = Peer((parts.hostname or "127.0.0.1", parts.port or 5432), at.encode())
+    found = Peer((parts.hostname or "127.0.0.1", parts.port or 5432), at.encode(), after.encode())
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=found.serve, args=(listening,), daemon=True).start()
         netloc = f"{parts.username}@127.0.0.1:{listening.getsockname()[1]}"
