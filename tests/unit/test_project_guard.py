@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from medusa_migrations.contract.errors import RefusedError, UsageError
 from medusa_migrations.contract.project_report import CommandDone, ProjectReport, bounded
 from medusa_migrations.fence.command import EndCause, Ended, Fenced
-from medusa_migrations.project import guard, installation, verdict
+from medusa_migrations.project import guard, installation, pending, verdict
+from medusa_migrations.project.execution import Execution
 from medusa_migrations.project.installation import Project
 from medusa_migrations.project.ledgers import Ledgers
+from medusa_migrations.project.pending import LinkChange, Listing, Wanted
 
 FIRST = "initialSchema1611063162649"
 EMPTY = Ledgers({})
@@ -125,7 +127,7 @@ def test_a_folder_without_medusa_is_no_project(tmp_path):
     ],
 )
 def test_what_becomes_of_a_run_depends_on_how_its_command_ended(ended, code, reason, part):
-    error = verdict.error(FENCED, ended)
+    error = verdict.error(Execution(FENCED, ended, EMPTY, EMPTY))
 
     assert (error.exit_code if error else 0) == code
     assert (error.reason if error else "") == reason
@@ -169,3 +171,73 @@ def test_a_report_fits_and_its_counts_are_never_cut(names, lines, warnings, mess
     body = json.loads(text)
     assert body["migrationCount"] == names
     assert body["exitCode"] == 7
+
+
+WANTED = Wanted({"mikro_orm_migrations": ("a", "b", "b")}, ("create-super-admin-role.js", "x.js"))
+DONE = Ledgers({"mikro_orm_migrations": ("b", "a"), "script_migrations": ("x.js",)})
+NO_SCRIPT = Ledgers({"mikro_orm_migrations": ("b", "a")})
+
+
+def execution(wanted, after, *argv, code=0):
+    command = Fenced(argv or ("true",), Path("/shop"), {}, "t", "medusa-db:t", 120, 3600)
+    ended = Ended(EndCause.BY_ITSELF, code, 1.0)
+    return Execution(command, ended, EMPTY, after, Listing(wanted, "" if wanted else "no Node"))
+
+
+@pytest.mark.parametrize(
+    ("done", "code", "reason", "part"),
+    [
+        pytest.param(execution(WANTED, DONE), 0, "", "", id="proven"),
+        pytest.param(
+            execution(WANTED, Ledgers({"mikro_orm_migrations": ("a",)})), 8, "Pending", "in all: b", id="lie"
+        ),
+        pytest.param(execution(None, DONE), 8, "NotVerified", "no Node", id="not-known"),
+        pytest.param(
+            execution(Wanted({}, links=(LinkChange("create", "a_b"),)), DONE), 8, "Pending", "link a_b", id="link"
+        ),
+        pytest.param(
+            execution(Wanted({}, links=(LinkChange("delete", "a_b"),)), DONE), 0, "", "", id="link-skipped"
+        ),
+        pytest.param(execution(WANTED, NO_SCRIPT), 0, "", "", id="script-not-asked-for"),
+        pytest.param(
+            execution(WANTED, NO_SCRIPT, "medusa", "db:migrate", "--skip-scripts"), 0, "", "", id="script-left-out"
+        ),
+        pytest.param(
+            execution(WANTED, NO_SCRIPT, "medusa", "db:migrate"), 8, "Pending", "in all: x.js", id="script"
+        ),
+        pytest.param(
+            execution(WANTED, NO_SCRIPT, "medusa", "db:migrate:scripts"), 8, "Pending", "x.js", id="scripts"
+        ),
+        pytest.param(
+            execution(WANTED, Ledgers(DONE.names, unfinished=("x.js",))), 8, "Unfinished", "x.js", id="unfinished"
+        ),
+        pytest.param(
+            execution(WANTED, DONE, code=1), 7, "CommandFailed", "with nothing pending", id="failed-and-done"
+        ),
+        pytest.param(
+            execution(WANTED, EMPTY, code=1), 7, "CommandFailed", "true ended with 1", id="failed"
+        ),
+    ],
+)  # fmt: skip
+def test_in_a_project_the_ledgers_decide(done, code, reason, part):
+    error = verdict.error(done)
+
+    assert (error.exit_code if error else 0) == code
+    assert (error.reason if error else "") == reason
+    assert part in str(error or "")
+
+
+def test_what_is_not_done_without_asking_is_a_warning():
+    links = (LinkChange("notify", "a_b"), LinkChange("delete", "c_d"))
+
+    found = list(verdict.warnings(execution(Wanted({}, ("y.js",), links, ("careful",)), EMPTY)))
+
+    assert found[0] == "careful"
+    assert "a_b (notify), c_d (delete)" in found[1]
+    assert "y.js" in found[2]
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"migrations": 1}, {"migrations": {"m": [1]}}])
+def test_an_answer_that_is_none_is_refused(body):
+    with pytest.raises(ValueError, match="not what our program writes"):
+        pending.parse(body)

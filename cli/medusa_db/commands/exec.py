@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
 
     from medusa_db.arguments.fenced import ExecArguments
     from medusa_migrations.contract.project_report import ProjectReport
+    from medusa_migrations.project.execution import Execution
     from medusa_migrations.project.installation import Project
-    from medusa_migrations.project.summary import Execution
 
 
 def execute(args: ExecArguments, token: str) -> int:
@@ -115,7 +114,7 @@ def _raise_for(done: Execution) -> None:
         interrupted = Interrupted(done.ended.signal)
         interrupted.said = f"interrupted; {done.fenced.argv[0]} and what it started were ended, the lock is released"
         raise interrupted
-    error = verdict.error(done.fenced, done.ended)
+    error = verdict.error(done)
     if error is not None:
         raise error
 
@@ -131,17 +130,10 @@ def _hand_out(args: ExecArguments, report: ProjectReport, mask: Callable[[str], 
     """Write the report to `--report-file`, and to stdout with `--output json`."""
     body = report.to_dict(mask)
     if args.report.report_file:
-        try:
-            Path(args.report.report_file).write_text(
-                bounded(body, args.report.report_limit), encoding="utf-8"
-            )
-        except OSError as exc:  # the run itself counts, not whether it could be reported
-            sys.stderr.write(
-                f"medusa-db: the report cannot be written to {args.report.report_file}: {exc}\n"
-            )
+        text = bounded(body, args.report.report_limit)
+        output.write_report(args.report.report_file, text)
     if args.output == "json":
-        with suppress(BrokenPipeError):  # nobody listens, and the exit code still counts
-            output.print_json(body)
+        output.print_json(body)
 
 
 def _say(line: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -123,22 +122,8 @@ def _begin(file: str, report: Report, limit: int) -> None:
     path = Path(file)
     with suppress(OSError):  # it is reported at the end, if it is so still
         if path.is_file() or not path.exists():
-            _overwrite(file, report, limit)
+            output.overwrite(file, bounded(_masked(report), limit))
 
 
 def _write(file: str, report: Report, limit: int) -> None:
-    try:
-        with streams.bounded(streams.END, lambda: TimeoutError("nobody reads it")):
-            _overwrite(file, report, limit)
-    except OSError as exc:  # the run itself counts, not whether it could be reported
-        sys.stderr.write(f"medusa-db: the report cannot be written to {file}: {exc}\n")
-
-
-def _overwrite(file: str, report: Report, limit: int) -> None:
-    """Write *report* over what is in *file*: at no moment it is empty, and no pipe is waited for."""
-    text = bounded(_masked(report), limit).encode()
-    number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o666)
-    with open(number, "wb", buffering=0) as stream:  # noqa: PTH123  opened as no path can be
-        stream.write(text)
-        with suppress(OSError):  # a pipe
-            stream.truncate(len(text))
+    output.write_report(file, bounded(_masked(report), limit))

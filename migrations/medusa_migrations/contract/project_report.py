@@ -59,6 +59,10 @@ class ProjectReport:
     ledgers: Mapping[str, int] = field(default_factory=dict)
     """How many names each ledger has at the end."""
     unfinished: tuple[str, ...] = ()
+    pending: Mapping[str, Any] | None = None
+    """What the project wants and does not have, by kind; None where that is not known."""
+    skipped: tuple[Mapping[str, str], ...] = ()
+    """Changes of links that are not done without asking."""
     output: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -86,6 +90,8 @@ class ProjectReport:
         body |= {
             "ledgers": dict(self.ledgers),
             "unfinished": list(self.unfinished),
+            "pending": dict(self.pending) if self.pending is not None else None,
+            "links": {"skipped": [dict(link) for link in self.skipped]} if self.skipped else {},
             "commands": [
                 done.to_dict() | {"argv": [mask(word) for word in done.argv]}
                 for done in self.commands
@@ -96,7 +102,7 @@ class ProjectReport:
             "output": [mask(line) for line in self.output],
             "warnings": [mask(warning) for warning in self.warnings],
         }
-        always = {"exitCode", *COUNTED}
+        always = {"exitCode", "pending", *COUNTED}
         return {k: v for k, v in body.items() if v or (k in always and v is not None)}
 
 
@@ -126,6 +132,8 @@ def _cut(body: dict[str, Any]) -> bool:
     if output := body.get("output"):
         _put(body, "output", output[(len(output) + 1) // 2 :])
         return True
+    if _cut_within(body, "pending") or _cut_within(body, "links"):
+        return True
     for key in ("warnings", "unfinished"):
         if value := body.get(key):
             _put(body, key, value[: len(value) // 2])
@@ -140,6 +148,16 @@ def _cut(body: dict[str, Any]) -> bool:
         body["message"] = message[: len(message) * 3 // 4]
         return True
     return body.pop("commands", None) is not None
+
+
+def _cut_within(body: dict[str, Any], key: str) -> bool:
+    """Cut the longest list in the value of *key* in half."""
+    value = body.get(key) or {}
+    longest = max(value, key=lambda kind: len(value[kind]), default="")
+    if not value or not value[longest]:
+        return False
+    body[key] = value | {longest: value[longest][: len(value[longest]) // 2]}
+    return True
 
 
 def _put(body: dict[str, Any], key: str, value: Any) -> None:

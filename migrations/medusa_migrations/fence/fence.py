@@ -38,18 +38,25 @@ _LEFTOVER_GRACE = 2.0
 """Seconds that what a command has started may go on when the command itself has ended."""
 _DRAIN = 10.0
 """Seconds for the rest of the output to be taken by whoever reads our stderr."""
+_READER = 5.0
+"""Seconds that a piece of output waits for who reads our stderr."""
 _SILENCE = 35.0
 """Seconds after which a server that does not answer counts as lost; TCP says so after 30."""
 _CHUNK = 64 * 1024
 
 
 def run(
-    conn: Connection[Any], fenced: Fenced, mask: Callable[[str], str], say: Callable[[str], None]
+    conn: Connection[Any],
+    fenced: Fenced,
+    mask: Callable[[str], str],
+    say: Callable[[str], None],
+    *,
+    shown: bool = True,
 ) -> Ended:
     """Run the command to its end, while *conn* holds the lock; return how it ended.
 
-    Whatever ends it, none of its processes runs any more afterwards. Its output goes to stderr,
-    masked. Raises UsageError where it cannot be started.
+    Whatever ends it, none of its processes runs any more afterwards. Its output goes to stderr where
+    it is *shown*, masked. Raises UsageError where it cannot be started.
     """
 
     def find() -> list[int]:
@@ -57,7 +64,7 @@ def run(
 
     ends = os.pipe()
     reading, writing = os.fdopen(ends[0], "rb"), os.fdopen(ends[1], "wb")
-    pump = _Pump(reading, Output(mask))
+    pump = _Pump(reading, Output(mask), shown=shown)
     watch = _Watch(conn, fenced.session_name, min(_LOOK, fenced.stall / 4 or _LOOK))
     with _signals() as received:
         started = time.monotonic()
@@ -205,8 +212,9 @@ def _signals() -> Iterator[list[int]]:
 class _Pump(threading.Thread):
     """Shows the output of the command on stderr while it comes, at the pace of who reads that."""
 
-    def __init__(self, reading: IO[bytes], output: Output) -> None:
+    def __init__(self, reading: IO[bytes], output: Output, *, shown: bool) -> None:
         super().__init__(daemon=True)
+        self._shown = shown
         self.output = output
         self.bytes = 0
         self._reading = reading
@@ -219,10 +227,12 @@ class _Pump(threading.Thread):
         self._show(self.output.finish())
 
     def _show(self, text: str) -> None:
-        if text:
+        if text and self._shown:
             with suppress(OSError, ValueError):  # nobody reads it, and the command goes on
                 sys.stderr.write(text)
                 sys.stderr.flush()
+                if (drain := getattr(sys.stderr, "drain", None)) is not None:
+                    drain(_READER)  # else lines would be dropped that a slow reader still wants
 
 
 @dataclass

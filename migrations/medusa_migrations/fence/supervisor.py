@@ -67,9 +67,10 @@ def _supervise(child: int, token: str) -> int:
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return code
-    sys.stderr.write(
+    said = (
         f"medusa-db: the process that held the lock was killed by signal {-code}; "
         f"{len(left)} processes of the command were ended with it\n"
     )
-    sys.stderr.flush()
+    with suppress(OSError):
+        os.write(2, said.encode())
     return 128 - code

@@ -15,17 +15,19 @@ from medusa_migrations.fence.command import EndCause, Fenced
 from medusa_migrations.fence.environment import Setting
 from medusa_migrations.postgres import connection, lock
 from medusa_migrations.preflight import pooler
-from medusa_migrations.project import guard, look
-from medusa_migrations.project.summary import Execution
+from medusa_migrations.project import guard, listing, look
+from medusa_migrations.project.execution import Execution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from psycopg import Connection
 
+    from medusa_migrations.fence.command import Ended
     from medusa_migrations.postgres.address import Address
     from medusa_migrations.project.installation import Project
     from medusa_migrations.project.ledgers import Ledgers
+    from medusa_migrations.project.pending import Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,12 @@ def run(
             options.stall, options.run_timeout,
         )  # fmt: skip
         ended = fence.run(conn, fenced, mask, say)
+        listed = None
+        if project is not None and ended.cause is EndCause.BY_ITSELF:
+            listed = listing.read(conn, fenced, project, mask, say)
+            ended = _as_both(ended, listed)
         if ended.cause is not EndCause.LOCK_LOST:
-            return Execution(fenced, ended, before, look.ledgers(conn, where))
+            return Execution(fenced, ended, before, look.ledgers(conn, where), listed)
     return Execution(fenced, ended, before, _read_again(address, fenced, where, say))
 
 
@@ -105,6 +111,14 @@ def _guarded(
     if project is not None:
         guard.require_same_major(found, project, address.shown)
     return found
+
+
+def _as_both(ended: Ended, listed: Listing) -> Ended:
+    """Return how a command *ended*, or that we were interrupted, or lost the lock, before that was known."""
+    later = listed.ended
+    if later is None or later.cause not in (EndCause.INTERRUPTED, EndCause.LOCK_LOST):
+        return ended
+    return replace(ended, cause=later.cause, signal=later.signal, why=later.why)
 
 
 def _try_url(address: Address, setting: Setting, given: str, say: Callable[[str], None]) -> None:

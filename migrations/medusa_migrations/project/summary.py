@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medusa_migrations.contract.errors import Interrupted, RunnerError
@@ -10,20 +9,8 @@ from medusa_migrations.contract.project_report import CommandDone, ProjectReport
 from medusa_migrations.project import verdict
 
 if TYPE_CHECKING:
-    from medusa_migrations.fence.command import Ended, Fenced
+    from medusa_migrations.project.execution import Execution
     from medusa_migrations.project.installation import Project
-    from medusa_migrations.project.ledgers import Ledgers
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """What a command has done."""
-
-    fenced: Fenced
-    ended: Ended
-    before: Ledgers
-    after: Ledgers | None
-    """None: the ledgers could not be read when it had ended."""
 
 
 def report(
@@ -39,6 +26,7 @@ def report(
     *done* is None where nothing was started; *raised* is what it ended with.
     """
     code, reason, message = _end(raised)
+    left = done.pending if done else None
     applied = done.after.since(done.before) if done and done.after else None
     quiet = applied is not None and not any(applied.values())
     after = done.after if done else None
@@ -61,7 +49,9 @@ def report(
         ledgers={ledger: len(names) for ledger, names in after.names.items()} if after else {},
         unfinished=after.unfinished if after else (),
         output=done.ended.last if done else (),
-        warnings=tuple(verdict.warnings(done.fenced, done.ended, done.after)) if done else (),
+        pending=left.to_dict() if left else None,
+        skipped=tuple(link.to_dict() for link in left.skipped) if left else (),
+        warnings=tuple(verdict.warnings(done)) if done else (),
     )
 
 

@@ -1,0 +1,208 @@
+/*
+ * Lists, without changing anything, what the Medusa of a project would apply: every migration and script that it
+ * would look for in its ledgers, and what it would do to the tables of links. Runs inside the project, with its
+ * packages: node list.cjs PACKAGE_JSON_OF_MEDUSA PROJECT ANSWER_FILE
+ *
+ * Uses what Medusa's own command uses: v1 its get-migrations, v2 its loaders. Whoever reads the answer takes off
+ * what the ledgers have. Sessions must be read-only; what would write in them is left out below.
+ */
+"use strict"
+
+const fs = require("fs")
+const path = require("path")
+const { createRequire } = require("module")
+
+const [packageFile, directory, answerFile] = process.argv.slice(2)
+const medusa = path.dirname(packageFile)
+const fromMedusa = createRequire(packageFile)
+const major = Number(JSON.parse(fs.readFileSync(packageFile, "utf8")).version.split(".")[0])
+
+async function main() {
+  const found = major === 1 ? await v1() : await v2()
+  fs.writeFileSync(answerFile, JSON.stringify(found))
+}
+
+function inMedusa(file) {
+  return require(path.join(medusa, "dist", file))
+}
+
+/* A module of Medusa's may have moved between versions: the first name that exists counts. */
+function firstOf(...names) {
+  for (const name of names) {
+    try {
+      return fromMedusa(name)
+    } catch (error) {
+      if (!["MODULE_NOT_FOUND", "ERR_PACKAGE_PATH_NOT_EXPORTED"].includes(error.code)) throw error
+    }
+  }
+  throw new Error(`none of ${names.join(", ")} exists in ${medusa}`)
+}
+
+function filesIn(folder) {
+  return fs.existsSync(folder) ? fs.readdirSync(folder).sort() : []
+}
+
+/* ---- v1 */
+
+async function v1() {
+  const configModule = inMedusa("loaders/config").default(directory)
+  const flags = inMedusa("loaders/feature-flags").default(configModule)
+  const getMigrations = inMedusa("commands/utils/get-migrations")
+  const core = getMigrations.default(directory, flags)
+  const shared = getMigrations.getModuleSharedResources
+    ? getMigrations.getModuleSharedResources(configModule, flags).migrations
+    : []
+  return {
+    migrations: {
+      migrations: [...(core.coreMigrations ?? core), ...shared].flatMap(namesOfV1),
+      mikro_orm_migrations: isolated(configModule),
+    },
+    scripts: [],
+    links: [],
+    warnings: unbuilt(configModule),
+  }
+}
+
+/* TypeORM names a migration by its property `name`, else by its class. Older versions give files instead of classes. */
+function namesOfV1(migration) {
+  if (typeof migration === "string") {
+    const exported = Object.values(require(migration)).filter((one) => typeof one === "function")
+    return exported.flatMap(namesOfV1)
+  }
+  return [{ name: new migration().name || migration.name, module: "" }]
+}
+
+/* Modules with connections of their own run after the others, with MikroORM. */
+function isolated(configModule) {
+  const entries = Object.entries(configModule.modules ?? {})
+  if (!entries.length) return []
+  const { registerMedusaModule } = firstOf("@medusajs/modules-sdk")
+  return entries.flatMap(([key, declared]) => {
+    const module = registerMedusaModule(key, declared)[key]
+    const declaration = module?.moduleDeclaration ?? {}
+    if (!module?.resolutionPath || declaration.scope !== "internal") return []
+    if (declaration.resources !== "isolated") return []
+    const folder = path.join(path.dirname(require.resolve(module.resolutionPath)), "migrations")
+    return filesIn(folder)
+      .filter((file) => /^(Migration|InitialSetup).*\.js$/.test(file))
+      .map((file) => ({ name: path.basename(file, ".js"), module: key, file: path.join(folder, file) }))
+  })
+}
+
+/* Migrations in TypeScript that nobody has built are passed over in silence. */
+function unbuilt() {
+  const sources = filesIn(path.join(directory, "src", "migrations")).filter((file) => /\.ts$/.test(file))
+  const built = new Set(filesIn(path.join(directory, "dist", "migrations")))
+  return sources
+    .filter((file) => !/\.d\.ts$/.test(file) && !built.has(file.replace(/\.ts$/, ".js")))
+    .map((file) => `src/migrations/${file} was not built: Medusa runs what is in dist/migrations`)
+}
+
+/* ---- v2 */
+
+async function v2() {
+  const framework = firstOf("@medusajs/framework")
+  const utils = firstOf("@medusajs/framework/utils")
+  const container = await inMedusa("loaders").initializeContainer(directory)
+  const configModule = container.resolve("configModule")
+  const logger = container.resolve("logger")
+  const plugins = await resolvedPlugins(utils, configModule)
+  utils.mergePluginModules(configModule, plugins, directory)
+  const { LinkLoader } = firstOf("@medusajs/framework/links")
+  const folders = plugins.map((plugin) => path.join(plugin.resolve, "links"))
+  await new LinkLoader(folders, logger).load()
+  const loader = new framework.MedusaAppLoader()
+  return {
+    migrations: { mikro_orm_migrations: ofModules(loader, configModule) },
+    scripts: scripts(plugins),
+    links: await links(loader),
+    warnings: [],
+  }
+}
+
+async function resolvedPlugins(utils, configModule) {
+  const resolve =
+    utils.getResolvedPlugins ??
+    inMedusa("loaders/helpers/resolve-plugins").getResolvedPlugins
+  return await resolve(directory, configModule, true)
+}
+
+/* Modules, and the providers that their options name, keep their migrations in folders of their own. */
+function ofModules(loader, configModule) {
+  const modules = loader.mergeDefaultModules(configModule.modules)
+  return Object.entries(modules).flatMap(([key, module]) => {
+    const resolve = typeof module === "string" ? module : module?.resolve
+    if (!resolve || module.disable) return []
+    const providers = module.options?.providers
+    const provided = (Array.isArray(providers) ? providers : []).map((one) => one?.resolve)
+    return [resolve, ...provided].flatMap((one) => migrationsOf(one, key))
+  })
+}
+
+function migrationsOf(resolve, module) {
+  if (typeof resolve !== "string") return [] // given as an object, whose folder nobody knows: Medusa runs none either
+  const fromProject = createRequire(path.join(directory, "package.json"))
+  const file = firstResolved(resolve, fromProject, fromMedusa)
+  const found = require(file).discoveryPath ?? file
+  const folder = path.join(path.dirname(firstResolved(found, fromProject, fromMedusa)), "migrations")
+  return filesIn(folder)
+    .filter(isCode)
+    .map((name) => ({ name: name.replace(/\.(js|ts)$/, ""), module, file: path.join(folder, name) }))
+}
+
+function isCode(name) {
+  return /\.(js|ts)$/.test(name) && !/\.d\.ts$/.test(name) && !/^index\./.test(name)
+}
+
+function firstResolved(name, ...requires) {
+  let missing
+  for (const from of requires) {
+    try {
+      return from.resolve(name)
+    } catch (error) {
+      missing = error
+    }
+  }
+  throw missing
+}
+
+function scripts(plugins) {
+  const folders = [
+    path.join(medusa, "dist", "migration-scripts"),
+    ...plugins.map((plugin) => path.join(plugin.resolve, "migration-scripts")),
+  ]
+  return folders.flatMap((folder) => filesIn(folder).filter(isCode))
+}
+
+/* The planner itself makes its table, fills it, and renames tables: what it only would do is told instead. */
+async function links(loader) {
+  const planner = await loader.getLinksExecutionPlanner()
+  const renamed = []
+  const tracked = planner.getTrackedLinksTables.bind(planner)
+  planner.ensureMigrationsTable = async () => {}
+  planner.ensureMigrationsTableUpToDate = async () => {}
+  planner.renameOldTable = async (_orm, from, to) => {
+    renamed.push({ action: "update", table: to, sql: `alter table "${from}" rename to "${to}"` })
+  }
+  planner.getTrackedLinksTables = async (orm) => {
+    try {
+      return await tracked(orm)
+    } catch (error) {
+      if (error.code === "42P01") return [] // the table does not exist
+      throw error
+    }
+  }
+  const plan = await planner.createPlan()
+  const actions = plan
+    .filter((one) => one.action !== "noop")
+    .map((one) => ({ action: one.action, table: one.tableName, sql: one.sql ?? "" }))
+  return [...renamed, ...actions]
+}
+
+main().then(
+  () => process.exit(0),
+  (error) => {
+    console.error(error)
+    process.exit(1)
+  }
+)

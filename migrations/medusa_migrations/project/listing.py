@@ -1,0 +1,67 @@
+"""Asks a project's own Medusa, read-only, what it wants in its database."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medusa_migrations.fence import fence
+from medusa_migrations.fence.command import EndCause
+from medusa_migrations.project import pending
+from medusa_migrations.project.pending import Listing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from psycopg import Connection
+
+    from medusa_migrations.fence.command import Fenced
+    from medusa_migrations.project.installation import Project
+
+_PROGRAM = Path(__file__).with_name("list.cjs")
+_USUAL_NODES = ("/nodejs/bin/node", "/usr/local/bin/node")
+"""Where images without a PATH have Node."""
+_LIMIT = 300.0
+"""Seconds for it: three on a machine that does nothing else."""
+
+
+def read(
+    conn: Connection[Any],
+    fenced: Fenced,
+    project: Project,
+    mask: Callable[[str], str],
+    say: Callable[[str], None],
+) -> Listing:
+    """Run our program in the *project*, as *fenced* as its own command, in sessions that cannot write."""
+    node = _node(fenced.environment)
+    if node is None:
+        return Listing(None, "there is no Node in PATH, /nodejs/bin or /usr/local/bin")
+    with tempfile.TemporaryDirectory(prefix="medusa-db-", ignore_cleanup_errors=True) as folder:
+        answer = Path(folder) / "answer.json"
+        options = f"{fenced.environment.get('PGOPTIONS', '')} -c default_transaction_read_only=on"
+        program = replace(
+            fenced,
+            argv=(node, str(_PROGRAM), str(project.file), str(project.folder), str(answer)),
+            folder=project.folder,
+            environment={**fenced.environment, "PGOPTIONS": options},
+            stall=0.0,
+            run_timeout=_LIMIT,
+        )
+        ended = fence.run(conn, program, mask, say, shown=False)
+        if ended.cause is not EndCause.BY_ITSELF or ended.exit_code != 0:
+            last = f": {ended.last[-1]}" if ended.last else ""
+            return Listing(None, f"listing what it wants failed{last}", ended)
+        try:
+            found = pending.parse(json.loads(answer.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as exc:
+            return Listing(None, f"what it wants cannot be read: {exc}", ended)
+        return Listing(found, ended=ended)
+
+
+def _node(environment: Mapping[str, str]) -> str | None:
+    found = shutil.which("node", path=environment.get("PATH"))
+    return found or next((node for node in _USUAL_NODES if shutil.which(node)), None)

@@ -1,0 +1,5 @@
+module.exports = {
+  default: async ({ container }) => {
+    container.resolve("logger").info("welcome to the club")
+  },
+}
