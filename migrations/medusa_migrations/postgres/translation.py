@@ -153,6 +153,24 @@ def applying(
     )
 
 
+def outside(exc: psycopg.Error, what: str, hint: str) -> FailedError:
+    """Return what *exc* means where a statement of *what* was run outside of a transaction.
+
+    *hint* says what it has left behind; the notes of *exc* where it stands in its file.
+    """
+    rule = rule_of(exc)
+    return FailedError(
+        f"{what}: {exc.diag.message_primary or str(exc)} (SQLSTATE {exc.sqlstate}){hint}",
+        reason=rule.reason if rule and rule.error is FailedError else "MigrationFailed",
+        detail="\n".join(
+            filter(
+                None,
+                (*getattr(exc, "__notes__", ()), exc.diag.message_detail, exc.diag.message_hint),
+            )
+        ),
+    )
+
+
 def seeding(
     exc: psycopg.Error, conn: Connection[Any], address: Address, *, committing: bool
 ) -> RunnerError:

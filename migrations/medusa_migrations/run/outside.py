@@ -8,7 +8,6 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from medusa_migrations.contract.errors import FailedError
 from medusa_migrations.postgres import translation
 from medusa_migrations.records import shop_files
 from medusa_migrations.run import shop_file
@@ -59,7 +58,7 @@ def run(
     except psycopg.Error as exc:
         if translation.is_lost(exc) or conn.closed:
             raise
-        raise _failed(conn, migration, exc) from exc
+        raise translation.outside(exc, migration.name, _hint(conn)) from exc
     finally:
         if not conn.closed and conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
             shop_file.leave(conn, migration)
@@ -77,20 +76,9 @@ def _settings(conn: Connection[Any], path: Sequence[str], limits: Limits) -> Non
     )
 
 
-def _failed(conn: Connection[Any], migration: Migration, exc: psycopg.Error) -> FailedError:
-    said = exc.diag.message_primary or str(exc)
+def _hint(conn: Connection[Any]) -> str:
     left = shop_files.invalid_indexes(conn)
-    hint = f". It left an invalid index behind: {shop_files.way_out(left)}" if left else ""
-    return FailedError(
-        f"{migration.name}: {said} (SQLSTATE {exc.sqlstate}){hint}",
-        reason="MigrationFailed",
-        detail="\n".join(
-            filter(
-                None,
-                (*getattr(exc, "__notes__", ()), exc.diag.message_detail, exc.diag.message_hint),
-            )
-        ),
-    )
+    return f". It left an invalid index behind: {shop_files.way_out(left)}" if left else ""
 
 
 def _stays(migration: Migration, done: int) -> str:
