@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -448,6 +449,41 @@ def test_a_server_waits_for_the_job_of_its_own_release(kubectl, shop, release, t
     assert migrations(shop) == 75
 
 
+def test_the_pods_of_a_shop_may_migrate_themselves(kubectl, shop, release, tmp_path):
+    _shop_chart(tmp_path / "chart", "migrate", replicas=3)
+    values = {"medusa-db-hook": SHOP | {"job": {"enabled": False}}}
+
+    done = release(tmp_path / "chart", values)
+
+    assert done.returncode == 0, done.stderr
+    pods = kubectl.json("get", "pods")["items"]
+    [*ended] = (pod["status"]["initContainerStatuses"][0]["state"]["terminated"] for pod in pods)
+    states = sorted(json.loads(each["message"])["state"] for each in ended)
+    assert states == ["done", "nothing", "nothing"]
+    assert migrations(shop) == 75
+
+
+def test_the_init_container_of_the_page_migrates(kubectl, shop, eventually):
+    page = (charts.ROOT / "docs" / "init-container.md").read_text()
+    [lines] = re.findall(r"^    initContainers:\n(?:      .+\n)+", page, re.MULTILINE)
+    pod = yaml.safe_load(lines)
+    [runner] = pod["initContainers"]
+    runner["image"] = RUNNER
+    server = {"name": "server", "image": SHELL, "command": ["sleep", "600"]}
+
+    kubectl.apply(
+        {
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "shop"},
+            "spec": pod | {"containers": [server]},
+        }
+    )  # fmt: skip
+
+    eventually(
+        lambda: condition(kubectl.json("get", "pod", "shop"), "Ready").get("status") == "True"
+    )
+    assert migrations(shop) == 75
+
+
 def test_the_installed_operator_follows_resources(cluster, shop, operator, namespace):
     done = operator()
 
@@ -516,8 +552,8 @@ def _columns(kubectl: Kubectl) -> Any:
     return kubectl.json("get", CRD)["spec"]["versions"][0]["additionalPrinterColumns"]
 
 
-def _shop_chart(folder: Path) -> None:
-    """Write the chart of a shop whose server waits for the database."""
+def _shop_chart(folder: Path, init: str = "wait", replicas: int = 1) -> None:
+    """Write the chart of a shop whose server has this init container."""
     (folder / "templates").mkdir(parents=True)
     (folder / "charts").mkdir()
     (folder / "charts" / charts.HOOK.name).symlink_to(charts.HOOK)
@@ -530,6 +566,7 @@ def _shop_chart(folder: Path) -> None:
         "kind": "Deployment",
         "metadata": {"name": "server"},
         "spec": {
+            "replicas": replicas,
             "selector": {"matchLabels": {"app": "server"}},
             "template": {
                 "metadata": {"labels": {"app": "server"}},
@@ -537,6 +574,6 @@ def _shop_chart(folder: Path) -> None:
             },
         },
     }
-    waits = '\n{{ include "medusa-db-hook.wait" . | indent 6 }}'
+    waits = f'\n{{{{ include "medusa-db-hook.{init}" . | indent 6 }}}}'
     text = yaml.safe_dump(deployment).replace(" WAIT", waits)
     (folder / "templates" / "server.yaml").write_text(text)

@@ -226,3 +226,21 @@ def test_wait_gives_up_on_a_server_that_cannot_be_reached():
     late = medusa_db("wait", "--for", "1.20.11", "--timeout", "0s", url=url)
 
     assert (done.returncode, late.returncode) == (4, 10), done.stderr + late.stderr
+
+
+def test_a_secret_that_is_missing_is_named_and_those_of_others_are_not():
+    env = environ(None) | {"MEDUSA_DB_FROM_SECRETS": "STRIPE=payment/key,DATABASE_URL=shop-db/uri"}
+    env.pop("DATABASE_URL", None)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "medusa_db", "status"],
+        capture_output=True, text=True, check=False, env=env,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        (
+            "medusa-db: DATABASE_URL is not set: Secret shop-db is missing in this namespace, or has no key "
+            "uri. Create it first, or correct its name and key\n"
+        ),
+    )

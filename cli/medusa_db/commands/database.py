@@ -16,7 +16,7 @@ from medusa_migrations.postgres import address as addresses
 from medusa_migrations.postgres import connection, translation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from psycopg import Connection
 
@@ -69,18 +69,22 @@ def _address(args: DatabaseArguments) -> Iterator[Address]:
             yield addresses.parse(server.url("medusa"))
         else:
             known = concealed.from_environment(os.environ)
-            _require_secrets(known)
+            named = bool(args.database_url or args.database_url_file)
+            _require_secrets(known, needed=() if named else ("DATABASE_URL",))
             yield addresses.resolve(*_url(args), os.environ, known)
     finally:
         if server is not None:
             server.stop()
 
 
-def _require_secrets(known: Concealed) -> None:
-    """Raise UsageError where a variable that comes from a key of a Secret does not exist."""
+def _require_secrets(known: Concealed, needed: Collection[str]) -> None:
+    """Raise UsageError where a variable that comes from a key of a Secret does not exist.
+
+    Only libpq's, and those that are *needed*: others need not concern us.
+    """
     for name, source in known.sources.items():
         secret, slash, key = source.partition("/")
-        if slash and name.isidentifier() and name not in os.environ:
+        if slash and (name.startswith("PG") or name in needed) and name not in os.environ:
             raise UsageError(
                 f"{name} is not set: Secret {secret} is missing in this namespace, or has no key {key}. Create "
                 "it first, or correct its name and key",
