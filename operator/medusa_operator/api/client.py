@@ -78,7 +78,7 @@ class Client:
 
 @asynccontextmanager
 async def opened(login: Login, called: Callable[[Call], None]) -> AsyncIterator[Client]:
-    """Open connections whose requests are told to *called*."""
+    """Open connections whose requests are passed to *called*."""
     connector = _connector(login, 32)
     login.api.user_agent = _agent()
     login.api.configuration.client_session_kwargs = {

@@ -217,7 +217,7 @@ class Cluster:
         await self._call("POST", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", event)
 
     async def user_of(self, token: str) -> Body | None:
-        """Return whose bearer token it is, as a TokenReview tells it; None where nobody's."""
+        """Return whose bearer token it is, as a TokenReview reports it; None where nobody's."""
         path = "/apis/authentication.k8s.io/v1/tokenreviews"
         found = await self._call("POST", path, {"spec": {"token": token}})
         with _understood(path):

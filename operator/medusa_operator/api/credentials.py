@@ -185,7 +185,7 @@ class _Mapping(dict[str, Any]):
 
 
 class _Program(ExecProvider):  # type: ignore[misc]  # the client is not typed here
-    """The client's own, but bounded in time, without a terminal, and with what kubectl tells it, too."""
+    """The client's own, but bounded in time, without a terminal, and with what kubectl passes to it, too."""
 
     cluster: dict[str, Any] | None = None
 

@@ -29,7 +29,7 @@ class LostLeadershipError(OperatorError):
 
 
 class DeadWatchError(OperatorError):
-    """What tells us of changes has ended."""
+    """A watch has ended."""
 
 
 class ApiError(OperatorError):

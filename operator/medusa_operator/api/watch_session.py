@@ -35,7 +35,7 @@ def open_watch_session(
 ) -> aiohttp.ClientSession:
     """Return a session for kopf.
 
-    *refused* is told the plural, the namespace (empty: all) and why a list or a watch was refused;
+    *refused* is called with the plural, the namespace (empty: all) and why a list or a watch was refused;
     an empty reason once one was not.
     """
 

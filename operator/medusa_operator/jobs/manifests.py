@@ -43,7 +43,7 @@ SEED_FOLDER = "/etc/medusa/seed"
 CA_FOLDER = "/etc/medusa/ca"
 OWN_VOLUMES = {"tmp", "ca", "seed"}
 FROM_SECRETS = "MEDUSA_DB_FROM_SECRETS"
-"""The variable that tells the runner which others come from Secrets."""
+"""The variable that lists for the runner which others come from Secrets."""
 _REPORTING = ("--report-file", "/dev/termination-log", "--output", "json")
 
 

@@ -84,7 +84,7 @@ def plan(
 
     *applied* says that the spec's identity is applied, so that no migration step is left. A database
     that nobody has looked at gets the first target at once: the runner refuses where it must, and
-    tells where it is.
+    reports where it is.
     """
     steps = [] if applied else _hops(catalog, spec, proven)
     if seed_due:

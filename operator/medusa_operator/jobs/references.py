@@ -1,4 +1,4 @@
-"""Pure: tells whether a run's pod may use the Secrets and the ServiceAccount that it refers to."""
+"""Pure: whether a run's pod may use the Secrets and the ServiceAccount that it refers to."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def _begin(case: Case, spec: Spec, found: Ruling) -> Ruling:
 
 
 def _must_wait(case: Case) -> bool:
-    """Return whether others go first; nobody is told, as nobody waits for a verification."""
+    """Return whether others go first; it is not reported, as nobody waits for a verification."""
     seen = case.observed
     queue = seen.turn
     return (

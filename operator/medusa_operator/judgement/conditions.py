@@ -244,7 +244,7 @@ def _job(database: Database, observed: Observed, decision: Decision) -> tuple[st
 def _verification(
     database: Database, observed: Observed, decision: Decision
 ) -> Verification | None:
-    """Return what is known of the schema, and the Job that is to tell more of it."""
+    """Return what is known of the schema, and the Job that is to show more of it."""
     known, job, spec = decision.facts.verification, observed.verification, database.spec
     running = ""
     if job is not None and decision.act != Cancel(job):

@@ -59,7 +59,7 @@ class Suspended:
 
 
 Outlook = Ready | Running | Waiting | Stalled | Suspended
-"""What a pass finds, as the owner is told; each is one row of the kstatus rules."""
+"""What a pass finds, as it is reported to the owner; each is one row of the kstatus rules."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from medusa_operator.resource.workload import Job
 
 MOST = 32
-"""Steps that are told; of those that are done, the oldest are left out."""
+"""Steps that are reported; of those that are done, the oldest are left out."""
 
 
 def report(observed: Observed, decision: Decision) -> tuple[StepStatus, ...]:

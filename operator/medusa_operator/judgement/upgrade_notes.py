@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
 
 MOST = 20
-"""Notes that are told; what asks least, and of that the oldest, is left out."""
+"""Notes that are reported; what asks least, and of that the oldest, is left out."""
 BUDGET = 12_000
 """Characters of all of them; beyond it, what to do is left to the guide."""
 SENTENCE = 320

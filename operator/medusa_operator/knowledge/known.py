@@ -104,7 +104,7 @@ def known(status: Status, job: Job) -> bool:
 
 
 def learned_from(status: Status, job: Job) -> bool:
-    """Return whether the history has the run of this very Job as one that only told where we are."""
+    """Return whether the history has the run of this very Job as one that only reported where the database is."""
     return any(run.outcome == LEARNED and _is_of(run, job) for run in status.history)
 
 

@@ -98,7 +98,7 @@ def retry_delay(attempt: int, job: str, reason: str = "") -> timedelta:
 
 
 def _learned(catalog: Catalog, facts: Facts, job: Job, verdict: JobVerdict) -> bool:
-    """Return whether a run was refused, and told what the next decision needs.
+    """Return whether a run was refused, and reported what the next decision needs.
 
     That is where a database is that nobody had looked at, or that it is newer than asked for.
     """

@@ -116,7 +116,7 @@ class RunReport:
     message: _Sentence = ""
     target: str = ""
     before: Annotated[str, Field(alias="from"), AfterValidator(_place)] = ""
-    """Where the database was: a version, `empty`, `partial`; empty: not told."""
+    """Where the database was: a version, `empty`, `partial`; empty: not reported."""
     proven: ProvenPlace | None = None
     verified: StrictBool | None = None
     differences: Annotated[_Tally, Field(alias="driftCount")] = 0

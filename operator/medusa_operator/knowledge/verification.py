@@ -189,7 +189,7 @@ def version(spec: Spec, facts: Facts) -> versions.Version:
 
 
 def ended(before: Status, after: Status) -> Run | None:
-    """Return the verification whose end is told by *after* and was not by *before*."""
+    """Return the verification whose end is in *after* and was not in *before*."""
     was, known = before.verified or Verification(), after.verified
     if known is None:
         return None
@@ -363,7 +363,7 @@ def _moved(facts: Facts, shown: Verification, job: Job, verdict: JobVerdict) -> 
 
 
 def _last_run(facts: Facts) -> datetime | None:
-    """Return when a run last succeeded, where nothing else tells of the schema."""
+    """Return when a run last succeeded, where nothing else shows the schema."""
     return max(
         (run.completed for run in facts.history if run.completed and run.outcome == "Succeeded"),
         default=None,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 REMEMBERED = 20
-"""Names of Jobs that went, for each resource: what the status could not be told of in time."""
+"""Names of Jobs that went, for each resource: what could not be written to the status in time."""
 
 logger = structlog.get_logger("cache")
 
@@ -72,7 +72,7 @@ class Cache:
     )
     """The uids of the resources that name one database, by namespace and place."""
     _line: dict[str, tuple[datetime, str]] = field(default_factory=dict)
-    """Since when resources wait for their turn, by uid; equal times are told apart by it."""
+    """Since when resources wait for their turn, by uid; equal times are ordered by it."""
     _active: dict[str, dict[Key, str]] = field(default_factory=lambda: defaultdict(dict))
     """The Jobs that are not over, by the uid of their resource."""
     _failed: set[str] = field(default_factory=set)
@@ -123,7 +123,7 @@ class Cache:
         return concerned
 
     def version(self, kind: ObjectKind, key: Key, uid: str) -> int:
-        """Return how new what we were told of an object is; -1 where we were told of none."""
+        """Return how new our copy of an object is; -1 where there is none."""
         told = (self._copies[kind].get(key), self._unreadable[kind].get(key))
         return max((one.version for one in told if one is not None and one.uid == uid), default=-1)
 

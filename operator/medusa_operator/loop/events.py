@@ -61,7 +61,7 @@ def _tells(before: str, verified: Condition) -> bool:
 
 
 def body(database: Database, condition: Condition, now: datetime) -> dict[str, Any]:
-    """Return the Event that tells of *condition*."""
+    """Return the Event that reports *condition*."""
     meaning = MEANINGS.get(condition.reason)
     alarming = meaning is not None and meaning.category in (Category.RETRIED, Category.STALLED)
     return {

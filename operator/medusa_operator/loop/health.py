@@ -1,4 +1,4 @@
-"""Whether the process works, as far as it can tell itself."""
+"""Whether the process works, as far as it can see itself."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Health:
     namespaces: tuple[str, ...] = ()
     """Those that are watched; none: all."""
     dead_watches: dict[str, str] = field(default_factory=dict)
-    """Watches that failed to tell of a change, and which one."""
+    """Watches that failed to report a change, and which one."""
     unlisted: dict[str, str] = field(default_factory=dict)
     """Namespaces that could not be listed at the last attempt, and why; the empty one stands for all."""
     refused: dict[tuple[str, str], str] = field(default_factory=dict)

@@ -22,7 +22,7 @@ SETTLE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Takes in what watches and lists tell."""
+    """Takes in what watches and lists report."""
 
     cache: Cache
     queue: WorkQueue

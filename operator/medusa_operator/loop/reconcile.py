@@ -219,7 +219,7 @@ class Reconciler:
         return max(0.0, (decision.wake - self.clock()).total_seconds())
 
     async def _report(self, database: Database, observed: Observed, decision: Decision) -> bool:
-        """Write the status if it changed, and tell of what is new in it; return whether it did."""
+        """Write the status if it changed, and make Events of what is new in it; return whether it did."""
         now = self.clock()
         status = conditions.status(self.catalog, database, observed, decision, now)
         if status.to_dict() == database.status.to_dict():

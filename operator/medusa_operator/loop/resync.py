@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from medusa_operator.loop.intake import Intake
 
 GRACE = 10.0
-"""Seconds that a watch has to tell of what a list has shown."""
+"""Seconds that a watch has to report what a list has shown."""
 KNOCK = 2.0
 """Seconds after lists at the start of which none could be had."""
 AGAIN = 10.0
@@ -166,7 +166,7 @@ class Resync:
 
 
 def _named(kind: ObjectKind, body: Mapping[str, Any]) -> tuple[ObjectKind, Key, str] | None:
-    """Return what an object is known by; None for what has no name, of which `Cache.put` tells."""
+    """Return what an object is known by; None for what has no name, which `Cache.put` logs."""
     try:
         return (kind, *name_of(body))
     except InvalidError:

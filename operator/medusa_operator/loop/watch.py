@@ -1,4 +1,4 @@
-"""What kopf calls: unwraps what a watch tells and hands it on, nothing else."""
+"""What kopf calls: unwraps what a watch reports and hands it on, nothing else."""
 
 from __future__ import annotations
 

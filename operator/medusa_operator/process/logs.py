@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from structlog.typing import Processor
 
 QUIET = ("kopf", "aiohttp", "asyncio")
-"""Libraries that tell of their course at levels that we use for changes."""
+"""Libraries that log their course at levels that we use for changes."""
 SILENT = ("kopf._cogs.clients.watching",)
-"""Tells of each attempt to watch; that a watch is refused we tell ourselves, and once."""
+"""Logs each attempt to watch; that a watch is refused we log ourselves, and once."""
 
 
 def configure(form: str, level: str) -> None:

@@ -68,7 +68,7 @@ def listed(text: bytes) -> dict[str, Any]:
 def event(line: bytes) -> bytes:
     """Return the line of a watch as what watches needs of it: see `enveloped`.
 
-    Every ERROR is told as one that asks to begin anew with a list, as the API server means it with
+    Every ERROR becomes one that asks to begin anew with a list, as the API server means it with
     code 410: there is nothing else to do about any other. Raises InvalidError for what is no event.
     """
     found = BodyField(read(line), "event")

@@ -174,7 +174,7 @@ class DatabaseRef:
 
     @property
     def place(self) -> str:
-        """The database as far as it can be told without reading Secrets; equal for equal places."""
+        """The database as far as it is known without reading Secrets; equal for equal places."""
         if self.url is not None:
             return str(self.url)
         return f"{self.host}:{self.port or 5432}/{self.name}"
