@@ -30,6 +30,8 @@ class Kubectl:
     home: Path
     """Where it may keep its caches."""
     namespace: str = "default"
+    helm_program: str = "helm"
+    """`helm` is Helm 4, `helm3` the last one of Helm 3."""
 
     def __call__(self, *words: str | Path, stdin: str | Object | list[Object] | None = None) -> str:
         """Run it and return its standard output; fail where it fails."""
@@ -69,7 +71,7 @@ class Kubectl:
 
     def background_helm(self, *words: str | Path) -> AbstractContextManager[subprocess.Popen[str]]:
         """Run helm beside the test."""
-        return self._beside([str(tools.program("helm")), *map(str, words)])
+        return self._beside([str(tools.program(self.helm_program)), *map(str, words)])
 
     @contextmanager
     def _beside(self, command: list[str]) -> Iterator[subprocess.Popen[str]]:
@@ -86,6 +88,10 @@ class Kubectl:
     def within(self, namespace: str) -> Kubectl:
         """Return the same in another namespace."""
         return replace(self, namespace=namespace)
+
+    def with_helm(self, program: str) -> Kubectl:
+        """Return the same with another Helm."""
+        return replace(self, helm_program=program)
 
     def using(self, kubeconfig: Path) -> Kubectl:
         """Return the same as another user."""
@@ -108,7 +114,7 @@ class Kubectl:
         self, *words: str | Path, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
         """Run helm and return everything, whether it succeeded or not."""
-        command = [str(tools.program("helm")), *map(str, words)]
+        command = [str(tools.program(self.helm_program)), *map(str, words)]
         return subprocess.run(
             command, env=self.environment(), stdin=subprocess.DEVNULL, capture_output=True,
             text=True, timeout=timeout, check=False,

@@ -36,6 +36,16 @@ CRD = "customresourcedefinition/medusadatabases.medusadb.dev"
 pytestmark = pytest.mark.usefixtures("kubelet")
 
 
+both_helms = pytest.mark.parametrize("kubectl", ["helm", "helm3"], indirect=True)
+"""Helm 4, and what many still have."""
+
+
+@pytest.fixture
+def kubectl(kubectl: Kubectl, request: pytest.FixtureRequest) -> Kubectl:
+    """The kubectl of every test, with the Helm that this one is for."""
+    return kubectl.with_helm(getattr(request, "param", "helm"))
+
+
 @pytest.fixture
 def shop(kubectl: Kubectl, url: str) -> str:
     """The URL of the shop's database, which the Secret `shop-db` holds too."""
@@ -142,6 +152,7 @@ def test_the_same_release_again_finds_nothing_to_do(kubectl, shop, release):
         assert conn.execute("select count(*) from medusa_db.history").fetchall() == [(1,)]
 
 
+@both_helms
 def test_a_breaking_version_fails_the_upgrade_until_it_is_acknowledged(kubectl, shop, release):
     release(charts.HOOK, SHOP | {"version": "1.12.3"})
     before = migrations(shop)
@@ -184,6 +195,7 @@ def test_what_only_a_person_can_fix_fails_at_once(kubectl, postgres, release):
     )
 
 
+@both_helms
 def test_a_first_install_says_which_secret_is_missing(kubectl, release, url):
     done = release(charts.HOOK, SHOP)
 
@@ -216,6 +228,7 @@ def test_a_hook_may_wait_for_its_secret(kubectl, url, eventually):
 
 
 @pytest.mark.usefixtures("shop")
+@both_helms
 def test_a_pod_that_cannot_start_fails_the_release_soon(kubectl, release):
     image = {"image": {"repository": "nowhere", "tag": "1"}, "hook": {"startWithin": 5}}
 
@@ -239,6 +252,7 @@ def test_secret_and_seed_may_come_from_values(release, url):
         assert conn.execute("select name from region").fetchall() == [("EU",)]
 
 
+@both_helms
 def test_a_job_of_the_release_that_failed_runs_again_with_the_next_upgrade(
     kubectl, postgres, release, url
 ):
@@ -256,6 +270,7 @@ def test_a_job_of_the_release_that_failed_runs_again_with_the_next_upgrade(
 
 
 @pytest.mark.usefixtures("shop")
+@both_helms
 def test_a_release_goes_back_while_its_database_stays(kubectl, release):
     values = SHOP | {"hook": {"enabled": False}}
     first = release(charts.HOOK, values | {"version": "1.18.1"}, "--wait-for-jobs")
@@ -284,6 +299,7 @@ def test_values_of_an_older_version_are_refused_where_its_server_does_not_work(r
     assert "servers older than 1.15.2 do not work with it: 1.12.3 cannot start" in refused.stderr
 
 
+@both_helms
 def test_the_way_out_after_helm_was_killed(kubectl, shop, release, kubelet, eventually):
     release(charts.HOOK, SHOP | {"version": "1.18.1"})
     kubelet.cordon("1 Insufficient cpu")
