@@ -22,8 +22,6 @@ PACKAGES = (
     "seed/medusa_seed",
     "operator/medusa_operator",
 )
-ELSEWHERE = {"Blocked", "Command", "Entry", "Region", "Shop"}
-"""Names that still stand for two things in the command line, the engine, the seeder and the demo."""
 
 
 def listed(text: str) -> tuple[int, ...]:
@@ -82,4 +80,4 @@ def test_a_class_name_means_one_thing_in_the_whole_project():
 
     twice = {name: files for name, files in names.items() if len(files) > 1}
 
-    assert {name: files for name, files in twice.items() if name not in ELSEWHERE} == {}
+    assert twice == {}

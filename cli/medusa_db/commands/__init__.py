@@ -50,7 +50,7 @@ class Command(NamedTuple, Generic[A]):
     """Whether there is a report from the first moment, so that no signal ends it without one."""
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """A command as `--help` lists it."""
 
     help: str
@@ -233,25 +233,27 @@ def _demo() -> Command[DemoArguments]:
     return Command(DemoArguments, run, prints=_always)
 
 
-COMMANDS: Mapping[str, Entry] = {
-    "migrate": Entry("bring the database to a version", _migrate, "migrate"),
-    "migrations run": Entry("the same as `migrate`", _migrate, "migrate"),
-    "migrations show": Entry("the same as `status`, naming what is pending", _show),
-    "plan": Entry("show what migrate would do; changes nothing", _plan, "plan"),
-    "status": Entry("show the version the database is at", _status),
-    "verify": Entry("compare the live schema with a version's; read-only", _verify, "verify"),
-    "repair": Entry(
+COMMANDS: Mapping[str, CommandEntry] = {
+    "migrate": CommandEntry("bring the database to a version", _migrate, "migrate"),
+    "migrations run": CommandEntry("the same as `migrate`", _migrate, "migrate"),
+    "migrations show": CommandEntry("the same as `status`, naming what is pending", _show),
+    "plan": CommandEntry("show what migrate would do; changes nothing", _plan, "plan"),
+    "status": CommandEntry("show the version the database is at", _status),
+    "verify": CommandEntry(
+        "compare the live schema with a version's; read-only", _verify, "verify"
+    ),
+    "repair": CommandEntry(
         "show which ledger rows the schema proves; --apply writes them", _repair, "repair"
     ),
-    "exec": Entry("run a command of your own, fenced: exec -- CMD ARG...", _exec, "exec"),
-    "wait": Entry("wait until the database is at a version; read-only", _wait),
-    "seed": Entry("fill the shop from a seed document", _seed, "seed"),
-    "seed export": Entry("write a shop as a seed document to stdout", _export),
-    "seed schema": Entry("write the JSON Schema of seed documents to stdout", _schema),
-    "notes": Entry("show what the upgrade guides ask; no database needed", _notes),
-    "versions": Entry("list every known version", _versions),
-    "create-migration": Entry("make a migration file of your own", _create_migration),
-    "demo": Entry("the whole job on a private, embedded PostgreSQL", _demo),
+    "exec": CommandEntry("run a command of your own, fenced: exec -- CMD ARG...", _exec, "exec"),
+    "wait": CommandEntry("wait until the database is at a version; read-only", _wait),
+    "seed": CommandEntry("fill the shop from a seed document", _seed, "seed"),
+    "seed export": CommandEntry("write a shop as a seed document to stdout", _export),
+    "seed schema": CommandEntry("write the JSON Schema of seed documents to stdout", _schema),
+    "notes": CommandEntry("show what the upgrade guides ask; no database needed", _notes),
+    "versions": CommandEntry("list every known version", _versions),
+    "create-migration": CommandEntry("make a migration file of your own", _create_migration),
+    "demo": CommandEntry("the whole job on a private, embedded PostgreSQL", _demo),
 }
 """Every command, by its words."""
 
