@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 
 from medusa_operator.api import client
 from medusa_operator.api.cluster import Cluster, ObjectKind
-from medusa_operator.api.errors import AnswerError, ApiError, MissingError
+from medusa_operator.api.errors import (
+    AnswerError,
+    ApiError,
+    ApiRefusedError,
+    MissingError,
+    concerns_status,
+)
 from medusa_operator.api.lease import Leader
 from medusa_operator.loop.cache import Cache, Key
 from medusa_operator.loop.health import Health
@@ -288,3 +294,24 @@ def test_whatever_an_object_holds_it_passes_as_it_is(body):
     assert all(isinstance(value, str) for value in seen["metadata"].values())
     assert answers.opened(seen) == body
     assert answers.opened(answers.enveloped(body)) == body
+
+
+@pytest.mark.parametrize(
+    ("fields", "concerned"),
+    [
+        pytest.param((), True, id="a-policy-names-none"),
+        pytest.param(("status.conditions[0].reason",), True, id="status"),
+        pytest.param(("spec", "status"), True, id="both"),
+        pytest.param(("<nil>",), False, id="a-rule-about-all-of-it"),
+        pytest.param(("<nil>", "spec.baseline"), False, id="spec"),
+    ],
+)
+def test_a_refused_status_is_distinguished_from_a_spec_that_the_definition_refuses(
+    fields, concerned
+):
+    causes = [{"reason": "FieldValueInvalid", "message": "no", "field": field} for field in fields]
+    said = answers.refusal(json.dumps({"message": "no", "details": {"causes": causes}}).encode())
+
+    refused = ApiRefusedError(said.message, status=422, causes=said.causes, fields=said.fields)
+
+    assert concerns_status(refused) is concerned

@@ -86,3 +86,12 @@ def is_refusal(exc: ApiError) -> bool:
     if isinstance(exc, ConflictError | MissingError | ApiUnreachableError | AnswerError):
         return False
     return isinstance(exc, ApiRefusedError) or exc.status >= 500
+
+
+def concerns_status(exc: ApiRefusedError) -> bool:
+    """Return whether a status that was refused may be what is wrong, and not a spec older than its definition.
+
+    The rules of a definition are applied to the whole object again whenever its status is written; the
+    causes of the refusal name the fields, `<nil>` for a rule about the whole object.
+    """
+    return not exc.fields or any(field.startswith("status") for field in exc.fields)

@@ -14,6 +14,7 @@ from medusa_operator.api.errors import (
     ApiRefusedError,
     ConflictError,
     MissingError,
+    concerns_status,
 )
 from medusa_operator.judgement import conditions
 from medusa_operator.judgement.decide import decide
@@ -227,7 +228,7 @@ class Reconciler:
         try:
             body = await self.cluster.write_status(database, status.to_dict())
         except ApiRefusedError as exc:
-            if exc.status not in (400, 413, 422) or not _concerns_status(exc):
+            if exc.status not in (400, 413, 422) or not concerns_status(exc):
                 raise
             logger.exception("The API server refuses a status: a defect of the operator")
             status = conditions.minimal(database, str(exc), now)
@@ -266,14 +267,6 @@ class Reconciler:
         except MissingError:
             return False  # the watch will tell
         return True
-
-
-def _concerns_status(exc: ApiRefusedError) -> bool:
-    """Return whether the status may be what is refused, and not a spec that is older than its definition.
-
-    The rules of the definition are applied to all of the object again whenever its status is written.
-    """
-    return not exc.fields or any(field.startswith("status") for field in exc.fields)
 
 
 def _ended(before: Status, after: Status) -> list[Run]:
