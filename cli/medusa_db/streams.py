@@ -242,9 +242,7 @@ def printed() -> int:
 
 
 def finish() -> None:
-    """Write what is left, for END seconds at most; no signal changes the exit code any more."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    """Write what is left to both, for END seconds at most each."""
     put("", within=END)
     drain(END)
 

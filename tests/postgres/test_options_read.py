@@ -50,7 +50,7 @@ def test_every_option_of_a_command_is_read(
 ) -> None:
     url, file = shop_at(BEFORE), tmp_path / "read.json"
     (tmp_path / "1690000000000_mine.sql").write_text("create table mine ()")
-    written({"products": [product("mug")]}, tmp_path)
+    written({"store": {"currencies": ["usd", "eur"]}, "products": [product("mug")]}, tmp_path)
     if words.startswith("migrat"):
         plan = medusa_db("plan", "--to", AFTER, "--output", "json", url=url)
         (tmp_path / "plan.json").write_text(plan.stdout)

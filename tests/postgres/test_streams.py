@@ -79,7 +79,9 @@ def test_a_seed_is_seeded_whatever_becomes_of_its_streams(
     shop_at: Callable[..., str], stream: str, kind: str, tmp_path: Path
 ) -> None:
     url, report = shop_at("1.20.11"), tmp_path / "report.json"
-    document = written({"products": [product("mug")]}, tmp_path)
+    document = written(
+        {"store": {"currencies": ["usd", "eur"]}, "products": [product("mug")]}, tmp_path
+    )
 
     done = ended(
         "seed", "-f", str(document), "--report-file", str(report), url=url, **{stream: kind}

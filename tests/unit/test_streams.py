@@ -178,6 +178,11 @@ def test_a_silent_pipe_is_waited_for_within_the_time_of_the_run():
 def test_a_stdin_that_is_closed_is_called_closed():
     plan = ended("migrate", "--plan", "-", stdin="closed", url=NOWHERE)
 
+    seed = ended("seed", "-f", "-", stdin="closed", url=NOWHERE)
+
     assert (plan.returncode, plan.stderr) == (
         2, "medusa-db: --plan - cannot be read: stdin is closed\n"
+    )  # fmt: skip
+    assert (seed.returncode, seed.stderr) == (
+        2, "medusa-db: stdin is closed, so no document can come from it\n"
     )  # fmt: skip

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medusa_db import streams
 from medusa_db.arguments.groups import DatabaseArguments
 from medusa_db.commands import output
 from medusa_db.commands.database import connected
@@ -55,7 +56,7 @@ def execute(args: ExecArguments, token: str) -> int:
         raise
     report = reported(None)
     if args.output == "text":
-        output.print_result(mask(text.report(report)))
+        output.print_result(mask(text.report(report)), within=streams.END)
     return 0
 
 
@@ -133,7 +134,7 @@ def _hand_out(args: ExecArguments, report: ProjectReport, mask: Callable[[str], 
         text = bounded(body, args.report.report_limit)
         output.write_report(args.report.report_file, text)
     if args.output == "json":
-        output.print_json(body)
+        output.print_json(body, within=streams.END)
 
 
 def _say(line: str) -> None:
