@@ -120,14 +120,14 @@ def test_a_folder_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
             "create table points (id int);\ncreate tabel rewards (id int);\n",
             'loyalty1800000000000: syntax error at or near "tabel" (SQLSTATE 42601); rolled back. '
             "Nothing of this step remains; the database is as it was before, and the old server "
-            "keeps working.\nFILE: {file}, line 2\nLINE 2: create tabel rewards (id int);\n               ^\n",
+            "keeps working.\nFILE: {file}, line 2\nLINE 2: create tabel rewards (id int)\n               ^\n",
             id="syntax",
         ),
         pytest.param(
             "alter table product add points int;\nselect nothing from product;",
             'loyalty1800000000000: column "nothing" does not exist (SQLSTATE 42703); rolled back. '
             "Nothing of this step remains; the database is as it was before, and the old server "
-            "keeps working.\nFILE: {file}, line 2\nLINE 2: select nothing from product;\n               ^\n",
+            "keeps working.\nFILE: {file}, line 2\nLINE 2: select nothing from product\n               ^\n",
             id="column",
         ),
         pytest.param(
