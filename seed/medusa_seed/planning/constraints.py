@@ -42,7 +42,7 @@ class Constraints:
 
 
 @dataclass(slots=True)
-class CheckConstraint:
+class ConstraintCheck:
     """Compares planned rows with the constraints, one set of changes after the other."""
 
     constraints: Constraints

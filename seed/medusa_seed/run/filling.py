@@ -13,7 +13,7 @@ from medusa_seed.document.findings import Findings
 from medusa_seed.document.model import PRODUCT
 from medusa_seed.planning import groups, regions, settings, unsupported
 from medusa_seed.planning.changes import Changes
-from medusa_seed.planning.constraints import CheckConstraint
+from medusa_seed.planning.constraints import ConstraintCheck
 from medusa_seed.planning.ids import Ids
 from medusa_seed.planning.merge import IfExists
 from medusa_seed.planning.planner import Planner
@@ -78,7 +78,7 @@ class Filling:
             )
         findings = Findings()
         ids = Ids()
-        check = CheckConstraint(
+        check = ConstraintCheck(
             constraints.read(self.conn, self.schema, shop.columns),
             findings,
             functools.partial(constraints.taken, self.conn, self.schema),
@@ -132,7 +132,7 @@ class Filling:
                 unsupported.check_owned(planner.findings, uses, key, owners)
         planner.findings.raise_if_any(self.source.name)
 
-    def _products(self, planner: Planner, check: CheckConstraint) -> None:
+    def _products(self, planner: Planner, check: ConstraintCheck) -> None:
         shared = Shared()
         look.shared(self.conn, self.schema, planner.columns, shared)
         products = documents.products(self.document, self.source.pieces)
