@@ -33,7 +33,6 @@ def run() -> NoReturn:
     except Exception:  # noqa: BLE001  a defect: its traceback goes where everything else goes
         sys.excepthook(*sys.exc_info())
         code = 1
-    signals.leave_with(code)
     streams.finish()
     os._exit(code)
 

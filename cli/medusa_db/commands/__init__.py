@@ -286,11 +286,9 @@ def _run(command: Command[A], args: A) -> int:
             signals.hold()
     except RunnerError as exc:
         code = 0 if is_result(command.results(args), exc) else exc.exit_code
-        signals.leave_with(code)
         _complain(exc)
         return code
     except Interrupted as exc:
-        signals.leave_with(exc.exit_code)
         sys.stderr.write(f"medusa-db: {exc.said}\n")
         return exc.exit_code
     except streams.UnwrittenError:  # what prints piece by piece stops there

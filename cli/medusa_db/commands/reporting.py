@@ -53,7 +53,6 @@ def reported(
     def hand_out(ending: Ending, shown: Callable[[Report], str] | None = None) -> Report:
         _warn_of_unprinted(outcome)
         report = write(ending)
-        signals.leave_with(report.exit_code)
         if printed:
             output.print_json(_masked(report), within=streams.END)
         elif shown is not None:

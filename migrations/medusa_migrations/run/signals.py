@@ -6,7 +6,6 @@ end of a run until its report and its result are out.
 
 from __future__ import annotations
 
-import os
 import signal
 from dataclasses import dataclass
 
@@ -23,8 +22,6 @@ class _Signals:
     came: int | None = None
     """The first one; those behind it disturb nothing."""
     raised: bool = False
-    leaves_with: int | None = None
-    """The exit status that is certain by now; None: it is not."""
 
 
 _signals = _Signals()
@@ -54,17 +51,7 @@ def release() -> None:
         _raise(_signals.came)
 
 
-def leave_with(exit_code: int) -> None:
-    """Let a signal end the process at once from now on, with the *exit_code* that is reported.
-
-    All that is left is to print it, to somebody who may not read any more.
-    """
-    _signals.leaves_with = exit_code
-
-
 def _take(number: int, _frame: object) -> None:
-    if _signals.leaves_with is not None:
-        os._exit(_signals.leaves_with)
     if _signals.came is None:
         _signals.came = number
     if not _signals.held:
