@@ -130,7 +130,8 @@ def wait(args: WaitArguments) -> int:
             time.sleep(1)
         else:
             if args.output == "json":
-                body = {"version": place, "for": str(wanted), "ok": True, "verified": args.verify}
+                body = {"version": place, "for": str(wanted), "ok": True}
+                body |= {"verified": True} if args.verify else {}
                 output.print_json(body, within=streams.ANSWER)
             elif place == str(wanted):
                 by = "the schema was compared" if args.verify else "by its ledger"
