@@ -27,7 +27,7 @@ SEED = {"configMapKeyRef": {"name": "shop-seed", "key": "seed.json"}}
 @pytest.fixture(scope="module", autouse=True)
 def _installed(cluster, tmp_path_factory):
     kubectl = Kubectl(cluster.kubeconfig, tmp_path_factory.mktemp("kubectl"), "default")
-    kubectl.apply(DEPLOY / "crd" / "medusadatabases.yaml")
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", DEPLOY / "crd")
     established = ("wait", "--for=condition=Established", "crd/medusadatabases.medusadb.dev")
     eventually(lambda: kubectl.run(*established).returncode == 0)  # it fails without a status
 

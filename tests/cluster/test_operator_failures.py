@@ -98,7 +98,7 @@ def test_a_migration_that_fails_is_rolled_back_and_tried_again_on_request(shop, 
         shop.retry("now")
         shop.wait()
 
-    assert "the run took longer than --run-timeout 2 s and was rolled back" in failed["message"]
+    assert "the run took longer than spec.timeouts.run 2 s and was rolled back" in failed["message"]
     assert found == (7, STALLED, False)
 
 

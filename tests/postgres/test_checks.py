@@ -456,7 +456,8 @@ def test_rows_in_the_way_are_named_and_nothing_is_written_until_they_are_fixed(
         for check in violated
     ]
     assert len(wanted) == len(cases)
-    assert json.loads(plan.stdout)["findings"] == wanted
+    findings = json.loads(plan.stdout)["findings"]
+    assert [found for found in findings if found["fatal"]] == wanted
     assert refused.returncode == 9
     for finding in wanted:
         assert refused.stderr.count(finding["problem"]) == 1

@@ -400,7 +400,8 @@ def applied_in_order(log):
 
 
 def logged(log):
-    return [json.loads(line) for line in log.splitlines()]
+    """Return what was logged, without the sentence that a failed run ends with."""
+    return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
 
 
 def test_a_later_migration_that_fails_takes_the_data_steps_back(shop, tmp_path):
@@ -412,7 +413,7 @@ def test_a_later_migration_that_fails_takes_the_data_steps_back(shop, tmp_path):
     done = medusa_db("migrate", "--to", "1.20.11", "--migrations-dir", str(tmp_path), url=url)
 
     assert done.returncode == 7
-    assert ADJUSTMENTS in applied_in_order("\n".join(done.stderr.splitlines()[:-1]))
+    assert ADJUSTMENTS in applied_in_order(done.stderr)
     assert shop_rows.take(url) == before
     assert one(url, "select to_regclass('medusa_db.history')") is None
 
