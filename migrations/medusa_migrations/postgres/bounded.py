@@ -18,7 +18,6 @@ import psycopg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-    from datetime import datetime
 
     from psycopg.abc import PQGen
 
@@ -38,9 +37,17 @@ LOCK_TIMEOUT = 5
 
 _IN_ERROR = psycopg.pq.TransactionStatus.INERROR
 
+BACKEND = """
+    select pg_backend_pid(), (extract(epoch from a.backend_start) * 1000000)::bigint,
+           (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint
+      from pg_stat_get_activity(pg_backend_pid()) a
+"""
+"""Finds a `Backend`; numbers, as a role may have dates spelt in a way that the driver cannot read."""
 _STILL = """
-    select exists (select from pg_stat_activity where pid = %(pid)s and backend_start = %(started)s),
-           pg_postmaster_start_time() = %(postmaster)s or not pg_is_in_recovery()
+    select exists (select from pg_stat_activity where pid = %(pid)s
+                      and (extract(epoch from backend_start) * 1000000)::bigint = %(started)s),
+           (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint = %(postmaster)s
+           or not pg_is_in_recovery()
 """
 _BLOCKERS = """
     with waiting as (
@@ -64,9 +71,10 @@ class Backend:
     """The server process that answers."""
 
     pid: int
-    started: datetime
-    postmaster: datetime
-    """When its server was started."""
+    started: int
+    """When it was started, in microseconds since 1970."""
+    postmaster: int
+    """When its server was started, likewise."""
 
 
 class BoundedConnection(psycopg.Connection[Any]):

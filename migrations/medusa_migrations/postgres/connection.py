@@ -119,10 +119,7 @@ def backend(conn: Connection[Any]) -> int:
 
 
 def _backend(conn: Connection[Any]) -> Backend:
-    row = conn.execute(
-        "select pg_backend_pid(), a.backend_start, pg_postmaster_start_time()"
-        " from pg_stat_get_activity(pg_backend_pid()) a"
-    ).fetchone()
+    row = conn.execute(bounded.BACKEND).fetchone()
     assert row is not None  # noqa: S101  a session sees itself
     return Backend(*row)
 
