@@ -11,6 +11,7 @@ from psycopg import sql
 
 from medusa_migrations.catalog import version as versions
 from medusa_migrations.catalog.model import not_repeated
+from medusa_migrations.contract import values
 from medusa_migrations.contract.errors import DeniedError, RefusedError
 from medusa_migrations.plan import place as places
 from medusa_migrations.plan import proof
@@ -109,7 +110,7 @@ def refuse_unledgered(catalog: Catalog, observed: DatabaseState) -> None:
     medusa = {o.name for o in verify.known_objects(catalog) if o.kind == "table"}
     there = ledger.looks_like_medusa(observed.ledger.tables, medusa)
     if there:
-        shown = ", ".join(there[:5]) + (f" and {len(there) - 5} more" if len(there) > 5 else "")
+        shown = values.some(there, 5)
         raise RefusedError(
             f"the schema {observed.schema} has tables that Medusa would make ({shown}), and no "
             "ledger that says at which version they are. If this is a Medusa shop at version V, "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from medusa_migrations.contract import values
 from medusa_migrations.contract.errors import DeniedError
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def unusable(conn: Connection[Any], schema: str) -> DeniedError:
 
 
 def _refuse(schema: str | None, found: Sequence[str]) -> None:
-    shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+    shown = values.some(found)
     raise DeniedError(
         f"the schema {schema}, the first of the search path, has no ledger of Medusa's, and the schema "
         f"{shown} has one. Name the schema that is meant: --schema {found[0]}, or ?schema={found[0]} in "

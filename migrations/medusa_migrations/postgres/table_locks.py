@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import errors as pg
 from psycopg import sql
 
+from medusa_migrations.postgres import bounded
 from medusa_migrations.schema import lock_modes
 
 if TYPE_CHECKING:
@@ -225,7 +226,7 @@ def holders(
         [list(modes), against, schema],
     )
     return [
-        (_session(pid, application, user, state, age), names)
+        (bounded.session(pid, application, user, state, age), names)
         for pid, application, user, state, age, names in rows
         if age is None or age >= older_than
     ]
@@ -234,13 +235,3 @@ def holders(
 def _named(mode: str) -> str:
     """Spell a mode as pg_locks does: `AccessExclusiveLock`."""
     return "".join(word.capitalize() for word in mode.split()) + "Lock"
-
-
-def _session(
-    pid: int | None, application: str, user: str, state: str | None, age: int | None
-) -> str:
-    if pid is None:
-        return "a prepared transaction (see pg_prepared_xacts)"
-    known = [application or "unnamed", f"user {user}" if user else "", state or "state not visible"]
-    known.append("" if age is None else f"{age} s")
-    return f"pid {pid} ({', '.join(filter(None, known))})"

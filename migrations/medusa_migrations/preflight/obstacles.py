@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from medusa_migrations.contract import values
 from medusa_migrations.contract.errors import DeniedError, RefusedError
 from medusa_migrations.plan.findings import Finding
 from medusa_migrations.schema.dependents import spelled
@@ -91,7 +92,7 @@ def _lost(found: Sequence[Lost], statements: Mapping[Node, tuple[str, str]]) -> 
         by_cause.setdefault((one.cause, one.asked), []).append(one)
     for (cause, asked), several in by_cause.items():
         told = sorted(_with_table(one.thing) for one in several)
-        shown = ", ".join(told[:8]) + (f" and {len(told) - 8} more" if len(told) > 8 else "")
+        shown = values.some(told, 8)
         goes, them = ("goes", "it") if len(told) == 1 else ("go", "them")
         again = [statements.get(one.thing.node, ("", ""))[1] for one in several]
         yield Finding(
@@ -113,7 +114,7 @@ def _taken(found: Sequence[Taken]) -> Iterator[Finding]:
         by_item.setdefault(one.item.name, []).append(one)
     for name, several in by_item.items():
         told = [_kind_and_name(one) for one in several]
-        shown = ", ".join(told[:5]) + (f" and {len(told) - 5} more" if len(told) > 5 else "")
+        shown = values.some(told, 5)
         are, them = ("is", "it") if len(told) == 1 else ("are", "them")
         others = [one for one in several if one.entry.kind != one.kind]
         makes = f"{name} makes {them}"

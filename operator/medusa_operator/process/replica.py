@@ -137,7 +137,7 @@ class Replica:
             *(controller.work() for _ in range(WORKERS)),
             resync.keep(),
             resync.revisit(),
-            # the last, as kopf ends every task that was made after it began
+            # the last, as in its end it ends every task that was made after it began
             watch.watch(
                 watch.registry(intake, self.health, self.login, self.metrics.called),
                 asked.namespaces,
