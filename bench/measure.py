@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medusa_testbed.processes import MEASURING
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 TIMEOUT = 900.0
 """Seconds after which a command counts as hanging."""
-_CHILD = Path(__file__).with_name("child.py")
 
 
 class FailedRunError(Exception):
@@ -111,7 +112,7 @@ def run(called: Invocation) -> tuple[Run, str]:
 
 
 def _measured(called: Invocation, output: Path) -> str:
-    command = [sys.executable, "-I", "-S", str(_CHILD), str(output), *called.command]
+    command = [sys.executable, "-I", "-S", str(MEASURING), str(output), *called.command]
     process = subprocess.Popen(
         command, cwd=called.folder, env=dict(called.environment), stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, text=True, start_new_session=True,

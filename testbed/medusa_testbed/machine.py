@@ -86,8 +86,7 @@ class Machine:
         if hasattr(self, "_init"):
             self._init.stop()
         for made in reversed(self._groups):
-            for group in [*sorted(made.rglob("*/"), reverse=True), made]:
-                eventually(partial(_removed, group), within=20)
+            eventually(partial(_removed, made), within=60)
 
     def left(self) -> list[str]:
         """Return what of it is still on the real machine: nothing, once it was stopped."""
@@ -211,11 +210,16 @@ def _inherit(group: Path) -> None:
 
 
 def _removed(group: Path) -> bool:
-    with suppress(FileNotFoundError):
-        try:
-            group.rmdir()
-        except OSError:  # its last process is still on its way out
-            return False
+    """Take a control group away with those in it, if nothing runs there any more.
+
+    What is on its way out may still make one: each try looks anew.
+    """
+    for one in [*sorted(group.rglob("*/"), reverse=True), group]:
+        with suppress(FileNotFoundError):
+            try:
+                one.rmdir()
+            except OSError:  # its last process has not ended
+                return False
     return True
 
 

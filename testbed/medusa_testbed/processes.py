@@ -11,15 +11,17 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 _SETPRIV = shutil.which("setpriv")
 _STARTER = ThreadPoolExecutor(1, thread_name_prefix="starter")
 """Starts every daemon: the kernel ends what a thread has started with that thread."""
+MEASURING = Path(__file__).with_name("child.py")
+"""A program that runs a command and prints what it took: see there."""
 
 
 def mortal(command: Sequence[str | Path]) -> list[str]:

@@ -16,6 +16,7 @@ from faults import is_locked
 from medusa_migrations.contract.errors import UnreachableError
 from medusa_migrations.postgres import bounded, connection, translation
 from medusa_migrations.postgres.address import parse
+from medusa_migrations.postgres.backend import Backend
 from medusa_testbed.waiting import eventually
 from roles import role
 from silent_peers import peer
@@ -116,7 +117,7 @@ def test_the_process_of_a_long_statement_is_asked_after(
         relay.lets_new_ones_through = True
         address = parse(through)
         conn = connection.open_(address, "migrate", patience=0, say=str)
-        pid = connection.backend(conn)
+        pid = Backend.of(conn).pid
 
         def end() -> None:
             with psycopg.connect(url, autocommit=True) as admin:

@@ -8,7 +8,6 @@ names who keeps it waiting.
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 import time
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from psycopg.abc import PQGen
+
+    from medusa_migrations.postgres.backend import Backend
 
     Second = Callable[[], "BoundedConnection"]
 
@@ -36,45 +37,6 @@ LOCK_TIMEOUT = 5
 """Seconds that a look at a table which somebody has locked takes; a run sets its own for each transaction."""
 
 _IN_ERROR = psycopg.pq.TransactionStatus.INERROR
-
-BACKEND = """
-    select pg_backend_pid(), (extract(epoch from a.backend_start) * 1000000)::bigint,
-           (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint
-      from pg_stat_get_activity(pg_backend_pid()) a
-"""
-"""Finds a `Backend`; numbers, as a role may have dates spelt in a way that the driver cannot read."""
-_STILL = """
-    select exists (select from pg_stat_activity where pid = %(pid)s
-                      and (extract(epoch from backend_start) * 1000000)::bigint = %(started)s),
-           (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint = %(postmaster)s
-           or not pg_is_in_recovery()
-"""
-_BLOCKERS = """
-    with waiting as (
-      select w.locktype, coalesce(w.relation, (
-               select t.relation from pg_locks t
-                where t.pid = w.pid and t.locktype = 'tuple' and t.granted limit 1)) as relation
-        from pg_locks w where w.pid = %(pid)s and not w.granted limit 1)
-    select distinct b.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''), coalesce(a.state, ''),
-           extract(epoch from clock_timestamp() - coalesce(a.xact_start, a.backend_start))::bigint,
-           coalesce(a.query, ''),
-           (select case when locktype in ('relation', 'extend') then '' else 'a row of ' end
-                   || (select relname from pg_class where oid = relation) from waiting)
-      from unnest(pg_blocking_pids(%(pid)s)) as b(pid) left join pg_stat_activity a using (pid)
-     order by 5 desc nulls last limit 3
-"""
-_WORD = re.compile(r"\s*([A-Za-z]{3,12})\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """The server process that answers."""
-
-    pid: int
-    started: int
-    """When it was started, in microseconds since 1970."""
-    postmaster: int
-    """When its server was started, likewise."""
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -153,7 +115,8 @@ class _Watch:
             and age > conn.names_blockers_after
         ):
             self.named = True
-            conn.blockers = _blockers(conn.second, conn.backend)
+            with contextlib.suppress(psycopg.Error), conn.second() as beside:
+                conn.blockers = conn.backend.blockers(beside)
         if now - max(self.began, self.asked) > ASK_EVERY:
             self._ask(conn.second, conn.backend)
             self.asked = time.monotonic()
@@ -161,14 +124,7 @@ class _Watch:
     def _ask(self, second: Second, backend: Backend) -> None:
         try:
             with second() as beside:
-                row = beside.execute(
-                    _STILL,
-                    {
-                        "pid": backend.pid,
-                        "started": backend.started,
-                        "postmaster": backend.postmaster,
-                    },
-                ).fetchone()
+                gone = backend.is_gone(beside)
         except psycopg.errors.ConnectionTimeout:
             self.unanswered += 1
             most = self.conn.unanswered
@@ -178,9 +134,13 @@ class _Watch:
             self.unanswered = 0
         else:
             self.unanswered = 0
-            exists, certain = row or (True, False)
-            if certain and not exists:
+            if gone:
                 self.conn.give_up(f"the server process {backend.pid} of this connection is gone")
+
+
+def backend(conn: psycopg.Connection[Any]) -> Backend | None:
+    """Return the server process of *conn*, or None where that is not known, or not its own."""
+    return conn.backend if isinstance(conn, BoundedConnection) else None
 
 
 def bound(conn: psycopg.Connection[Any], seconds: float) -> None:
@@ -224,32 +184,6 @@ def given_up_after(conn: psycopg.Connection[Any], seconds: float) -> Iterator[No
         yield
     finally:
         conn.until, conn.at_most, conn.unanswered = before
-
-
-def _blockers(second: Second, backend: Backend) -> tuple[str, ...]:
-    try:
-        with second() as beside:
-            rows = beside.execute(_BLOCKERS, {"pid": backend.pid}).fetchall()
-    except psycopg.Error:
-        return ()
-    return tuple(
-        f"{session(pid, application, user, state, age, query)} holds {what or 'a lock'}"
-        for pid, application, user, state, age, query, what in rows
-    )
-
-
-def session(
-    pid: int | None, application: str, user: str, state: str | None, age: int | None, query: str = ""
-) -> str:  # fmt: skip
-    """Name a session in words, with the first word of what it runs; the rest may hold secrets."""
-    if not pid:
-        return "a prepared transaction (see pg_prepared_xacts)"
-    word = _WORD.match(query)
-    if state == "active" and word:
-        state = f"active: {word[1].upper()}"
-    known = [application or "unnamed", f"user {user}" if user else "", state or "state not visible"]
-    known.append("" if age is None else f"{age} s")
-    return f"pid {pid} ({', '.join(filter(None, known))})"
 
 
 def within(seconds: float, make: Callable[[], BoundedConnection]) -> BoundedConnection:

@@ -17,7 +17,8 @@ from medusa_migrations import __version__
 from medusa_migrations.contract.errors import UnsupportedError
 from medusa_migrations.postgres import bounded, translation
 from medusa_migrations.postgres.address import check_port
-from medusa_migrations.postgres.bounded import Backend, BoundedConnection
+from medusa_migrations.postgres.backend import Backend
+from medusa_migrations.postgres.bounded import BoundedConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -110,18 +111,7 @@ def application_name(command: str) -> str:
 
 def is_pooled(conn: Connection[Any]) -> bool:
     """Return whether a pooler is between: the session it announced is not the one that answers."""
-    return conn.info.backend_pid != backend(conn)
-
-
-def backend(conn: Connection[Any]) -> int:
-    """Return the number of the server process that answers."""
-    return _backend(conn).pid
-
-
-def _backend(conn: Connection[Any]) -> Backend:
-    row = conn.execute(bounded.BACKEND).fetchone()
-    assert row is not None  # noqa: S101  a session sees itself
-    return Backend(*row)
+    return conn.info.backend_pid != Backend.of(conn).pid
 
 
 def reset_session(conn: Connection[Any]) -> None:
@@ -174,7 +164,7 @@ def _connect(
     try:
         _refuse_old(conn.info.server_version)
         conn.until = until
-        process = _backend(conn)
+        process = Backend.of(conn)
         if (
             process.pid == conn.info.backend_pid
         ):  # else a pooler is between, and it may be another one soon

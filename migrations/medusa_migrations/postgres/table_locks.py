@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import errors as pg
 from psycopg import sql
 
-from medusa_migrations.postgres import bounded
+from medusa_migrations.postgres import backend
 from medusa_migrations.schema import lock_modes
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def holders(
         [list(modes), against, schema],
     )
     return [
-        (bounded.session(pid, application, user, state, age), names)
+        (backend.session(pid, application, user, state, age), names)
         for pid, application, user, state, age, names in rows
         if age is None or age >= older_than
     ]

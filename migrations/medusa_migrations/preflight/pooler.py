@@ -9,6 +9,7 @@ import psycopg
 from medusa_migrations.contract.errors import UnreachableError, UnsupportedError
 from medusa_migrations.plan.findings import Finding, raise_for
 from medusa_migrations.postgres import bounded, connection
+from medusa_migrations.postgres.backend import Backend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,13 +58,13 @@ def look(conn: Connection[Any], address: Address) -> Iterator[Finding]:
 
 
 def _shared(conn: Connection[Any], address: Address, rounds: int = 10) -> bool:
-    ours, others = {connection.backend(conn)}, set()
+    ours, others = {Backend.of(conn).pid}, set()
     try:
         with connection.open_(address, "pooler", patience=0, say=lambda _: None) as other:
             bounded.bound(other, connection.CONNECT_TIMEOUT)
             for _ in range(rounds):
-                others.add(connection.backend(other))
-                ours.add(connection.backend(conn))
+                others.add(Backend.of(other).pid)
+                ours.add(Backend.of(conn).pid)
     except (psycopg.OperationalError, UnreachableError):  # a pool of one session, which we have
         pass
     return len(ours) > 1 or bool(ours & others)

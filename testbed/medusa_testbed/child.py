@@ -24,7 +24,7 @@ def main() -> None:
     wall = time.perf_counter() - started
     unit = 1 if sys.platform == "darwin" else 1024
     code = os.waitstatus_to_exitcode(status)
-    print(code, wall, used.ru_utime + used.ru_stime, used.ru_maxrss * unit)
+    print(code, wall, used.ru_utime + used.ru_stime, used.ru_maxrss * unit)  # noqa: T201
 
 
 if __name__ == "__main__":
