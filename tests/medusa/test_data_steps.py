@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from servers import TestServer
 
+pytestmark = pytest.mark.each_server
+
 SEEDS = range(8) if os.environ.get("MEDUSA_TEST_ALL") else range(1)
 
 OF_1_3_9 = {

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Catalog
     from servers import TestServer
 
+pytestmark = pytest.mark.each_server
+
 _UP = re.compile(r"(\w+)\.prototype\.up = .*?(?=\w+\.prototype\.down = |\Z)", re.DOTALL)
 _OPTIONAL = re.compile(r'if\s+(?:not\s+)?exists\s+(?:"?public"?\.)?"?(\w+)', re.IGNORECASE)
 

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
     Rows = Mapping[str, Sequence[dict[str, Any]]]
 
+pytestmark = pytest.mark.each_server
+
 LONG = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=2693))
 """One byte more than fits into an index; nothing repeats in it, so compression does not help."""
 

@@ -16,6 +16,8 @@ import data_step_shop as shops
 from medusa_migrations.catalog import version as versions
 from servers import medusa_db, rows
 
+pytestmark = pytest.mark.each_server
+
 GIFT_CARDS = "1.7.1/gift_card_tax_rate"
 RULES = "1.3.0/discount_rules"
 ADJUSTMENTS = "1.3.0/line_item_adjustments"

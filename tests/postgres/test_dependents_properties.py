@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from psycopg import sql
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from medusa_migrations.schema.model import Schema
+
+pytestmark = pytest.mark.each_server
 
 FEW = settings(
     max_examples=60 if os.environ.get("MEDUSA_TEST_ALL") else 5,

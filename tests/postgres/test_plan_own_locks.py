@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import psycopg
+import pytest
 
 from medusa_migrations.schema import lock_modes
 from servers import medusa_db, rows
@@ -13,6 +14,8 @@ from servers import medusa_db, rows
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+pytestmark = pytest.mark.each_server
 
 SURROUNDINGS = """
 create schema audit;

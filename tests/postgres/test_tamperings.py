@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from medusa_migrations.schema.verify import Verdict
     from servers import TestServer
 
+pytestmark = pytest.mark.each_server
+
 NEWEST = versions.parse("1.20.11")
 ROLES = ("mine_owner", "mine_server")
 assert NEWEST is not None

@@ -15,6 +15,8 @@ from faults import snapshot
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.each_server
+
 TAX_LINE = "lineItemTaxAdjustmentOnCascadeDelete1680857773272"
 
 

@@ -14,6 +14,8 @@ from medusa_migrations.postgres.address import parse
 if TYPE_CHECKING:
     from psycopg import Connection
 
+pytestmark = pytest.mark.each_server
+
 FULL = 'You might need to increase "max_locks_per_transaction".'
 TIMEOUT = "canceling statement due to statement timeout"
 

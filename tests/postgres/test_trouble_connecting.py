@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from servers import TestServer
 
+pytestmark = pytest.mark.each_server
+
 SECRET = "s3cr3t-p4ss"
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+pytestmark = pytest.mark.each_server
+
 
 PROFILE = "column product.profile_id, which addTableProductShippingProfile1680857773273 drops"
 VARIANT = (

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.each_server
+
 WIDER = "column money_amount.amount is numeric instead of integer"
 KEY = "FK_926ca9f29014af8091722dede08"
 CASCADES = (

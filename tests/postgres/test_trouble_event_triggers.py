@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from servers import TestServer
 
+pytestmark = pytest.mark.each_server
+
 RAISES = "begin if session_user <> 'postgres' then raise exception 'keep out'; end if; end"
 ONLY_ADMINISTRATORS = (
     (

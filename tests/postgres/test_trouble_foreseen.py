@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.each_server
+
 
 def run(url: str, statements: str) -> None:
     with psycopg.connect(url, autocommit=True) as conn:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.each_server
+
 DROPS = "which addTableProductShippingProfile1680857773273 drops"
 TRIGGER = (
     (

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from servers import TestServer
 
+pytestmark = pytest.mark.each_server
+
 PROFILES = "addTableProductShippingProfile1680857773273"
 
 

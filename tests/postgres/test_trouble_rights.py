@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from servers import TestServer
 
+pytestmark = pytest.mark.each_server
+
 READ = (
     "revoke create on schema public from public",  # as it is from PostgreSQL 15 on
     "grant usage on schema public to {}",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from servers import TestServer
 
+pytestmark = pytest.mark.each_server
+
 
 @pytest.fixture
 def shop(server: TestServer) -> Iterator[Shop]:

@@ -12,6 +12,8 @@ from medusa_migrations.contract.report import LIMIT
 from medusa_migrations.postgres import connection
 from servers import medusa_db
 
+pytestmark = pytest.mark.each_server
+
 DRIFT = [
     ("drop table note cascade", "table note is missing"),
     ("alter table store drop column swap_link_template", "column store.swap_link_template is missing"),
