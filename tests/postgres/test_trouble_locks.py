@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -91,6 +92,29 @@ def test_a_look_at_a_locked_shop_ends_too(shop_at: Callable[..., str]) -> None:
 
     assert (done.returncode, done.stdout) == (6, "")
     assert "another session has a table locked; try again, or end that session" in done.stderr
+
+
+def test_a_schema_that_a_lock_keeps_from_being_compared_is_not_called_verified(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.20.11")
+    with psycopg.connect(url) as conn:
+        conn.execute("alter table store add mine text")  # nothing that was noted of it holds
+    verify = ("wait", "--for", "1.20.11", "--verify", "--timeout")
+
+    with holding(url, "lock table product in access exclusive mode"):
+        status = servers.medusa_db("status", "--output", "json", url=url)
+        shown = servers.medusa_db("status", url=url)
+        waited = servers.medusa_db(*verify, "1s", url=url)
+    after = servers.medusa_db(*verify, "5s", url=url)
+
+    body, why = json.loads(status.stdout), "a table is locked by another session"
+    assert (status.returncode, body["drift"], body["differences"]) == (0, [], [])
+    assert body["notCompared"].startswith(why)
+    assert f"The schema was not compared with its version's: {why}" in shown.stdout
+    assert waited.returncode == 10, waited.stderr
+    assert f"the ledger is at 1.20.11, and the schema was not compared: {why}" in waited.stderr
+    assert after.returncode == 0, after.stderr
 
 
 def test_the_shop_is_never_kept_waiting_for_longer_than_the_lock_timeout(

@@ -31,10 +31,13 @@ from medusa_migrations.records import history
 from medusa_seed.shop import records
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from medusa_db.arguments.looking import StatusArguments, WaitArguments
     from medusa_migrations.catalog.model import Catalog
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.observe import DatabaseState
+    from medusa_migrations.schema.drift import Difference
 
 
 _ANSWER = 10.0
@@ -58,10 +61,12 @@ def status(args: StatusArguments, *, names: bool = False) -> int:
         waits = sorted(itertools.chain(*observe.waiting(conn, catalog, observed)))
         seed = records.latest(conn, observed.schema)
         unreadable = history.why_unreadable(conn)
-        differs = [str(one) for one in standing.look(conn, catalog, observed).differences]
+        stands = standing.look(conn, catalog, observed)
         files = options.differing_files(conn, args.shop, own, observed)
     target = wanted or observed.at or observed.proof.latest or catalog.newest
     pending = options.pending(catalog, observed, target, args.flag, own)
+    drift = [str(one) for one in stands.differences]
+    not_compared = str(stands.unread or "")
     within = streams.ANSWER if wanted else None
     if args.output == "json":
         shown = observed.proof
@@ -77,10 +82,12 @@ def status(args: StatusArguments, *, names: bool = False) -> int:
                 "target": str(target),
                 "pending": pending,
                 "dataStepsWaiting": list(waits),
-                "differences": differs,
+                "drift": drift,
+                "differences": _described(stands.differences, observed.schema),
                 "seed": records.to_dict(seed) if seed else None,
                 "history": [history.to_dict(run) for run in observed.runs],
             }
+            | ({"notCompared": not_compared} if not_compared else {})
             | ({"historyUnreadable": unreadable} if unreadable else {})
             | ({"shopFiles": files} if files else {}),
             within=within,
@@ -91,7 +98,9 @@ def status(args: StatusArguments, *, names: bool = False) -> int:
             lines += [f"[ ] {name}" for name in pending]
         else:
             seeded = seed_text.seeded(seed)
-            lines = [text.status(catalog, observed, waits, seeded, differs)]
+            lines = [text.status(catalog, observed, waits, seeded, drift)]
+            if not_compared:
+                lines.append(f"\nThe schema was not compared with its version's: {not_compared}.")
             if files:
                 lines.append(f"\nFiles of your own:\n{text.bullets(files)}")
             if unreadable:
@@ -102,6 +111,14 @@ def status(args: StatusArguments, *, names: bool = False) -> int:
     if wanted:
         require(catalog, observed, wanted, pending, allow_newer=False)
     return 0
+
+
+def _described(differences: Sequence[Difference], schema: str) -> list[dict[str, str]]:
+    if not differences:
+        return []
+    from medusa_migrations.schema import fixes  # noqa: PLC0415  hardly ever needed
+
+    return [fixes.described(one, schema) for one in differences]
 
 
 def wait(args: WaitArguments) -> int:
@@ -156,14 +173,24 @@ def _look_once(args: WaitArguments, catalog: Catalog, wanted: Version, deadline:
         observed = look(args.database, conn, address, catalog)
         pending = options.pending(catalog, observed, wanted, args.flag)
         require(catalog, observed, wanted, pending, allow_newer=args.allow_newer)
-        differs = standing.look(conn, catalog, observed).differences if args.verify else ()
-    if differs:
-        raise VerificationError(
-            f"the ledger is at {observed.place(catalog)}, and the schema is not: "
-            f"{joined([str(one) for one in differs])}. `medusa-db verify` lists all of it, with the SQL to fix it"
-        )
+        stands = standing.look(conn, catalog, observed) if args.verify else standing.Standing()
+    _require_compared(stands, str(observed.place(catalog)))
     undecided = observed.at is None and wanted in observed.proof.possible
     return str(wanted if undecided else observed.place(catalog))
+
+
+def _require_compared(stands: standing.Standing, here: str) -> None:
+    """Raise VerificationError where the schema differs from that of *here*, NotYetError where it is not known."""
+    if stands.unread is not None:
+        raise NotYetError(
+            f"the ledger is at {here}, and the schema was not compared: {stands.unread}"
+        )
+    if stands.differences:
+        raise VerificationError(
+            f"the ledger is at {here}, and the schema is not: "
+            f"{joined([str(one) for one in stands.differences])}. `medusa-db verify` lists all of it, "
+            "with the SQL to fix it"
+        )
 
 
 def require(

@@ -201,8 +201,13 @@ def _compared(
     try:
         applied, schema = observed.proof.applied, observed.schema
         verdict = definitions.compare(conn, catalog, version, applied, schema, existing)
-    except ddl.DialectError:  # `verify` says so
-        return Standing()
+    except ddl.DialectError as exc:
+        return Standing(
+            unread=Finding(
+                f"the names in the ledger cannot all have run: {exc}",
+                "`medusa-db repair` shows which rows the schema proves",
+            )
+        )
     found = [one for one in verdict.differences if one.harmful]
     failed = noted if noted and noted.fails and noted.version == str(version) else None
     new = [one for one in found if failed and failed.blames(one)]
