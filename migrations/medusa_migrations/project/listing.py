@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medusa_migrations.contract.errors import UsageError
 from medusa_migrations.fence import fence
 from medusa_migrations.fence.command import EndCause
-from medusa_migrations.project import pending
+from medusa_migrations.project import pending, programs
 from medusa_migrations.project.pending import Listing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from psycopg import Connection
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from medusa_migrations.project.installation import Project
 
 _PROGRAM = Path(__file__).with_name("list.cjs")
-_USUAL_NODES = ("/nodejs/bin/node", "/usr/local/bin/node")
-"""Where images without a PATH have Node."""
 _LIMIT = 300.0
 """Seconds for it: three on a machine that does nothing else."""
 
@@ -35,11 +33,16 @@ def read(
     project: Project,
     mask: Callable[[str], str],
     say: Callable[[str], None],
+    node: str | None = None,
 ) -> Listing:
-    """Run our program in the *project*, as *fenced* as its own command, in sessions that cannot write."""
-    node = _node(fenced.environment)
-    if node is None:
-        return Listing(None, "there is no Node in PATH, /nodejs/bin or /usr/local/bin")
+    """Run our program in the *project*, as *fenced* as its own command, in sessions that cannot write.
+
+    By the *node* that is named, else the one that is found.
+    """
+    try:
+        node = programs.node(node, fenced.environment)
+    except UsageError as exc:
+        return Listing(None, str(exc))
     with tempfile.TemporaryDirectory(prefix="medusa-db-", ignore_cleanup_errors=True) as folder:
         answer = Path(folder) / "answer.json"
         options = f"{fenced.environment.get('PGOPTIONS', '')} -c default_transaction_read_only=on"
@@ -61,7 +64,3 @@ def read(
             return Listing(None, f"what it wants cannot be read: {exc}", ended)
         return Listing(found, ended=ended)
 
-
-def _node(environment: Mapping[str, str]) -> str | None:
-    found = shutil.which("node", path=environment.get("PATH"))
-    return found or next((node for node in _USUAL_NODES if shutil.which(node)), None)

@@ -1,0 +1,98 @@
+"""Pure: which commands of Medusa's bring a database up to date, by the version that is installed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from medusa_migrations.contract.errors import UnsupportedError, UsageError
+
+if TYPE_CHECKING:
+    from medusa_migrations.project.installation import Project
+
+NEWEST_KNOWN = (2, 21, 2)
+"""The newest version whose commands were run."""
+_SAFE, _ALL = "safe", "all"
+LINKS = (_SAFE, _ALL)
+"""What may be done to the tables of links: what loses no rows, or all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The words of Medusa's command line, from one version on."""
+
+    since: tuple[int, int, int]
+    cli: str
+    """The program, below node_modules; the one in node_modules/.bin needs a shell's `env`."""
+    migrate: tuple[str, ...]
+    safe_links: tuple[str, ...] = ()
+    """What it wants beside that to change tables of links without asking."""
+    all_links: tuple[str, ...] = ()
+    """What it wants where that may lose rows; empty: it knows no links."""
+    without_scripts: tuple[str, ...] = ()
+    """What leaves migration scripts out of it; empty: it knows no scripts."""
+    scripts: tuple[str, ...] = ()
+    """The command that runs scripts alone; empty: they run within the first one, where it knows any."""
+    more: tuple[str, ...] = ()
+    """What it wants besides."""
+    repeats_unfinished: bool = False
+    """Whether a script that was begun and not finished runs again."""
+
+
+_V1, _V2 = "@medusajs/medusa-cli/cli.js", "@medusajs/cli/cli.js"
+_LINKS = ("--execute-safe-links",), ("--execute-all-links",)
+_SKIP, _SCRIPTS = ("--skip-scripts",), ("db:migrate:scripts",)
+RECIPES = (
+    Recipe((1, 0, 0), _V1, ("migrations", "run")),
+    Recipe((2, 0, 0), _V2, ("db:migrate",), *_LINKS),
+    Recipe((2, 3, 0), _V2, ("db:migrate",), *_LINKS, _SKIP),
+    Recipe((2, 4, 0), _V2, ("db:migrate",), *_LINKS, _SKIP, _SCRIPTS),
+    Recipe((2, 21, 0), _V2, ("db:migrate",), *_LINKS, _SKIP, _SCRIPTS, (), repeats_unfinished=True),
+    Recipe(
+        (2, 21, 1), _V2, ("db:migrate",), *_LINKS, _SKIP, _SCRIPTS, ("--execute-safe-search",),
+        repeats_unfinished=True,
+    ),
+)  # fmt: skip
+"""Oldest first. Every version refuses an option that it does not know."""
+
+
+def of(project: Project) -> Recipe:
+    """Return the recipe of the version that *project* has installed; the newest one for a newer v2."""
+    if project.major > NEWEST_KNOWN[0]:
+        raise UnsupportedError(
+            f"{project.spelled} is newer than Medusa v{NEWEST_KNOWN[0]}, and its commands are not known; run them "
+            "yourself with medusa-db exec -- CMD ARG..., or use a newer medusa-db",
+            reason="UnknownMedusa",
+        )
+    return [recipe for recipe in RECIPES if recipe.since <= project.number][-1]
+
+
+def is_unknown(project: Project) -> bool:
+    """Return whether *project* is newer than the newest version whose commands were run."""
+    return project.number > NEWEST_KNOWN
+
+
+def commands(
+    project: Project, links: str = _SAFE, *, scripts: bool = True
+) -> tuple[tuple[str, ...], ...]:
+    """Return the words of each command, in order; raise UsageError for what the version does not know.
+
+    The second one, where there is one, runs the migration scripts and nothing else.
+    """
+    recipe = of(project)
+    if links == _ALL and not recipe.all_links:
+        raise UsageError(
+            f"--links all: {project.spelled} has no command for tables of links; leave it out"
+        )
+    if not scripts and not recipe.without_scripts:
+        raise UsageError(
+            f"--no-scripts: {project.spelled} has no migration scripts; leave it out"
+        )
+    separate = bool(recipe.scripts) or not scripts
+    first = (
+        *recipe.migrate,
+        *(recipe.without_scripts if separate else ()),
+        *(recipe.all_links if links == _ALL else recipe.safe_links),
+        *recipe.more,
+    )
+    return (first, recipe.scripts) if recipe.scripts and scripts else (first,)
