@@ -482,7 +482,7 @@ def test_without_migrations_an_empty_database_is_refused(url, tmp_path):
 def test_a_medusa_v2_database_is_refused(url, tmp_path):
     with psycopg.connect(url) as conn:
         conn.execute(
-            "create table mikro_orm_migrations (id int); create table order_summary (id int)"
+            "create table mikro_orm_migrations (id int); create table link_module_migrations (id int)"
         )
 
     done = medusa_db("seed", "-f", str(written(shop(), tmp_path)), url=url)

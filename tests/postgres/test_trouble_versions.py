@@ -113,7 +113,7 @@ def test_a_ledger_that_is_there_is_not_replaced_by_a_baseline(shop: str) -> None
 def test_a_medusa_v2_database_is_refused(url: str, conn: Connection[Any]) -> None:
     conn.execute(
         "create table mikro_orm_migrations (id serial primary key, name text);"
-        "create table order_change (id text primary key);"
+        "create table link_module_migrations (id serial primary key, table_name text);"
         "create table product (id text primary key)"
     )
     before = snapshot(url)
@@ -122,10 +122,25 @@ def test_a_medusa_v2_database_is_refused(url: str, conn: Connection[Any]) -> Non
 
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == (
-        "medusa-db: this is a Medusa v2 database (it has order_change); its v1 migrations do not "
-        "apply. Medusa v1 and v2 need databases of their own\n"
+        "medusa-db: this is a Medusa v2 database (it has the table link_module_migrations); migrations of v1 do "
+        "not apply. Medusa v1 and v2 need databases of their own\n"
     )
     assert snapshot(url) == before
+
+
+def test_a_shop_with_modules_that_v2_has_too_is_of_v1(shop: str) -> None:
+    with psycopg.connect(shop) as conn:  # what @medusajs/pricing leaves of it, and tables called like v2's
+        conn.execute(
+            "create table mikro_orm_migrations (id serial primary key, name text, executed_at timestamptz);"
+            "insert into mikro_orm_migrations (name) values ('InitialSetup20230907144224');"
+            "create table price_set (id text primary key);"
+            "create table order_change (id text primary key)"
+        )
+
+    done = servers.medusa_db("status", url=shop)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("version     1.12.3 ")
 
 
 def test_the_ledger_of_another_tool_is_not_touched(url: str, conn: Connection[Any]) -> None:

@@ -18,14 +18,8 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Migration
 
 _COLUMNS = {"id", "timestamp", "name"}
-_V2_ONLY = {
-    "auth_identity",
-    "provider_identity",
-    "order_summary",
-    "fulfillment_set",
-    "order_change",
-}
-"""Tables of Medusa v2 that no package of v1 makes."""
+_V2_LEDGER = "link_module_migrations"
+"""The table that v2 makes and no v1 has; modules of v1 make mikro_orm_migrations and tables called like v2's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +53,9 @@ def read(conn: Connection[Any], schema: str) -> Ledger:
     ).fetchall()
     tables = frozenset(table for table, *_ in rows)
     columns = {column for table, column, _ in rows if table == "migrations"}
-    v2 = sorted(tables & _V2_ONLY)
-    if "mikro_orm_migrations" in tables and v2:
+    if _V2_LEDGER in tables:
         raise UnsupportedError(
-            f"this is a Medusa v2 database (it has {', '.join(v2)}); its v1 migrations do not apply. "
+            f"this is a Medusa v2 database (it has the table {_V2_LEDGER}); migrations of v1 do not apply. "
             "Medusa v1 and v2 need databases of their own",
             reason="MedusaV2",
         )
