@@ -129,7 +129,9 @@ def test_a_medusa_v2_database_is_refused(url: str, conn: Connection[Any]) -> Non
 
 
 def test_a_shop_with_modules_that_v2_has_too_is_of_v1(shop: str) -> None:
-    with psycopg.connect(shop) as conn:  # what @medusajs/pricing leaves of it, and tables called like v2's
+    with psycopg.connect(
+        shop
+    ) as conn:  # what @medusajs/pricing leaves of it, and tables called like v2's
         conn.execute(
             "create table mikro_orm_migrations (id serial primary key, name text, executed_at timestamptz);"
             "insert into mikro_orm_migrations (name) values ('InitialSetup20230907144224');"

@@ -112,7 +112,7 @@ def test_the_command_line_is_found_beside_medusa_where_it_is_not_beside_the_proj
     (inner / "node_modules" / "@medusajs" / "medusa").symlink_to(store.parent)
     shop, recipe = project("2.21.2", inner), recipes.RECIPES[-1]
 
-    with pytest.raises(UsageError, match="@medusajs/cli/cli.js is not installed"):
+    with pytest.raises(UsageError, match="is not installed"):
         programs.cli(shop, recipe)
     beside = program(tmp_path / "store" / "node_modules" / recipe.cli)
     assert programs.cli(shop, recipe) == beside

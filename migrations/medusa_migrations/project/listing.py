@@ -63,4 +63,3 @@ def read(
         except (OSError, ValueError) as exc:
             return Listing(None, f"what it wants cannot be read: {exc}", ended)
         return Listing(found, ended=ended)
-

@@ -85,9 +85,7 @@ def commands(
             f"--links all: {project.spelled} has no command for tables of links; leave it out"
         )
     if not scripts and not recipe.without_scripts:
-        raise UsageError(
-            f"--no-scripts: {project.spelled} has no migration scripts; leave it out"
-        )
+        raise UsageError(f"--no-scripts: {project.spelled} has no migration scripts; leave it out")
     separate = bool(recipe.scripts) or not scripts
     first = (
         *recipe.migrate,
