@@ -300,6 +300,30 @@ def test_a_file_runs_outside_of_a_transaction_where_it_says_so(
     assert servers.medusa_db("verify", "--to", "1.20.11", url=url).returncode == 0
 
 
+def test_a_plan_marks_a_file_that_runs_outside_of_a_transaction(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url = shop_at("1.12.3")
+    (tmp_path / "1600000000000_tags.sql").write_text("create table tags (id int);")
+    (tmp_path / "1600000000001_index.sql").write_text(
+        f"{OUTSIDE}create index concurrently mine on product (title);\n"
+    )
+    words = ("plan", "--to", "1.20.11", "--migrations-dir", str(tmp_path))
+
+    text = servers.medusa_db(*words, url=url).stdout
+    plan = json.loads(servers.medusa_db(*words, "--output", "json", url=url).stdout)
+
+    items = [item for step in plan["steps"] for item in step["items"]]
+    parts = [part for step in plan["steps"] for part in step["transactions"]]
+    assert [one["name"] for one in items if "noTransaction" in one] == ["index1600000000001"]
+    outside = [part for part in parts if part.pop("noTransaction", False)]
+    assert [(part["items"], part["locks"]) for part in outside] == [(["index1600000000001"], [])]
+    row = next(line for line in text.splitlines() if " index1600000000001 " in line)
+    assert "outside of a transaction; product: " in row
+    said = "index1600000000001 runs outside of a transaction, as the file asks: each statement is"
+    assert said in " ".join(text.split())
+
+
 def test_a_file_that_fails_halfway_outside_of_a_transaction_is_known_by_the_next_run(
     shop_at: Callable[..., str], tmp_path: Path
 ) -> None:

@@ -90,7 +90,10 @@ def to_dict(found: Preview, asked: Asked, basis: Basis) -> dict[str, Any]:
 
 
 def _transaction(part: PlannedTransaction, sizes: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
-    """Return what a transaction locks when it begins, until it is committed, and for how long."""
+    """Return what a transaction locks when it begins, until it is committed, and for how long.
+
+    A file that runs outside of one is marked.
+    """
     return {
         "items": [item.name for item in part.items],
         "locks": [
@@ -98,7 +101,7 @@ def _transaction(part: PlannedTransaction, sizes: Mapping[str, tuple[int, int]])
             for mode, tables in part.held
         ],
         "work": _work(part.items, sizes),
-    }
+    } | ({"noTransaction": True} if part.outside else {})
 
 
 def _limits(found: Preview) -> dict[str, float]:
@@ -137,6 +140,8 @@ def _item(item: Item, found: Preview) -> dict[str, Any]:
         return {"kind": "data step", **body}
     own, sizes = found.own.get(item.name), found.sizes
     body["of"] = str(item.version or "shop")
+    if item.alone:
+        body["noTransaction"] = True
     if own is not None:
         body["locks"] = [{"mode": lock.mode} | _table(lock.table, sizes) for lock in own.known]
         body["unknownLocks"] = list(own.unknown)

@@ -98,12 +98,11 @@ class _Script:
         medusas = search_path.unambiguous(
             self.conn, role, row_names.of_objects(texts) if role[1:] else ()
         )
-        alone = any(isinstance(item, Migration) and item.alone for item in part.items)
-        if alone:
+        if part.outside:
             yield from _comment("Outside of a transaction, as the file asks:")
             for item in part.items:
                 yield from _text(item)
-        yield from self._begin(medusas, () if alone else part.held)
+        yield from self._begin(medusas, part.held)
         if any(item.version is not None for item in part.items) and introspect.immediate(
             self.conn, self.schema
         ):

@@ -102,6 +102,7 @@ def plan(found: Preview) -> str:
             )
         )
         parts.append(_held(found, transactions))
+        parts += [_outside(part) for part in transactions if part.outside]
     rewritten = _rewritten(path, sizes)
     if rewritten:
         parts.append(
@@ -208,6 +209,7 @@ def _locks(item: Migration | DataStep, found: Preview) -> str:
     if isinstance(item, DataStep):
         return item.about
     own = found.own.get(item.name)
+    outside = "outside of a transaction; " if item.alone else ""
     if own is not None:
         shown = [_lock(lock.table, lock.mode, found) for lock in own.known]
         if own.unknown:
@@ -218,7 +220,7 @@ def _locks(item: Migration | DataStep, found: Preview) -> str:
             for lock in item.locks
             if lock.table in found.sizes
         ]
-    return "; ".join(shown) or "none"
+    return outside + ("; ".join(shown) or "none")
 
 
 def _lock(table: str, mode: str, found: Preview, rewrite: str = "") -> str:
@@ -260,6 +262,15 @@ def _held(found: Preview, transactions: Sequence[PlannedTransaction]) -> str:
             break_on_hyphens=False,
         )
     )
+
+
+def _outside(part: PlannedTransaction) -> str:
+    names = ", ".join(item.name for item in part.items)
+    return "\n" + textwrap.fill(
+        f"{names} runs outside of a transaction, as the file asks: each statement is committed by itself, and "
+        "stays where a later one fails.",
+        WIDTH, break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def _modes(part: PlannedTransaction) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import RunnerError
 from medusa_migrations.plan import shop_locks
 from medusa_migrations.plan.findings import raise_for
@@ -17,7 +18,6 @@ from medusa_migrations.run import context as contexts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from medusa_migrations.catalog.model import Migration
     from medusa_migrations.plan.findings import Finding
     from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.plan.place import Place
@@ -34,6 +34,11 @@ class PlannedTransaction:
     items: tuple[Item, ...]
     held: Held
     """The tables that are locked when it begins."""
+
+    @property
+    def outside(self) -> bool:
+        """Whether it is none: a file whose statements are each committed by themselves."""
+        return any(isinstance(item, Migration) and item.alone for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +121,14 @@ def look(context: RunContext, outcome: Outcome) -> Preview:
 
 def _transactions(context: RunContext, step: Step) -> tuple[PlannedTransaction, ...]:
     parts = step.parts(each=context.options.limits.each)
-    conn, schema = context.conn, context.schema
-    return tuple(PlannedTransaction(part, table_locks.held(conn, schema, part)) for part in parts)
+    return tuple(_transaction(context, part) for part in parts)
+
+
+def _transaction(context: RunContext, items: tuple[Item, ...]) -> PlannedTransaction:
+    found = PlannedTransaction(items, ())
+    if found.outside:  # each statement takes its own locks
+        return found
+    return PlannedTransaction(items, table_locks.held(context.conn, context.schema, items))
 
 
 def _warnings(context: RunContext) -> Iterator[str]:
