@@ -103,18 +103,14 @@ def in_region(**more):
         ),
         pytest.param(
             in_region(currency_code="gbp"),
-            'regions[0].currency_code: "gbp" is not a currency of the store (eur, usd)',
+            'regions[0].currency_code: "gbp" is not a currency of the store (eur, usd); name it in the '
+            "store's currencies as well",
             id="currency-of-a-region",
         ),
         pytest.param(
             in_region(countries=["de", "xx"]),
             'regions[0].countries[1]: "xx" is not a country of this database',
             id="country",
-        ),
-        pytest.param(
-            in_region(tax_provider_id="nobody"),
-            'regions[0].tax_provider_id: "nobody" is no tax provider of this shop',
-            id="tax-provider",
         ),
         pytest.param(
             in_region(fulfillment_providers=["webshipper"]),
@@ -149,6 +145,39 @@ def test_what_the_shop_cannot_resolve_is_refused(shop_at, body, said):
 
     assert str(caught.value).partition("corrected first: ")[2] == said
     assert contents(url) == before
+
+
+def test_what_a_shop_may_be_about_to_get_is_a_warning(shop_at, tmp_path):
+    url = shop_at("1.20.11")
+    seed(
+        url,
+        {"regions": [shop()["regions"][0] | {"tax_provider_id": "ours", "currency_code": "usd"}]},
+    )
+    body = in_region(tax_provider_id="taxes")
+    body["products"][0]["variants"][0]["prices"] += [{"currency_code": "sek", "amount": 1}]
+    body["products"][1]["variants"][0]["prices"] += [{"currency_code": "SEK", "amount": 2}]
+    file = str(written(body, tmp_path))
+
+    dry = medusa_db("seed", "-f", file, "--dry-run", url=url)
+    done = medusa_db("seed", "-f", file, url=url)
+
+    for one in (dry, done):
+        assert one.returncode == 0, one.stderr
+        warnings = " ".join(one.stdout.partition("Warnings:\n")[2].split()).split(" - ")
+        assert [warnings[0], warnings[1].partition(" as well")[0]] == [
+            (
+                '- no server of this shop had the tax provider "taxes" installed so far (ours it had); it works '
+                "once its plugin is installed"
+            ),
+            (
+                'products[0].variants[0].prices[2].currency_code: "sek" is not a currency of the store (eur, '
+                "usd); prices in it are kept, as Medusa does. To sell in it, name it in the store's currencies"
+            ),
+        ]
+    with psycopg.connect(url) as conn:
+        assert rows(conn, "select amount from money_amount where currency_code = 'sek' order by 1") == [
+            (1,), (2,)
+        ]  # fmt: skip
 
 
 def test_what_another_product_of_the_shop_has_is_refused(shop_at):

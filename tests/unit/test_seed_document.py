@@ -38,6 +38,7 @@ def test_an_empty_document_says_nothing(tmp_path):
 
 
 FIRST = ("products", 0, "variants", 0)
+_EUROPE = {"name": "Europe", "currency_code": "eur", "tax_rate": 19}
 PATH = "products[0].variants[0]"
 
 
@@ -196,6 +197,16 @@ PATH = "products[0].variants[0]"
             id="same-category",
         ),
         pytest.param(
+            shop(regions=[{"id": "reg_a", **_EUROPE}, {"id": "a", **_EUROPE}], shipping_options=[]),
+            ['regions[1].name: "Europe" is that of regions[0] already'],
+            id="same-region",
+        ),
+        pytest.param(
+            shop(publishable_api_keys=[{"id": "pk_1", "title": "Web"}, {"title": "Web"}]),
+            ['publishable_api_keys[1].title: "Web" is that of publishable_api_keys[0] already'],
+            id="same-key",
+        ),
+        pytest.param(
             changed("products", 0, "collection", to={"id": "pcol_other"}),
             ["products[0].collection: is another one than collection_id says"],
             id="two-collections",
@@ -253,6 +264,17 @@ def test_the_children_of_a_category_follow_it_with_their_parents_place(tmp_path)
 
 def test_whole_numbers_may_be_written_with_a_point(tmp_path):
     body = changed(*FIRST, "prices", 0, "amount", to=1950.0)
+
+    assert broken(body, tmp_path) == []
+
+
+def test_entries_of_one_name_are_distinguished_by_their_ids(tmp_path):
+    option = shop()["shipping_options"][0]
+    body = shop(
+        regions=[{"id": "reg_a", **_EUROPE}, {"id": "reg_b", **_EUROPE}],
+        shipping_options=[option | {"id": id_, "region_id": "reg_a"} for id_ in ("so_1", "so_2")],
+        publishable_api_keys=[{"id": id_, "title": "Web"} for id_ in ("pk_1", "pk_2")],
+    )
 
     assert broken(body, tmp_path) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -182,8 +183,9 @@ def _consistent(document: Document, findings: Findings) -> None:
                  "publishable_api_keys", "rule_types"):  # fmt: skip
         _unique(document.entries(name), "id", findings)
     _unique(document.entries("users"), "email", findings)
-    _unique(document.entries("regions"), "name", findings)
-    _unique(document.entries("publishable_api_keys"), "title", findings)
+    _unique(document.entries("regions"), "name", findings, names_itself=keeps_id)
+    keys = document.entries("publishable_api_keys")
+    _unique(keys, "title", findings, names_itself=lambda body: "id" in body)
     _unique(document.entries("rule_types"), "rule_attribute", findings)
     _handles(document, "categories", "name", findings)
     _handles(document, "product_collections", "title", findings)
@@ -196,14 +198,35 @@ def _consistent(document: Document, findings: Findings) -> None:
             )
 
 
-def _unique(entries: Iterable[Placed], key: str, findings: Findings) -> None:
-    seen: dict[str, Place] = {}
-    for place, body in entries:
+def _unique(
+    entries: Iterable[Placed],
+    key: str,
+    findings: Findings,
+    *,
+    names_itself: Callable[[Mapping[str, Any]], bool] = lambda _body: False,
+) -> None:
+    """Find values of *key* that two entries have, unless an id tells each of them apart."""
+    seen: dict[str, Placed] = {}
+    for placed in entries:
+        place, body = placed
         if key in body:
             value = body[key].lower() if key == "email" else body[key]
-            first = seen.setdefault(value, place)
-            if first is not place:
-                findings.add((place, key), f"{shown(body[key])} is that of {spell(first)} already")
+            first = seen.setdefault(value, placed)
+            if first is not placed and not (names_itself(first.body) and names_itself(body)):
+                findings.add(
+                    (place, key), f"{shown(body[key])} is that of {spell(first.place)} already"
+                )
+
+
+def keeps_id(region: Mapping[str, Any]) -> bool:
+    """Return whether a region has an id of its own, and not only a name that its document uses for it."""
+    return str(region.get("id", "")).startswith("reg_")
+
+
+def repeated(entries: Iterable[Placed], key: str) -> frozenset[str]:
+    """Return the values of *key* that several entries have: only their ids tell those apart."""
+    counts = Counter(body[key] for _, body in entries)
+    return frozenset(value for value, count in counts.items() if count > 1)
 
 
 def _handles(document: Document, name: str, title: str, findings: Findings) -> None:
@@ -235,14 +258,15 @@ def _countries(document: Document, findings: Findings) -> None:
 
 
 def _shipping_options(document: Document, findings: Findings) -> None:
-    seen: dict[tuple[Any, ...], Place] = {}
-    for place, body in document.entries("shipping_options"):
+    seen: dict[tuple[Any, ...], Placed] = {}
+    for placed in document.entries("shipping_options"):
+        place, body = placed
         identity = option_identity(body["region_id"], body)
-        first = seen.setdefault(identity, place)
-        if first is not place:
+        first = seen.setdefault(identity, placed)
+        if first is not placed and not ("id" in first.body and "id" in body):
             findings.add(
                 (place, "name"),
-                f"{shown(body['name'])} is that of {spell(first)}, in the same region",
+                f"{shown(body['name'])} is that of {spell(first.place)}, in the same region",
             )
         if body["price_type"] == "flat_rate" and body.get("amount") is None:
             findings.add((place, "amount"), "is missing; a flat_rate needs one")

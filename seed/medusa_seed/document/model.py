@@ -203,7 +203,7 @@ REGION = Entry(
         Field("gift_cards_taxable", Truth(), "Whether gift cards are taxed.", Null.REFUSED, default=True),
         Field("automatic_taxes", Truth(), "Whether taxes are worked out by themselves.", Null.REFUSED,
               default=True),
-        Field("tax_provider_id", Text(), "Who works them out; Medusa itself where left out."),
+        Field("tax_provider_id", _KEY, "Who works them out; Medusa itself where left out."),
         Field("includes_tax", Truth(), "Whether its prices include tax.", Null.REFUSED, default=False),
         _link("countries", Many(_COUNTRY), "Its countries; each country is in one region."),
         _link("payment_providers", Many(_KEY), "How one can pay there: ids of payment plugins."),

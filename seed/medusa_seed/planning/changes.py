@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ORDER = (
     "sales_channel", "store", "store_currencies", "shipping_profile", "payment_provider",
-    "fulfillment_provider", "user", "region", "region_payment_providers",
+    "fulfillment_provider", "tax_provider", "user", "region", "region_payment_providers",
     "region_fulfillment_providers", "shipping_option", "shipping_option_requirement",
     "product_category", "product_collection", "product_type", "product_tag", "image", "product",
     "product_images", "product_tags", "product_category_product", "product_sales_channel",

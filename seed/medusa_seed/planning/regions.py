@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from medusa_seed.document import document as documents
 from medusa_seed.document.document import option_identity
 from medusa_seed.document.findings import shown
 from medusa_seed.document.model import REGION, SHIPPING_OPTION
 from medusa_seed.planning.planner import Region, links, real, values, without_empty
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from medusa_seed.document.document import Document, Placed
     from medusa_seed.document.findings import Place
     from medusa_seed.planning.planner import Planner
     from medusa_seed.planning.present import Row
 
-_PROVIDERS = (
+_ATTACHED = (
     ("payment_providers", "payment_provider", "region_payment_providers"),
     ("fulfillment_providers", "fulfillment_provider", "region_fulfillment_providers"),
 )
+"""The providers that a region has several of: their key, their table, and the table of the links."""
 
 
 def plan_regions(planner: Planner, document: Document, currencies: frozenset[str]) -> None:
@@ -30,15 +33,18 @@ def plan_regions(planner: Planner, document: Document, currencies: frozenset[str
         delivers = planner.shop.region_providers["region_fulfillment_providers"]
         providers = delivers.get(row["id"], frozenset())
         planner.regions[row["id"]] = Region(row["id"], row["currency_code"], providers)
+    repeated = documents.repeated(document.entries("regions"), "name")
     for placed in document.entries("regions"):
-        _plan_region(planner, placed, currencies)
+        existing = _find(planner, placed, repeated)
+        _plan_region(planner, placed, existing, currencies)
 
 
 def _plan_providers(planner: Planner, document: Document) -> None:
     """Plan the providers that regions name: a server that starts says of each whether it has it."""
-    for key, table, _ in _PROVIDERS:
-        existing = planner.shop.providers[table]
-        named = [name for _, body in document.entries("regions") for name in body.get(key, ())]
+    for table, existing in planner.shop.providers.items():
+        named = [
+            name for _, body in document.entries("regions") for name in _providers(body, table)
+        ]
         for name in dict.fromkeys(named):
             if name in existing:
                 continue
@@ -51,25 +57,31 @@ def _plan_providers(planner: Planner, document: Document) -> None:
                 )
 
 
-def _plan_region(planner: Planner, placed: Placed, currencies: frozenset[str]) -> None:
+def _providers(region: Mapping[str, Any], table: str) -> Sequence[str]:
+    """Return the providers of *table* that a region names."""
+    if table == "tax_provider":
+        name = region.get("tax_provider_id")
+        return () if name is None else (name,)
+    found: Sequence[str] = region.get(f"{table}s", ())
+    return found
+
+
+def _plan_region(
+    planner: Planner, placed: Placed, row: Row | None, currencies: frozenset[str]
+) -> None:
     place, body = placed
     planner.changes.place = place
-    row = _find(planner, placed)
     given = values(REGION, body)
     code = given["currency_code"] = given["currency_code"].lower()
-    if code not in currencies:
+    if code not in currencies and code != (row or {}).get("currency_code"):
         planner.findings.add(
             (place, "currency_code"),
-            f"{shown(code)} is not a currency of the store ({', '.join(sorted(currencies))})",
-        )
-    provider = given.get("tax_provider_id")
-    if provider is not None and provider not in planner.shop.providers["tax_provider"]:
-        planner.findings.add(
-            (place, "tax_provider_id"), f"{shown(provider)} is no tax provider of this shop"
+            f"{shown(code)} is not a currency of the store ({', '.join(sorted(currencies)) or 'it has none'}); "
+            "name it in the store's currencies as well",
         )
     if "metadata" in given:
         given["metadata"] = without_empty(planner, given["metadata"])
-    kept_id = body.get("id", "") if body.get("id", "").startswith("reg_") else ""
+    kept_id = body["id"] if documents.keeps_id(body) else None
     id_ = row["id"] if row else kept_id or planner.ids("reg")
     attached, new = _attached(planner, placed, id_)
     if row is None:
@@ -79,7 +91,7 @@ def _plan_region(planner: Planner, placed: Placed, currencies: frozenset[str]) -
         existing = row | {
             "countries": sorted(c for c, region in planner.shop.countries.items() if region == id_)
         }
-        for key, _, table in _PROVIDERS:
+        for key, _, table in _ATTACHED:
             existing[key] = sorted(planner.shop.region_providers[table].get(id_, ()))
         merged = planner.merge(
             "regions", REGION, given | attached, existing, f"region {shown(body['name'])}"
@@ -94,12 +106,13 @@ def _plan_region(planner: Planner, placed: Placed, currencies: frozenset[str]) -
         planner.regions[body["id"]] = region
 
 
-def _find(planner: Planner, placed: Placed) -> Row | None:
-    """Return the row of a region: by its id, else by its name."""
+def _find(planner: Planner, placed: Placed, repeated: frozenset[str]) -> Row | None:
+    """Return the row of a region: by its id, else by its name where that is not among *repeated* ones."""
     place, body = placed
     rows = planner.shop.rows["region"]
     by_id = [row for row in rows if row["id"] == body.get("id")]
-    found = by_id or [row for row in rows if row["name"] == body["name"]]
+    by_name = [] if body["name"] in repeated else rows
+    found = by_id or [row for row in by_name if row["name"] == body["name"]]
     if len(found) > 1:
         planner.findings.add(
             (place, "name"),
@@ -122,7 +135,7 @@ def _attached(
             _check_country(planner, ((place, "countries"), index), code, id_)
         existing = [code for code, region in planner.shop.countries.items() if region == id_]
         attached["countries"], new["countries"] = links(codes, existing)
-    for key, _, table in _PROVIDERS:
+    for key, _, table in _ATTACHED:
         if key in body:
             present = planner.shop.region_providers[table].get(id_, frozenset())
             attached[key], new[key] = links(body[key], present)
@@ -142,7 +155,7 @@ def _check_country(planner: Planner, place: Place, code: str, id_: str) -> None:
 
 def _link(planner: Planner, id_: str, new: Mapping[str, list[str]]) -> None:
     planner.changes.countries += [(code, id_) for code in new.get("countries", ())]
-    for key, _, table in _PROVIDERS:
+    for key, _, table in _ATTACHED:
         for name in new.get(key, ()):
             planner.changes.insert(table, {"region_id": id_, "provider_id": name})
 
@@ -155,6 +168,9 @@ def plan_shipping_options(planner: Planner, document: Document) -> None:
         option_identity(row["region_id"], row | {"is_giftcard": row["profile_id"] == gift}): row
         for row in planner.shop.rows["shipping_option"]
     }
+    identities = Counter(
+        option_identity(body["region_id"], body) for _, body in document.entries("shipping_options")
+    )
     for placed in document.entries("shipping_options"):
         place, body = placed
         planner.changes.place = place
@@ -174,7 +190,9 @@ def plan_shipping_options(planner: Planner, document: Document) -> None:
                 (place, "provider_id"),
                 f"{shown(body['provider_id'])} is no fulfillment provider of that region ({known})",
             )
-        row = by_id.get(body.get("id", "")) or existing.get(option_identity(region.id, body))
+        row = by_id.get(body.get("id", ""))
+        if row is None and identities[option_identity(body["region_id"], body)] == 1:
+            row = existing.get(option_identity(region.id, body))
         _plan_option(planner, body, region, row)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from medusa_seed.document import document as documents
 from medusa_seed.document.findings import shown
 from medusa_seed.document.model import KEY, RULE_TYPE, STORE, USER
 from medusa_seed.planning import passwords
@@ -38,7 +39,7 @@ def plan_store(planner: Planner, document: Document) -> frozenset[str]:
         given["metadata"] = without_empty(planner, given["metadata"])
     if existing is not None:
         _keep_currency(planner, given, existing)
-    currencies = _currencies(planner, document, given, existing)
+    currencies = _currencies(planner, document, existing)
     if existing is None:
         channel = {"default_sales_channel_id": planner.channel} if planner.channel else {}
         id_ = planner.ids("store")
@@ -76,10 +77,11 @@ def _plan_channel(planner: Planner) -> None:
         )
 
 
-def _currencies(
-    planner: Planner, document: Document, given: dict[str, Any], existing: Row | None
-) -> frozenset[str]:
-    """Return the currencies that the store shall have, having checked them."""
+def _currencies(planner: Planner, document: Document, existing: Row | None) -> frozenset[str]:
+    """Return the currencies that the store shall have, having checked them.
+
+    The default is compared with them as Medusa does: where the document names either.
+    """
     place = (document.store_place, "currencies")
     wanted = {code.lower() for code in document.store.get("currencies", ())}
     for index, code in enumerate(document.store.get("currencies", ())):
@@ -87,20 +89,19 @@ def _currencies(
             planner.findings.add(
                 (place, index), f"{shown(code)} is not a currency of this database"
             )
-    default = given.get("default_currency_code") or (existing or {}).get(
-        "default_currency_code", "usd"
-    )
+    named = document.store.get("default_currency_code")
+    default = named.lower() if named else (existing or {}).get("default_currency_code", "usd")
     present = planner.shop.store_currencies if existing else frozenset({"usd"})
     if wanted and default not in wanted:
         planner.findings.add(
             place, f"the default currency {shown(default)} is not among them; add it, or give another "
             "as default_currency_code",
         )  # fmt: skip
-    elif not wanted and default not in present:
+    elif named and not wanted and default not in present:
         planner.findings.add(
             (document.store_place, "default_currency_code"),
-            f"{shown(default)} is not a currency of the store ({', '.join(sorted(present))}); name it in "
-            "currencies as well",
+            f"{shown(default)} is not a currency of the store ({', '.join(sorted(present)) or 'it has none'}); "
+            "name it in currencies as well",
         )
     return frozenset(wanted) or present
 
@@ -163,6 +164,8 @@ def plan_keys(planner: Planner, document: Document) -> None:
     """Plan the publishable keys, each for the default sales channel."""
     by_id = {row["id"]: row for row in planner.shop.rows["publishable_api_key"]}
     by_title = {row["title"]: row for row in reversed(planner.shop.rows["publishable_api_key"])}
+    for title in documents.repeated(document.entries("publishable_api_keys"), "title"):
+        by_title.pop(title, None)
     for planner.changes.place, body in document.entries("publishable_api_keys"):
         given = values(KEY, body)
         row = by_id.get(body.get("id", "")) or by_title.get(body["title"])

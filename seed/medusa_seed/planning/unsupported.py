@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from medusa_seed.document import model
-from medusa_seed.document.findings import shown
+from medusa_seed.document.findings import shown, spell
 from medusa_seed.document.model import ENTRIES, Entry, Many
 
 if TYPE_CHECKING:
@@ -97,13 +97,7 @@ def check_references(planner: Planner, document: Document) -> None:
     """Find what products refer to and is neither in the document nor in the shop."""
     uses = document.uses
     _among(planner.findings, uses.currencies, planner.shop.currencies, "currency of this database")
-    sold = ", ".join(sorted(planner.currencies))
-    _among(
-        planner.findings,
-        {code: place for code, place in uses.currencies.items() if code in planner.shop.currencies},
-        planner.currencies,
-        f"currency of the store ({sold}); name it in the store's currencies as well",
-    )
+    _warn_of_unsold(planner, uses)
     _among(planner.findings, uses.regions, planner.regions, "region of this document or shop")
     _among(
         planner.findings, uses.categories, planner.categories, "category of this document or shop"
@@ -115,6 +109,17 @@ def check_references(planner: Planner, document: Document) -> None:
         "collection of this document or shop",
     )
     _among(planner.findings, uses.types, planner.shop.types, "product type of this shop")
+
+
+def _warn_of_unsold(planner: Planner, uses: Uses) -> None:
+    """Warn of prices in currencies that the store does not sell in: Medusa takes and keeps them."""
+    sold = ", ".join(sorted(planner.currencies)) or "it has none"
+    planner.warnings += [
+        f"{spell(place)}: {shown(code)} is not a currency of the store ({sold}); prices in it are kept, "
+        "as Medusa does. To sell in it, name it in the store's currencies as well"
+        for code, place in uses.currencies.items()
+        if code in planner.shop.currencies and code not in planner.currencies
+    ]
 
 
 def _among(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
@@ -48,10 +48,11 @@ def write(
             raise UsageError(f"there is no shop in the schema {schema} to export", reason="NoShop")
         _check_handles(conn, schema, found, handles)
         query = sql.SQL("select id, value from {}").format(sql.Identifier(schema, "product_type"))
-        export = Export(conn, schema, found, dict(conn.execute(query).fetchall()), [])
+        export = Export(conn, schema, found, dict(conn.execute(query).fetchall()))
         findings = Findings()
         document.read(_written(export, handles, out), findings)
-    return [*export.warnings, *findings.lines]
+    left_out = [f"{why}: {count}" for why, count in export.left_out.items()]
+    return [*export.warnings, *left_out, *findings.lines]
 
 
 def _check_handles(
@@ -98,8 +99,18 @@ class Export:
     shop: Shop
     types: Mapping[str, str]
     """The texts of product types, by id."""
-    warnings: list[str]
+    warnings: list[str] = field(default_factory=list)
     """What the shop has and the format cannot say."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """How many parts of products are not exported, by the reason."""
+    regions: frozenset[str] = field(init=False)
+    """The ids of the regions that are exported."""
+    collections: frozenset[str] = field(init=False)
+    """The ids of the collections that are exported."""
+
+    def __post_init__(self) -> None:
+        self.regions = frozenset(row["id"] for row in self.shop.rows["region"])
+        self.collections = frozenset(row["id"] for row in self.shop.rows["product_collection"])
 
     def settings(self) -> dict[str, Any]:
         """Return the document, but for its products."""
@@ -140,8 +151,16 @@ class Export:
         if row is None:
             return {}
         exported = _exported(model.STORE, row)
-        if self.shop.store_currencies:
-            exported["currencies"] = sorted(self.shop.store_currencies)
+        currencies = self.shop.store_currencies
+        needed = {row["default_currency_code"]: "its default"}
+        for region in self.shop.rows["region"]:
+            needed.setdefault(region["currency_code"], f"that of the region {region['name']}")
+        for code, whose in needed.items():
+            if code not in currencies:
+                self.warnings.append(
+                    f"the store has no currency {code}, {whose}; a seed adds it to the store's"
+                )
+        exported["currencies"] = sorted(currencies | needed.keys())
         return exported
 
     def _region(self, row: Row) -> dict[str, Any]:
@@ -151,6 +170,14 @@ class Export:
         )
         for key in ("payment_providers", "fulfillment_providers"):
             exported[key] = sorted(self.shop.region_providers[f"region_{key}"].get(row["id"], ()))
+        delivers = exported["fulfillment_providers"]
+        for option in self.shop.rows["shipping_option"]:
+            if option["region_id"] == row["id"] and option["provider_id"] not in delivers:
+                delivers.append(option["provider_id"])
+                self.warnings.append(
+                    f"the shipping option {option['name']} is delivered by {option['provider_id']}, which the "
+                    f"region {row['name']} does not have; a seed adds it to the region"
+                )
         if not row["id"].startswith("reg_"):
             self.warnings.append(f"the region {row['name']} gets another id than {row['id']}")
         return exported
@@ -161,8 +188,13 @@ class Export:
         for row in self.shop.rows["shipping_option_requirement"]:
             requirements[row["shipping_option_id"]].append(_exported(model.REQUIREMENT, row))
         found = []
-        for row in self.shop.rows["shipping_option"]:
-            exported = {"region_id": row["region_id"], **_exported(model.SHIPPING_OPTION, row)}
+        options = [row for row in self.shop.rows["shipping_option"] if self._has_region(row)]
+        identities = Counter(map(_identity, options))
+        for row in options:
+            keep = ("id",) if identities[_identity(row)] > 1 else ()
+            exported = {
+                "region_id": row["region_id"], **_exported(model.SHIPPING_OPTION, row, keep=keep)
+            }  # fmt: skip
             if row["profile_id"] == gift:
                 exported["is_giftcard"] = True
             elif row["profile_id"] != plain:
@@ -175,6 +207,14 @@ class Export:
                 )
             found.append(exported)
         return found
+
+    def _has_region(self, option: Row) -> bool:
+        if option["region_id"] in self.regions:
+            return True
+        self.warnings.append(
+            f"the shipping option {option['name']} is left out: its region was deleted"
+        )
+        return False
 
     def _categories(self) -> list[dict[str, Any]]:
         children: defaultdict[str | None, list[Row]] = defaultdict(list)
@@ -201,6 +241,12 @@ class Export:
             exported["type"] = {"value": self.types[row["type_id"]]}
         if row["is_giftcard"]:
             exported.pop("discountable", None)
+        if (
+            exported.get("collection_id") is not None
+            and row["collection_id"] not in self.collections
+        ):
+            del exported["collection_id"]
+            self.left_out["products without their collection, which was deleted"] += 1
         linked = present.linked.get(row["id"], {})
         images = [image["url"] for image in linked.get("images", ())]
         if images and row["thumbnail"] == images[0]:
@@ -211,27 +257,43 @@ class Export:
             "categories": [{"id": category["id"]} for category in linked.get("categories", ())],
             "options": [_exported(model.OPTION, one) for one in present.options.get(row["id"], ())],
             "variants": [
-                _variant(variant, index, present)
+                self._variant(variant, index, present)
                 for index, variant in enumerate(present.variants.get(row["id"], ()))
             ],
         }
         return exported | {key: value for key, value in found.items() if value}
 
+    def _variant(self, row: Row, index: int, present: PresentRows) -> dict[str, Any]:
+        exported = _exported(model.VARIANT, row)
+        if exported.get("variant_rank") == index:
+            del exported["variant_rank"]
+        values = present.values.get(row["id"], {})
+        prices = present.prices.get(row["id"], ())
+        found = {
+            "options": [
+                _exported(model.OPTION_VALUE, values[option["id"]])
+                for option in present.options.get(row["product_id"], ())
+                if option["id"] in values
+            ],
+            "prices": [_price(price) for price in prices if self._applies(price)],
+        }
+        return exported | {key: value for key, value in found.items() if value}
 
-def _variant(row: Row, index: int, present: PresentRows) -> dict[str, Any]:
-    exported = _exported(model.VARIANT, row)
-    if exported.get("variant_rank") == index:
-        del exported["variant_rank"]
-    values = present.values.get(row["id"], {})
-    found = {
-        "options": [
-            _exported(model.OPTION_VALUE, values[option["id"]])
-            for option in present.options.get(row["product_id"], ())
-            if option["id"] in values
-        ],
-        "prices": [_price(price) for price in present.prices.get(row["id"], ())],
-    }
-    return exported | {key: value for key, value in found.items() if value}
+    def _applies(self, price: Row) -> bool:
+        """Return whether a price can ever apply; count those that cannot."""
+        why, least, most = "", price.get("min_quantity"), price.get("max_quantity")
+        if price["region_id"] is not None and price["region_id"] not in self.regions:
+            why = "prices that are left out, as their region was deleted"
+        elif least is not None and most is not None and least > most:
+            why = "prices that are left out, as their min_quantity is more than their max_quantity"
+        if why:
+            self.left_out[why] += 1
+        return not why
+
+
+def _identity(option: Row) -> tuple[Any, ...]:
+    """Return what makes a shipping option of the shop the same one."""
+    return (option["region_id"], option["name"], option["is_return"], option["profile_id"])
 
 
 def _exported(entry: Entry, row: Mapping[str, Any], keep: Sequence[str] = ()) -> dict[str, Any]:
@@ -241,14 +303,14 @@ def _exported(entry: Entry, row: Mapping[str, Any], keep: Sequence[str] = ()) ->
     """
     usual = defaults(entry)
     exported: dict[str, Any] = {}
-    for field in entry.columns:
-        if field.name not in row or (field.name == "id" and "id" not in keep):
+    for column in entry.columns:
+        if column.name not in row or (column.name == "id" and "id" not in keep):
             continue
-        value = row[field.name]
+        value = row[column.name]
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if field.required or value != usual.get(field.name):
-            exported[field.name] = value
+        if column.required or value != usual.get(column.name):
+            exported[column.name] = value
     return exported
 
 

@@ -10,7 +10,7 @@ from medusa_seed.planning.changes import ORDER
 if TYPE_CHECKING:
     from psycopg import Connection
 
-TABLES = (*ORDER, "currency", "country", "tax_provider")
+TABLES = (*ORDER, "currency", "country")
 """Every table whose rows a seed or an export reads or writes."""
 
 
