@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import hashlib
 import itertools
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +34,8 @@ VERSION = "`medusa-db --version`"
 ARGPARSE = "bare argparse"
 
 _BIN = Path(sys.executable).parent
-_LOCK = Path(__file__).parent.parent / "requirements" / "bench.txt"
+_ROOT = Path(__file__).parent.parent
+_LOCK = _ROOT / "requirements" / "bench.txt"
 _CONNECT = (
     "import sys, psycopg\n"
     "with psycopg.connect(sys.argv[1]) as conn:\n"
@@ -55,9 +59,25 @@ class Contestant:
     """What it prints when it did what it should."""
 
 
+@functools.cache
+def _installed() -> Path:
+    """Return the programs of a new installation of ours, as the runner's image has it: nothing of the tests'."""
+    folder = Path(tempfile.mkdtemp(prefix="medusa-db-bench-"))
+    atexit.register(shutil.rmtree, folder)
+    python = str(folder / "bin" / "python")
+    into = (str(_BIN / "uv"), "pip", "install", "--quiet", "--python", python, "--compile-bytecode")
+    for command in (
+        (str(_BIN / "uv"), "venv", "--quiet", "--python", sys.executable, str(folder)),
+        (*into, "--require-hashes", "--requirements", str(_ROOT / "requirements" / "runner.txt")),
+        (*into, "--no-deps", str(_ROOT)),
+    ):
+        subprocess.run(command, check=True)
+    return folder / "bin"
+
+
 def medusa_db() -> str:
     """Return the program of our own command."""
-    return str(_BIN / "medusa-db")
+    return str(_installed() / "medusa-db")
 
 
 def ours(folder: Path, says: str = "") -> Contestant:
@@ -116,7 +136,7 @@ def yoyo(folder: Path, script: str) -> Contestant:
 
 def bare(folder: Path) -> Contestant:
     """Return the least that a Python program can do: connect, and read the ledger."""
-    command = (sys.executable, "-c", _CONNECT)
+    command = (str(_installed() / "python"), "-c", _CONNECT)
     return Contestant(
         BARE, lambda url: Invocation((*command, url), environment(), folder), says="75"
     )
@@ -124,8 +144,8 @@ def bare(folder: Path) -> Contestant:
 
 def starts(folder: Path) -> list[Contestant]:
     """Return our command and the least of its kind, both without a database."""
-    ours = (str(_BIN / "medusa-db"), "--version")
-    parse = (sys.executable, "-c", _PARSE)
+    ours = (medusa_db(), "--version")
+    parse = (str(_installed() / "python"), "-c", _PARSE)
     return [
         Contestant(VERSION, lambda _: Invocation(ours, environment(), folder), "medusa-db"),
         Contestant(ARGPARSE, lambda _: Invocation(parse, environment(), folder)),
@@ -134,13 +154,13 @@ def starts(folder: Path) -> list[Contestant]:
 
 def plan(url: str) -> str:
     """Return the script that `medusa-db plan --sql` prints for the database at *url*."""
-    command = (str(_BIN / "medusa-db"), "plan", "--to", TARGET, "--sql")
+    command = (medusa_db(), "plan", "--to", TARGET, "--sql")
     return _output(command, url)
 
 
 def bring(url: str, to: str) -> None:
     """Bring the database at *url* to a version, with our own command."""
-    _output((str(_BIN / "medusa-db"), "migrate", "--to", to, "--yes"), url)
+    _output((medusa_db(), "migrate", "--to", to, "--yes"), url)
 
 
 def _output(command: tuple[str, ...], url: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +73,7 @@ def written(given: Document, folder: Path) -> Path:
 
 def ours(file: Path, name: str = OURS, *, migrate: bool = False) -> Contestant:
     """Return our own command."""
-    program = str(Path(sys.executable).parent / "medusa-db")
+    program = contestants.medusa_db()
     options = ("--to", TARGET) if migrate else ("--no-migrate",)
     command = (program, "seed", "-f", str(file), *options)
     return Contestant(

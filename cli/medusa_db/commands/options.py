@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from medusa_migrations.contract import concealed, values
 from medusa_migrations.contract.errors import RefusedError, UsageError
 from medusa_migrations.plan.plan import Request, kept_flags
-from medusa_migrations.project import installed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,6 +48,8 @@ def request(
 
 def installed_version(catalog: Catalog, project: Path) -> Version | None:
     """Return the version that the *project* in that folder has installed, and print that it counts."""
+    from medusa_migrations.project import installed  # noqa: PLC0415  most runs are given a version
+
     found = installed.find(project)
     if found is None:
         return None

@@ -150,7 +150,7 @@ class _Script:
             yield self._path(path)
 
     def _path(self, path: Sequence[str]) -> str:
-        return self._text(introspect.seen_from(*path)) + ";"
+        return self._text(search_path.seen_from(*path)) + ";"
 
     def _as_planned(self) -> Iterator[str]:
         """Yield a statement that fails where the ledger is not what it was, or should be by now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from medusa_migrations.catalog import version as versions
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(NamedTuple):
     """A table that existed before a migration and that it locks; measured, not guessed."""
 
     table: str
@@ -83,8 +82,7 @@ class Migration:
         return self.timestamp, self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Warn:
+class Warn(NamedTuple):
     """A count to be made before a data step runs, and the sentence for a count above zero."""
 
     query: str
@@ -156,8 +154,7 @@ class Note:
     related: tuple[Related, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """One published or tagged Medusa version."""
 
     version: Version

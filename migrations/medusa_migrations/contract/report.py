@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from medusa_migrations import __version__
 from medusa_migrations.contract.redact import redact
@@ -46,8 +46,7 @@ class ProvenState(StrEnum):
     """Nobody has looked, or the answer to a commit was lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """One item of a run that was done."""
 
     name: str

@@ -135,11 +135,10 @@ def is_ready(conn: Connection[Any], schema: str, step: DataStep) -> bool:
     """Return whether a data step can be done; a table that is not there yet means not."""
     if step.ready is None:
         return True
-    from medusa_migrations.postgres import introspect  # noqa: PLC0415  hardly ever needed
 
     try:
         with conn.transaction():
-            conn.execute(introspect.seen_from(schema))
+            conn.execute(search_path.seen_from(schema))
             row = conn.execute(sql.SQL(step.ready)).fetchone()
     except (pg.UndefinedTable, pg.UndefinedColumn):
         return False

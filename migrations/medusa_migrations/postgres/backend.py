@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -38,8 +37,7 @@ _BLOCKERS = """
 _WORD = re.compile(r"\s*([A-Za-z]{3,12})\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(NamedTuple):
     """A server process that answers, or once did."""
 
     pid: int
@@ -55,12 +53,12 @@ class Backend:
 
     def is_gone(self, beside: Connection[Any]) -> bool:
         """Return whether it has ended, as another session of the server sees it; a standby may not know."""
-        state, certain = _row(beside, _STATE, asdict(self))
+        state, certain = _row(beside, _STATE, self._asdict())
         return certain and state is None
 
     def is_busy(self, beside: Connection[Any]) -> bool:
         """Return whether it is there and does not wait for its client, as another session sees it."""
-        state, _ = _row(beside, _STATE, asdict(self))
+        state, _ = _row(beside, _STATE, self._asdict())
         return state not in {None, "idle"}
 
     def blockers(self, beside: Connection[Any]) -> tuple[str, ...]:

@@ -8,12 +8,12 @@ names who keeps it waiting.
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import psycopg
+from psycopg import errors as pg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -33,6 +33,8 @@ UNANSWERED = 3
 ANSWER = 5.0
 """Seconds in which a second connection must be open, and answer."""
 
+PAUSE = 0.5
+"""Seconds between two tries: long enough for those who queued behind one."""
 LOCK_TIMEOUT = 5
 """Seconds that a look at a table which somebody has locked takes; a run sets its own for each transaction."""
 
@@ -172,6 +174,32 @@ def blockers(conn: psycopg.Connection[Any]) -> str:
     return "; ".join(conn.blockers) if isinstance(conn, BoundedConnection) else ""
 
 
+def patiently(
+    conn: psycopg.Connection[Any],
+    within: float,
+    say: Callable[[str], None],
+    look: Callable[[], Result],
+) -> Result:
+    """Return what *look* returns; call it again while a lock of others keeps it from that, *within* seconds.
+
+    *look* must have no effect where it fails. *say* is called once, with who has the lock. Raises
+    LockNotAvailable after that time, and what *look* raises else.
+    """
+    wait_for_locks(conn, within)
+    until, said = time.monotonic() + within, False
+    while True:
+        try:
+            return look()
+        except pg.LockNotAvailable:
+            if time.monotonic() + PAUSE > until:
+                raise
+        if not said:
+            who = blockers(conn) or "a session that cannot be seen"
+            say(f"waiting up to {within:g} s for a lock: {who}")
+            said = True
+        time.sleep(PAUSE)
+
+
 @contextlib.contextmanager
 def given_up_after(conn: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
     """Give *conn* up *seconds* from now, for the duration of a `with`, and not for unanswered questions."""
@@ -184,48 +212,3 @@ def given_up_after(conn: psycopg.Connection[Any], seconds: float) -> Iterator[No
         yield
     finally:
         conn.until, conn.at_most, conn.unanswered = before
-
-
-def within(seconds: float, make: Callable[[], BoundedConnection]) -> BoundedConnection:
-    """Return the connection that *make* opens, if it is open within *seconds*.
-
-    Names that a silent DNS server does not resolve are waited for as well, which nothing else bounds. Raises
-    ConnectionTimeout, and what *make* raises.
-    """
-    attempt = _Attempt(make)
-    threading.Thread(target=attempt.run, daemon=True).start()
-    return attempt.result(seconds)
-
-
-class _Attempt:
-    """A connection on its way, which is closed where nobody waits for it any more."""
-
-    def __init__(self, make: Callable[[], BoundedConnection]) -> None:
-        self._make = make
-        self._made = threading.Event()
-        self._lock = threading.Lock()
-        self._abandoned = False
-        self._conn: BoundedConnection | None = None
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            self._conn = self._make()
-        except BaseException as exc:  # noqa: BLE001  it is raised where the connection is waited for
-            self._error = exc
-        with self._lock:
-            self._made.set()
-            if self._abandoned and self._conn is not None:
-                self._conn.close()
-
-    def result(self, seconds: float) -> BoundedConnection:
-        try:
-            self._made.wait(seconds)
-        finally:
-            with self._lock:
-                self._abandoned = not self._made.is_set()
-        if self._error is not None:
-            raise self._error
-        if self._conn is None:
-            raise psycopg.errors.ConnectionTimeout("connection timeout expired")
-        return self._conn

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import random
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -74,9 +75,7 @@ def open_(
         left = max(deadline - time.monotonic(), 0.1)
         timeout = min(CONNECT_TIMEOUT, left / hosts)
         try:
-            conn = bounded.within(
-                left, functools.partial(_connect, address, command, timeout, until)
-            )
+            conn = _within(left, functools.partial(_connect, address, command, timeout, until))
         except psycopg.OperationalError as exc:
             failure = translation.connecting(exc, address)
             over = not tries_again or time.monotonic() + pause > deadline
@@ -195,7 +194,7 @@ def _second(address: Address, command: str, first: ConnectionInfo) -> BoundedCon
         conn.at_most = bounded.ANSWER
         return conn
 
-    return bounded.within(bounded.ANSWER, make)
+    return _within(bounded.ANSWER, make)
 
 
 def _refuse_old(server: int) -> None:
@@ -230,3 +229,48 @@ def _connect_timeout(given: object, timeout: float) -> object:
     except ValueError:
         return asked  # libpq says what is wrong with it
     return max(2, int(min(seconds, timeout) if seconds > 0 else timeout))
+
+
+def _within(seconds: float, make: Callable[[], BoundedConnection]) -> BoundedConnection:
+    """Return the connection that *make* opens, if it is open within *seconds*.
+
+    Names that a silent DNS server does not resolve are waited for as well, which nothing else bounds. Raises
+    ConnectionTimeout, and what *make* raises.
+    """
+    attempt = _Attempt(make)
+    threading.Thread(target=attempt.run, daemon=True).start()
+    return attempt.result(seconds)
+
+
+class _Attempt:
+    """A connection on its way, which is closed where nobody waits for it any more."""
+
+    def __init__(self, make: Callable[[], BoundedConnection]) -> None:
+        self._make = make
+        self._made = threading.Event()
+        self._lock = threading.Lock()
+        self._abandoned = False
+        self._conn: BoundedConnection | None = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._conn = self._make()
+        except BaseException as exc:  # noqa: BLE001  it is raised where the connection is waited for
+            self._error = exc
+        with self._lock:
+            self._made.set()
+            if self._abandoned and self._conn is not None:
+                self._conn.close()
+
+    def result(self, seconds: float) -> BoundedConnection:
+        try:
+            self._made.wait(seconds)
+        finally:
+            with self._lock:
+                self._abandoned = not self._made.is_set()
+        if self._error is not None:
+            raise self._error
+        if self._conn is None:
+            raise psycopg.errors.ConnectionTimeout("connection timeout expired")
+        return self._conn

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from medusa_migrations.postgres import row_security
+from medusa_migrations.postgres import search_path
 from medusa_migrations.schema.expression import normal
 from medusa_migrations.schema.model import (
     Column,
@@ -148,18 +148,8 @@ def read(
     locked = {name for (name,) in conn.execute(_LOCKED, [schema])} if medusas else set()
     closed = locked.difference(medusas()) if locked and medusas else set()
     with conn.transaction():
-        conn.execute(seen_from(schema))
+        conn.execute(search_path.seen_from(schema))
         return _read(conn, schema, sorted(closed))
-
-
-def seen_from(*path: str) -> sql.Composed:
-    """Return the statements by which, until the transaction ends, names mean those of the schemas *path*.
-
-    Nor does a policy hide rows then: PostgreSQL refuses instead.
-    """
-    return sql.SQL("set local search_path to {}; {}").format(
-        sql.SQL(", ").join(map(sql.Identifier, path)), row_security.OFF
-    )
 
 
 def _read(conn: Connection[Any], schema: str, closed: Sequence[str]) -> Schema:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 from psycopg import errors as pg
@@ -29,8 +29,7 @@ OWN_TABLES = ("history", "seed", "seeded_row", "shop_file", "verification")
 """Our records in the schema medusa_db."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hiding:
+class Hiding(NamedTuple):
     """A table that hides rows from our role."""
 
     schema: str

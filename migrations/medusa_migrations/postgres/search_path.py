@@ -14,6 +14,7 @@ from psycopg import sql
 
 from medusa_migrations.contract import values
 from medusa_migrations.contract.errors import DeniedError
+from medusa_migrations.postgres import row_security
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,6 +45,16 @@ def entries(setting: str, user: str) -> list[str]:
         if name:
             found.append(user if name == "$user" else name)
     return found
+
+
+def seen_from(*path: str) -> sql.Composed:
+    """Return the statements by which, until the transaction ends, names mean those of the schemas *path*.
+
+    Nor does a policy hide rows then: PostgreSQL refuses instead.
+    """
+    return sql.SQL("set local search_path to {}; {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, path)), row_security.OFF
+    )
 
 
 _AMBIGUOUS = """

@@ -6,7 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations.postgres import introspect, sequences, tables
+from medusa_migrations.postgres import introspect, tables
+from medusa_migrations.preflight import sequences
 from medusa_migrations.schema import verify
 
 if TYPE_CHECKING:

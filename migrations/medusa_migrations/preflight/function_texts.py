@@ -9,7 +9,7 @@ import psycopg
 
 from medusa_migrations.contract.errors import RefusedError
 from medusa_migrations.plan.findings import Finding
-from medusa_migrations.postgres import introspect
+from medusa_migrations.postgres import search_path
 from medusa_migrations.schema import effects, statements
 from medusa_migrations.schema.effects import Change, Drop, Rename, Space
 
@@ -150,7 +150,7 @@ def _existing(conn: Connection[Any], schema: str, name: str, arguments: Sequence
     for types in (list(arguments), without):
         try:
             with conn.transaction():
-                conn.execute(introspect.seen_from(schema))
+                conn.execute(search_path.seen_from(schema))
                 row = conn.execute(
                     "select to_regprocedure(%s)::text", [f"{name}({', '.join(types)})"]
                 ).fetchone()

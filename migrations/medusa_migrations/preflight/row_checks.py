@@ -9,7 +9,7 @@ from psycopg import sql
 
 from medusa_migrations.contract.errors import RefusedError
 from medusa_migrations.plan.findings import Finding
-from medusa_migrations.postgres import introspect, row_security
+from medusa_migrations.postgres import row_security, search_path
 from medusa_migrations.schema import affected
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _rows(conn: Connection[Any], schema: str, check: Check) -> Iterator[Finding]
     ).format(sql.SQL(check.rows))
     try:
         with conn.transaction():
-            conn.execute(introspect.seen_from(schema))
+            conn.execute(search_path.seen_from(schema))
             row = conn.execute(query).fetchone()
     except psycopg.errors.LockNotAvailable:
         yield Finding(

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medusa_migrations import __version__
+from medusa_migrations.postgres import numbering
 from medusa_migrations.records import records_schema
 
 if TYPE_CHECKING:
@@ -42,62 +43,59 @@ _TABLES = {"verification": ("select", "insert")}
 
 _DIGEST = """
     with shop as (select oid from pg_namespace where nspname = %(schema)s),
-    tables as (select * from pg_class
-                where relnamespace = (table shop) and relkind in ('r', 'p', 'S', 'i', 'v', 'm', 'f')),
+    tables as materialized (
+      select oid, relname, relkind, relowner, relacl, relpersistence, relrowsecurity, relforcerowsecurity,
+             relreplident, relispartition
+        from pg_class where relnamespace = (table shop) and relkind in ('r', 'p', 'S', 'i', 'v', 'm', 'f')),
     noted (line) as (
-      select concat_ws(' ', 'c', oid, relname, relkind, relowner, relacl, relpersistence, relrowsecurity,
-                       relforcerowsecurity, relreplident, relispartition) from tables
+      select concat_ws(' ', 'c', tables) from tables
       union all
-      select concat_ws(' ', 'a', attrelid, attnum, attname, atttypid, atttypmod, attnotnull, attisdropped,
-                       attidentity, attgenerated, attcollation)
-        from pg_attribute where attnum > 0 and attrelid in (select oid from tables)
+      select concat_ws(' ', 'a', attrelid, attnum, xmin) from pg_attribute
+       where attnum > 0 and attrelid in (select oid from tables)
       union all
-      select concat_ws(' ', 'd', adrelid, adnum, adbin) from pg_attrdef where adrelid in (select oid from tables)
+      select concat_ws(' ', 'd', oid, xmin) from pg_attrdef where adrelid in (select oid from tables)
       union all
-      select 'k ' || k::text from pg_constraint k where conrelid in (select oid from tables)
+      select concat_ws(' ', 'k', oid, xmin) from pg_constraint where conrelid in (select oid from tables)
       union all
-      select 'i ' || (to_jsonb(x) - 'indcheckxmin' - 'indisclustered')::text from pg_index x
+      select concat_ws(' ', 'i', indexrelid, xmin, indisvalid, indisready, indislive) from pg_index
        where indrelid in (select oid from tables)
       union all
-      select concat_ws(' ', 'e', t.typname, enumsortorder, enumlabel)
-        from pg_enum join pg_type t on t.oid = enumtypid where t.typnamespace = (table shop)
+      select concat_ws(' ', 'e', e.oid, e.xmin, t.typname)
+        from pg_enum e join pg_type t on t.oid = enumtypid where t.typnamespace = (table shop)
       union all
-      select concat_ws(' ', 't', g.tgrelid, g.tgenabled, g.tgname, g.tgtype, p.prosrc)
-        from pg_trigger g join pg_proc p on p.oid = g.tgfoid
-       where g.tgrelid in (select oid from tables) and not g.tgisinternal
+      select concat_ws(' ', 't', g.oid, g.xmin, p.xmin) from pg_trigger g join pg_proc p on p.oid = g.tgfoid
+       where g.tgrelid in (select oid from tables)
       union all
-      select concat_ws(' ', 't', tgrelid, tgenabled, count(*)) from pg_trigger
-       where tgisinternal and tgrelid in (select oid from tables) group by tgrelid, tgenabled
+      select concat_ws(' ', 's', seqrelid, xmin) from pg_sequence where seqrelid in (select oid from tables)
       union all
-      select 's ' || q::text from pg_sequence q where seqrelid in (select oid from tables)
+      select concat_ws(' ', 'p', oid, xmin) from pg_policy where polrelid in (select oid from tables)
       union all
-      select 'p ' || p::text from pg_policy p where polrelid in (select oid from tables)
-      union all
-      select concat_ws(' ', 'w', ev_class, rulename, ev_type, is_instead, ev_enabled) from pg_rewrite
+      select concat_ws(' ', 'w', oid, xmin) from pg_rewrite
        where ev_class in (select oid from tables where relkind in ('r', 'p'))
       union all
-      select 'h ' || i::text from pg_inherits i
+      select concat_ws(' ', 'h', inhrelid, inhparent, xmin) from pg_inherits
        where inhrelid in (select oid from tables) or inhparent in (select oid from tables)
       union all
-      select 'o ' || d::text from pg_depend d
+      select concat_ws(' ', 'o', objid, refobjid, refobjsubid, xmin) from pg_depend
        where classid = 'pg_class'::regclass and deptype in ('a', 'i')
          and objid in (select oid from tables where relkind = 'S')
       union all
-      select concat_ws(' ', 'u', p::text, r::text) from pg_publication p
+      select concat_ws(' ', 'u', p.oid, p.xmin, r.oid, r.xmin) from pg_publication p
         left join pg_publication_rel r on r.prpubid = p.oid
       union all
-      select concat_ws(' ', 'v', evtname, evtevent, evtenabled) from pg_event_trigger
+      select concat_ws(' ', 'v', oid, xmin) from pg_event_trigger
       union all
-      select 'r ' || current_setting('session_replication_role')
+      select concat_ws(' ', 'r', current_setting('session_replication_role'))
       union all
-      select 'x ' || extname from pg_extension
+      select concat_ws(' ', 'x', oid, xmin) from pg_extension
     )
-    select md5(string_agg(line, E'\\n' order by line)) from noted
+    select count(*), sum(hashtextextended(line, 0)) from noted
 """
+"""What a comparison stands on. Who changes a row of a catalog leaves a new `xmin` there, but for what
+PostgreSQL keeps of a table for itself in pg_class, and, before 14, for the flags of an index."""
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(NamedTuple):
     """What the last run noted of its verification."""
 
     version: str
@@ -157,17 +155,18 @@ def look(conn: Connection[Any], catalog: Catalog, observed: DatabaseState) -> St
         and noted.runner == __version__
         and noted.digest == digest(conn, observed)
     ):
-        return Standing(tuple(_numbering(conn, observed)))
+        return Standing(tuple(_behind(conn, observed)))
     return _compared(conn, catalog, observed, version, noted)
 
 
-def _numbering(conn: Connection[Any], observed: DatabaseState) -> Iterator[Difference]:
+def _behind(conn: Connection[Any], observed: DatabaseState) -> Iterator[Difference]:
     """Yield what is wrong with sequences: no catalog says how far they are behind the rows."""
-    from medusa_migrations.postgres import sequences  # noqa: PLC0415  most looks find no database that was verified
+    schema, tables = observed.schema, observed.ledger.tables
+    if not numbering.behind(conn, schema, numbering.read(conn, schema, tables)):
+        return
+    from medusa_migrations.preflight import sequences  # noqa: PLC0415  hardly ever needed
 
-    for one in sequences.look(conn, observed.schema, observed.ledger.tables):
-        if one.harmful:
-            yield one
+    yield from (one for one in sequences.look(conn, schema, tables) if one.harmful)
 
 
 def findings(conn: Connection[Any], catalog: Catalog, observed: DatabaseState) -> list[Finding]:
@@ -278,4 +277,4 @@ def digest(conn: Connection[Any], observed: DatabaseState) -> str:
     """Return a checksum of what a comparison of the schema stands on; waits for no lock."""
     row = conn.execute(_DIGEST, {"schema": observed.schema}).fetchone()
     ledger = "\n".join(observed.proof.applied)
-    return hashlib.sha256(f"{row and row[0]}\n{observed.at}\n{ledger}".encode()).hexdigest()
+    return hashlib.sha256(f"{row}\n{observed.at}\n{ledger}".encode()).hexdigest()

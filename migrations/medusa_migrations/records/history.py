@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medusa_migrations.records import records_schema
 
@@ -33,8 +32,7 @@ _CREATE = """
 _TABLES = {"history": ("select", "insert")}
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class HistoryEntry(NamedTuple):
     """One run that changed the database."""
 
     schema: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import sys
 import threading
@@ -182,8 +183,7 @@ class _LoggedCounter:
 
 def _write(event: str, at: datetime, values: Mapping[str, Any]) -> None:
     """Write one line, which was as it says *at* that time."""
-    import structlog  # noqa: PLC0415  a tenth of a second, and only where a line is written
-
+    structlog = _structlog()
     logger = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
@@ -193,6 +193,23 @@ def _write(event: str, at: datetime, values: Mapping[str, Any]) -> None:
         ],
     )
     logger.info(event, timestamp=at.isoformat().replace("+00:00", "Z"), **values)
+
+
+@functools.cache
+def _structlog() -> Any:
+    """Import structlog, and not rich, which it would load for tracebacks on a terminal.
+
+    That takes four times the time and the memory of structlog itself, and here nothing is written for a terminal.
+    """
+    absent = "rich" not in sys.modules
+    if absent:
+        sys.modules["rich"] = None  # type: ignore[assignment]  # so its import fails
+    try:
+        import structlog  # noqa: PLC0415  only where a line is written
+    finally:
+        if absent:
+            del sys.modules["rich"]
+    return structlog
 
 
 def _writable(_logger: object, _method: str, line: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medusa_migrations.postgres import busy
+from medusa_migrations.postgres import bounded
 from medusa_migrations.run import context as contexts
 from medusa_migrations.run import ending
 
@@ -22,7 +22,7 @@ def migrate(context: RunContext, outcome: Outcome) -> Committed | None:
     """
     outcome.target = context.request.target
     wait, say = context.options.limits.lock_wait, context.progress.say
-    observed, path = busy.patiently(
+    observed, path = bounded.patiently(
         context.conn, wait, say, lambda: contexts.look(context, outcome)
     )
     for warning in contexts.why_several(context, observed):

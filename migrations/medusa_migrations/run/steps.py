@@ -58,7 +58,7 @@ def limited(limits: Limits, path: Sequence[str]) -> sql.Composed:
     return sql.SQL("set local lock_timeout to {}; set local statement_timeout to {}; {}").format(
         sql.Literal(f"{int(limits.lock_timeout * 1000)}ms"),
         sql.Literal(f"{int(limits.statement_timeout * 1000)}ms"),
-        introspect.seen_from(*path),
+        search_path.seen_from(*path),
     )
 
 
@@ -308,7 +308,7 @@ class Steps:
         if isinstance(item, DataStep):
             return self._data_step(item)
         if item.version is None:
-            self.conn.execute(introspect.seen_from(*self.path))
+            self.conn.execute(search_path.seen_from(*self.path))
             if item.extension:
                 self._extension(item.extension)
             shop_file.run(self.conn, self.context.schema, item, self.context.progress.say)
@@ -338,13 +338,13 @@ class Steps:
             self.conn.execute(sql.SQL("create extension {}").format(sql.Identifier(name)))
             schema = introspect.schema_of_extension(self.conn, name)
         if schema is not None and schema not in self.medusas:
-            self.conn.execute(introspect.seen_from(*self.medusas, schema))
+            self.conn.execute(search_path.seen_from(*self.medusas, schema))
 
     def _data_step(self, step: DataStep) -> int | None:
         if not observe.is_ready(self.conn, self.context.schema, step):
             self._warn(f"{step.name} waits: {step.otherwise}")
             return None
-        self.conn.execute(introspect.seen_from(*self.medusas))  # that look had one schema only
+        self.conn.execute(search_path.seen_from(*self.medusas))  # that look had one schema only
         for warn in step.warns:
             row = self.conn.execute(sql.SQL(warn.query)).fetchone()
             if row and row[0]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations.plan import observe, place, proof
 from medusa_migrations.plan.findings import raise_for
-from medusa_migrations.postgres import busy, introspect, lock, translation
+from medusa_migrations.postgres import bounded, introspect, lock, translation
 from medusa_migrations.postgres.deadline import Deadline
 from medusa_migrations.preflight import definitions, pooler, preflight, standing
 from medusa_migrations.records import history
@@ -139,7 +139,7 @@ class _UnderLock:
         """Compare the schema with the target's; what *differed* before the run is no failure of it."""
         context, target = self.context, self.context.request.target
         conn, schema = context.conn, context.schema
-        found = busy.patiently(
+        found = bounded.patiently(
             conn, context.options.limits.lock_wait, context.progress.say,
             lambda: introspect.read(conn, schema, lambda: verify.tables(context.catalog)),
         )  # fmt: skip

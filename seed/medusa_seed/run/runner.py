@@ -23,7 +23,7 @@ from medusa_migrations.contract.errors import (
 from medusa_migrations.contract.report import RunState
 from medusa_migrations.plan import observe
 from medusa_migrations.plan.plan import plan
-from medusa_migrations.postgres import bounded, busy, lock, search_path, translation
+from medusa_migrations.postgres import bounded, lock, search_path, translation
 from medusa_migrations.postgres.deadline import Deadline
 from medusa_migrations.preflight import pooler
 from medusa_migrations.run import lost_commit, signals
@@ -133,7 +133,7 @@ class _SeedRun:
             self._load(self._look(), migrated=migrated)
 
     def _look(self) -> DatabaseState:
-        observed = busy.patiently(
+        observed = bounded.patiently(
             self.conn, self.context.options.limits.lock_wait, self.context.progress.say,
             lambda: observe.observe(self.conn, self.context.catalog, self.schema),
         )  # fmt: skip
@@ -226,7 +226,7 @@ class _SeedRun:
             except LockHeldError as exc:
                 if not isinstance(exc.__cause__, pg.LockNotAvailable):
                     raise
-                if time.monotonic() + busy.PAUSE > until:
+                if time.monotonic() + bounded.PAUSE > until:
                     exc.add(
                         f"It was waited for in short tries, for {wait:g} s; no row of the seed remains"
                     )
@@ -239,7 +239,7 @@ class _SeedRun:
                 said = True
             self.counts = Counts()
             del self.outcome.warnings[warned:]
-            time.sleep(busy.PAUSE)
+            time.sleep(bounded.PAUSE)
 
     def _fill(self, place: str, *, remembers: bool) -> dict[str, str]:
         """Fill the shop in one transaction; return the passwords of the demo's users."""
