@@ -281,10 +281,13 @@ class _Reading:
             return None
         if not text and option.read in readers.TEXTS:
             return None
-        self._set.add(row.field)
         try:
             if option.takes in (Takes.SWITCH, Takes.ON_OFF):
-                return values.truth(text)
+                on = values.truth(text)
+                if on:  # a switch that is off asks for nothing
+                    self._set.add(row.field)
+                return on
+            self._set.add(row.field)
             if option.takes is Takes.LIST:
                 return [option.read(part) for part in text.split(",") if part]
             value = option.read(text)

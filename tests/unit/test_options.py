@@ -258,6 +258,11 @@ def test_what_a_report_is_called_and_who_takes_its_options_agree():
         ("plan", ["--migrations-format=goose"], "argument --migrations-format: it has no effect without --migrations-dir"),
         ("verify", ["--report-limit=2048"], "argument --report-limit: it has no effect without --report-file"),
         ("repair", ["--lock-wait=1s"], "argument --lock-wait: it has no effect without --apply"),
+        ("seed", ["--demo", "-f", "x"], "argument --seed-file: not together with --demo; leave one out"),
+        ("seed", ["--once", "--on-change"], "argument --once: not together with --on-change; leave one out"),
+        ("seed", ["--no-migrate", "--acknowledge=1.13.0"], "argument --acknowledge: it has no effect without --migrate"),
+        ("seed", ["--no-migrate", "--approval=automatic"], "argument --approval: it has no effect without --migrate"),
+        ("seed", ["--migrations-format=goose"], "argument --migrations-format: it has no effect without --migrations-dir"),
         ("seed", ["--no-migrate", "--to=1.20.11"], "argument --to: it has no effect without --migrate"),
         ("seed", ["--no-migrate", "--stop=1.20.11"], "argument --stop: it has no effect without --migrate"),
     ],
@@ -281,6 +286,15 @@ def test_two_names_for_the_database_in_the_environment_are_refused(monkeypatch):
         "medusa-db: error: the environment variable MEDUSA_DB_DATABASE_URL: MEDUSA_DB_DATABASE_URL_FILE is "
         "set as well, and only one of them may be\n"
     )
+
+
+def test_a_switch_that_the_environment_leaves_off_contradicts_none(monkeypatch):
+    monkeypatch.setenv("MEDUSA_DB_ONCE", "false")
+    monkeypatch.setenv("MEDUSA_DB_ON_CHANGE", "true")
+
+    found = read("seed")
+
+    assert (found["once"], found["on_change"]) == (False, True)
 
 
 def test_an_empty_text_in_the_environment_sets_nothing(monkeypatch):

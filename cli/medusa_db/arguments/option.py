@@ -153,9 +153,14 @@ def rest(text: str, metavar: str) -> tuple[str, ...]:
     return _field(empty, Option(text, str, Takes.REST, metavar))
 
 
-def group(kind: type[T], *, needs: str = "") -> T:
-    """Declare that a command takes the options of *kind*; *needs* is what each of them needs."""
-    found: T = dataclasses.field(default_factory=kind, metadata={"group": kind, "needs": needs})
+def group(kind: type[T], *, needs: str = "", but: str = "") -> T:
+    """Declare that a command takes the options of *kind*.
+
+    *needs* is what each of them needs that names nothing else, *but* one.
+    """
+    found: T = dataclasses.field(
+        default_factory=kind, metadata={"group": kind, "needs": needs, "but": but}
+    )
     return found
 
 
@@ -164,9 +169,9 @@ def rows(kind: type[Any]) -> Iterator[Row]:
     for field in dataclasses.fields(kind):
         inner = field.metadata.get("group")
         if inner is not None:
-            needs = field.metadata["needs"]
             for row in rows(inner):
-                option = row.option._replace(needs=needs) if needs else row.option
+                needs = "" if row.field == field.metadata["but"] else field.metadata["needs"]
+                option = row.option._replace(needs=row.option.needs or needs)
                 yield row._replace(option=option)
             continue
         option = field.metadata["option"]

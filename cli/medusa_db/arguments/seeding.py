@@ -34,8 +34,9 @@ class SeedArguments:
         "the document: a file, a folder of several, or - for stdin (default data/seed.json)",
         "FILE",
         short="-f",
+        excludes=("demo",),
     )
-    demo: bool = switch("seed the demo shop that comes with this tool")
+    demo: bool = switch("seed the demo shop that comes with this tool", excludes=("seed_file",))
     if_exists: str = choice(
         ("update", "skip", "fail"),
         "what becomes of rows that exist already: update what the document changes (default), leave "
@@ -43,8 +44,12 @@ class SeedArguments:
         default="update",
     )
     overwrite: bool = switch("update what was changed in the shop since the last seed as well")
-    once: bool = switch("do nothing where a seed was recorded, or the shop has products")
-    on_change: bool = switch("do nothing where this very document was the last one seeded")
+    once: bool = switch(
+        "do nothing where a seed was recorded, or the shop has products", excludes=("on_change",)
+    )
+    on_change: bool = switch(
+        "do nothing where this very document was the last one seeded", excludes=("once",)
+    )
     dry_run: bool = switch("show the plan; change nothing")
     migrate: bool = on_off("migrate first where needed (default)", default=True)
     to: Version | None = optional(
@@ -55,7 +60,7 @@ class SeedArguments:
         needs="migrate",
     )
     way: WayArguments = group(WayArguments, needs="migrate")
-    approval: ApprovalArguments = group(ApprovalArguments)
+    approval: ApprovalArguments = group(ApprovalArguments, needs="migrate", but="yes")
     limits: LimitArguments = group(LimitArguments)
     report: ReportArguments = group(ReportArguments)
     output: str = output()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from medusa_db import streams
 from medusa_db.commands.database import connected
+from medusa_migrations.contract.errors import UsageError
 from medusa_migrations.plan import observe
 from medusa_seed.document import json_schema
 from medusa_seed.run import export as exporting
@@ -20,6 +21,8 @@ def export(args: ExportArguments) -> int:
     handles = None
     if args.products is not None:
         handles = [one.strip() for one in args.products.split(",") if one.strip()]
+        if not handles:
+            raise UsageError("--products names no product; leave it out for all of them")
     with connected(args.database, "seed export", args.patience.connect_wait) as (conn, address):
         schema = observe.schema_of(conn, args.database.schema or address.schema)
         warnings = exporting.write(conn, schema, handles, streams.put_piece)
