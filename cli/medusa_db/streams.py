@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import signal
+import stat
 import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,17 @@ class UnwrittenError(Exception):
     """Stdout takes nothing any more; `failure` has the reason."""
 
 
+class _Delivery:
+    """A text that must be written, and whether it was."""
+
+    def __init__(self, text: str) -> None:
+        import threading  # noqa: PLC0415  few commands have such a text
+
+        self.text = text
+        self.over = threading.Event()
+        self.written = self.given_up = False
+
+
 class ErrorStream:
     """Stderr whose writes neither raise nor block: a thread of its own writes what is queued.
 
@@ -46,7 +58,7 @@ class ErrorStream:
 
     def __init__(self, fd: int = 2) -> None:
         self._fd = fd
-        self._queue: SimpleQueue[str | threading.Event]
+        self._queue: SimpleQueue[str | threading.Event | _Delivery]
         self._dropped: SimpleQueue[int]
         self._queued = self._written = 0
         self._broken = self._started = False
@@ -85,6 +97,21 @@ class ErrorStream:
         self._queue.put(done)
         return done.wait(within)
 
+    def deliver(self, text: str, within: float) -> bool:
+        """Write *text* behind what is queued; return whether all of it was written in *within* seconds.
+
+        The null device, which stands for a stderr that was closed as well, takes and keeps nothing.
+        """
+        if self._broken or _is_null(self._fd):
+            return False
+        if not self._started:
+            self._start()
+        self._queue_dropped()
+        delivery = _Delivery(text)
+        self._queue.put(delivery)
+        delivery.given_up = not delivery.over.wait(within)
+        return delivery.written
+
     def isatty(self) -> bool:
         """Return whether it is a terminal."""
         return os.isatty(self._fd)
@@ -113,6 +140,9 @@ class ErrorStream:
             if isinstance(item, str):
                 self._put(item)
                 self._written += len(item)
+            elif isinstance(item, _Delivery):
+                item.written = not item.given_up and self._put(item.text)
+                item.over.set()
             else:
                 item.set()
 
@@ -129,7 +159,8 @@ class ErrorStream:
             self._queued += len(notice)
             self._queue.put(notice)
 
-    def _put(self, text: str) -> None:
+    def _put(self, text: str) -> bool:
+        """Write *text*; return whether all of it was written."""
         raw = memoryview(text.encode("utf-8", "backslashreplace"))
         while raw and not self._broken:
             try:
@@ -141,7 +172,19 @@ class ErrorStream:
             except OSError as exc:
                 # a full disk may have room for a later line; who has closed the other end is gone
                 self._broken = exc.errno != errno.ENOSPC
-                return
+                return False
+        return not raw
+
+
+def _is_null(fd: int) -> bool:
+    """Return whether the file *fd* is the null device."""
+    from pathlib import Path  # noqa: PLC0415  few commands ask
+
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return True
+    return stat.S_ISCHR(found.st_mode) and found.st_rdev == Path(os.devnull).stat().st_rdev
 
 
 class ClosedStream:
@@ -228,6 +271,15 @@ def drain(within: float) -> None:
     waits = getattr(sys.stderr, "drain", None)
     if waits is not None:
         waits(within)
+
+
+def delivered(text: str) -> bool:
+    """Write to stderr what must not be lost; return whether somebody, or a file, has taken all of it."""
+    deliver = getattr(sys.stderr, "deliver", None)
+    if deliver is not None:
+        return bool(deliver(text, END))
+    sys.stderr.write(text)
+    return True
 
 
 def printed() -> int:

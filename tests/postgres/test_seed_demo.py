@@ -9,7 +9,9 @@ import psycopg
 import pytest
 
 import faults
+from broken_streams import KINDS, ended
 from medusa_seed.planning import passwords
+from seed_rows import contents
 from servers import medusa_db, rows
 
 ADMIN = "admin@pineandpaper.example"
@@ -29,7 +31,9 @@ def hash_of(url):
 
 
 def password_in(text):
-    (found,) = re.findall(rf"^medusa-db: {ADMIN} may log in with (\S+), which", text, re.MULTILINE)
+    (found,) = re.findall(
+        rf"^medusa-db: {ADMIN} may log in with (\S+) once the seed", text, re.MULTILINE
+    )
     return found
 
 
@@ -60,6 +64,55 @@ def test_the_administrator_of_the_demo_has_a_password_of_his_own(shop_at, tmp_pa
     assert passwords.matches(password, hash_of(first))
     assert password not in done.stdout + report.read_text()
     assert password_in(other.stderr) != password
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "discarded"])
+def test_a_password_that_stderr_does_not_take_is_not_seeded(shop_at, kind, tmp_path):
+    url, report = shop_at("1.20.11"), tmp_path / "report.json"
+    before = contents(url)
+
+    done = ended("seed", "--demo", "--report-file", str(report), url=url, stderr=kind)
+
+    assert (done.returncode, contents(url)) == (9, before)
+    found = json.loads(report.read_text())
+    assert (found["state"], found["reason"]) == ("failed", "PasswordNotShown")
+    assert found["message"].startswith(
+        f"the password made for {ADMIN} would be lost, as stderr is closed"
+    )
+
+
+def test_a_demo_without_a_new_user_needs_no_stderr(shop_at):
+    url = shop_at("1.20.11")
+    with psycopg.connect(url) as conn:
+        conn.execute(f"insert into \"user\" (id, email) values ('usr_1', '{ADMIN}')")
+
+    done = ended("seed", "--demo", "--yes", url=url, stderr="closed")
+
+    assert done.returncode == 0
+
+
+def test_a_dry_run_of_the_demo_makes_no_password(shop_at):
+    done = medusa_db("seed", "--demo", "--dry-run", url=shop_at("1.20.11"))
+
+    assert (done.returncode, "may log in" in done.stderr) == (0, False)
+
+
+def test_a_password_whose_seed_is_not_committed_is_shown_as_one_that_may_not_be(shop_at):
+    url = shop_at("1.20.11")
+    with psycopg.connect(url) as conn:
+        conn.execute(
+            """
+            create function refuse() returns trigger language plpgsql as $$ begin raise 'not today'; end $$;
+            create constraint trigger late after insert on "user" initially deferred
+              for each row execute function refuse();
+            """
+        )
+
+    done = medusa_db("seed", "--demo", url=url)
+
+    assert done.returncode == 7
+    assert password_in(done.stderr)
+    assert done.stderr.index("once the seed is committed") < done.stderr.index("not today")
 
 
 def test_the_demo_seeded_again_changes_nothing(shop_at):

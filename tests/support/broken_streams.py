@@ -29,7 +29,7 @@ class Ended(NamedTuple):
 @contextmanager
 def stream(kind: str) -> Iterator[int]:
     """Yield the number of a file that is a stream of this *kind*; what is closed is closed by the shell."""
-    if kind in ("full", "closed"):
+    if kind in ("full", "closed", "discarded"):
         fd = os.open("/dev/full" if kind == "full" else "/dev/null", os.O_WRONLY)
         yield fd
         os.close(fd)

@@ -93,7 +93,18 @@ def test_the_counts_of_every_kind_fit_into_a_report():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--demo", "-f", "x.json"), "--demo names a document, and -f another one; leave one out"),
+        (
+            ("--demo", "--overwrite", "--if-exists", "skip"),
+            "--overwrite writes over rows that exist, and --if-exists skip does not; leave one out",
+        ),
+        (
+            ("--demo", "--overwrite", "--if-exists", "fail"),
+            "--overwrite writes over rows that exist, and --if-exists fail does not; leave one out",
+        ),
+        (
+            ("export", "--products", " , "),
+            "--products names no product; leave it out for all of them",
+        ),
         ((), "there is no seed document data/seed.json; name a file, a folder or - with -f"),
     ],
 )

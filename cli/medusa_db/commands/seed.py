@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from medusa_db import streams
 from medusa_db.commands import options, running
 from medusa_db.commands.database import connected
 from medusa_db.commands.reporting import reported
 from medusa_db.show import seed as text
 from medusa_migrations.catalog import load
 from medusa_migrations.contract import concealed
-from medusa_migrations.contract.errors import RunnerError, UsageError
+from medusa_migrations.contract.errors import RefusedError, RunnerError, UsageError
 from medusa_migrations.run import context, progress
 from medusa_migrations.run.outcome import Outcome
 from medusa_seed.document import document, files
@@ -23,7 +23,7 @@ from medusa_seed.run import demo
 from medusa_seed.run import runner as seeding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from medusa_db.arguments.seeding import SeedArguments
     from medusa_migrations.catalog.version import Version
@@ -37,26 +37,39 @@ _QUOTING = ("InvalidDocument", "Exists", "SeedFailed")
 def seed(args: SeedArguments) -> int:
     """Fill a shop, and report what was done, however it ends."""
     outcome = Outcome("seed", run_id=args.report.run_id)
-    made: dict[str, str] = {}
     report = reported(
         args.report,
         outcome,
-        lambda: made.update(_run(args, outcome)),
+        lambda: _run(args, outcome),
         printed=args.output == "json",
         shown=lambda report: text.report(outcome, report.seconds),
     )
-    for email, password in made.items():
-        sys.stderr.write(
-            f"medusa-db: {email} may log in with {password}, which is not shown again\n"
-        )
     return report.exit_code
 
 
-def _run(args: SeedArguments, outcome: Outcome) -> dict[str, str]:
-    """Seed; return the passwords that were made, by the email of who may log in with them."""
+def _show(passwords: Mapping[str, str]) -> None:
+    """Show passwords that were made, by the email of who may log in with them: before they are committed.
+
+    Raises RefusedError where stderr does not take them.
+    """
+    lines = [
+        f"medusa-db: {email} may log in with {password} once the seed is committed; it is not shown again\n"
+        for email, password in passwords.items()
+    ]
+    if not streams.delivered("".join(lines)):
+        raise RefusedError(
+            f"the password made for {', '.join(passwords)} would be lost, as stderr is closed, full or not "
+            "read; no row was written. Run it again with a stderr that somebody reads, or a file",
+            reason="PasswordNotShown",
+        )
+
+
+def _run(args: SeedArguments, outcome: Outcome) -> None:
     catalog = load.read()
-    if args.demo and args.seed_file:
-        raise UsageError("--demo names a document, and -f another one; leave one out")
+    if args.overwrite and args.if_exists != "update":
+        raise UsageError(
+            f"--overwrite writes over rows that exist, and --if-exists {args.if_exists} does not; leave one out"
+        )
     target = options.known(catalog, args.to, "--to")
     own = options.shop_migrations(args.way.shop)
     request = options.request(args.way, catalog, target, own)
@@ -74,7 +87,7 @@ def _run(args: SeedArguments, outcome: Outcome) -> dict[str, str]:
                 address,
             ):
                 begun = context.begin(outcome, conn, address, catalog, request, how, telling)
-                return seeding.seed(begun, outcome, source, found, _how(args, target))
+                seeding.seed(begun, outcome, source, found, _how(args, target), show=_show)
         finally:
             telling.end()
 

@@ -37,7 +37,7 @@ from medusa_seed.run.filling import Filling
 from medusa_seed.shop import records, tables, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from psycopg import Connection
 
@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from medusa_seed.document.document import Document
     from medusa_seed.document.files import Source
     from medusa_seed.planning.present import Shop
+
+    ShowPasswords = Callable[[Mapping[str, str]], None]
+    """Shows passwords that are about to be committed, by the email of who may log in with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +77,18 @@ def seed(
     source: Source,
     document: Document,
     options: SeedOptions,
-) -> dict[str, str]:
+    *,
+    show: ShowPasswords,
+) -> None:
     """Fill the shop with *document*, which was read from *source* and is in order.
 
-    Return the passwords that were made for users of the demo shop, by their email.
+    *show* gets the passwords that were made for users of the demo shop before they are committed; where it
+    raises, nothing is.
 
     The request of *context* is how its schema is migrated, but for the target. Raises a RunnerError
     where it cannot be done; then not one row was written, though migrations that came first stay.
     """
-    run = _SeedRun(context, outcome, source, document, options)
-    run.run()
-    return run.passwords
+    _SeedRun(context, outcome, source, document, options, show).run()
 
 
 @dataclass(slots=True)
@@ -94,9 +98,8 @@ class _SeedRun:
     source: Source
     document: Document
     options: SeedOptions
+    show: ShowPasswords
     counts: Counts = field(default_factory=Counts)
-    passwords: dict[str, str] = field(default_factory=dict)
-    """Those of the demo's users that were made and written."""
     committing: bool = False
     """Whether the commit of the seed is on its way, and its answer has not come."""
     recorded: bool = False
@@ -207,22 +210,21 @@ class _SeedRun:
             )
         place = str(observed.place(self.context.catalog))
         self.outcome.seeding = True
-        made = self._patiently(lambda: self._fill(place, remembers=remembers))
-        self.passwords = {} if self.options.dry_run else made
+        self._patiently(lambda: self._fill(place, remembers=remembers))
         done = self.counts.changed or migrated
         self._finish(RunState.DONE if done else RunState.NOTHING, recorded=remembers)
         self._answered()
 
-    def _patiently(self, fill: Callable[[], dict[str, str]]) -> dict[str, str]:
-        """Return what *fill* returns; call it again while the shop has locked a row or a table of it.
+    def _patiently(self, fill: Callable[[], None]) -> None:
+        """Call *fill*, and call it again while the shop has locked a row or a table of it.
 
         A try that fails is rolled back, so that the shop never waits for us while we wait for it.
         """
-        wait, warned = self.context.options.limits.lock_wait, len(self.outcome.warnings)
-        until, said = time.monotonic() + wait, False
+        wait, before = self.context.options.limits.lock_wait, len(self.outcome.warnings)
+        until, warned = time.monotonic() + wait, False
         while True:
             try:
-                return fill()
+                fill()
             except LockHeldError as exc:
                 if not isinstance(exc.__cause__, pg.LockNotAvailable):
                     raise
@@ -231,18 +233,20 @@ class _SeedRun:
                         f"It was waited for in short tries, for {wait:g} s; no row of the seed remains"
                     )
                     raise
-            if not said:
+            else:
+                return
+            if not warned:
                 self.context.progress.say(
                     f"rolled back, a row or a table is locked by others; trying again for up to {wait:g} s",
                     holder=bounded.blockers(self.conn) or "a session that cannot be seen",
                 )
-                said = True
+                warned = True
             self.counts = Counts()
-            del self.outcome.warnings[warned:]
+            del self.outcome.warnings[before:]
             time.sleep(bounded.PAUSE)
 
-    def _fill(self, place: str, *, remembers: bool) -> dict[str, str]:
-        """Fill the shop in one transaction; return the passwords of the demo's users."""
+    def _fill(self, place: str, *, remembers: bool) -> None:
+        """Fill the shop in one transaction."""
         made = {}
         with self._transaction():
             shop = tables.read(self.conn, self.schema)
@@ -254,7 +258,8 @@ class _SeedRun:
             if remembers and (self.counts.changed or not self._is_latest()):
                 records.record(self.conn, self._record(place))
                 self.recorded = True
-        return made
+            if made and not self.options.dry_run:
+                self.show(made)
 
     def _as_demo(self, shop: Shop) -> dict[str, str]:
         """Make the document one for this *shop*; return the passwords of its users."""

@@ -43,9 +43,8 @@ def seed(
             findings.raise_if_any("seed.json")
             source.name = "seed.json"
             policy = Policy(IfExists(if_exists), overwrite)
-            seeding.seed(
-                context, outcome, source, found, seeding.SeedOptions(policy=policy, **options)
-            )
+            how = seeding.SeedOptions(policy=policy, **options)
+            seeding.seed(context, outcome, source, found, how, show=lambda _passwords: None)
             assert outcome.seed is not None
             return {"state": outcome.state, **outcome.seed.to_dict()}
 
