@@ -50,7 +50,10 @@ def declared(cluster, namespace):
 
 def up(operator, namespace):
     """Return whether the operator's metrics say that it can list *namespace*."""
-    return f'medusadb_namespace_up{{namespace="{namespace}"}} 1.0' in operator.get("/metrics")[1]
+    return (
+        f'medusadb_namespace_up{{watched_namespace="{namespace}"}} 1.0'
+        in operator.get("/metrics")[1]
+    )
 
 
 def troubles(operator, namespace):

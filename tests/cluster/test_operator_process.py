@@ -128,7 +128,11 @@ def test_metrics_are_named_and_counted_as_documented(shop, operator, kubelet):
 
     named = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
     documented = set(
-        re.findall(r"`(medusadb_\w+)`", (DEPLOY.parent / "docs" / "operator.md").read_text())
+        re.findall(
+            r"^\| `((?:medusadb|process)_\w+)` \|",
+            (DEPLOY.parent / "docs" / "operator.md").read_text(),
+            re.MULTILINE,
+        )
     )
     assert (status, named) == (200, documented)
     assert operator.metric("medusadb_lock_waits_total") == before + 1

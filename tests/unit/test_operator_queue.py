@@ -239,7 +239,7 @@ def test_passes_over_one_key_never_overlap_and_those_over_two_do():
         pytest.param(None, "done", id="well"),
         pytest.param(ConflictError("changed"), "conflict", id="a-newer-object"),
         pytest.param(ApiError("no"), "failed", id="the-api-refuses"),
-        pytest.param(ZeroDivisionError(), "failed", id="a-defect-of-ours"),
+        pytest.param(ZeroDivisionError(), "crashed", id="a-defect-of-ours"),
     ],
 )
 def test_a_worker_outlives_every_pass(outcome: Exception | None, result: str):

@@ -9,6 +9,7 @@ import itertools
 import random
 import time
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -30,6 +31,18 @@ WORKERS = 16
 """Passes at a time, over different resources."""
 
 logger = structlog.get_logger("controller")
+
+
+class PassResult(StrEnum):
+    """How a pass ended."""
+
+    DONE = "done"
+    CONFLICT = "conflict"
+    """It met a newer object."""
+    FAILED = "failed"
+    """The API server refused."""
+    CRASHED = "crashed"
+    """A defect of the operator."""
 
 
 class _Entry(NamedTuple):
@@ -136,8 +149,8 @@ class Controller:
     queue: WorkQueue
     reconcile: Callable[[Key], Awaitable[float | None]]
     """One pass; returns the seconds until the next look, None: when something happens."""
-    passed: Callable[[str], None] = lambda _result: None
-    """Is called with how each pass ended: `done`, `conflict` or `failed`."""
+    passed: Callable[[PassResult], None] = lambda _result: None
+    """Is called with how each pass ended."""
 
     async def work(self) -> None:
         """Take keys and run passes for ever; several may do so at a time."""
@@ -146,12 +159,12 @@ class Controller:
             with structlog.contextvars.bound_contextvars(namespace=key.namespace, name=key.name):
                 self.passed(await self._pass(key))
 
-    async def _pass(self, key: Key) -> str:
+    async def _pass(self, key: Key) -> PassResult:
         try:
             wake = await self.reconcile(key)
         except ConflictError:
             self.queue.failed(key, CONFLICT_BACKOFF)
-            return "conflict"
+            return PassResult.CONFLICT
         except ApiError as exc:
             delay = self.queue.failed(key, at_least=exc.retry_after)
             logger.warning(
@@ -160,10 +173,10 @@ class Controller:
                 error=str(exc),
                 retry_in=round(delay, 1),
             )
-            return "failed"
+            return PassResult.FAILED
         except Exception:
             delay = self.queue.failed(key)
             logger.exception("A pass failed: a defect of the operator", retry_in=round(delay, 1))
-            return "failed"
+            return PassResult.CRASHED
         self.queue.done(key, wake)
-        return "done"
+        return PassResult.DONE

@@ -9,12 +9,19 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from medusa_operator.api.cluster import ObjectKind
 from medusa_operator.loop.health import State
+from medusa_operator.loop.queue import PassResult
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
 from medusa_operator.resource.status import Result
@@ -77,6 +84,9 @@ class Metrics:
         }  # fmt: skip
         for name, metric in made.items():
             object.__setattr__(self, name, metric)
+        for result in PassResult:  # from 0 on, or the first of a kind is no increase to Prometheus
+            self.passes.labels(result)
+        ProcessCollector(registry=self.registry)
 
     def called(self, call: Call) -> None:
         """Count a request to the API server."""
@@ -93,7 +103,7 @@ class Metrics:
         if run.reason == "LockHeld":
             self.lock_waits.inc()
 
-    def passed(self, result: str) -> None:
+    def passed(self, result: PassResult) -> None:
         """Count a pass."""
         self.passes.labels(result).inc()
 
@@ -105,6 +115,8 @@ class Fleet(Collector):
     cache: Cache
     queue: WorkQueue
     health: Health
+    limit: int = 0
+    """How many Jobs may run at a time; 0: no limit."""
 
     def describe(self) -> list[Metric]:
         """Return nothing: the names are known only with the values."""
@@ -132,9 +144,17 @@ class Fleet(Collector):
             self.health.state is State.LEADING,
         )
         yield _gauge(
+            "healthy", "Whether /healthz answers that the process works.", not self.health.problems()
+        )  # fmt: skip
+        yield _gauge(
             "dead_watches",
             "Watches that did not report a change.",
             len(self.health.dead_watches),
+        )
+        yield _gauge(
+            "refused_watches",
+            "Watches that the API server refuses for now.",
+            len(self.health.refused),
         )
         unreadable = GaugeMetricFamily(
             "medusadb_unreadable_objects",
@@ -147,7 +167,8 @@ class Fleet(Collector):
         up = GaugeMetricFamily(
             "medusadb_namespace_up",
             "Whether a watched namespace could be listed; empty where all are watched.",
-            labels=("namespace",),
+            # `namespace` is the label that Prometheus gives to whatever a pod exposes
+            labels=("watched_namespace",),
         )
         for namespace in self.health.namespaces or ("",):
             up.add_metric((namespace,), namespace not in self.health.unlisted)
@@ -156,12 +177,16 @@ class Fleet(Collector):
 
     def _resources(self) -> Iterator[Metric]:
         conditions: Tally[tuple[str, str, str]] = Tally()
-        pending, unverified, active, now = 0.0, 0.0, 0, datetime.now(UTC)
+        pending: dict[str, float] = {}
+        unverified, overdue, active, now = 0.0, 0.0, 0, datetime.now(UTC)
         for database in self.cache.databases():
             for condition in database.status.conditions:
                 conditions[condition.type, condition.status, condition.reason] += 1
-            pending = max(pending, _pending(database, now))
-            unverified = max(unverified, _unverified(database, now))
+            reason, age = _pending(database, now)
+            if age:
+                pending[reason] = max(pending.get(reason, 0.0), age)
+            age, interval = _unverified(database, now)
+            unverified, overdue = max(unverified, age), max(overdue, age - interval)
             active += bool(self.cache.running(database.uid))
         family = GaugeMetricFamily(
             "medusadb_resources",
@@ -172,46 +197,57 @@ class Fleet(Collector):
             family.add_metric(labels, count)
         yield family
         yield _gauge("active_runs", "Jobs that are not over.", active)
-        yield _gauge(
-            "pending_age_seconds",
-            "How long the resource that has waited longest is on its way; stalled and suspended ones "
-            "are left out.",
-            pending,
+        yield _gauge("max_concurrent_runs", "How many may run at a time; 0: no limit.", self.limit)
+        ages = GaugeMetricFamily(
+            "medusadb_pending_age_seconds",
+            "How long the resource that has waited longest is on its way, by the reason of Ready; stalled "
+            "and suspended ones are left out.",
+            labels=("reason",),
         )
+        for reason, age in sorted(pending.items()):
+            ages.add_metric((reason,), age)
+        yield ages
         yield _gauge(
             "verification_age_seconds",
             "How long ago the schema was compared, of the resource at rest for which that is longest; those "
             "that are never verified are left out.",
             unverified,
         )
+        yield _gauge(
+            "verification_overdue_seconds",
+            "By how much that is longer than `spec.verify.interval`, of the resource for which it is most.",
+            overdue,
+        )
 
 
-def _pending(database: Database, now: datetime) -> float:
-    """Return for how long a resource has been on its way to Ready."""
+def _pending(database: Database, now: datetime) -> tuple[str, float]:
+    """Return why a resource is not Ready, and for how long it has been on its way; 0 where it is not."""
     status = database.status
     for kind in ("Stalled", "Suspended"):
         condition = status.condition(kind)
         if condition is not None and condition.status == "True":
-            return 0.0
+            return "", 0.0
     ready = status.condition("Ready")
-    if ready is not None and ready.status == "True":
-        return 0.0
-    return (now - (ready.since if ready is not None else database.created)).total_seconds()
+    if ready is None:
+        return "", (now - database.created).total_seconds()
+    if ready.status == "True":
+        return "", 0.0
+    return ready.reason, (now - ready.since).total_seconds()
 
 
-def _unverified(database: Database, now: datetime) -> float:
-    """Return for how long nobody has compared the schema of a resource that is at rest."""
+def _unverified(database: Database, now: datetime) -> tuple[float, float]:
+    """Return for how long nobody has compared the schema of a resource at rest, and how long that may be."""
     status, spec = database.status, database.spec
     ready, verified = status.condition("Ready"), status.condition("Verified")
     if isinstance(spec, InvalidError) or spec.suspend or not spec.verify.interval:
-        return 0.0
+        return 0.0, 0.0
     if ready is None or (ready.status != "True" and ready.reason != Reason.DRIFTED):
-        return 0.0
+        return 0.0, 0.0
     known = status.verified
     compared = known is not None and known.result in (Result.VERIFIED, Result.DRIFTED)
     last = known.time if known is not None and compared else None
     since = last or (verified.since if verified is not None else ready.since)
-    return (now - since).total_seconds()
+    return (now - since).total_seconds(), spec.verify.interval
 
 
 def _gauge(name: str, about: str, value: float) -> Metric:

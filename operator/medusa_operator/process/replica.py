@@ -61,7 +61,9 @@ class Replica:
 
     def __post_init__(self) -> None:
         self.health = Health(self.options.resync, namespaces=self.options.namespaces)
-        self.metrics.registry.register(Fleet(self.cache, self.queue, self.health))
+        self.metrics.registry.register(
+            Fleet(self.cache, self.queue, self.health, self.options.max_concurrent_runs)
+        )
 
     async def run(self) -> None:
         """Return after a signal asked to stop; raise OperatorError where another must take over."""
