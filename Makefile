@@ -76,8 +76,10 @@ format: $(STAMP)  ## Format and fix what the linter can
 bench: $(STAMP)  ## Side by side with the alternatives; ARGS="--only fleet --quick" for some
 	@$(BIN)/python bench/run.py $(ARGS)
 
-sync-chart:  ## Copy the definition of deploy/crd into the operator's chart
+sync-chart:  ## Copy definition, alerts and dashboard of deploy/ into the operator's chart
 	@cp deploy/crd/medusadatabases.yaml helm/medusa-db-operator/files/medusadatabases.yaml
+	@cp deploy/options/prometheus-rule/prometheusrule.yaml helm/medusa-db-operator/files/prometheusrule.yaml
+	@cp deploy/options/dashboard/medusa-database-operator.json helm/medusa-db-operator/files/dashboard.json
 
 dist: $(STAMP)  ## The wheel and both charts, in dist/; needs helm
 	@command -v helm >/dev/null || { echo "helm packs the charts, and is not installed" >&2; exit 1; }

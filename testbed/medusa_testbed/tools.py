@@ -32,6 +32,8 @@ class Module:
     folder: Path
     programs: dict[str, str]
     """Name of each program, and the package that it is built from."""
+    tags: str = ""
+    """Build tags, with commas between them."""
 
     def flags(self) -> list[str]:
         """Return the flags of the build; Kubernetes tells its version from them."""
@@ -44,7 +46,8 @@ class Module:
             package = "k8s.io/component-base/version"
             linked += f" -X {package}.gitVersion={version}"
             linked += f" -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
-        return ["-trimpath", "-ldflags", linked]
+        tags = ["-tags", self.tags] if self.tags else []
+        return ["-trimpath", "-ldflags", linked, *tags]
 
     def key(self) -> str:
         """Return what changes whenever the outcome of the build may change."""
@@ -81,7 +84,16 @@ COREDNS = Module(MODULES / "coredns", {"coredns": "."})
 PAUSE = Module(MODULES / "pause", {"pause": "."})
 HELM3 = Module(MODULES / "helm3", {"helm3": "helm.sh/helm/v3/cmd/helm"})
 KUSTOMIZE = Module(MODULES / "kustomize", {"kustomize": "sigs.k8s.io/kustomize/kustomize/v5"})
-ALL = (ETCD, KUBERNETES, HELM, KSTATUS, ACTIONLINT, NODE, CNI, COREDNS, PAUSE, HELM3, KUSTOMIZE)
+PROMTOOL = Module(
+    MODULES / "promtool",
+    {"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
+    tags="remove_all_sd",  # the clouds' service discovery, which is most of its code
+)
+MONITORING = Module(MODULES / "monitoring", {"monitoring": "."})
+ALL = (
+    ETCD, KUBERNETES, HELM, KSTATUS, ACTIONLINT, NODE, CNI, COREDNS, PAUSE, HELM3, KUSTOMIZE, PROMTOOL,
+    MONITORING,
+)  # fmt: skip
 
 
 class BuildError(Exception):

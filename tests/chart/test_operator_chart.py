@@ -13,7 +13,12 @@ from charts import OPERATOR, manifests, only, render
 from medusa_operator.process import options
 
 CRD = charts.ROOT / "deploy" / "crd" / "medusadatabases.yaml"
-COPY = OPERATOR / "files" / "medusadatabases.yaml"
+COPIES = {
+    "medusadatabases.yaml": "crd/medusadatabases.yaml",
+    "prometheusrule.yaml": "options/prometheus-rule/prometheusrule.yaml",
+    "dashboard.json": "options/dashboard/medusa-database-operator.json",
+}
+"""What the chart has copies of: a chart may read its own files only."""
 
 
 def container(objects: list[charts.Object]) -> charts.Object:
@@ -27,8 +32,11 @@ def environment(objects: list[charts.Object]) -> dict[str, Any]:
     return {each["name"]: each.get("value") for each in container(objects)["env"]}
 
 
-def test_the_charts_copy_of_the_crd_is_the_original() -> None:
-    assert COPY.read_text() == CRD.read_text(), "make sync-chart"
+def test_the_charts_files_are_copies_of_the_manifests() -> None:
+    copies = {path.name: path.read_text() for path in (OPERATOR / "files").iterdir()}
+    originals = {name: (charts.ROOT / "deploy" / path).read_text() for name, path in COPIES.items()}
+
+    assert copies == originals, "make sync-chart"
 
 
 def test_the_crd_is_kept_when_the_release_goes() -> None:
