@@ -13,13 +13,12 @@ from medusa_operator.loop.queue import WorkQueue
 from medusa_operator.process.metrics import Fleet, Metrics
 from operator_bodies import resource, spelt
 
-NOW = datetime.now(UTC)
 SLACK = 60.0
 """Seconds that a test may take."""
 
 
 def ago(**time: float) -> str:
-    return spelt(NOW - timedelta(**time))
+    return spelt(datetime.now(UTC) - timedelta(**time))
 
 
 def condition(kind: str, value: str, reason: str, since: str) -> dict[str, object]:
