@@ -177,6 +177,7 @@ def report(pod: Object, **changes: Any) -> str:
         "exitCode": 0,
         "target": version,
         "from": "empty",
+        "provenBefore": {"state": "empty"},
         "version": version,
         "verified": True,
         "migrationCount": 1,

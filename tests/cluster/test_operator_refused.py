@@ -338,7 +338,10 @@ FORGED = {
     },
     "huge-numbers": {"migrationCount": 10**30, "exitCode": 8},
     "escapes": {"message": "\x1b[31mred\x1b[0m\x00", "reason": "x" * 3000, "exitCode": 7},
-    "long-place": {"from": "1.99999999999999999999999999999.3", "exitCode": 5},
+    "long-place": {
+        "provenBefore": {"state": "version", "to": "1.99999999999999999999999999999.3"},
+        "exitCode": 5,
+    },
 }
 
 

@@ -157,6 +157,7 @@ def report(job: Body, **said: Any) -> str:
         "state": "done",
         "exitCode": 0,
         "from": "empty",
+        "provenBefore": {"state": "empty"},
         "target": version,
         "proven": {"state": "version", "from": version, "to": version, "at": version},
         "migrationCount": 3,

@@ -257,7 +257,8 @@ def test_a_run_that_succeeded_is_told_whole():
 
 def test_the_notes_of_the_way_stay_when_it_is_gone():
     job = ended(started(database()))
-    observed = seen((job, pod_ended(job, 0, report(job, **{"from": "1.17.0 to 1.17.2"}))))
+    before = {"state": "version", "from": "1.17.0", "to": "1.17.2"}
+    observed = seen((job, pod_ended(job, 0, report(job, provenBefore=before))))
 
     status = reported(database(), observed)
 

@@ -182,7 +182,7 @@ def test_a_job_that_is_gone_after_its_time_is_not_missed():
 
 @pytest.mark.parametrize("expires", [False, True], ids=["not-stored", "stored"])
 def test_a_lost_status_is_rebuilt_from_the_jobs_and_runs_nothing(expires):
-    job, told_by = finished(**{"from": "1.18.0"})
+    job, told_by = finished(provenBefore={"state": "version", "from": "1.18.0", "to": "1.18.0"})
     if expires:
         job["spec"]["ttlSecondsAfterFinished"] = 86400
     observed = seen((job, told_by))

@@ -65,11 +65,12 @@ class Proven:
     at: str = ""
     """The one of them that our history names."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON; what is not known is left out."""
+    def to_dict(self, *, whole: bool = True) -> dict[str, Any]:
+        """Return it for JSON, *whole* or without the versions in between; what is not known is left out."""
         found = self.versions
-        ends = {"from": found[0], "to": found[-1], "versions": list(found)} if found else {}
-        return {"state": self.state} | ends | ({"at": self.at} if self.at else {})
+        ends = {"from": found[0], "to": found[-1]} if found else {}
+        between = {"versions": list(found)} if found and whole else {}
+        return {"state": self.state} | ends | between | ({"at": self.at} if self.at else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Report:
     """Where the database was: versions, `empty` or `partial`."""
     after: str = ""
     """Where it is at the end, in the same words."""
+    proven_before: Proven = field(default_factory=Proven)
     proven: Proven = field(default_factory=Proven)
     state: RunState = RunState.FAILED
     migrations: tuple[Done, ...] = ()
@@ -131,6 +133,7 @@ class Report:
             "from": self.before,
             "version": self.after,
             "proven": self.proven.to_dict(),
+            "provenBefore": self._found(),
             "target": self.target,
             "verified": self.verified,
             "seconds": round(self.seconds, 3),
@@ -156,6 +159,10 @@ class Report:
         }
         always = ("exitCode", "migrationCount", "verified")
         return {k: v for k, v in body.items() if v or (k in always and v is not None)}
+
+    def _found(self) -> dict[str, Any]:
+        known = self.proven_before.state is not ProvenState.UNKNOWN
+        return self.proven_before.to_dict(whole=False) if known else {}
 
 
 def _done(done: Done) -> dict[str, Any]:

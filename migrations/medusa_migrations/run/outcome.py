@@ -229,6 +229,7 @@ def report(outcome: Outcome, ending: Ending, seconds: float) -> Report:
         target=str(outcome.target or ""),
         schema=outcome.schema,
         before=_words(outcome.before),
+        proven_before=proven(outcome.before or Place()),
         after=_words(after),
         proven=proven(after),
         state=ending.state or outcome.state,

@@ -116,6 +116,11 @@ def _told(verdict: JobVerdict) -> ProvenPlace | None:
     return proven if proven is not None and proven.state != "unknown" else None
 
 
+def _shortly(place: ProvenPlace) -> str:
+    """Return the version that counts as the database's, or `empty`, `partial`."""
+    return str(path.here(place) or place.state.removeprefix("version"))[:32]
+
+
 def _seen(facts: Facts, job: Job, verdict: JobVerdict) -> Facts:
     """Take over where the run says that the database is."""
     told = _told(verdict)
@@ -128,7 +133,7 @@ def _seen(facts: Facts, job: Job, verdict: JobVerdict) -> Facts:
         facts,
         proven=proven,
         applied=str(version or ""),
-        previous=facts.previous or verdict.report.before or str(version or told.state),
+        previous=facts.previous or _shortly(verdict.report.before or told),
         retry_token=job.retry or facts.retry_token,
     )
 

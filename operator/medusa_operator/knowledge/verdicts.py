@@ -55,7 +55,6 @@ _NOT_STARTED = ("StartError", "ContainerCannotRun")
 """The container runtime's words; its termination message is then that of the runtime."""
 _NO_PROGRAM = ("not found", "no such file", "permission denied")
 _REFUSALS = {"Downgrade": Reason.DOWNGRADE, "NotAcknowledged": Reason.AWAITING_ACKNOWLEDGEMENT}
-_VERSION = re.compile(r"\d+\.\d+\.\d+")
 _OF_MEDUSA_1 = re.compile(r"1\.[0-9]{1,4}\.[0-9]{1,4}")
 _MOST = 2**31 - 1
 """The largest count that is believed, and that the API takes."""
@@ -75,12 +74,6 @@ def _counts(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]
         plain.text(kind, 32): {plain.text(word, 16): n for word, n in list(each.items())[:8]}
         for kind, each in list(counts.items())[:24]
     }
-
-
-def _place(text: str) -> str:
-    """Return the newest version that `1.3.0 to 1.3.3` names, or the word itself."""
-    found = _VERSION.findall(text)
-    return str(found[-1])[:32] if found else plain.text(text, 32)
 
 
 _Sentence = Annotated[str, _cut(SENTENCE)]
@@ -115,8 +108,8 @@ class RunReport:
     reason: Annotated[str, _cut(64)] = ""
     message: _Sentence = ""
     target: str = ""
-    before: Annotated[str, Field(alias="from"), AfterValidator(_place)] = ""
-    """Where the database was: a version, `empty`, `partial`; empty: not reported."""
+    before: Annotated[ProvenPlace | None, Field(alias="provenBefore")] = None
+    """Where the database was; None: not reported."""
     proven: ProvenPlace | None = None
     verified: StrictBool | None = None
     differences: Annotated[_Tally, Field(alias="driftCount")] = 0
