@@ -37,7 +37,7 @@ def printed(*arguments: str, url: str) -> str:
 
 def assert_same(ours: str, theirs: str) -> None:
     with psycopg.connect(ours) as a, psycopg.connect(theirs) as b:
-        assert introspect.read(a, "public") == introspect.read(b, "public")
+        assert introspect.read(a, "public", frozenset) == introspect.read(b, "public", frozenset)
         assert rows(a, LEDGER) == rows(b, LEDGER)
 
 
@@ -142,14 +142,14 @@ def test_they_end_without_a_change_where_the_ledger_has_moved(shop_at: Callable[
     script = printed(*TO, url=url)
     assert psql(url, script).returncode == 0
     with psycopg.connect(url) as conn:
-        before = (introspect.read(conn, "public"), rows(conn, LEDGER))
+        before = (introspect.read(conn, "public", frozenset), rows(conn, LEDGER))
 
     again = psql(url, script)
 
     assert again.returncode == 3
     assert "the ledger is not what it was when this script was made" in again.stderr
     with psycopg.connect(url) as conn:
-        assert (introspect.read(conn, "public"), rows(conn, LEDGER)) == before
+        assert (introspect.read(conn, "public", frozenset), rows(conn, LEDGER)) == before
 
 
 def test_the_second_transaction_does_not_run_where_the_first_one_failed(
@@ -159,12 +159,12 @@ def test_the_second_transaction_does_not_run_where_the_first_one_failed(
     script = printed(*TO, "--stop", "1.13.0", url=url)
     with psycopg.connect(url) as conn:
         conn.execute("create table product_shipping_profile (id text)")
-        before = (introspect.read(conn, "public"), rows(conn, LEDGER))
+        before = (introspect.read(conn, "public", frozenset), rows(conn, LEDGER))
 
     psql(url, script, "-v", "ON_ERROR_STOP=0")
 
     with psycopg.connect(url) as conn:
-        assert (introspect.read(conn, "public"), rows(conn, LEDGER)) == before
+        assert (introspect.read(conn, "public", frozenset), rows(conn, LEDGER)) == before
 
 
 def test_they_wait_for_nobody_who_has_a_table_or_the_lock_of_a_run(

@@ -286,21 +286,66 @@ def test_a_row_that_the_shop_has_locked_is_waited_for_and_its_holder_named(
         assert servers.rows(conn, "select title from product") == [("Cup",)]
 
 
-def test_a_table_of_somebody_elses_never_matters(shop_at: Callable[..., str]) -> None:
+PLUGIN = """
+    create table plugin (id serial primary key, at timestamptz default now(), name text, check (length(name) < 9));
+    create index plugin_at on plugin (lower(name)) where id > 0;
+    create function plugged() returns trigger language plpgsql as 'begin return new; end';
+    create trigger plugging before update on plugin for each row when (new.id > 1) execute function plugged();
+    create rule plugged as on delete to plugin where old.id = 0 do instead nothing;
+    create policy plugged on plugin using (id > 0);
+    create view plugins as select p.id, s.name from plugin p, store s;
+    create materialized view counted as select count(*) as n from plugins;
+    create index counted_n on counted ((n + 1))
+"""
+LOOKS = (
+    ("verify",), ("status",), ("plan", "--to", "1.13.0"), ("plan", "--to", "1.13.0", "--output", "json"),
+    ("plan", "--to", "1.13.0", "--sql"), ("repair",), ("repair", "--apply"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("lock table plugin in access exclusive mode", id="table"),
+        pytest.param("alter view plugins rename to others", id="view"),
+        pytest.param("refresh materialized view counted", id="materialized-view"),
+        pytest.param("reindex index plugin_at", id="index"),
+    ],
+)
+def test_a_table_of_somebody_elses_never_matters(
+    shop_at: Callable[..., str], statement: str
+) -> None:
     url = shop_at("1.12.3")
     with psycopg.connect(url) as conn:
-        conn.execute(
-            "create table plugin (id serial primary key, at timestamptz default now(), name text,"
-            " check (length(name) < 9)); create index plugin_at on plugin (lower(name)) where id > 0"
-        )
+        conn.execute(sql.SQL(PLUGIN))
 
-    with holding(url, "lock table plugin in access exclusive mode"):
+    with holding(url, statement):
         done = [
             servers.medusa_db(*words, url=url)
-            for words in (
-                ("verify",), ("status",), ("plan", "--to", "1.13.0"), ("migrate", "--to", "1.13.0"), ("verify",),
-            )
-        ]  # fmt: skip
+            for words in (*LOOKS, ("migrate", "--to", "1.13.0"), ("verify",))
+        ]
 
-    assert [one.returncode for one in done] == [0] * 5, [one.stderr for one in done]
+    assert [one.returncode for one in done] == [0] * len(done), [one.stderr for one in done]
     assert "locked" not in "".join(one.stderr for one in done)
+
+
+def test_a_baseline_and_a_reviewed_plan_stand_beside_a_locked_table_of_somebody_elses(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url, plan = shop_at("1.12.3"), tmp_path / "plan.json"
+    with psycopg.connect(url) as conn:
+        conn.execute(sql.SQL(PLUGIN))
+        conn.execute("drop table migrations; drop schema medusa_db cascade")
+    asked = ("plan", "--to", "1.13.0", "--output", "json")
+
+    with holding(url, "lock table plugin in access exclusive mode"):
+        adopted = servers.medusa_db("migrate", "--baseline", "1.12.3", "--to", "1.12.3", url=url)
+        plan.write_text(servers.medusa_db(*asked, url=url).stdout)
+    free = servers.medusa_db("plan", "--plan", str(plan), "--check", url=url)
+    plan.write_text(servers.medusa_db(*asked, url=url).stdout)
+    with holding(url, "lock table plugin in access exclusive mode"):
+        applied = servers.medusa_db("migrate", "--plan", str(plan), url=url)
+
+    assert adopted.returncode == 0, adopted.stderr
+    assert free.returncode == 10, free.stderr
+    assert applied.returncode == 0, applied.stderr

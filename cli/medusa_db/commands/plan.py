@@ -61,7 +61,7 @@ def _show(args: PlanArguments, outcome: Outcome) -> Preview:
     with connected(asked.database, "plan", asked.patience.connect_wait) as (conn, address):
         begun = context.begin(outcome, conn, address, catalog, request, how, progress.for_stream())
         found = preview.look(begun, outcome)
-        script = plan_sql.script(conn, found) if args.sql else ""
+        script = plan_sql.script(conn, catalog, found) if args.sql else ""
         now = basis.look(conn, address, catalog, found.before) if asked.output == "json" else None
     within = streams.ANSWER if args.check else None
     if now is not None:

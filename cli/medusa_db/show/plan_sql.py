@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import textwrap
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
+    from medusa_migrations.catalog.model import Catalog
     from medusa_migrations.contract.errors import RunnerError
     from medusa_migrations.plan.plan import Item
     from medusa_migrations.run.preview import PlannedTransaction, Preview
@@ -50,14 +52,14 @@ _OTHER_NAMES = sql.SQL(
 _WIDTH = 110
 
 
-def script(conn: Connection[Any], found: Preview) -> str:
+def script(conn: Connection[Any], catalog: Catalog, found: Preview) -> str:
     """Return the script; it makes the schema and the ledger that the run would make.
 
     It begins and commits its transactions itself, so that it does the same with and without `psql -1`.
     """
-    one = _Script(
-        conn, found, connection.settings(conn), introspect.read(conn, found.observed.schema)
-    )
+    medusas = functools.partial(verify.tables, catalog)
+    existing = introspect.read(conn, found.observed.schema, medusas)
+    one = _Script(conn, found, connection.settings(conn), existing)
     return "\n".join(one.lines())
 
 

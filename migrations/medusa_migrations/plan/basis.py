@@ -10,6 +10,7 @@ from medusa_migrations.plan import plan_file
 from medusa_migrations.plan.findings import joined
 from medusa_migrations.plan.plan_file import Basis
 from medusa_migrations.postgres import introspect
+from medusa_migrations.schema import verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,22 +29,39 @@ _WHERE = """
            current_database()::text
 """
 _OBJECTS = """
-    with ours as (select oid from pg_namespace where nspname = %(schema)s)
-    select 'trigger ' || t.tgname || ' on ' || c.relname, pg_get_triggerdef(t.oid) || t.tgenabled::text
+    with ours as (select oid from pg_namespace where nspname = %(schema)s),
+    shut as (select unnest(%(closed)s::oid[]) as oid),
+    unprintable as (
+      select distinct d.classid, d.objid from pg_depend d
+       where d.classid in ('pg_rewrite'::regclass, 'pg_policy'::regclass)
+         and d.refclassid = 'pg_class'::regclass and d.refobjid in (table shut)
+    )
+    select 'trigger ' || t.tgname || ' on ' || c.relname,
+           case when c.oid not in (table shut) then pg_get_triggerdef(t.oid) || t.tgenabled::text end
       from pg_trigger t join pg_class c on c.oid = t.tgrelid join ours on ours.oid = c.relnamespace
      where not t.tgisinternal
     union all
-    select 'rule ' || r.rulename || ' on ' || c.relname, pg_get_ruledef(r.oid) || r.ev_enabled::text
+    select 'rule ' || r.rulename || ' on ' || c.relname,
+           case when c.oid not in (table shut)
+                     and ('pg_rewrite'::regclass, r.oid) not in (table unprintable)
+                then pg_get_ruledef(r.oid) || r.ev_enabled::text end
       from pg_rewrite r join pg_class c on c.oid = r.ev_class join ours on ours.oid = c.relnamespace
      where r.rulename <> '_RETURN'
     union all
     select 'policy ' || p.polname || ' on ' || c.relname,
-           concat_ws(' ', p.polcmd, p.polpermissive, p.polroles, pg_get_expr(p.polqual, p.polrelid),
-                     pg_get_expr(p.polwithcheck, p.polrelid))
+           case when c.oid not in (table shut)
+                     and ('pg_policy'::regclass, p.oid) not in (table unprintable)
+                then concat_ws(' ', p.polcmd, p.polpermissive, p.polroles, pg_get_expr(p.polqual, p.polrelid),
+                               pg_get_expr(p.polwithcheck, p.polrelid)) end
       from pg_policy p join pg_class c on c.oid = p.polrelid join ours on ours.oid = c.relnamespace
     union all
-    select 'view ' || c.relname, pg_get_viewdef(c.oid)
-      from pg_class c join ours on ours.oid = c.relnamespace where c.relkind in ('v', 'm')
+    select 'view ' || c.relname,
+           case when c.oid not in (table shut)
+                     and ('pg_rewrite'::regclass, r.oid) not in (table unprintable)
+                then pg_get_viewdef(c.oid) end
+      from pg_class c join ours on ours.oid = c.relnamespace
+      join pg_rewrite r on r.ev_class = c.oid and r.rulename = '_RETURN'
+     where c.relkind in ('v', 'm')
     union all
     select 'owner or row security of ' || c.relname,
            concat_ws(' ', c.relowner, c.relrowsecurity, c.relforcerowsecurity)
@@ -55,6 +73,11 @@ _OBJECTS = """
      where not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid
                           and d.deptype = 'e')
 """
+_TABLES = """
+    select relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = %s and c.oid = any(%s::oid[]) and c.relkind in ('r', 'p', 'm')
+"""
+"""A materialized view stands for the indexes on it."""
 OUTDATED, OTHER = "PlanOutdated", "OtherDatabase"
 
 
@@ -69,22 +92,36 @@ def look(
     conn: Connection[Any], address: Address, catalog: Catalog, observed: DatabaseState
 ) -> Basis:
     """Return which database this is, and what it is like."""
-    found = where(conn, address, observed.schema)
+    found, schema = where(conn, address, observed.schema), observed.schema
+
+    def medusas() -> frozenset[str]:
+        return verify.tables(catalog)
+
+    closed = introspect.closed(conn, schema, medusas)
+    objects = plan_file.objects(introspect.read(conn, schema, medusas, closed))
+    if closed:
+        unread = conn.execute(_TABLES, [schema, list(closed)])
+        objects |= {f"table {name}": plan_file.UNREAD for (name,) in unread}
     return Basis(
         system=found.system,
         database=found.database,
         schema=found.schema,
         place=str(observed.place(catalog)),
         ledger=observed.ledger.names,
-        objects=plan_file.objects(introspect.read(conn, observed.schema))
-        | _others(conn, observed.schema),
+        objects=objects | _others(conn, schema, closed),
     )
 
 
-def _others(conn: Connection[Any], schema: str) -> dict[str, str]:
-    """Return what else is in the schema and may matter to a run, each with a checksum of its definition."""
-    rows = conn.execute(_OBJECTS, {"schema": schema})
-    return {name: plan_file.digest(str(definition)) for name, definition in rows}
+def _others(conn: Connection[Any], schema: str, closed: Sequence[int]) -> dict[str, str]:
+    """Return what else is in the schema and may matter to a run, each with a checksum of its definition.
+
+    What is *closed*, or names what is, cannot be printed without waiting for others.
+    """
+    rows = conn.execute(_OBJECTS, {"schema": schema, "closed": list(closed)})
+    return {
+        name: plan_file.UNREAD if definition is None else plan_file.digest(str(definition))
+        for name, definition in rows
+    }
 
 
 def require_database(plan: PlanFile, now: Basis) -> None:

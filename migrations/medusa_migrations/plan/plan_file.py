@@ -61,6 +61,10 @@ Runs = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 """Of each step its version and its items, by name and checksum."""
 
 
+UNREAD = ""
+"""In place of the checksum of what others had locked, so that it could not be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanFile:
     """A plan that was reviewed."""
@@ -148,6 +152,8 @@ def _moved(then: Basis, now: Basis) -> Iterator[str]:
             yield f"the {name} is gone"
         elif name not in then.objects:
             yield f"the {name} is new"
+        elif UNREAD in (then.objects[name], now.objects[name]):
+            continue  # a table that is not Medusa's, and that others had locked
         elif then.objects[name] != now.objects[name]:
             yield f"the {name} is not what it was"
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = """
     select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-           case when c.relname <> all(%(closed)s) then pg_get_expr(d.adbin, d.adrelid) end, a.attidentity, a.attgenerated,
+           case when c.oid <> all(%(closed)s::oid[]) then pg_get_expr(d.adbin, d.adrelid) end, a.attidentity, a.attgenerated,
            case when a.attcollation <> t.typcollation then a.attcollation::regcollation::text end,
            {unproven}
       from pg_class c
@@ -45,7 +45,7 @@ _CONSTRAINTS = """
     select c.relname, k.conname, k.contype,
            case when f.relnamespace = c.relnamespace then f.relname::text else f.oid::regclass::text end,
            k.confdeltype, k.confupdtype,
-           case when c.relname <> all(%(closed)s) then pg_get_expr(k.conbin, k.conrelid) end,
+           case when c.oid <> all(%(closed)s::oid[]) then pg_get_expr(k.conbin, k.conrelid) end,
            array(select a.attname from unnest(k.conkey) with ordinality u (num, i)
                    join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.num order by i),
            array(select a.attname from unnest(k.confkey) with ordinality u (num, i)
@@ -73,7 +73,7 @@ _CONSTRAINTS = """
 """
 _INDEXES = """
     select i.relname, t.relname, x.indisunique, m.amname,
-           array(select case when t.relname <> all(%(closed)s) then pg_get_indexdef(x.indexrelid, k, false)
+           array(select case when t.oid <> all(%(closed)s::oid[]) then pg_get_indexdef(x.indexrelid, k, false)
                              else '(not read)' end
                         || case when a.attcollation in (0, coalesce(o.attcollation, 100)) then ''
                                 else ' collate ' || a.attcollation::regcollation end
@@ -87,7 +87,7 @@ _INDEXES = """
                    join pg_attribute a on a.attrelid = x.indexrelid and a.attnum = k
                    left join pg_attribute o on o.attrelid = x.indrelid and o.attnum = x.indkey[k - 1]
                   order by k),
-           case when t.relname <> all(%(closed)s) then pg_get_expr(x.indpred, x.indrelid) end,
+           case when t.oid <> all(%(closed)s::oid[]) then pg_get_expr(x.indpred, x.indrelid) end,
            concat_ws(' ', case when {nulls} then 'nulls not distinct' end,
                      case when x.indnkeyatts < x.indnatts then 'include (' || (
                        select string_agg(a.attname, ', ' order by a.attnum)
@@ -116,14 +116,15 @@ _OTHERS = """
      where n.nspname = %(schema)s and c.relkind in ('S', 'v', 'm', 'f')
 """
 _LOCKED = """
-    select c.relname::text from pg_locks l
+    select c.oid::bigint, case when n.nspname = %s and c.relkind in ('r', 'p') then c.relname::text end
+      from pg_locks l
       join pg_class c on c.oid = l.relation
       join pg_namespace n on n.oid = c.relnamespace
-     where n.nspname = %s and c.relkind in ('r', 'p') and l.mode = 'AccessExclusiveLock'
+     where c.relkind in ('r', 'p', 'v', 'm', 'f') and l.mode = 'AccessExclusiveLock'
        and l.pid is distinct from pg_backend_pid()
        and l.database = (select oid from pg_database where datname = current_database())
 """
-"""Tables that nobody else can open, or will be able to before whoever waits for it has had them."""
+"""Relations that nobody else can open, or will be able to before whoever waits for it has had them."""
 _VIEWS = {"v": "view", "m": "materialized view", "f": "foreign table"}
 _IDENTITIES = {"a": "always", "d": "by default", "": ""}
 _RULES = {"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
@@ -136,24 +137,39 @@ _KINDS = {
 }
 
 
+def closed(
+    conn: Connection[Any], schema: str, medusas: Callable[[], Collection[str]]
+) -> tuple[int, ...]:
+    """Return the relations that others have locked so that not even their definition can be printed.
+
+    Those of *schema* that *medusas* names are not among them: they matter, and are waited for.
+    """
+    locked = conn.execute(_LOCKED, [schema]).fetchall()
+    matter = medusas() if locked else ()
+    return tuple(sorted({oid for oid, name in locked if name is None or name not in matter}))
+
+
 def read(
-    conn: Connection[Any], schema: str, medusas: Callable[[], Collection[str]] | None = None
+    conn: Connection[Any],
+    schema: str,
+    medusas: Callable[[], Collection[str]],
+    unread: Sequence[int] | None = None,
 ) -> Schema:
     """Return what *schema* consists of; needs no right but to connect.
 
     Names are printed as seen from *schema* itself, whatever the session's search path is. To print a default
-    PostgreSQL opens its table, and waits for it where others have locked it. Where *medusas* names the tables
-    that matter, the defaults, checks and keys of others are left out then.
+    PostgreSQL opens its table, and waits for it where others have locked it. *medusas* names the tables
+    that matter; the defaults, checks and keys of others are left out then, or of *unread* where `closed` has
+    been asked already.
     """
-    locked = {name for (name,) in conn.execute(_LOCKED, [schema])} if medusas else set()
-    closed = locked.difference(medusas()) if locked and medusas else set()
+    oids = closed(conn, schema, medusas) if unread is None else unread
     with conn.transaction():
         conn.execute(search_path.seen_from(schema))
-        return _read(conn, schema, sorted(closed))
+        return _read(conn, schema, oids)
 
 
-def _read(conn: Connection[Any], schema: str, closed: Sequence[str]) -> Schema:
-    found, parameters = Schema(), {"schema": schema, "closed": list(closed)}
+def _read(conn: Connection[Any], schema: str, unread: Sequence[int]) -> Schema:
+    found, parameters = Schema(), {"schema": schema, "closed": list(unread)}
     version = conn.info.server_version
     parts = {
         "unproven": _UNPROVEN if version >= 180000 else "false",
@@ -271,15 +287,18 @@ def sizes(
 ) -> Mapping[str, tuple[int, int]]:
     """Return each table's live rows (as the statistics have them) and bytes with its indexes.
 
-    Of *tables* only where they are given: a look at one that somebody has locked waits. Else the bytes of
-    such a table are those of the statistics, without its indexes.
+    Of *tables* only where they are given. The bytes of a table that somebody has locked, or an index of
+    it, are those of the statistics, without its indexes: to measure it would be to wait.
     """
     rows = conn.execute(
         """
         select c.relname, greatest(coalesce(s.n_live_tup, 0), c.reltuples, 0)::bigint,
                case when exists (select from pg_locks l
-                                  where l.relation = c.oid and l.mode = 'AccessExclusiveLock'
+                                  where l.mode = 'AccessExclusiveLock'
                                     and l.pid is distinct from pg_backend_pid()
+                                    and (l.relation in (c.oid, c.reltoastrelid)
+                                         or l.relation in (select indexrelid from pg_index
+                                                            where indrelid in (c.oid, c.reltoastrelid)))
                                     and l.database = (select oid from pg_database
                                                        where datname = current_database()))
                     then c.relpages::bigint * current_setting('block_size')::bigint

@@ -18,6 +18,7 @@ from medusa_migrations.preflight import pooler
 from medusa_migrations.records import history, ledger
 from medusa_migrations.run import signals
 from medusa_migrations.run.outcome import CommitOf
+from medusa_migrations.schema import verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +69,7 @@ class Repair:
         here = observed.place(self.catalog)
         self.outcome.is_at(here)
         rows = ledger.rows(self.conn, self.schema)
-        schema = introspect.read(self.conn, self.schema)
+        schema = introspect.read(self.conn, self.schema, lambda: verify.tables(self.catalog))
         return evidence.weigh(self.catalog, rows, schema, self.flags), here
 
     def apply(self, *, lock_wait: float, progress: Progress) -> Evidence:
