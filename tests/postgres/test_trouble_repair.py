@@ -9,10 +9,16 @@ import psycopg
 import pytest
 
 import servers
-from faults import snapshot
+from faults import is_locked, running, snapshot
+from held_commits import Moment, holding
+from lost_answers import losing_commits
+from medusa_testbed.waiting import eventually
+from roles import role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from servers import TestServer
 
 METADATA = "AddMetadataToProductCategory1699564794649"
 
@@ -107,6 +113,84 @@ def test_what_medusa_itself_makes_is_never_to_be_dropped(shop_at: Callable[..., 
     assert done.returncode != 0
     assert "is not Medusa's; rename or drop it" not in done.stderr
     assert snapshot(url) == before
+
+
+LOOKED_UP = "the connection was lost as the repair was committed; a new one shows that it is"
+
+
+def test_a_repair_whose_answer_is_lost_is_looked_up(shop_at: Callable[..., str]) -> None:
+    url = shop_at("1.20.11")
+    whole = ledger(url)
+    run(url, f"delete from migrations where name = '{METADATA}'")
+
+    with losing_commits(url) as losing:
+        done = servers.medusa_db("repair", "--apply", "--output", "json", url=losing)
+
+    body = json.loads(done.stdout)
+    assert (done.returncode, body["state"], body["version"]) == (0, "done", "1.20.11"), body
+    assert body["warnings"] == [LOOKED_UP]
+    assert ledger(url) == whole
+
+
+def test_without_a_history_a_repair_whose_answer_is_lost_is_looked_up_in_the_ledger(
+    server: TestServer, shop_at: Callable[..., str]
+) -> None:
+    url = shop_at("1.20.11")
+    whole, name = ledger(url), url.rpartition("/")[2]
+    run(url, f"delete from migrations where name = '{METADATA}'", "drop schema medusa_db cascade")
+    with role(server, name) as plain:
+        run(
+            url,
+            f"grant all on all tables in schema public to {plain}",
+            f"grant all on all sequences in schema public to {plain}",
+            f"revoke create on database {name} from public",
+        )
+        with losing_commits(server.url(name, plain), of='"public"."migrations"') as losing:
+            done = servers.medusa_db("repair", "--apply", "--output", "json", url=losing)
+
+    body = json.loads(done.stdout)
+    assert (done.returncode, body["state"], body["warnings"]) == (0, "done", [LOOKED_UP]), body
+    assert body["history"].startswith("off: ")
+    assert ledger(url) == whole
+
+
+def test_a_repair_whose_server_is_lost_is_called_unknown(shop_at: Callable[..., str]) -> None:
+    url = shop_at("1.20.11")
+    run(url, f"delete from migrations where name = '{METADATA}'")
+
+    with losing_commits(url, for_good=True) as losing:
+        done = servers.medusa_db("repair", "--apply", "--output", "json", url=losing)
+
+    body = json.loads(done.stdout)
+    assert (done.returncode, body["reason"], body["proven"]["state"]) == (
+        4, "ConnectionLost", "unknown",
+    )  # fmt: skip
+    assert "Whether the repair was committed is not known" in body["message"]
+
+
+def test_a_repair_that_is_rolled_back_at_its_commit_says_so(shop_at: Callable[..., str]) -> None:
+    url = shop_at("1.20.11")
+    run(url, f"delete from migrations where name = '{METADATA}'")
+    before = ledger(url)
+
+    with (
+        holding(url, Moment.COMMITTING) as (held_url, held),
+        running("repair", "--apply", url=held_url) as repair,
+    ):
+        eventually(held.reached)
+        run(
+            url,
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and application_name like 'medusa-db repair%'",
+        )
+        eventually(lambda: not is_locked(url))
+        held.open()
+        done = repair.finish()
+
+    assert done.returncode == 4
+    assert "A new connection shows that it was rolled back" in done.stderr
+    assert "not known" not in done.stderr
+    assert ledger(url) == before
 
 
 @pytest.mark.parametrize("options", [(), ("--apply",)], ids=["show", "apply"])

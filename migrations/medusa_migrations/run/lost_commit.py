@@ -15,31 +15,34 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from medusa_migrations.run.context import RunContext
+    from medusa_migrations.postgres.address import Address
 
 PATIENCE = 5.0
 """Seconds for a new connection, and again for the old session to come to its end."""
 
 
 def look_up(
-    context: RunContext, is_committed: Callable[[Connection[Any]], bool | None]
+    conn: Connection[Any],
+    address: Address,
+    command: str,
+    is_committed: Callable[[Connection[Any]], bool | None],
 ) -> bool | None:
-    """Return what *is_committed* finds on a new connection; None: nobody knows.
+    """Return what *is_committed* finds on a new connection in place of *conn*; None: nobody knows.
 
     It is asked once the session that was lost has ended, or waits for its client: as long as it is at its
     commit, what is not there may still come.
     """
-    lost = bounded.backend(context.conn)
+    lost = bounded.backend(conn)
     until = time.monotonic() + 2 * PATIENCE
     try:
         with connection.open_(
-            context.address, context.command, patience=PATIENCE, say=_nothing, until=until
-        ) as conn:
-            while lost is not None and lost.is_busy(conn):
+            address, command, patience=PATIENCE, say=_nothing, until=until
+        ) as beside:
+            while lost is not None and lost.is_busy(beside):
                 if time.monotonic() > until:
                     return None
                 time.sleep(0.2)
-            return is_committed(conn)
+            return is_committed(beside)
     except (RunnerError, psycopg.Error):  # it is reported as not known
         return None
 

@@ -16,7 +16,7 @@ from medusa_migrations.plan import evidence, observe
 from medusa_migrations.postgres import introspect, lock, row_security, table_locks, translation
 from medusa_migrations.preflight import pooler
 from medusa_migrations.records import history, ledger
-from medusa_migrations.run import signals
+from medusa_migrations.run import lost_commit, signals
 from medusa_migrations.run.outcome import CommitOf
 from medusa_migrations.schema import verify
 
@@ -82,6 +82,7 @@ class Repair:
 
     def _under_lock(self) -> Evidence:
         schema, outcome = self.schema, self.outcome
+        started, recorded, committing = datetime.now(UTC), False, False
         outcome.began = True
         try:
             with self.conn.transaction():
@@ -99,23 +100,51 @@ class Repair:
                     ledger.record_at(self.conn, schema, added.migration, added.id)
                 ledger.advance(self.conn, schema)
                 after = observe.observe(self.conn, self.catalog, schema).place(self.catalog)
-                self._record(found, str(before), str(after))
+                recorded = self._record(found, started, str(before), str(after))
                 signals.hold()  # until it is reported
-                outcome.unanswered = CommitOf.REPAIR
+                outcome.unanswered, committing = CommitOf.REPAIR, True
         except psycopg.Error as exc:
-            if not translation.is_lost(exc):
+            if not committing or not translation.is_lost(exc):
                 outcome.unanswered = None
-            raise
+                raise
+            self._look_up(exc, found, started if recorded else None)
         outcome.is_at(after)
         outcome.state = RunState.DONE
         outcome.unanswered = None
         return found
 
-    def _record(self, found: Evidence, before: str, after: str) -> None:
+    def _look_up(self, exc: psycopg.Error, found: Evidence, recorded: datetime | None) -> None:
+        """Find out what became of the commit whose answer was lost, as *exc* says; return where it was done.
+
+        *recorded*: when it began, as the history has it; None: there is no history, and the ledger shows it.
+        """
+
+        def is_committed(conn: Connection[Any]) -> bool:
+            if recorded is not None:
+                return recorded in [run.started_at for run in history.read(conn, self.schema)]
+            names = {*ledger.read(conn, self.schema).names}
+            added = {one.migration.name for one in found.missing}
+            return added <= names and not any(gone.name in names for gone in found.groundless)
+
+        lost = translation.asking(exc, self.address, self.conn)
+        match lost_commit.look_up(self.conn, self.address, "repair", is_committed):
+            case True:
+                self.outcome.warn(
+                    "the connection was lost as the repair was committed; a new one shows that it is"
+                )
+            case False:
+                self.outcome.unanswered = None
+                lost.add("A new connection shows that it was rolled back")
+                raise lost from exc
+            case None:
+                raise lost from exc
+
+    def _record(self, found: Evidence, started: datetime, before: str, after: str) -> bool:
+        """Add the repair to the history; return whether there is one."""
         off = history.why_off(self.conn)
         if off is not None:
             self.outcome.history_off = off
-            return
+            return False
         names = [one.migration.name for one in found.missing]
         gone = [f"-{one.name}" for one in found.groundless]
         history.prepare(self.conn)
@@ -124,7 +153,7 @@ class Repair:
             history.HistoryEntry(
                 schema=self.schema,
                 command="repair",
-                started_at=datetime.now(UTC),
+                started_at=started,
                 finished_at=datetime.now(UTC),
                 from_version=before,
                 to_version=after,
@@ -136,3 +165,4 @@ class Repair:
                 by_whom=f"@{self.by_whom}" if self.by_whom else "",
             ),
         )
+        return True

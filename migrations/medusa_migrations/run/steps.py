@@ -210,7 +210,8 @@ class Steps:
                 return bool(found)
             return set(names) <= set(found) if names else None
 
-        match lost_commit.look_up(self.context, is_committed):
+        context = self.context
+        match lost_commit.look_up(self.conn, context.address, context.command, is_committed):
             case True:
                 self._keep(after, target, recorded=recorded)
                 lost.add("A new connection shows that the commit was done")

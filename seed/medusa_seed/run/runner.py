@@ -321,7 +321,7 @@ class _SeedRun:
             latest = records.latest(conn, self.schema)
             return latest is not None and latest.started_at == self.started
 
-        match lost_commit.look_up(self.context, is_committed) if self.recorded else None:
+        match self._found(is_committed) if self.recorded else None:
             case True:
                 self.committed = True
                 self.outcome.warn(
@@ -332,6 +332,10 @@ class _SeedRun:
                 lost.add("A new connection shows that it was rolled back")
             case None:
                 pass
+
+    def _found(self, is_committed: Callable[[Connection[Any]], bool | None]) -> bool | None:
+        context = self.context
+        return lost_commit.look_up(self.conn, context.address, context.command, is_committed)
 
     def _sent(self) -> None:
         """Note that the commit is on its way: no signal is raised until the seed is reported."""
