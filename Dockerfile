@@ -3,13 +3,17 @@
 #     docker build -t medusa-db .                        both
 #     docker build -t medusa-db:runner --target runner . the runner alone: for hooks, init containers, pipelines
 #
-# The base is a build argument: any image with Python 3.11 or newer and its venv module serves. Behind a
-# proxy that signs with a certificate of its own, add `--secret id=ca,src=ca-certificates.crt`; nothing
-# of it stays in the image.
+# It is made of nothing but Python, our packages, the libraries that these load, and authorities: no shell, no
+# package manager. Whence they are is a build argument, BASE: any image with Python 3.11 or newer, its venv module
+# and authorities serves. Two builds of one commit on one base have the same layers. Behind a proxy that signs with
+# a certificate of its own, add `--secret id=ca,src=ca-certificates.crt`; nothing of it stays in the image.
 ARG BASE=python:3.13-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
 FROM ${BASE} AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+# A time for everything that is written: 2020-02-02, where none is given.
+ARG SOURCE_DATE_EPOCH=1580601600
+ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} PYTHONHASHSEED=0 PIP_NO_COMPILE=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 COPY requirements/build.txt requirements/runner.txt requirements/
 RUN --mount=type=secret,id=ca \
@@ -33,28 +37,44 @@ RUN --mount=type=secret,id=ca \
  && /tools/bin/pip --python /opt/medusa-db/bin/python install --quiet --require-hashes --only-binary :all: \
       -r requirements/image.txt
 
-FROM ${BASE} AS plain
+FROM build AS runner-files
+COPY image/rootfs.py image/
+RUN python3 image/rootfs.py /opt/medusa-db /files
+
+FROM build-operator AS operator-files
+COPY image/rootfs.py image/
+RUN python3 image/rootfs.py /opt/medusa-db /files
+
+FROM scratch AS plain
 ARG VERSION=0.1.0
 ARG REVISION=
+ARG CREATED=
+ARG SOURCE=
 LABEL org.opencontainers.image.title="Medusa database operator" \
       org.opencontainers.image.description="Brings a Medusa shop's PostgreSQL to the version its server needs" \
       org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.vendor="The authors of the Medusa database operator" \
+      org.opencontainers.image.authors="The authors of the Medusa database operator" \
+      org.opencontainers.image.ref.name="${VERSION}" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
-# libpq asks for the name of its user, so the number has one. The driver brings an OpenSSL of its own,
-# which looks for authorities elsewhere than Debian keeps them.
-RUN echo 'medusa-db:x:65532:65532::/nonexistent:/usr/sbin/nologin' >> /etc/passwd \
- && echo 'medusa-db:x:65532:' >> /etc/group
-COPY LICENSE /usr/share/doc/medusa-db/LICENSE
-ENV PATH=/opt/medusa-db/bin:$PATH \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.url="${SOURCE}" \
+      org.opencontainers.image.documentation="${SOURCE}"
+# The driver brings an OpenSSL of its own, which looks for authorities elsewhere than Debian keeps them.
+ENV PATH=/opt/medusa-db/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    PYTHONUTF8=1 \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 USER 65532:65532
 ENTRYPOINT ["medusa-db"]
 
 FROM plain AS runner
-COPY --from=build /opt/medusa-db /opt/medusa-db
+COPY --from=runner-files /files/system /
+COPY --from=runner-files /files/environment /
 
 FROM plain
-COPY --from=build-operator /opt/medusa-db /opt/medusa-db
+COPY --from=operator-files /files/system /
+COPY --from=operator-files /files/environment /

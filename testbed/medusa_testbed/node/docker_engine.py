@@ -34,7 +34,7 @@ DOCKER = "/usr/bin/docker"
 _SUITE = "trixie"
 """Debian 13, as the Dockerfile's own base: Python 3.13."""
 _PACKAGES = "ca-certificates,python3,python3-venv"
-_LEFT_OUT = ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/man")
+_LEFT_OUT = ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/man")
 _KEPT = 4
 """So many built images stay in the cache."""
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -87,19 +87,42 @@ class Engine:
     def build(self) -> None:
         """Build the image from the Dockerfile, and that of the runner alone."""
         self.load_base()
-        secret = ["--secret", f"id=ca,src={AUTHORITIES}"] if AUTHORITIES.exists() else []
-        options = ["--network", "host", "--build-arg", f"BASE={BASE}", *secret]
-        self("build", *options, "--target", "runner", "--tag", RUNNER, ROOT)
-        self("build", *options, "--tag", IMAGE, ROOT)
+        self.build_runner(RUNNER)
+        self("build", *_options(), "--tag", IMAGE, ROOT)
+
+    def build_runner(self, tag: str, *words: str) -> None:
+        """Build the image of the runner alone as *tag*."""
+        self("build", *_options(), *words, "--target", "runner", "--tag", tag, ROOT)
+
+    def layers(self, image: str) -> list[str]:
+        """Return the digests of an image's layers."""
+        layers: list[str] = json.loads(
+            self("image", "inspect", "--format", "{{json .RootFS.Layers}}", image)
+        )
+        return layers
 
     def pulled(self, image: str) -> int:
         """Return the bytes that a registry sends for an image: its layers, compressed by gzip."""
+        with self._saved(image) as layers:
+            return sum(_compressed(layer) for layer in layers)
+
+    def files(self, image: str) -> list[tarfile.TarInfo]:
+        """Return what is in an image, layer by layer, folders among it."""
+        with self._saved(image) as layers:
+            found = []
+            for layer in layers:
+                with tarfile.open(fileobj=layer) as archive:
+                    found += archive.getmembers()
+            return found
+
+    @contextmanager
+    def _saved(self, image: str) -> Iterator[list[IO[bytes]]]:
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder, "image.tar")
             self("save", "--output", archive, image)
             with tarfile.open(archive) as saved:
                 manifest = json.load(_member(saved, "manifest.json"))
-                return sum(_compressed(_member(saved, layer)) for layer in manifest[0]["Layers"])
+                yield [_member(saved, layer) for layer in manifest[0]["Layers"]]
 
 
 @contextmanager
@@ -180,6 +203,11 @@ def _beside(file: Path) -> Iterator[Path]:
     """Yield a folder on the same file system, so that a rename out of it is atomic."""
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".building-") as folder:
         yield Path(folder)
+
+
+def _options() -> list[str]:
+    secret = ["--secret", f"id=ca,src={AUTHORITIES}"] if AUTHORITIES.exists() else []
+    return ["--network", "host", "--build-arg", f"BASE={BASE}", *secret]
 
 
 def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
