@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BEFORE, AFTER = "1.12.3", "1.13.1"
 COMMANDS = [words for words in commands.COMMANDS if words not in ("demo", "exec")]
+V2 = "2.21.2"
 """But for those whose tests start servers and programs of their own."""
 
 
@@ -30,12 +31,13 @@ def asked(words: str, folder: Path) -> list[tuple[str, ...]]:
     report = ("--report-file", str(folder / "report.json"))
     own = ("--migrations-dir", str(folder))
     run = ("--to", AFTER, *own, "--approval", "on-breaking", *report)
+    project = ("--project", str(folder / "shop"))
     document = ("-f", str(folder / "seed.json"))
     ways = {
-        "plan": [(*run, "--check"), (*run, "--output", "json")],
-        "migrate": [("--plan", str(folder / "plan.json")), run],
-        "status": [own],
-        "verify": [report, own],
+        "plan": [(*run, "--check"), (*run, "--output", "json"), project],
+        "migrate": [("--plan", str(folder / "plan.json")), run, project],
+        "status": [own, project],
+        "verify": [report, own, project],
         "repair": [("--apply", *report)],
         "wait": [("--for", AFTER, "--timeout", "0s"), ("--for", BEFORE)],
         "seed": [(*document, *own, "--approval", "on-breaking", *report)],
@@ -45,6 +47,14 @@ def asked(words: str, folder: Path) -> list[tuple[str, ...]]:
     return ways.get(same.get(words, words), [()])
 
 
+def project(folder: Path) -> None:
+    """Make a project of v2, which no database of v1 lets run."""
+    package = folder / "node_modules" / "@medusajs"
+    for file, text in (("medusa/package.json", f'{{"version": "{V2}"}}'), ("cli/cli.js", "")):
+        (package / file).parent.mkdir(parents=True)
+        (package / file).write_text(text)
+
+
 @pytest.mark.parametrize("words", COMMANDS)
 def test_every_option_of_a_command_is_read(
     shop_at: Callable[..., str], tmp_path: Path, words: str
@@ -52,6 +62,7 @@ def test_every_option_of_a_command_is_read(
     url, file = shop_at(BEFORE), tmp_path / "read.json"
     (tmp_path / "1690000000000_mine.sql").write_text("create table mine ()")
     written({"store": {"currencies": ["usd", "eur"]}, "products": [product("mug")]}, tmp_path)
+    project(tmp_path / "shop")
     if words.startswith("migrat"):
         plan = medusa_db("plan", "--to", AFTER, "--output", "json", url=url)
         (tmp_path / "plan.json").write_text(plan.stdout)

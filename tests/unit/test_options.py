@@ -31,6 +31,7 @@ SAMPLES = {
     readers.duration: ("7s", "8s"),
     readers.report_limit: ("2048", "2049"),
     readers.refusal: ("Downgrade", "LedgerExists"),
+    readers.acknowledged: ("1.20.11", "links"),
 }
 
 
@@ -257,6 +258,7 @@ def test_what_a_report_is_called_and_who_takes_its_options_agree():
         ("status", ["--embedded", "--database-url=x"], "argument --database-url: not together with --embedded; leave one out"),
         ("plan", ["--migrations-format=goose"], "argument --migrations-format: it has no effect without --migrations-dir"),
         ("verify", ["--report-limit=2048"], "argument --report-limit: it has no effect without --report-file"),
+        ("migrate", ["--links=all"], "argument --links: it has no effect without --project"),
         ("repair", ["--lock-wait=1s"], "argument --lock-wait: it has no effect without --apply"),
         ("seed", ["--demo", "-f", "x"], "argument --seed-file: not together with --demo; leave one out"),
         ("seed", ["--once", "--on-change"], "argument --once: not together with --on-change; leave one out"),

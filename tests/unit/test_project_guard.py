@@ -9,14 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medusa_migrations.contract.errors import RefusedError, UsageError
+from medusa_migrations.catalog.version import Version
+from medusa_migrations.contract.errors import NotYetError, RefusedError, UsageError
 from medusa_migrations.contract.project_report import CommandDone, ProjectReport, bounded
 from medusa_migrations.fence.command import EndCause, Ended, Fenced
-from medusa_migrations.project import guard, installation, pending, verdict
-from medusa_migrations.project.execution import Execution
+from medusa_migrations.project import destructive, guard, installation, pending, verdict
+from medusa_migrations.project.destructive import Dropped, Loss
+from medusa_migrations.project.execution import CommandRun, Execution
 from medusa_migrations.project.installation import Project
 from medusa_migrations.project.ledgers import Ledgers
 from medusa_migrations.project.pending import LinkChange, Listing, Wanted
+from medusa_migrations.records.project_runs import ProjectRun
 
 FIRST = "initialSchema1611063162649"
 EMPTY = Ledgers({})
@@ -127,7 +130,7 @@ def test_a_folder_without_medusa_is_no_project(tmp_path):
     ],
 )
 def test_what_becomes_of_a_run_depends_on_how_its_command_ended(ended, code, reason, part):
-    error = verdict.error(Execution(FENCED, ended, EMPTY, EMPTY))
+    error = verdict.error(Execution((CommandRun(FENCED, ended),), EMPTY, EMPTY))
 
     assert (error.exit_code if error else 0) == code
     assert (error.reason if error else "") == reason
@@ -173,7 +176,7 @@ def test_a_report_fits_and_its_counts_are_never_cut(names, lines, warnings, mess
     assert body["exitCode"] == 7
 
 
-WANTED = Wanted({"mikro_orm_migrations": ("a", "b", "b")}, ("create-super-admin-role.js", "x.js"))
+WANTED = Wanted({"mikro_orm_migrations": ("a", "b", "b")}, ("x.js",))
 DONE = Ledgers({"mikro_orm_migrations": ("b", "a"), "script_migrations": ("x.js",)})
 NO_SCRIPT = Ledgers({"mikro_orm_migrations": ("b", "a")})
 
@@ -181,7 +184,10 @@ NO_SCRIPT = Ledgers({"mikro_orm_migrations": ("b", "a")})
 def execution(wanted, after, *argv, code=0):
     command = Fenced(argv or ("true",), Path("/shop"), {}, "t", "medusa-db:t", 120, 3600)
     ended = Ended(EndCause.BY_ITSELF, code, 1.0)
-    return Execution(command, ended, EMPTY, after, Listing(wanted, "" if wanted else "no Node"))
+    return Execution(
+        (CommandRun(command, ended),), EMPTY, after, Listing(wanted, "" if wanted else "no Node"),
+        scripts_wanted=pending.runs_scripts(command.argv),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -228,16 +234,122 @@ def test_in_a_project_the_ledgers_decide(done, code, reason, part):
 
 
 def test_what_is_not_done_without_asking_is_a_warning():
-    links = (LinkChange("notify", "a_b"), LinkChange("delete", "c_d"))
+    links = (LinkChange("notify", "a_b", "alter table a_b"), LinkChange("delete", "c_d"))
 
     found = list(verdict.warnings(execution(Wanted({}, ("y.js",), links, ("careful",)), EMPTY)))
 
     assert found[0] == "careful"
-    assert "a_b (notify), c_d (delete)" in found[1]
-    assert "y.js" in found[2]
+    assert "a_b is not as the project has it (notify)" in found[1]
+    assert "It takes: alter table a_b" in found[1]
+    assert "c_d is not as the project has it (delete)" in found[2]
+    assert "y.js" in found[3]
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"migrations": 1}, {"migrations": {"m": [1]}}])
 def test_an_answer_that_is_none_is_refused(body):
     with pytest.raises(ValueError, match="not what our program writes"):
         pending.parse(body)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"""this.addSql("drop table if exists \"money_amount\" cascade;")""", [("", "money_amount", "")]),
+        ('q("DROP TABLE a, shop.b CASCADE")', [("", "a", ""), ("shop", "b", "")]),
+        ('`alter table if exists "p" drop column if exists "x", drop column y;`', [("", "p", "x"), ("", "p", "y")]),
+        ('alter table "p" drop constraint if exists "c"; alter table q add column z int', []),
+        ("alter table only p alter column c drop not null", []),
+        ("drop index if exists i; drop type t", []),
+        ("drop table a; drop table a", [("", "a", "")]),
+        (r'alter table p add c int;\n drop table "Mixed"', [("", "Mixed", "")]),
+    ],
+)  # fmt: skip
+def test_what_a_migration_drops_is_read_from_its_text(text, expected):
+    found = destructive.dropped("M1", text)
+
+    assert [(one.schema, one.table, one.column) for one in found] == expected
+
+
+LOSS = Loss(Dropped("M1", "", "money_amount"), 5120)
+SKIPPED = LinkChange("delete", "a_b")
+
+
+@pytest.mark.parametrize(
+    ("losses", "skipped", "agreed", "missing"),
+    [
+        ((LOSS,), (), (), ("2.21.2",)),
+        ((LOSS,), (SKIPPED,), (), ("2.21.2", "links")),
+        ((LOSS,), (SKIPPED,), ("2.21.2",), ("links",)),
+        ((LOSS,), (SKIPPED,), ("2.21.1", "links"), ("2.21.2",)),
+        ((LOSS,), (SKIPPED,), ("2.21.2", "links"), None),
+        ((), (), (), None),
+    ],
+)
+def test_what_loses_rows_has_to_be_agreed_to(losses, skipped, agreed, missing):
+    refusal = guard.not_agreed(project("2.21.2"), losses, skipped, agreed)
+
+    assert (refusal.versions if refusal else None) == missing
+    assert refusal is None or ("5,120 rows" in str(refusal)) is ("2.21.2" in missing)
+
+
+def a_run(medusa, ledgers=V2):
+    return ProjectRun("public", "migrate", 1.0, medusa, ledgers.digest, (), (), (), (), "")
+
+
+@pytest.mark.parametrize(
+    ("version", "latest", "reason"),
+    [
+        ("2.20.0", "2.21.2", "Downgrade"),
+        ("2.21.2", "2.21.2", None),
+        ("2.22.0", "2.21.2", None),
+        ("2.20.0", None, None),
+    ],
+)
+def test_an_older_project_is_refused_where_a_newer_one_has_migrated(version, latest, reason):
+    wanted = Wanted({"mikro_orm_migrations": ("Migration2023",)})
+    run = a_run(latest) if latest else None
+
+    found = guard.downgrade(project(version), wanted, V2, run)
+
+    assert (found.reason if found else None) == reason
+    assert found is None or "1 of its migrations: Migration2024" in str(found)
+    same = Wanted({"mikro_orm_migrations": ("Migration2024",)})
+    assert guard.downgrade(project(version), same, V2, run) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "latest", "error"),
+    [
+        (V2, a_run("2.21.2"), None),
+        (V2, None, NotYetError),
+        (V2, a_run("2.20.0"), NotYetError),
+        (V2, a_run("2.21.2", EMPTY), NotYetError),
+        (V2, a_run("2.22.0"), RefusedError),
+        (V1, None, RefusedError),
+        (EMPTY, None, NotYetError),
+    ],
+)
+def test_a_server_may_start_where_a_run_has_left_the_ledgers_so(found, latest, error):
+    wanted = Version(2, 21, 2)
+    if error is None:
+        guard.require_at(wanted, found, latest)
+        return
+
+    with pytest.raises(error):
+        guard.require_at(wanted, found, latest)
+
+
+def test_scripts_do_not_change_what_a_server_needs():
+    more = Ledgers({**V2.names, "script_migrations": ("x.js",)})
+
+    assert more.digest == V2.digest
+    assert Ledgers({**V2.names, "mikro_orm_migrations": ()}).digest != V2.digest
+
+
+def test_another_version_than_the_installed_one_is_refused():
+    with pytest.raises(RefusedError) as raised:
+        guard.require_installed(project("2.21.2"), Version(2, 21, 1))
+
+    assert (raised.value.exit_code, raised.value.reason) == (9, "OtherVersion")
+    guard.require_installed(project("2.21.2"), Version(2, 21, 2))
+    guard.require_installed(project("2.21.2"), None)

@@ -67,8 +67,8 @@ def test_what_a_version_does_not_know_is_refused(version, options, said):
 
 
 def test_a_newer_v2_is_known_to_be_newer_and_a_v3_is_refused():
-    assert recipes.is_unknown(project("2.21.3"))
-    assert not recipes.is_unknown(project("2.21.2"))
+    assert "2.21.3 of /shop is newer than 2.21.2" in next(recipes.warnings(project("2.21.3")))
+    assert list(recipes.warnings(project("2.21.2"))) == []
     with pytest.raises(UnsupportedError) as raised:
         recipes.of(project("3.0.0"))
     assert raised.value.exit_code == 3
@@ -120,3 +120,11 @@ def test_the_command_line_is_found_beside_medusa_where_it_is_not_beside_the_proj
     assert programs.cli(shop, recipe) == hoisted
     own = program(inner / "node_modules" / recipe.cli)
     assert programs.cli(shop, recipe) == own
+
+
+def test_a_folder_that_makes_all_modules_fail_is_named():
+    dotted = Path("/shop/2.4.0")
+
+    assert "has a dot" in next(recipes.warnings(project("2.4.0", dotted)))
+    assert list(recipes.warnings(project("2.4.0"))) == []
+    assert list(recipes.warnings(project("2.11.1", dotted))) == []

@@ -62,6 +62,9 @@ class ExecArguments:
         "the folder of the Medusa project, in which the command runs (default: the current one)",
         "DIR",
     )
+    node: str | None = optional(
+        path, "the Node that asks the project (default: that of PATH)", "FILE"
+    )
     fence: FenceArguments = group(FenceArguments)
     report: ReportArguments = group(ReportArguments)
     output: str = output()

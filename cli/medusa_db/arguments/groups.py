@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from medusa_db.arguments.option import Takes, choice, group, one, optional, several, switch
-from medusa_db.arguments.readers import duration, path, report_limit, run_id, url, version, word
+from medusa_db.arguments.readers import (
+    acknowledged,
+    duration,
+    path,
+    report_limit,
+    run_id,
+    url,
+    version,
+    word,
+)
 
 if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
@@ -109,8 +118,11 @@ class ApprovalArguments:
         "that is not acknowledged",
         default="on-breaking",
     )
-    acknowledge: tuple[Version, ...] = several(
-        version, "a breaking version whose notes you have read; may be repeated", "V"
+    acknowledge: tuple[Version | str, ...] = several(
+        acknowledged,
+        "a breaking version whose notes you have read; with --project the one whose migrations may drop "
+        "rows, or `links`: those that lose rows are left as they are; may be repeated",
+        "V",
     )
     yes: bool = switch(
         "agree to what would be asked: cross every breaking version; fill a shop in use with the demo"
@@ -157,6 +169,35 @@ class ReportArguments:
     )
     run_id: str = one(
         run_id, "a name of your own for this run, repeated in its report", "ID", default=""
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ProjectArguments:
+    """That the shop's own Medusa runs, in place of the migrations that we know."""
+
+    TITLE: ClassVar[str] = "the shop's own Medusa"
+
+    project: str | None = optional(
+        path, "run the commands of the Medusa project in this folder, v1 or v2", "DIR"
+    )
+    links: str = choice(
+        ("safe", "all"),
+        "what may be done to tables of links: what loses no rows (safe, the default), or all",
+        default="safe",
+        needs="project",
+    )
+    no_scripts: bool = switch("run no migration scripts", needs="project")
+    node: str | None = optional(
+        path, "the Node to run it with (default: that of PATH)", "FILE", needs="project"
+    )
+    stall: float = one(
+        duration,
+        "end a command that does nothing, in the database and in its output, for this long "
+        "(default 2m; 0s: never)",
+        "TIME",
+        default=120.0,
+        needs="project",
     )
 
 

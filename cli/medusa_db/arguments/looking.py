@@ -14,7 +14,7 @@ from medusa_db.arguments.groups import (
     output,
 )
 from medusa_db.arguments.option import group, one, optional, required, switch
-from medusa_db.arguments.readers import duration, version
+from medusa_db.arguments.readers import duration, path, version
 
 if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
@@ -30,6 +30,12 @@ class StatusArguments:
     patience: PatienceArguments = group(PatienceArguments)
     shop: ShopArguments = group(ShopArguments)
     flag: tuple[str, ...] = flags()
+    project: str | None = optional(
+        path, "ask the Medusa project in this folder what it wants", "DIR"
+    )
+    node: str | None = optional(
+        path, "the Node to ask it with (default: that of PATH)", "FILE", needs="project"
+    )
     check: Version | None = optional(version, "exit with 10 where the database is not at V", "V")
     output: str = output()
 
@@ -46,6 +52,12 @@ class VerifyArguments:
     flag: tuple[str, ...] = flags()
     to: Version | None = optional(
         version, "the version to compare it with (default: the one its ledger proves)", "V"
+    )
+    project: str | None = optional(
+        path, "ask the Medusa project in this folder what it wants", "DIR"
+    )
+    node: str | None = optional(
+        path, "the Node to ask it with (default: that of PATH)", "FILE", needs="project"
     )
     strict: bool = switch("end with 8 for harmless differences as well")
     report: ReportArguments = group(ReportArguments)

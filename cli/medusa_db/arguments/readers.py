@@ -26,6 +26,11 @@ def version(text: str) -> Version:
     return found
 
 
+def acknowledged(text: str) -> Version | str:
+    """Return a version, or the word `links`."""
+    return text if text == "links" else version(text)
+
+
 def refusal(text: str) -> str:
     """Return the reason of a refusal."""
     if text not in REFUSALS:

@@ -10,6 +10,7 @@ from medusa_db.arguments.groups import (
     DatabaseArguments,
     LimitArguments,
     PatienceArguments,
+    ProjectArguments,
     ReportArguments,
     WayArguments,
     output,
@@ -37,6 +38,7 @@ class MigrateArguments:
         title="what is wanted",
     )
     way: WayArguments = group(WayArguments)
+    medusa: ProjectArguments = group(ProjectArguments)
     plan: str | None = optional(
         path,
         "apply this plan, which `plan --output json` has written, and nothing else; - for stdin",

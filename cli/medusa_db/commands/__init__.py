@@ -63,6 +63,11 @@ def _migrate() -> Command[MigrateArguments]:
     from medusa_db.arguments.running import MigrateArguments
 
     def run(args: MigrateArguments) -> int:
+        if args.medusa.project is not None:
+            token = _supervised()
+            from medusa_db.commands.project.upgrade import migrate as migrate_project
+
+            return migrate_project(args, token)
         from medusa_db.commands.migrate import migrate
 
         return migrate(args)
@@ -74,6 +79,11 @@ def _plan() -> Command[PlanArguments]:
     from medusa_db.arguments.running import PlanArguments
 
     def run(args: PlanArguments) -> int:
+        if args.run.medusa.project is not None:
+            token = _supervised()
+            from medusa_db.commands.project.upgrade import plan as plan_project
+
+            return plan_project(args, token)
         from medusa_db.commands.plan import plan
 
         return plan(args)
@@ -91,6 +101,11 @@ def _status() -> Command[StatusArguments]:
     from medusa_db.arguments.looking import StatusArguments
 
     def run(args: StatusArguments) -> int:
+        if args.project is not None:
+            token = _supervised()
+            from medusa_db.commands.project.inspect import status as status_of_project
+
+            return status_of_project(args, token)
         from medusa_db.commands.readonly import status
 
         return status(args)
@@ -102,6 +117,11 @@ def _show() -> Command[StatusArguments]:
     from medusa_db.arguments.looking import StatusArguments
 
     def run(args: StatusArguments) -> int:
+        if args.project is not None:
+            token = _supervised()
+            from medusa_db.commands.project.inspect import show as show_project
+
+            return show_project(args, token)
         from medusa_db.commands.readonly import show
 
         return show(args)
@@ -113,6 +133,11 @@ def _verify() -> Command[VerifyArguments]:
     from medusa_db.arguments.looking import VerifyArguments
 
     def run(args: VerifyArguments) -> int:
+        if args.project is not None:
+            token = _supervised()
+            from medusa_db.commands.project.inspect import verify as verify_project
+
+            return verify_project(args, token)
         from medusa_db.commands.verify import verify
 
         return verify(args)
@@ -135,10 +160,8 @@ def _exec() -> Command[ExecArguments]:
     from medusa_db.arguments.fenced import ExecArguments
 
     def run(args: ExecArguments) -> int:
-        from medusa_migrations.fence.supervisor import begin
-
-        token = begin()  # before anything large is imported: it stays as small as that
-        from medusa_db.commands.exec import execute
+        token = _supervised()
+        from medusa_db.commands.project.exec import execute
 
         return execute(args, token)
 
@@ -298,6 +321,14 @@ def _run(command: Command[A], args: A) -> int:
 def is_result(reasons: Collection[str], exc: RunnerError) -> bool:
     """Return whether whoever called counts this refusal as a result: `--exit-zero-for`."""
     return isinstance(exc, RefusedError) and exc.reason in reasons
+
+
+def _supervised() -> str:
+    """Go on below a small process that ends what we start; return what marks that."""
+    from medusa_migrations.fence.supervisor import begin
+
+    signals.release()
+    return begin()  # before anything large is imported: it stays as small as that
 
 
 def _always(_args: object) -> bool:

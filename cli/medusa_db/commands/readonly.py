@@ -19,6 +19,8 @@ from medusa_migrations.contract.errors import (
     NotYetError,
     RefusedError,
     UnreachableError,
+    UnsupportedError,
+    UsageError,
     VerificationError,
 )
 from medusa_migrations.contract.redact import redact
@@ -31,7 +33,7 @@ from medusa_migrations.records import history
 from medusa_seed.shop import records
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from medusa_db.arguments.looking import StatusArguments, WaitArguments
     from medusa_migrations.catalog.model import Catalog
@@ -53,6 +55,18 @@ def show(args: StatusArguments) -> int:
 
 def status(args: StatusArguments, *, names: bool = False) -> int:
     """Show where the database is."""
+    if args.check is None or args.check.major < 2:
+        try:
+            return _status(args, names=names)
+        except UnsupportedError as exc:
+            if exc.reason != "MedusaV2":
+                raise
+    from medusa_db.commands.project import inspect  # noqa: PLC0415  a shop of v1 needs none of it
+
+    return inspect.status_without_project(args, names=names)
+
+
+def _status(args: StatusArguments, *, names: bool) -> int:
     catalog = load.read()
     wanted = options.known(catalog, args.check, "--check")
     own = options.shop_migrations(args.shop)  # files are checked before anything is opened
@@ -123,13 +137,12 @@ def _described(differences: Sequence[Difference], schema: str) -> list[dict[str,
 
 def wait(args: WaitArguments) -> int:
     """Wait until the database is at a version; read-only and bounded."""
-    catalog = load.read()
-    wanted = options.require_known(catalog, args.for_, "--for")
+    wanted, look_once = _waited_for(args)
     deadline = time.monotonic() + args.timeout
     logged, unreachable_since = "", None
     while True:
         try:
-            place = _look_once(args, catalog, wanted, deadline)
+            place = look_once(deadline)
         except (LockHeldError, NotYetError, UnreachableError) as exc:
             if (without := _AGES.sub("", str(exc))) != logged:
                 logged = without
@@ -152,6 +165,8 @@ def wait(args: WaitArguments) -> int:
                 output.print_json(body, within=streams.ANSWER)
             elif place == str(wanted):
                 by = "the schema was compared" if args.verify else "by its ledger"
+                if wanted.major >= 2:
+                    by = "by the record of a run, and its ledgers are as that has left them"
                 output.print_result(f"The database is at {wanted} ({by}).", within=streams.ANSWER)
             else:
                 output.print_result(
@@ -159,6 +174,41 @@ def wait(args: WaitArguments) -> int:
                     within=streams.ANSWER,
                 )
             return 0
+
+
+def _waited_for(args: WaitArguments) -> tuple[Version, Callable[[float], str]]:
+    """Return the version that is waited for, and what looks once, until a moment, whether a server can start on it."""
+    if args.for_.major >= 2:
+        _refuse_for_v2(args)
+        return args.for_, lambda deadline: _look_for_v2(args, deadline)
+    catalog = load.read()
+    wanted = options.require_known(catalog, args.for_, "--for")
+    return wanted, lambda deadline: _look_once(args, catalog, wanted, deadline)
+
+
+def _refuse_for_v2(args: WaitArguments) -> None:
+    """Raise UsageError for options that mean nothing there, as nobody knows the schema of a shop's own v2."""
+    given = {"--flag": args.flag, "--allow-newer": args.allow_newer, "--verify": args.verify}
+    for name, value in given.items():
+        if value:
+            raise UsageError(
+                f"{name} has no meaning for Medusa v2: its versions are known by the record that medusa-db migrate "
+                "--project leaves; leave it out"
+            )
+
+
+def _look_for_v2(args: WaitArguments, deadline: float) -> str:
+    """Return the version that a run has brought the database to, where that is the one that is waited for."""
+    from medusa_migrations.project import guard, look  # noqa: PLC0415  a shop of v1 needs none of it
+    from medusa_migrations.records import project_runs  # noqa: PLC0415
+
+    with connected(args.database, "wait", patience=0.0, until=deadline) as (conn, address):
+        bounded.bound(conn, _ANSWER)
+        where = look.schemas(conn, args.database.schema or address.schema)
+        found = look.ledgers(conn, where)
+        schema = look.schema_of(conn, where) or next(iter(where), "public")
+        guard.require_at(args.for_, found, project_runs.latest(conn, schema))
+    return str(args.for_)
 
 
 def _over(since: float | None, limit: float | None, now: float) -> bool:

@@ -7,13 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from medusa_db.commands import options
+from medusa_migrations.contract.errors import UsageError
 from medusa_migrations.run.context import Limits, RunOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from medusa_db.arguments.groups import LimitArguments
     from medusa_db.arguments.running import MigrateArguments
     from medusa_db.arguments.seeding import SeedArguments
     from medusa_migrations.catalog.model import Catalog
+    from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.plan import Request
     from medusa_migrations.plan.plan_file import Asked, PlanFile
 
@@ -56,11 +60,18 @@ def how(args: MigrateArguments | SeedArguments) -> RunOptions:
     return RunOptions(
         schema=args.database.schema,
         limits=_limits(args.limits),
-        run_timeout=_or(args.limits.run_timeout, RunOptions().run_timeout),
+        run_timeout=either(args.limits.run_timeout, RunOptions().run_timeout),
         on_breaking=approval.approval == "on-breaking" and not approval.yes,
-        acknowledged=frozenset(approval.acknowledge),
+        acknowledged=frozenset(_versions(approval.acknowledge)),
         by_whom=by_whom(),
     )
+
+
+def _versions(given: Sequence[Version | str]) -> Iterator[Version]:
+    for one in given:
+        if isinstance(one, str):
+            raise UsageError(f"--acknowledge {one}: it has no effect without --project")
+        yield one
 
 
 def by_whom() -> str:
@@ -71,11 +82,12 @@ def by_whom() -> str:
 def _limits(args: LimitArguments) -> Limits:
     usual = Limits()
     return Limits(
-        lock_wait=_or(args.lock_wait, usual.lock_wait),
-        lock_timeout=_or(args.lock_timeout, usual.lock_timeout),
-        statement_timeout=_or(args.statement_timeout, usual.statement_timeout),
+        lock_wait=either(args.lock_wait, usual.lock_wait),
+        lock_timeout=either(args.lock_timeout, usual.lock_timeout),
+        statement_timeout=either(args.statement_timeout, usual.statement_timeout),
     )
 
 
-def _or(given: float | None, usual: float) -> float:
+def either(given: float | None, usual: float) -> float:
+    """Return what is *given*, else what is *usual*."""
     return usual if given is None else given

@@ -5,10 +5,16 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from medusa_db.show.text import bullets, count, duration
+from medusa_db.show.text import bullets, count, duration, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from medusa_migrations.contract.project_report import ProjectReport
+    from medusa_migrations.project.installation import Project
+    from medusa_migrations.project.ledgers import Ledgers
+    from medusa_migrations.project.pending import Unapplied
+    from medusa_migrations.records.project_runs import ProjectRun
 
 _NEW = {
     "migrations": "migration",
@@ -19,9 +25,85 @@ _NEW = {
 """What a name in each ledger stands for."""
 
 
+def plan(found: ProjectReport) -> str:
+    """Show what would run, and what for."""
+    pending = found.pending or {}
+    parts = [f"Medusa {found.medusa} is installed."]
+    if not found.commands:
+        parts.append("Nothing is pending.")
+    for kind, one in (
+        ("migrations", "migration"),
+        ("links", "link"),
+        ("scripts", "migration script"),
+    ):
+        if names := pending.get(kind):
+            lines = (
+                [f"{one['table']} ({one['action']})" for one in names] if kind == "links" else names
+            )
+            parts.append(f"\n{count(len(names), one)} pending:\n{bullets(lines)}")
+    if found.destructive:
+        lines = [
+            f"{one['migration']}: {one['says']} ({one['rows']:,} rows)" for one in found.destructive
+        ]
+        parts.append(f"\nDropped, with rows:\n{bullets(lines)}")
+    if found.commands:
+        lines = [shlex.join(one.argv) for one in found.commands]
+        parts.append(f"\nIt would run:\n{bullets(lines)}")
+    if found.reason and found.reason != "Pending":
+        parts.append(f"\nmigrate would be refused ({found.reason}): {found.message}")
+    if found.warnings:
+        parts.append(f"\nWarnings:\n{bullets(found.warnings)}")
+    return "\n".join(parts)
+
+
+def status(
+    ledgers: Ledgers,
+    schema: str,
+    runs: Sequence[ProjectRun],
+    project: Project | None,
+    left: Unapplied | None,
+) -> str:
+    """Show what the ledgers have, what is *left*, and which runs there were."""
+    major = "v1" if ledgers.is_v1 else "v2" if ledgers.is_v2 else "none"
+    rows = [["medusa", major if project is None else f"{project.version} is installed"]]
+    rows += [["schema", schema]]
+    rows += [[ledger, str(len(names))] for ledger, names in ledgers.names.items()]
+    if left is not None:
+        rows += [["pending", ", ".join(f"{n} {kind}" for kind, n in left.counts.items())]]
+        rows += [["left as it is", f"{link.table} ({link.action})"] for link in left.skipped]
+    rows += [["unfinished", name] for name in ledgers.unfinished]
+    wide = max(len(row[0]) for row in rows)
+    parts = ["\n".join(f"{name:<{wide}}  {value}" for name, value in rows)]
+    if runs:
+        lines = [
+            [
+                run.finished_at.strftime("%Y-%m-%d %H:%M:%S") if run.finished_at else "",
+                run.medusa,
+                str(len(run.migrations)),
+                duration(run.seconds),
+                run.by_whom,
+            ]
+            for run in runs[:10]
+        ]
+        parts.append(table(["FINISHED", "MEDUSA", "MIGRATIONS", "TOOK", "BY"], lines))
+    return "\n\n".join(parts)
+
+
+def verified(found: ProjectReport) -> str:
+    """Tell that nothing was found."""
+    parts = [
+        f"The database has all that Medusa {found.medusa} wants in it, by its ledgers and its tables of links."
+    ]
+    if found.warnings:
+        parts.append(f"\nWarnings:\n{bullets(found.warnings)}")
+    return "\n".join(parts)
+
+
 def report(found: ProjectReport) -> str:
-    """Tell what a command did that has ended with 0."""
+    """Tell what commands did that have ended with 0."""
     parts = []
+    if not found.commands:
+        parts.append(f"Medusa {found.medusa} wants nothing that is not there.")
     for done in found.commands:
         ended = f"ended with {done.exit_code} after {duration(done.seconds)}"
         parts.append(f"{shlex.join(done.argv)} {ended}.")

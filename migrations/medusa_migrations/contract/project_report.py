@@ -22,20 +22,19 @@ COUNTED = {
 
 @dataclass(frozen=True, slots=True)
 class CommandDone:
-    """A command that ran to its end, whatever that was."""
+    """A command that ran to its end, whatever that was, or would run."""
 
     argv: tuple[str, ...]
-    exit_code: int
-    """-N where signal N has ended it."""
-    seconds: float
+    exit_code: int | None = None
+    """-N where signal N has ended it; None where it was not started."""
+    seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
-        return {
-            "argv": list(self.argv),
-            "exitCode": self.exit_code,
-            "seconds": round(self.seconds, 3),
-        }
+        body: dict[str, Any] = {"argv": list(self.argv)}
+        if self.exit_code is not None:
+            body |= {"exitCode": self.exit_code, "seconds": round(self.seconds, 3)}
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +44,16 @@ class ProjectReport:
     command: str
     run_id: str = ""
     state: str = "failed"
-    """`done`, `nothing` (no ledger has anything new) or `failed`."""
-    exit_code: int = 0
+    """`running`, `done`, `nothing` (no ledger has anything new), `planned`, `refused` or `failed`."""
+    exit_code: int | None = 0
+    """None: it has not ended."""
     reason: str = ""
     message: str = ""
     medusa: str = ""
     """The version that the project has installed."""
     major: int | None = None
+    node: str = ""
+    """The version of the Node that has asked the project."""
     seconds: float = 0.0
     commands: tuple[CommandDone, ...] = ()
     applied: Mapping[str, tuple[str, ...]] | None = None
@@ -61,6 +63,12 @@ class ProjectReport:
     unfinished: tuple[str, ...] = ()
     pending: Mapping[str, Any] | None = None
     """What the project wants and does not have, by kind; None where that is not known."""
+    predicted: Mapping[str, int] | None = None
+    """How much of each kind was pending before anything ran; None where nobody looked."""
+    destructive: tuple[Mapping[str, Any], ...] = ()
+    """What of that would drop what has rows."""
+    acknowledge: tuple[str, ...] = ()
+    """What nobody has agreed to."""
     skipped: tuple[Mapping[str, str], ...] = ()
     """Changes of links that are not done without asking."""
     output: tuple[str, ...] = ()
@@ -78,8 +86,10 @@ class ProjectReport:
             "exitCode": self.exit_code,
             "reason": self.reason,
             "message": mask(self.message),
+            "acknowledge": list(self.acknowledge),
             "medusa": self.medusa,
             "major": self.major,
+            "node": self.node,
             "seconds": round(self.seconds, 3),
         }
         if self.applied is not None:
@@ -90,6 +100,8 @@ class ProjectReport:
         body |= {
             "ledgers": dict(self.ledgers),
             "unfinished": list(self.unfinished),
+            "predicted": dict(self.predicted) if self.predicted is not None else None,
+            "destructive": [{**one, "says": mask(str(one["says"]))} for one in self.destructive],
             "pending": dict(self.pending) if self.pending is not None else None,
             "links": {"skipped": [dict(link) for link in self.skipped]} if self.skipped else {},
             "commands": [
@@ -102,7 +114,7 @@ class ProjectReport:
             "output": [mask(line) for line in self.output],
             "warnings": [mask(warning) for warning in self.warnings],
         }
-        always = {"exitCode", "pending", *COUNTED}
+        always = {"exitCode", "pending", "predicted", *COUNTED}
         return {k: v for k, v in body.items() if v or (k in always and v is not None)}
 
 
@@ -134,7 +146,7 @@ def _cut(body: dict[str, Any]) -> bool:
         return True
     if _cut_within(body, "pending") or _cut_within(body, "links"):
         return True
-    for key in ("warnings", "unfinished"):
+    for key in ("warnings", "destructive", "unfinished"):
         if value := body.get(key):
             _put(body, key, value[: len(value) // 2])
             return True

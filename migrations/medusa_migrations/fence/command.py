@@ -34,6 +34,18 @@ class Fenced:
     """The application_name of its sessions."""
     stall: float
     run_timeout: float
+    shown: tuple[str, ...] = ()
+    """How messages and reports spell it, where that is not what is started."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """How a report spells it."""
+        return self.shown or self.argv
+
+    @property
+    def name(self) -> str:
+        """How messages name it: its program, or that and its first word."""
+        return " ".join(self.shown[:2]) or self.argv[0]
 
 
 @dataclass(frozen=True, slots=True)

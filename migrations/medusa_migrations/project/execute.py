@@ -1,8 +1,10 @@
-"""Runs a command fenced: look at the database, take the lock, refuse or run, look again."""
+"""Runs commands fenced: look at the database, take the lock, refuse or run, look again."""
 
 from __future__ import annotations
 
+import shlex
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,15 +17,17 @@ from medusa_migrations.fence.command import EndCause, Fenced
 from medusa_migrations.fence.environment import Setting
 from medusa_migrations.postgres import connection, lock
 from medusa_migrations.preflight import pooler
-from medusa_migrations.project import guard, listing, look
-from medusa_migrations.project.execution import Execution
+from medusa_migrations.project import guard, listing, look, verdict
+from medusa_migrations.project.execution import CommandRun, Execution
+from medusa_migrations.project.pending import runs_scripts
+from medusa_migrations.records import project_runs
+from medusa_migrations.records.project_runs import ProjectRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from psycopg import Connection
 
-    from medusa_migrations.fence.command import Ended
     from medusa_migrations.postgres.address import Address
     from medusa_migrations.project.installation import Project
     from medusa_migrations.project.ledgers import Ledgers
@@ -34,9 +38,8 @@ if TYPE_CHECKING:
 class FenceOptions:
     """What is asked of a fence; times in seconds, 0 for none."""
 
-    argv: tuple[str, ...]
     folder: Path
-    """Where the command runs."""
+    """Where its commands run."""
     environment: Mapping[str, str]
     """The one around us."""
     token: str
@@ -45,31 +48,113 @@ class FenceOptions:
     url: str | None = None
     """The database URL, where it is not the one of the environment."""
     schema: str | None = None
+    node: str | None = None
+    """The Node that asks the project, where it is not the one that is found."""
     stall: float = 120.0
     run_timeout: float = 3600.0
     lock_wait: float = 600.0
     lock_timeout: float = 5.0
     statement_timeout: float = 0.0
+    by_whom: str = ""
+    """The pod or host, for the record of the run."""
 
     @property
     def session_name(self) -> str:
-        """The application_name of the command's sessions."""
+        """The application_name of the sessions of its commands."""
         return environment.application_name(self.run_id or self.token)
+
+
+@dataclass(frozen=True, slots=True)
+class FencedRun:
+    """What the commands of one run have in common."""
+
+    conn: Connection[Any]
+    """The connection that has the lock, where one is taken."""
+    address: Address
+    options: FenceOptions
+    environment: Mapping[str, str]
+    where: tuple[str, ...]
+    """The schemas in which ledgers are looked for."""
+    before: Ledgers
+    """What the ledgers held when the lock was taken."""
+    until: float | None
+    """When the limit of the whole run is reached, by the monotonic clock."""
+    mask: Callable[[str], str]
+    say: Callable[[str], None]
+
+    @property
+    def schema(self) -> str:
+        """The schema of the shop: the first one that has a ledger, else the first one."""
+        found = look.schema_of(self.conn, self.where)
+        return found or next(iter(self.where), "public")
+
+    def ledgers(self) -> Ledgers:
+        """Return what the ledgers hold."""
+        return look.ledgers(self.conn, self.where)
+
+    def run(self, argv: tuple[str, ...], shown: tuple[str, ...] = ()) -> CommandRun:
+        """Run one command to its end; *shown* is how messages spell it, where that differs."""
+        fenced = self._fenced(argv, shown)
+        return CommandRun(fenced, fence.run(self.conn, fenced, self.mask, self.say))
+
+    def list(self, project: Project) -> Listing:
+        """Ask *project* what it wants in the database; nothing is written."""
+        return listing.read(
+            self.conn, self._fenced((), ()), project, self.mask, self.say, self.ledgers(), self.options.node
+        )  # fmt: skip
+
+    def _fenced(self, argv: tuple[str, ...], shown: tuple[str, ...]) -> Fenced:
+        left = self.options.run_timeout
+        if self.until is not None:
+            left = max(self.until - time.monotonic(), 0.1)
+        return Fenced(
+            argv, self.options.folder, self.environment, self.options.token, self.options.session_name,
+            self.options.stall, left, shown,
+        )  # fmt: skip
 
 
 def run(
     conn: Connection[Any],
     address: Address,
     options: FenceOptions,
+    argv: tuple[str, ...],
     project: Project | None,
     mask: Callable[[str], str],
     say: Callable[[str], None],
 ) -> Execution:
-    """Run the command of *options* under the lock, on the database of *conn*; return what it did.
+    """Run the command *argv* under the lock, on the database of *conn*; return what it did.
 
     Raises RefusedError where the database is of another major version of Medusa than the *project*,
     LockHeldError where another run holds the lock, and what a test of the URL fails with: then nothing
     was started.
+    """
+    with opened(conn, address, options, project, mask, say) as this:
+        done = this.run(argv)
+        listed = None
+        if project is not None and done.ended.cause is EndCause.BY_ITSELF:
+            listed = this.list(project)
+            done = as_both(done, listed)
+        execution = Execution((done,), this.before, None, listed, scripts_wanted=runs_scripts(argv))
+        if done.ended.cause is not EndCause.LOCK_LOST:
+            execution = replace(execution, after=this.ledgers())
+            return recorded(this, "exec", project, execution)
+    return replace(execution, after=read_again(this))
+
+
+@contextmanager
+def opened(
+    conn: Connection[Any],
+    address: Address,
+    options: FenceOptions,
+    project: Project | None,
+    mask: Callable[[str], str],
+    say: Callable[[str], None],
+    *,
+    locked: bool = True,
+) -> Iterator[FencedRun]:
+    """Yield what runs commands on the database of *conn*, under the lock for the duration of a `with`.
+
+    Without the lock where it is not to be *locked*: for what only looks.
     """
     where = look.schemas(conn, options.schema or address.schema)
     _guarded(conn, address, where, project)
@@ -83,25 +168,20 @@ def run(
         checks_client=sessions.checks_client(conn),
     )
     _try_url(address, setting, options.environment.get("PGOPTIONS", ""), say)
-    with (
-        _config_home(options.environment) as home,
-        lock.hold(conn, wait=options.lock_wait, say=say),
-    ):
-        sessions.end_orphans(conn, options.lock_wait, say)
-        before = _guarded(conn, address, where, project)  # another run may have been before us
+    with _config_home(options.environment) as home:
         made = environment.environment(options.environment, replace(setting, config_home=home))
-        fenced = Fenced(
-            options.argv, options.folder, made, options.token, options.session_name,
-            options.stall, options.run_timeout,
-        )  # fmt: skip
-        ended = fence.run(conn, fenced, mask, say)
-        listed = None
-        if project is not None and ended.cause is EndCause.BY_ITSELF:
-            listed = listing.read(conn, fenced, project, mask, say)
-            ended = _as_both(ended, listed)
-        if ended.cause is not EndCause.LOCK_LOST:
-            return Execution(fenced, ended, before, look.ledgers(conn, where), listed)
-    return Execution(fenced, ended, before, _read_again(address, fenced, where, say))
+
+        def begun() -> FencedRun:
+            before = _guarded(conn, address, where, project)  # another run may have been before us
+            until = time.monotonic() + options.run_timeout if options.run_timeout else None
+            return FencedRun(conn, address, options, made, where, before, until, mask, say)
+
+        if not locked:
+            yield begun()
+            return
+        with lock.hold(conn, wait=options.lock_wait, say=say):
+            sessions.end_orphans(conn, options.lock_wait, say)
+            yield begun()
 
 
 def _guarded(
@@ -113,12 +193,13 @@ def _guarded(
     return found
 
 
-def _as_both(ended: Ended, listed: Listing) -> Ended:
-    """Return how a command *ended*, or that we were interrupted, or lost the lock, before that was known."""
+def as_both(done: CommandRun, listed: Listing) -> CommandRun:
+    """Return how a command ended, or that we were interrupted, or lost the lock, before that was known."""
     later = listed.ended
     if later is None or later.cause not in (EndCause.INTERRUPTED, EndCause.LOCK_LOST):
-        return ended
-    return replace(ended, cause=later.cause, signal=later.signal, why=later.why)
+        return done
+    ended = replace(done.ended, cause=later.cause, signal=later.signal, why=later.why)
+    return replace(done, ended=ended)
 
 
 def _try_url(address: Address, setting: Setting, given: str, say: Callable[[str], None]) -> None:
@@ -130,18 +211,62 @@ def _try_url(address: Address, setting: Setting, given: str, say: Callable[[str]
     connection.open_(tried, "exec", patience=0, say=say).close()
 
 
-def _read_again(
-    address: Address, fenced: Fenced, where: tuple[str, ...], say: Callable[[str], None]
-) -> Ledgers | None:
+def recorded(this: FencedRun, command: str, project: Project | None, done: Execution) -> Execution:
+    """Record a run that is proven, unless the latest one says the same; note where that cannot be."""
+    after, ended = done.after, done.ended
+    broken = ended is not None and ended.cause is not EndCause.BY_ITSELF
+    if project is None or after is None or broken or verdict.error(done) is not None:
+        return done
+    new = after.since(done.before)
+    schema = this.schema
+    latest = project_runs.latest(this.conn, schema)
+    same = latest is not None and (latest.medusa, latest.ledgers) == (project.version, after.digest)
+    if same and not any(new.values()):
+        return done
+    host = this.options.by_whom
+    off = _record(
+        this.conn,
+        ProjectRun(
+            schema=schema,
+            command=command,
+            seconds=sum(one.ended.seconds for one in done.runs),
+            medusa=project.version,
+            ledgers=after.digest,
+            commands=tuple(shlex.join(map(this.mask, one.fenced.words)) for one in done.runs),
+            migrations=(*new.get("migrations", ()), *new.get("mikro_orm_migrations", ())),
+            links=new.get("link_module_migrations", ()),
+            scripts=new.get("script_migrations", ()),
+            by_whom=f"@{host}" if host else "",
+        ),
+    )
+    if off is None:
+        return done
+    note = f"the run is not recorded ({off}), so medusa-db wait --for {project.release} does not know of it"
+    return replace(done, notes=(*done.notes, note))
+
+
+def _record(conn: Connection[Any], run: ProjectRun) -> str | None:
+    """Record *run*; return why that cannot be."""
+    off = project_runs.why_off(conn)
+    if off is not None:
+        return off
+    try:
+        project_runs.record(conn, run)
+    except psycopg.Error as exc:
+        return str(exc).splitlines()[0]
+    return None
+
+
+def read_again(this: FencedRun) -> Ledgers | None:
     """Look at the ledgers once more, on a new connection; None where the server does not answer."""
     from medusa_migrations.contract.errors import RunnerError  # noqa: PLC0415  hardly ever needed
 
     try:
-        with connection.open_(address, "exec", patience=5, say=say) as conn:
-            sessions.end(conn, fenced.session_name, wait=0)
-            return look.ledgers(conn, where)
+        with connection.open_(this.address, "exec", patience=5, say=this.say) as conn:
+            sessions.end(conn, this.options.session_name, wait=0)
+            return look.ledgers(conn, this.where)
     except (RunnerError, psycopg.Error) as exc:
-        say(f"what the command has done cannot be read: {exc}")
+        this.say(f"what the command has done cannot be read: {exc}")
         return None
 
 

@@ -1,29 +1,52 @@
-"""Pure: what a command has done, and what its project still wants, as a value."""
+"""Pure: what commands have done, and what their project still wants, as a value."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from medusa_migrations.fence.command import EndCause
 from medusa_migrations.project import pending
 
 if TYPE_CHECKING:
+    from medusa_migrations.contract.errors import RunnerError
     from medusa_migrations.fence.command import Ended, Fenced
+    from medusa_migrations.project.destructive import Loss
     from medusa_migrations.project.ledgers import Ledgers
     from medusa_migrations.project.pending import Listing, Unapplied
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
-    """What a command has done."""
+class CommandRun:
+    """A command, and how it ended."""
 
     fenced: Fenced
     ended: Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What the commands of one run have done."""
+
+    runs: tuple[CommandRun, ...]
+    """In their order; the last one is the one that decides."""
     before: Ledgers
     after: Ledgers | None
-    """None: the ledgers could not be read when it had ended."""
+    """None: the ledgers could not be read when it was over."""
     listed: Listing | None = None
-    """What the project wants; None where there is no project, or the command did not end by itself."""
+    """What the project wants at the end; None where there is no project, or a command did not end by itself."""
+    predicted: Unapplied | None = None
+    """What was pending before anything ran; None where nobody looked."""
+    losses: tuple[Loss, ...] = ()
+    """What of that would drop what has rows."""
+    refusal: RunnerError | None = None
+    """Why nothing was run."""
+    scripts_wanted: bool = False
+    """Whether migration scripts were to run."""
+    all_links: bool = False
+    """Whether tables of links were to be changed even where that may lose rows."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of the run itself."""
 
     @property
     def pending(self) -> Unapplied | None:
@@ -31,3 +54,13 @@ class Execution:
         if self.listed is None or self.listed.wanted is None or self.after is None:
             return None
         return pending.pending(self.listed.wanted, self.after)
+
+    @property
+    def ended(self) -> Ended | None:
+        """How the run ended: its last command, or asking the project where that was broken off."""
+        if self.runs:
+            return self.runs[-1].ended
+        asking = self.listed.ended if self.listed else None
+        if asking is not None and asking.cause in (EndCause.INTERRUPTED, EndCause.LOCK_LOST):
+            return asking
+        return None

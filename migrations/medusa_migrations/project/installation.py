@@ -30,13 +30,17 @@ class Project:
     @property
     def number(self) -> tuple[int, int, int]:
         """The version as numbers."""
-        major, minor, patch = _numbers(self.version) or (0, 0, 0)
-        return major, minor, patch
+        return numbers(self.version)
 
     @property
     def major(self) -> int:
         """The major version: Medusa v1 and v2 have nothing in common but the name."""
         return self.number[0]
+
+    @property
+    def release(self) -> str:
+        """The version without what marks a prerelease."""
+        return ".".join(map(str, self.number))
 
     @property
     def spelled(self) -> str:
@@ -81,8 +85,7 @@ def _version(file: Path, text: str) -> str:
     except (ValueError, RecursionError) as exc:
         raise UsageError(f"{file} is not JSON: {exc}", reason="NoProject") from exc
     version = str(body.get("version", "")) if isinstance(body, dict) else ""
-    numbers = _numbers(version)
-    if numbers is None or numbers[0] == 0:
+    if numbers(version)[0] == 0:
         raise UsageError(
             f"{file} has the version {version!r}, which does not tell Medusa v1 from v2; install a "
             "released version",
@@ -91,6 +94,9 @@ def _version(file: Path, text: str) -> str:
     return version
 
 
-def _numbers(version: str) -> tuple[int, ...] | None:
+def numbers(version: str) -> tuple[int, int, int]:
+    """Return the three numbers of *version*; zeros where it has none."""
     found = _VERSION.fullmatch(version)
-    return tuple(map(int, found.groups())) if found else None
+    if found is None:
+        return 0, 0, 0
+    return int(found[1]), int(found[2]), int(found[3])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -45,6 +47,24 @@ class Ledgers:
         return tuple(
             name for ledger in self.names.values() for name, n in Counter(ledger).items() if n > 1
         )
+
+    @property
+    def done(self) -> dict[str, list[str]]:
+        """The names that need not run again, by ledger."""
+        return {
+            ledger: [name for name in names if name not in self.unfinished]
+            for ledger, names in self.names.items()
+        }
+
+    @property
+    def digest(self) -> str:
+        """What tells these migrations and links from others; scripts change no schema."""
+        names = {
+            ledger: sorted(names)
+            for ledger, names in self.names.items()
+            if ledger != "script_migrations"
+        }
+        return "sha256:" + hashlib.sha256(json.dumps(names, sort_keys=True).encode()).hexdigest()
 
     def since(self, before: Ledgers) -> dict[str, tuple[str, ...]]:
         """Return what each ledger has that it had not *before*."""

@@ -1,10 +1,11 @@
 /*
  * Lists, without changing anything, what the Medusa of a project would apply: every migration and script that it
  * would look for in its ledgers, and what it would do to the tables of links. Runs inside the project, with its
- * packages: node list.cjs PACKAGE_JSON_OF_MEDUSA PROJECT ANSWER_FILE
+ * packages: node list.cjs PACKAGE_JSON_OF_MEDUSA PROJECT LEDGERS_FILE ANSWER_FILE
  *
  * Uses what Medusa's own command uses: v1 its get-migrations, v2 its loaders. Whoever reads the answer takes off
- * what the ledgers have. Sessions must be read-only; what would write in them is left out below.
+ * what the ledgers have; here they only tell which files need not be read. Sessions must be read-only; what would
+ * write in them is left out below.
  */
 "use strict"
 
@@ -12,14 +13,31 @@ const fs = require("fs")
 const path = require("path")
 const { createRequire } = require("module")
 
-const [packageFile, directory, answerFile] = process.argv.slice(2)
-const medusa = path.dirname(packageFile)
+const [packageFile, directory, ledgersFile, answerFile] = process.argv.slice(2)
+const ledgers = JSON.parse(fs.readFileSync(ledgersFile, "utf8"))
+const medusa = fs.realpathSync(path.dirname(packageFile)) // as Medusa itself resolves it
 const fromMedusa = createRequire(packageFile)
 const major = Number(JSON.parse(fs.readFileSync(packageFile, "utf8")).version.split(".")[0])
 
 async function main() {
   const found = major === 1 ? await v1() : await v2()
-  fs.writeFileSync(answerFile, JSON.stringify(found))
+  fs.writeFileSync(answerFile, JSON.stringify({ ...found, node: process.version }))
+}
+
+function has(ledger, name) {
+  return (ledgers[ledger] ?? []).includes(name)
+}
+
+/* The part of a migration that goes forward, where it drops something: the class has its text. */
+function dropsOf(migrations) {
+  const texts = migrations.map((one) => String(one?.prototype?.up ?? ""))
+  return texts.filter((text) => /\bdrop\s/i.test(text)).join("\n")
+}
+
+/* Of a file that cannot be loaded here, what stands before the part that goes back. */
+function dropsIn(file) {
+  const text = fs.readFileSync(file, "utf8").split(/\bdown\s*\(/)[0]
+  return /\bdrop\s/i.test(text) ? text : ""
 }
 
 function inMedusa(file) {
@@ -52,14 +70,15 @@ async function v1() {
   const shared = getMigrations.getModuleSharedResources
     ? getMigrations.getModuleSharedResources(configModule, flags).migrations
     : []
+  const ofModules = isolated(configModule)
   return {
     migrations: {
       migrations: [...(core.coreMigrations ?? core), ...shared].flatMap(namesOfV1),
-      mikro_orm_migrations: isolated(configModule),
+      mikro_orm_migrations: ofModules,
     },
     scripts: [],
     links: [],
-    warnings: unbuilt(configModule),
+    warnings: [...unbuilt(), ...unseen(configModule), ...ofIsolated(configModule, ofModules)],
   }
 }
 
@@ -69,7 +88,7 @@ function namesOfV1(migration) {
     const exported = Object.values(require(migration)).filter((one) => typeof one === "function")
     return exported.flatMap(namesOfV1)
   }
-  return [{ name: new migration().name || migration.name, module: "" }]
+  return [{ name: new migration().name || migration.name, module: "", drops: dropsOf([migration]) }]
 }
 
 /* Modules with connections of their own run after the others, with MikroORM. */
@@ -85,16 +104,71 @@ function isolated(configModule) {
     const folder = path.join(path.dirname(require.resolve(module.resolutionPath)), "migrations")
     return filesIn(folder)
       .filter((file) => /^(Migration|InitialSetup).*\.js$/.test(file))
-      .map((file) => ({ name: path.basename(file, ".js"), module: key, file: path.join(folder, file) }))
+      .map((file) => ({ name: path.basename(file, ".js"), module: key, drops: dropsIn(path.join(folder, file)) }))
   })
+}
+
+/* Modules with connections of their own demand TLS of any server that their URL does not call localhost. */
+function ofIsolated(configModule, migrations) {
+  const keys = [...new Set(migrations.map((one) => one.module))].filter(Boolean)
+  if (!keys.length) return []
+  const url = String(configModule.projectConfig?.database_url ?? "")
+  const plain = keys.filter((key) => {
+    const connection = configModule.modules[key].options?.database?.driverOptions?.connection
+    return !url.includes("localhost") && connection?.ssl === undefined
+  })
+  const found = keys.map(
+    (key) =>
+      `the module ${key} has a connection of its own (resources is not "shared"): Medusa runs its migrations after the ` +
+      "others, and ends with 0 where they fail"
+  )
+  return plain.length
+    ? [
+        ...found,
+        `${plain.join(", ")} will demand TLS, as the URL does not contain the word localhost, and ignores its sslmode; for ` +
+          "a server without TLS set options.database.driverOptions.connection.ssl to false in medusa-config.js",
+      ]
+    : found
+}
+
+/* Where a plugin keeps migrations, and whether this Medusa looks there. */
+function unseen(configModule) {
+  const source = fs.readFileSync(path.join(medusa, "dist/commands/utils/get-migrations.js"), "utf8")
+  const looksInDist = source.includes("/dist/migrations")
+  return (configModule.plugins ?? []).flatMap((plugin) => {
+    const name = typeof plugin === "string" ? plugin : plugin?.resolve
+    const folder = typeof name === "string" ? folderOf(name) : undefined
+    if (!folder) return []
+    const code = (place) => filesIn(path.join(folder, place)).filter((file) => /\.js$/.test(file))
+    if (code("migrations").length || (looksInDist && code("dist/migrations").length)) return []
+    if (code("dist/migrations").length) {
+      return [`migrations of the plugin ${name} are in its dist/migrations, and this Medusa looks in its folder migrations only`]
+    }
+    const sources = ["src/migrations", "migrations"].filter((place) => filesIn(path.join(folder, place)).some(isSource))
+    return sources.map((place) => `migrations of the plugin ${name} were not built: ${place} has TypeScript, which Medusa passes over`)
+  })
+}
+
+function isSource(file) {
+  return /\.ts$/.test(file) && !/\.d\.ts$/.test(file)
+}
+
+function folderOf(name) {
+  const local = path.resolve(directory, "plugins", name)
+  if (fs.existsSync(local)) return local
+  try {
+    return path.dirname(createRequire(path.join(directory, "package.json")).resolve(`${name}/package.json`))
+  } catch {
+    return undefined // Medusa itself says so
+  }
 }
 
 /* Migrations in TypeScript that nobody has built are passed over in silence. */
 function unbuilt() {
-  const sources = filesIn(path.join(directory, "src", "migrations")).filter((file) => /\.ts$/.test(file))
+  const sources = filesIn(path.join(directory, "src", "migrations")).filter(isSource)
   const built = new Set(filesIn(path.join(directory, "dist", "migrations")))
   return sources
-    .filter((file) => !/\.d\.ts$/.test(file) && !built.has(file.replace(/\.ts$/, ".js")))
+    .filter((file) => !built.has(file.replace(/\.ts$/, ".js")))
     .map((file) => `src/migrations/${file} was not built: Medusa runs what is in dist/migrations`)
 }
 
@@ -113,8 +187,8 @@ async function v2() {
   await new LinkLoader(folders, logger).load()
   const loader = new framework.MedusaAppLoader()
   return {
-    migrations: { mikro_orm_migrations: ofModules(loader, configModule) },
-    scripts: scripts(plugins),
+    migrations: { mikro_orm_migrations: await pendingOnes(ofModules(loader, configModule), utils) },
+    scripts: await scripts(plugins, utils),
     links: await links(loader),
     warnings: [],
   }
@@ -166,12 +240,45 @@ function firstResolved(name, ...requires) {
   throw missing
 }
 
-function scripts(plugins) {
+async function scripts(plugins, utils) {
   const folders = [
     path.join(medusa, "dist", "migration-scripts"),
     ...plugins.map((plugin) => path.join(plugin.resolve, "migration-scripts")),
   ]
-  return folders.flatMap((folder) => filesIn(folder).filter(isCode))
+  const files = folders.flatMap((folder) => filesIn(folder).filter(isCode).map((name) => path.join(folder, name)))
+  const kept = []
+  for (const file of files) {
+    const name = path.basename(file)
+    if (has("script_migrations", name) || !(await isSkipped(file, utils))) kept.push(name)
+  }
+  return kept
+}
+
+/* Leaves out what a flag of Medusa's switches off, as Medusa does, and adds what the others drop. */
+async function pendingOnes(migrations, utils) {
+  const kept = []
+  for (const one of migrations) {
+    if (has("mikro_orm_migrations", one.name)) kept.push({ name: one.name })
+    else if (!(await isSkipped(one.file, utils))) kept.push({ name: one.name, module: one.module, drops: dropsOfFile(one.file) })
+  }
+  return kept
+}
+
+async function isSkipped(file, utils) {
+  if (!utils.isFileSkipped || !utils.dynamicImport) return /create-super-admin-role/.test(file)
+  try {
+    return utils.isFileSkipped(await utils.dynamicImport(file))
+  } catch {
+    return false // Medusa itself will say why it cannot be loaded
+  }
+}
+
+function dropsOfFile(file) {
+  try {
+    return dropsOf(Object.values(require(file)))
+  } catch {
+    return dropsIn(file)
+  }
 }
 
 /* The planner itself makes its table, fills it, and renames tables: what it only would do is told instead. */

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.fence.command import Fenced
     from medusa_migrations.project.installation import Project
+    from medusa_migrations.project.ledgers import Ledgers
 
 _PROGRAM = Path(__file__).with_name("list.cjs")
 _LIMIT = 300.0
@@ -33,22 +34,25 @@ def read(
     project: Project,
     mask: Callable[[str], str],
     say: Callable[[str], None],
+    ledgers: Ledgers,
     node: str | None = None,
 ) -> Listing:
     """Run our program in the *project*, as *fenced* as its own command, in sessions that cannot write.
 
-    By the *node* that is named, else the one that is found.
+    By the *node* that is named, else the one that is found. What the *ledgers* have is not read any more.
     """
     try:
         node = programs.node(node, fenced.environment)
     except UsageError as exc:
         return Listing(None, str(exc))
     with tempfile.TemporaryDirectory(prefix="medusa-db-", ignore_cleanup_errors=True) as folder:
-        answer = Path(folder) / "answer.json"
+        answer, known = Path(folder) / "answer.json", Path(folder) / "ledgers.json"
+        known.write_text(json.dumps(ledgers.done), encoding="utf-8")
         options = f"{fenced.environment.get('PGOPTIONS', '')} -c default_transaction_read_only=on"
+        words = (_PROGRAM, project.file, project.folder, known, answer)
         program = replace(
             fenced,
-            argv=(node, str(_PROGRAM), str(project.file), str(project.folder), str(answer)),
+            argv=(node, *map(str, words)),
             folder=project.folder,
             environment={**fenced.environment, "PGOPTIONS": options},
             stall=0.0,

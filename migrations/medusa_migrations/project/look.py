@@ -1,4 +1,4 @@
-"""Reads the ledgers of Medusa v1 and v2, in whichever schema they are."""
+"""Reads the ledgers of Medusa v1 and v2, in whichever schema they are, and counts the rows of what is dropped."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from medusa_migrations.project.destructive import Loss
 from medusa_migrations.project.ledgers import NAMED_BY, Ledgers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from psycopg import Connection
+
+    from medusa_migrations.project.destructive import Dropped
+
+_COUNTED = 1_000_000
+"""Rows of a table that are counted; more are only known to be more."""
 
 
 def schemas(conn: Connection[Any], named: str | None) -> tuple[str, ...]:
@@ -42,6 +48,45 @@ def ledgers(conn: Connection[Any], where: Sequence[str]) -> Ledgers:
             ).format(sql.Identifier(column), sql.Identifier(schema, table))
             unfinished += tuple(str(name) for (name,) in conn.execute(query))
     return Ledgers(found, unfinished)
+
+
+def schema_of(conn: Connection[Any], where: Sequence[str]) -> str | None:
+    """Return the first schema of *where* that has a ledger; None where none has."""
+    found = _tables(conn, where)
+    return found[0][0] if found else None
+
+
+def losses(
+    conn: Connection[Any], where: Sequence[str], drops: Iterable[Dropped]
+) -> tuple[Loss, ...]:
+    """Return which of *drops* would drop rows, or the column of a table that has rows."""
+    found = []
+    for one in drops:
+        schema = _holding(conn, [one.schema] if one.schema else where, one)
+        if schema is None:
+            continue
+        query = sql.SQL("select count(*)::int from (select from {} limit {}) counted").format(
+            sql.Identifier(schema, one.table), sql.Literal(_COUNTED + 1)
+        )
+        row = conn.execute(query).fetchone()
+        if row and row[0]:
+            found.append(Loss(one, min(row[0], _COUNTED), more=row[0] > _COUNTED))
+    return tuple(found)
+
+
+def _holding(conn: Connection[Any], where: Sequence[str], one: Dropped) -> str | None:
+    """Return the schema of *where* whose table, or column of it, that is."""
+    row = conn.execute(
+        """
+        select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = any(%(where)s) and c.relname = %(table)s and c.relkind in ('r', 'p')
+           and (%(column)s = '' or exists (select from pg_attribute a where a.attrelid = c.oid
+                and a.attname = %(column)s and a.attnum > 0 and not a.attisdropped))
+         order by array_position(%(where)s::text[], n.nspname::text) limit 1
+        """,
+        {"where": list(where), "table": one.table, "column": one.column},
+    ).fetchone()
+    return str(row[0]) if row else None
 
 
 def _tables(conn: Connection[Any], where: Sequence[str]) -> list[tuple[str, str, list[str]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from medusa_migrations.fence.command import Ended
     from medusa_migrations.project.ledgers import Ledgers
 
-_NEVER_RECORDED = ("create-super-admin-role",)
-"""Scripts that Medusa lists as pending for ever, as a flag of theirs is off."""
 _DONE_BY_SAFE = ("create", "update")
 """What is done to tables of links without asking; the rest may lose rows."""
 
@@ -24,6 +22,8 @@ class LinkChange:
     action: str
     """`create`, `update`, `notify` (an update that may lose rows) or `delete`."""
     table: str
+    sql: str = ""
+    """The statements that do it."""
 
     def to_dict(self) -> dict[str, str]:
         """Return it for JSON."""
@@ -38,6 +38,10 @@ class Wanted:
     scripts: tuple[str, ...] = ()
     links: tuple[LinkChange, ...] = ()
     warnings: tuple[str, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """The part of each migration that goes forward, where it drops something."""
+    node: str = ""
+    """The version of the Node that has answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,15 @@ class Unapplied:
     skipped: tuple[LinkChange, ...] = ()
     """Changes of links that are not done without asking."""
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many of each kind."""
+        return {
+            "migrations": len(self.migrations),
+            "links": len(self.links),
+            "scripts": len(self.scripts),
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Return what is pending for JSON, by kind."""
         return {
@@ -79,8 +92,18 @@ def parse(body: object) -> Wanted:
                 for ledger, names in found["migrations"].items()
             },
             tuple(map(str, found["scripts"])),
-            tuple(LinkChange(str(one["action"]), str(one["table"])) for one in found["links"]),
+            tuple(
+                LinkChange(str(one["action"]), str(one["table"]), str(one["sql"]))
+                for one in found["links"]
+            ),
             tuple(map(str, found["warnings"])),
+            {
+                str(one["name"]): str(one["drops"])
+                for names in found["migrations"].values()
+                for one in names
+                if one.get("drops")
+            },
+            str(found["node"]),
         )
     except (KeyError, TypeError, AttributeError) as exc:
         raise ValueError("it is not what our program writes") from exc
@@ -95,11 +118,7 @@ def pending(wanted: Wanted, ledgers: Ledgers) -> Unapplied:
         if name not in ledgers.names.get(ledger, ())
     ]
     done = ledgers.names.get("script_migrations", ())
-    scripts = [
-        name
-        for name in dict.fromkeys(wanted.scripts)
-        if name not in done and not name.startswith(_NEVER_RECORDED)
-    ]
+    scripts = [name for name in dict.fromkeys(wanted.scripts) if name not in done]
     return Unapplied(
         tuple(missing),
         tuple(link for link in wanted.links if link.action in _DONE_BY_SAFE),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from medusa_migrations.contract.errors import UnsupportedError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from medusa_migrations.project.installation import Project
 
 NEWEST_KNOWN = (2, 21, 2)
@@ -35,10 +37,14 @@ class Recipe:
     """The command that runs scripts alone; empty: they run within the first one, where it knows any."""
     more: tuple[str, ...] = ()
     """What it wants besides."""
+    unlisted: bool = False
+    """Whether it does more than can be listed beforehand: indexes of a search engine."""
     repeats_unfinished: bool = False
     """Whether a script that was begun and not finished runs again."""
 
 
+_TAKES_DOTS_FOR_FILES = {(2, 4)}
+"""Versions whose MikroORM does (6.4.3); seen in 2.4.0, and in no other one that was run so."""
 _V1, _V2 = "@medusajs/medusa-cli/cli.js", "@medusajs/cli/cli.js"
 _LINKS = ("--execute-safe-links",), ("--execute-all-links",)
 _SKIP, _SCRIPTS = ("--skip-scripts",), ("db:migrate:scripts",)
@@ -47,10 +53,14 @@ RECIPES = (
     Recipe((2, 0, 0), _V2, ("db:migrate",), *_LINKS),
     Recipe((2, 3, 0), _V2, ("db:migrate",), *_LINKS, _SKIP),
     Recipe((2, 4, 0), _V2, ("db:migrate",), *_LINKS, _SKIP, _SCRIPTS),
-    Recipe((2, 21, 0), _V2, ("db:migrate",), *_LINKS, _SKIP, _SCRIPTS, (), repeats_unfinished=True),
+    Recipe((2, 19, 0), _V2, ("db:migrate",), *_LINKS, _SKIP, _SCRIPTS, unlisted=True),
+    Recipe(
+        (2, 21, 0), _V2, ("db:migrate",), *_LINKS, _SKIP, _SCRIPTS, unlisted=True,
+        repeats_unfinished=True,
+    ),
     Recipe(
         (2, 21, 1), _V2, ("db:migrate",), *_LINKS, _SKIP, _SCRIPTS, ("--execute-safe-search",),
-        repeats_unfinished=True,
+        unlisted=True, repeats_unfinished=True,
     ),
 )  # fmt: skip
 """Oldest first. Every version refuses an option that it does not know."""
@@ -67,9 +77,19 @@ def of(project: Project) -> Recipe:
     return [recipe for recipe in RECIPES if recipe.since <= project.number][-1]
 
 
-def is_unknown(project: Project) -> bool:
-    """Return whether *project* is newer than the newest version whose commands were run."""
-    return project.number > NEWEST_KNOWN
+def warnings(project: Project) -> Iterator[str]:
+    """Yield what a person should know of the way *project* will run."""
+    if project.number > NEWEST_KNOWN:
+        newest = ".".join(map(str, NEWEST_KNOWN))
+        yield (
+            f"{project.spelled} is newer than {newest}, the newest version that this medusa-db knows, and runs by "
+            "its commands"
+        )
+    if project.number[:2] in _TAKES_DOTS_FOR_FILES and "." in project.folder.name:
+        yield (
+            f"the name of the folder {project.folder} has a dot: MikroORM of Medusa {project.version} takes it for the "
+            "name of a file, and no migration of a module runs. Run it in a folder without one"
+        )
 
 
 def commands(

@@ -1,57 +1,123 @@
-"""Pure: the report of a run, made of what its command did and of what it failed with."""
+"""Pure: the report of a run, made of what its commands did and of what it failed with."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from medusa_migrations.contract.errors import Interrupted, RunnerError
+from medusa_migrations.contract.errors import (
+    Interrupted,
+    NotAcknowledgedError,
+    NotYetError,
+    RunnerError,
+)
 from medusa_migrations.contract.project_report import CommandDone, ProjectReport
 from medusa_migrations.project import verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from medusa_migrations.project.execution import Execution
     from medusa_migrations.project.installation import Project
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a run is called, and what it ran on."""
+
+    command: str
+    run_id: str = ""
+    project: Project | None = None
+
+
+def running(run: Reported) -> ProjectReport:
+    """Return the report of a run that has not ended."""
+    return ProjectReport(run.command, run.run_id, "running", exit_code=None)
+
+
 def report(
-    command: str,
-    run_id: str,
-    project: Project | None,
+    run: Reported,
     done: Execution | None,
     raised: Exception | Interrupted | None,
     seconds: float,
+    *,
+    as_result: bool = False,
 ) -> ProjectReport:
-    """Return the report of the run *run_id* of *command*.
+    """Return the report of *run*.
 
-    *done* is None where nothing was started; *raised* is what it ended with.
+    *done* is None where nothing was started; *raised* is what it ended with, and whoever called counts that
+    *as_result*.
     """
     code, reason, message = _end(raised)
+    project = run.project
     left = done.pending if done else None
-    applied = done.after.since(done.before) if done and done.after else None
-    quiet = applied is not None and not any(applied.values())
     after = done.after if done else None
+    applied = after.since(done.before) if done and after else None
+    quiet = applied is not None and not any(applied.values())
+    ended = done.ended if done else None
+    wanted = done.listed.wanted if done and done.listed else None
+    state = "nothing" if quiet else "done"
+    if raised is not None:
+        state = "refused" if as_result else "failed"
     return ProjectReport(
-        command=command,
-        run_id=run_id,
-        state="failed" if raised else ("nothing" if quiet else "done"),
-        exit_code=code,
+        command=run.command,
+        run_id=run.run_id,
+        state=state,
+        exit_code=0 if as_result else code,
         reason=reason,
         message=message,
+        acknowledge=raised.versions if isinstance(raised, NotAcknowledgedError) else (),
         medusa=project.version if project else "",
         major=project.major if project else None,
+        node=wanted.node if wanted else "",
         seconds=seconds,
-        commands=(
-            (CommandDone(done.fenced.argv, done.ended.exit_code, done.ended.seconds),)
-            if done
-            else ()
-        ),
+        commands=_commands(done) if done else (),
         applied=applied,
         ledgers={ledger: len(names) for ledger, names in after.names.items()} if after else {},
         unfinished=after.unfinished if after else (),
-        output=done.ended.last if done else (),
+        output=ended.last if ended else (),
         pending=left.to_dict() if left else None,
+        predicted=done.predicted.counts if done and done.predicted else None,
+        destructive=tuple(loss.to_dict() for loss in done.losses) if done else (),
         skipped=tuple(link.to_dict() for link in left.skipped) if left else (),
         warnings=tuple(verdict.warnings(done)) if done else (),
+    )
+
+
+def planned(
+    run: Reported,
+    done: Execution,
+    would: Sequence[tuple[str, ...]],
+    seconds: float,
+    *,
+    checked: bool,
+) -> ProjectReport:
+    """Return the report of a look at what *would* run; only where it is *checked* it ends with another code than 0."""
+    found = report(run, done, None, seconds)
+    said, code = "", 0
+    reason = ""
+    if done.refusal is not None:
+        reason, said, code = done.refusal.reason, str(done.refusal), done.refusal.exit_code
+    elif would and done.predicted is not None:
+        counts = ", ".join(f"{number} {kind}" for kind, number in done.predicted.counts.items())
+        reason, said, code = "Pending", f"pending: {counts}", NotYetError.exit_code
+    return replace(
+        found,
+        state="planned" if reason else "nothing",
+        exit_code=code if checked else 0,
+        reason=reason,
+        message=said,
+        acknowledge=(
+            done.refusal.versions if isinstance(done.refusal, NotAcknowledgedError) else ()
+        ),
+        commands=tuple(CommandDone(words) for words in would),
+        applied=None,
+    )
+
+
+def _commands(done: Execution) -> tuple[CommandDone, ...]:
+    return tuple(
+        CommandDone(one.fenced.words, one.ended.exit_code, one.ended.seconds) for one in done.runs
     )
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from medusa_migrations.contract.errors import FailedError, UnreachableError, VerificationError
 from medusa_migrations.contract.values import some
 from medusa_migrations.fence.command import EndCause
-from medusa_migrations.project.pending import runs_scripts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from medusa_migrations.contract.errors import RunnerError
     from medusa_migrations.fence.command import Ended
-    from medusa_migrations.project.execution import Execution
+    from medusa_migrations.project.execution import CommandRun, Execution
+    from medusa_migrations.project.pending import Unapplied
 
 
 _WAYS_OUT = (
@@ -25,23 +25,28 @@ _WAYS_OUT = (
 
 
 def error(done: Execution) -> RunnerError | None:
-    """Return what a command has failed with; None where it did what it should, or we were interrupted.
+    """Return what a run has failed with; None where it did what it should, or we were interrupted.
 
-    In a project the ledgers decide, and not its exit code alone.
+    In a project the ledgers decide, and not the exit code of a command alone.
     """
-    fenced, ended = done.fenced, done.ended
-    name = fenced.argv[0]
+    if done.refusal is not None:
+        return done.refusal
+    ended = done.ended
+    if ended is None:
+        return _unproven(done)
+    fenced = done.runs[-1].fenced if done.runs else None
+    name = fenced.name if fenced else "asking the project"
     match ended.cause:
         case EndCause.STALLED:
             return FailedError(
-                f"{name} did nothing for {fenced.stall:g} s, neither in the database nor in its output, and was "
-                f"ended{_last(ended)}. It may wait for an answer that nobody gives: "
+                f"{name} did nothing for {fenced.stall if fenced else 0:g} s, neither in the database nor in its "
+                f"output, and was ended{_last(ended)}. It may wait for an answer that nobody gives: "
                 "its input is closed. Allow it more with --stall",
                 reason="Stalled",
             )
         case EndCause.TIMED_OUT:
             return FailedError(
-                f"{name} ran longer than --run-timeout {fenced.run_timeout:g} s and was ended"
+                f"{name} ran longer than --run-timeout {fenced.run_timeout if fenced else 0:g} s and was ended"
                 f"{_last(ended)}. Allow it more",
                 reason="TimedOut",
             )
@@ -64,19 +69,21 @@ def error(done: Execution) -> RunnerError | None:
 
 
 def _unproven(done: Execution) -> RunnerError | None:
-    """Return why a command that ended with 0 has not done what its project wants."""
-    name = done.fenced.argv[0]
+    """Return why a run, whose command ended with 0, has not done what its project wants."""
+    ended = f"{done.runs[-1].fenced.name} ended with 0, and " if done.runs else ""
     if done.listed is None:
         return None
     if done.pending is None:
-        return VerificationError(
-            f"{name} ended with 0, and nothing proves what it did: {done.listed.why}",
-            reason="NotVerified",
+        what = (
+            "nothing proves what it did"
+            if done.runs
+            else "nothing was run, as nothing would prove what that does"
         )
+        return VerificationError(f"{ended}{what}: {done.listed.why}", reason="NotVerified")
     if missing := _missing(done):
         return VerificationError(
-            f"{name} ended with 0, and what the project wants is pending, {len(missing)} in all: {some(missing, 5)}"
-            f"{_last(done.ended)}",
+            f"{ended}what the project wants is pending, {len(missing)} in all: {some(missing, 5)}"
+            f"{_last(done.runs[-1].ended) if done.runs else ''}",
             reason="Pending",
         )
     if done.after is not None and done.after.unfinished:
@@ -89,18 +96,37 @@ def _unproven(done: Execution) -> RunnerError | None:
 
 
 def _missing(done: Execution) -> list[str]:
-    """Return what is pending; scripts only where the command was to run them."""
+    """Return what is pending; scripts, and links that may lose rows, only where they were to be done."""
     left = done.pending
     if left is None:
         return []
-    scripts = left.scripts if runs_scripts(done.fenced.argv) else ()
-    return [*left.migrations, *(f"link {link.table}" for link in left.links), *scripts]
+    scripts = left.scripts if done.scripts_wanted else ()
+    links = (*left.links, *(left.skipped if done.all_links else ()))
+    return [*left.migrations, *(f"link {link.table}" for link in links), *scripts]
 
 
 def warnings(done: Execution) -> Iterator[str]:
-    """Yield what a person should know however the command ended."""
-    ended, after, left = done.ended, done.after, done.pending
-    name = done.fenced.argv[0]
+    """Yield what a person should know however the run ended."""
+    yield from done.notes
+    for one in done.runs:
+        yield from _left_behind(one)
+    if done.after is None:
+        return
+    if done.after.doubled:
+        yield (
+            f"a ledger has {some(done.after.doubled)} more than once, as commands that run at the same time leave "
+            "them; harmless"
+        )
+    if done.after.unfinished:
+        yield f"migration scripts have not come to their end: {some(done.after.unfinished)}. {_WAYS_OUT}"
+    if done.listed is not None and done.listed.wanted is not None:
+        yield from done.listed.wanted.warnings
+    if done.pending is not None:
+        yield from _left_undone(done, done.pending)
+
+
+def _left_behind(one: CommandRun) -> Iterator[str]:
+    ended, name = one.ended, one.fenced.name
     if ended.left:
         yield (
             f"{name} ended and left {ended.left} processes running; they were ended, as the lock is only held "
@@ -110,26 +136,16 @@ def warnings(done: Execution) -> Iterator[str]:
         yield f"{ended.unkillable} processes of {name} could not be ended, not even by SIGKILL"
     if ended.sessions:
         yield f"{ended.sessions} sessions that {name} had left in the server were ended"
-    if after is None:
-        return
-    if after.doubled:
+
+
+def _left_undone(done: Execution, left: Unapplied) -> Iterator[str]:
+    for link in left.skipped:
+        fix = f" It takes: {link.sql}" if link.sql else ""
         yield (
-            f"a ledger has {some(after.doubled)} more than once, as commands that run at the same time leave "
-            "them; harmless"
+            f"the table of links {link.table} is not as the project has it ({link.action}), and only asking would "
+            f"change it. medusa db:sync-links --execute-all does so, and may lose rows.{fix}"
         )
-    if after.unfinished:
-        yield f"migration scripts have not come to their end: {some(after.unfinished)}. {_WAYS_OUT}"
-    if done.listed is not None and done.listed.wanted is not None:
-        yield from done.listed.wanted.warnings
-    if left is None:
-        return
-    if left.skipped:
-        tables = some([f"{link.table} ({link.action})" for link in left.skipped])
-        yield (
-            f"tables of links are not as the project has them, and only asking would change them: {tables}. "
-            "medusa db:sync-links --execute-all does so, and may lose rows"
-        )
-    if left.scripts and not runs_scripts(done.fenced.argv):
+    if left.scripts and not done.scripts_wanted:
         yield f"migration scripts are pending: {some(left.scripts)}. medusa db:migrate:scripts runs them"
 
 

@@ -1,0 +1,1 @@
+"""Commands that run or ask a project's own Medusa."""

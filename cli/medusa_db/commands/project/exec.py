@@ -1,0 +1,87 @@
+"""`exec`: a command of the shop's own on the database that the options name, fenced and reported."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medusa_db.commands import running
+from medusa_db.commands.database import connected
+from medusa_db.commands.project import carry_out as projects
+from medusa_db.show import project as text
+from medusa_migrations.contract.errors import UsageError
+from medusa_migrations.project import execute as executing
+from medusa_migrations.project import installation
+from medusa_migrations.project.execute import FenceOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from medusa_db.arguments.fenced import ExecArguments
+    from medusa_migrations.project.execution import Execution
+    from medusa_migrations.project.installation import Project
+
+
+def execute(args: ExecArguments, token: str) -> int:
+    """Run the command of *args*, whose processes *token* marks; report it, however it ends."""
+    mask = projects.mask_of(args.database)
+
+    def work(is_of: Callable[[Project | None], None]) -> Execution:
+        project = _project(args)
+        is_of(project)
+        return _execute(args, token, project, mask)
+
+    shown = None if args.output == "json" else text.report
+    return projects.carry_out("exec", args.report, mask, work, shown)
+
+
+def _execute(
+    args: ExecArguments, token: str, project: Project | None, mask: Callable[[str], str]
+) -> Execution:
+    folder = Path(args.project or ".").absolute()
+    argv = _argv(args, folder)
+    options = FenceOptions(
+        folder=folder,
+        environment=os.environ,
+        token=token,
+        run_id=args.report.run_id,
+        schema=args.database.schema,
+        node=args.node,
+        stall=args.fence.stall,
+        run_timeout=args.fence.run_timeout,
+        lock_wait=args.fence.lock_wait,
+        lock_timeout=args.fence.lock_timeout,
+        statement_timeout=args.fence.statement_timeout,
+        by_whom=running.by_whom(),
+    )
+    with connected(args.database, "exec", args.patience.connect_wait, projects.say) as opened:
+        conn, address = opened
+        options = projects.named_url(args.database, options, address)
+        return executing.run(conn, address, options, argv, project, mask, projects.say)
+
+
+def _project(args: ExecArguments) -> Project | None:
+    if args.project is not None:
+        return installation.require(Path(args.project).absolute())
+    return installation.find(Path.cwd())
+
+
+def _argv(args: ExecArguments, folder: Path) -> tuple[str, ...]:
+    """Return the command; raise UsageError where there is none, or no such program."""
+    argv = args.argv
+    if not argv:
+        raise UsageError(
+            "no command is given; write it behind two hyphens: medusa-db exec -- npx medusa db:migrate",
+            reason="NoCommand",
+        )
+    name = argv[0]
+    path = os.fspath(folder / name) if "/" in name else name
+    if shutil.which(path) is None:
+        where = f"in {folder}" if "/" in name else "in a folder of PATH"
+        raise UsageError(
+            f"there is no program {name} {where}; check its name, and that it may be executed",
+            reason="NoCommand",
+        )
+    return argv

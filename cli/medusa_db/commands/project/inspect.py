@@ -1,0 +1,180 @@
+"""`status` and `verify` of what a project's own Medusa has made: they look, and write nothing."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medusa_db import streams
+from medusa_db.commands import output
+from medusa_db.commands.database import connected
+from medusa_db.commands.project import carry_out as projects
+from medusa_db.show import project as text
+from medusa_migrations.contract.errors import NotYetError, VerificationError
+from medusa_migrations.contract.values import some
+from medusa_migrations.project import guard, installation, look, upgrade
+from medusa_migrations.project.execute import FenceOptions
+from medusa_migrations.project.upgrade import UpgradeOptions
+from medusa_migrations.records import project_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from medusa_db.arguments.looking import StatusArguments, VerifyArguments
+    from medusa_migrations.catalog.version import Version
+    from medusa_migrations.project.execution import Execution
+    from medusa_migrations.project.installation import Project
+    from medusa_migrations.project.ledgers import Ledgers
+    from medusa_migrations.records.project_runs import ProjectRun
+
+_STATUS = frozenset(
+    (
+        "database_url", "database_url_file", "schema", "embedded", "connect_wait", "project", "node",
+        "check", "output",
+    )
+)  # fmt: skip
+_VERIFY = _STATUS - {"check"} | {"to", "strict", "report_file", "report_limit", "run_id"}
+"""The options that mean something beside --project."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one look at a database finds."""
+
+    ledgers: Ledgers
+    schema: str
+    runs: list[ProjectRun]
+    project: Project | None = None
+    done: Execution | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        body: dict[str, Any] = {
+            "engine": "project",
+            "schema": self.schema,
+            "major": 1 if self.ledgers.is_v1 else 2 if self.ledgers.is_v2 else None,
+            "ledgers": {ledger: len(names) for ledger, names in self.ledgers.names.items()},
+            "unfinished": list(self.ledgers.unfinished),
+            "history": [project_runs.to_dict(run) for run in self.runs],
+        }
+        if self.project is not None:
+            body |= {"medusa": self.project.version}
+        left = self.done.pending if self.done else None
+        if self.done is not None and left is not None:
+            wanted = self.done.listed.wanted if self.done.listed else None
+            body |= {
+                "node": wanted.node if wanted else "",
+                "pending": left.to_dict(),
+                "links": {"skipped": [link.to_dict() for link in left.skipped]},
+                "warnings": list(wanted.warnings) if wanted else [],
+            }
+        return body
+
+
+def status(args: StatusArguments, token: str) -> int:
+    """Show where the database is, and what the project still wants."""
+    return _status(args, token, names=False)
+
+
+def show(args: StatusArguments, token: str) -> int:
+    """Show what is applied and pending, as Medusa's own tool does."""
+    return _status(args, token, names=True)
+
+
+def status_without_project(args: StatusArguments, *, names: bool = False) -> int:
+    """Show where a database of v2 is whose project nobody has named."""
+    with connected(args.database, "status", args.patience.connect_wait) as (conn, address):
+        where = look.schemas(conn, args.database.schema or address.schema)
+        found = look.ledgers(conn, where)
+        schema = look.schema_of(conn, where) or next(iter(where), "public")
+        seen = _Seen(found, schema, project_runs.read(conn, schema))
+    _print(args, seen, names=names, mask=str)
+    if args.check is not None:
+        guard.require_at(args.check, found, next(iter(seen.runs), None))
+    return 0
+
+
+def verify(args: VerifyArguments, token: str) -> int:
+    """Compare what the project wants with what the ledgers and the tables of links have."""
+    mask = projects.mask_of(args.database)
+
+    def work(is_of: Callable[[Project | None], None]) -> Execution:
+        projects.require_only(args, _VERIFY)
+        seen = _look(args, token, mask, args.to)
+        is_of(seen.project)
+        done = seen.done
+        if done is None or done.pending is None:
+            raise AssertionError("asking a project that cannot answer raises")
+        return replace(done, refusal=done.refusal or _drift(done, strict=args.strict))
+
+    shown = None if args.output == "json" else text.verified
+    return projects.carry_out("verify", args.report, mask, work, shown)
+
+
+def _drift(done: Execution, *, strict: bool) -> VerificationError | None:
+    """Return which tables of links are not as the project has them; those it no longer has are harmless."""
+    left = done.pending
+    wrong = [link for link in left.skipped if strict or link.action != "delete"] if left else []
+    if not wrong or left is None or left.migrations or left.links:
+        return None
+    said = [f"{link.table} ({link.action}){': ' if link.sql else ''}{link.sql}" for link in wrong]
+    return VerificationError(
+        f"tables of links are not as the project has them: {some(said)}. `medusa-db migrate --project DIR --links "
+        "all` changes them, and may lose rows"
+    )
+
+
+def _status(args: StatusArguments, token: str, *, names: bool) -> int:
+    mask = projects.mask_of(args.database)
+    projects.require_only(args, _STATUS)
+    seen = _look(args, token, mask, args.check)
+    _print(args, seen, names=names, mask=mask)
+    left = seen.done.pending if seen.done else None
+    if args.check is not None and left is not None and any(left.counts.values()):
+        counts = ", ".join(f"{number} {kind}" for kind, number in left.counts.items())
+        raise NotYetError(f"the database is not at {args.check} yet; pending: {counts}")
+    return 0
+
+
+def _look(
+    args: StatusArguments | VerifyArguments,
+    token: str,
+    mask: Callable[[str], str],
+    to: Version | None,
+) -> _Seen:
+    """Ask the project what it wants; raise where it cannot answer."""
+    project = installation.require(Path(args.project or ".").absolute())
+    options = FenceOptions(
+        folder=project.folder,
+        environment=os.environ,
+        token=token,
+        schema=args.database.schema,
+        node=args.node,
+    )
+    with connected(args.database, "status", args.patience.connect_wait, projects.say) as opened:
+        conn, address = opened
+        options = projects.named_url(args.database, options, address)
+        asked = UpgradeOptions(to=to)
+        done = upgrade.preview(conn, address, options, project, asked, mask, projects.say)
+        projects.raise_for_looking(done)
+        where = look.schemas(conn, args.database.schema or address.schema)
+        schema = look.schema_of(conn, where) or next(iter(where), "public")
+        return _Seen(done.before, schema, project_runs.read(conn, schema), project, done)
+
+
+def _print(args: StatusArguments, seen: _Seen, *, names: bool, mask: Callable[[str], str]) -> None:
+    within = streams.ANSWER if args.check else None
+    if args.output == "json":
+        output.print_json(seen.to_dict(), within=within)
+        return
+    left = seen.done.pending if seen.done else None
+    if names:
+        applied = [name for ledger in seen.ledgers.names.values() for name in ledger]
+        lines = [f"[X] {name}" for name in applied]
+        lines += [f"[ ] {name}" for name in (*left.migrations, *left.scripts)] if left else []
+        output.print_result("\n".join(lines), within=within)
+        return
+    shown = text.status(seen.ledgers, seen.schema, seen.runs, seen.project, left)
+    output.print_result(mask(shown), within=within)
