@@ -34,6 +34,8 @@ class Fenced:
     """The application_name of its sessions."""
     stall: float
     run_timeout: float
+    limit: float = 0.0
+    """What all commands of its run may take together; 0: it is the only one."""
     shown: tuple[str, ...] = ()
     """How messages and reports spell it, where that is not what is started."""
 

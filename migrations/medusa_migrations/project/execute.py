@@ -109,7 +109,7 @@ class FencedRun:
             left = max(self.until - time.monotonic(), 0.1)
         return Fenced(
             argv, self.options.folder, self.environment, self.options.token, self.options.session_name,
-            self.options.stall, left, shown,
+            self.options.stall, left, self.options.run_timeout, shown,
         )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def error(done: Execution) -> RunnerError | None:
             )
         case EndCause.TIMED_OUT:
             return FailedError(
-                f"{name} ran longer than --run-timeout {fenced.run_timeout if fenced else 0:g} s and was ended"
+                f"{name} ran longer than --run-timeout {(fenced.limit or fenced.run_timeout) if fenced else 0:g} s and was ended"
                 f"{_last(ended)}. Allow it more",
                 reason="TimedOut",
             )
