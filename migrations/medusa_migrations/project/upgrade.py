@@ -61,12 +61,11 @@ def migrate(
 ) -> Execution:
     """Run the commands of the *project*'s Medusa on the database of *conn*, under the lock; return what they did.
 
-    Raises as `execute.run` does, RefusedError where the project has another version than the one asked for, and
-    UsageError where its command line or Node is missing: then nothing was started.
+    Raises as `execute.run` and `commands` do: then nothing was started.
     """
-    commands = _commands(project, asked, options)
+    found = commands(project, asked, options)
     with execute.opened(conn, address, options, project, mask, say) as this:
-        done = _run(this, project, asked, commands)
+        done = _run(this, project, asked, found)
         lost = done.ended is not None and done.ended.cause is EndCause.LOCK_LOST
         if not lost:
             done = replace(done, after=this.ledgers())
@@ -84,7 +83,7 @@ def preview(
     say: Callable[[str], None],
 ) -> Execution:
     """Return what `migrate` would find, and for what it would be refused; no lock is taken, nothing is written."""
-    _commands(project, asked, options)
+    commands(project, asked, options)
     with execute.opened(conn, address, options, project, mask, say, locked=False) as this:
         done = _look(this, project, asked)
         return replace(done, after=this.before)
@@ -103,10 +102,14 @@ def would_run(
     return tuple(("medusa", *words) for words in found if words != alone or scripts)
 
 
-def _commands(
+def commands(
     project: Project, asked: UpgradeOptions, options: FenceOptions
 ) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
-    """Return each command: what is started, and how messages spell it."""
+    """Return each command: what is started, and how messages spell it. No database is needed for that.
+
+    Raises RefusedError where the project has another version than the one asked for, and UsageError where its command
+    line or Node is missing, or it does not know what is asked.
+    """
     guard.require_installed(project, asked.to)
     node = programs.node(options.node, options.environment)
     cli = str(programs.cli(project, recipes.of(project)))
@@ -118,7 +121,7 @@ def _run(
     this: FencedRun,
     project: Project,
     asked: UpgradeOptions,
-    commands: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...],
+    found: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...],
 ) -> Execution:
     done = _look(this, project, asked)
     done = _agreed(done, asked)
@@ -128,7 +131,7 @@ def _run(
     if _nothing(project, wanted, done.predicted, asked, this.before):
         return done
     runs: list[CommandRun] = []
-    for argv, shown in commands:
+    for argv, shown in found:
         if runs and not _goes_on(this, project, wanted, runs[-1]):
             break
         runs.append(this.run(argv, shown))

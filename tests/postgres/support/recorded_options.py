@@ -10,6 +10,9 @@ from typing import Any
 
 from medusa_db import parser
 
+_COMPARE = ("dataclasses", "medusa_db.commands.project.carry_out")
+"""Modules that look at every option, whatever it means: to copy it, or to refuse what means nothing."""
+
 
 def recorded(value: Any, seen: set[str]) -> Any:
     """Return a copy of *value* that notes in *seen* which of its fields are read, by name.
@@ -23,7 +26,7 @@ def recorded(value: Any, seen: set[str]) -> Any:
 
         def __getattribute__(self, name: str) -> Any:
             caller = sys._getframe(1).f_globals["__name__"]
-            if name in names and caller != "dataclasses":
+            if name in names and caller not in _COMPARE:
                 seen.add(name)
             return super().__getattribute__(name)
 

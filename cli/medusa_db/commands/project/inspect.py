@@ -153,10 +153,11 @@ def _look(
         schema=args.database.schema,
         node=args.node,
     )
+    asked = UpgradeOptions(to=to)
+    upgrade.commands(project, asked, options)  # what is refused anyway needs no database
     with connected(args.database, "status", args.patience.connect_wait, projects.say) as opened:
         conn, address = opened
         options = projects.named_url(args.database, options, address)
-        asked = UpgradeOptions(to=to)
         done = upgrade.preview(conn, address, options, project, asked, mask, projects.say)
         projects.raise_for_looking(done)
         where = look.schemas(conn, args.database.schema or address.schema)

@@ -114,10 +114,12 @@ def _on_database(
         statement_timeout=running.either(limits.statement_timeout, usual.statement_timeout),
         by_whom=running.by_whom(),
     )
+    asked = _options(args)
+    upgrade.commands(project, asked, options)  # what is refused anyway needs no database
     with connected(args.database, "migrate", args.patience.connect_wait, projects.say) as opened:
         conn, address = opened
         options = projects.named_url(args.database, options, address)
-        return act(conn, address, options, project, _options(args), mask, projects.say)
+        return act(conn, address, options, project, asked, mask, projects.say)
 
 
 def _options(args: MigrateArguments) -> UpgradeOptions:
