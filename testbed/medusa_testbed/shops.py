@@ -197,11 +197,11 @@ def fails(
     """Return what ends a container as a run that failed."""
 
     def outcome(pod: Object) -> Outcome:
-        said = {
+        body = {
             "state": "failed", "exitCode": exit_code, "message": message, "version": "empty",
             "verified": None, "proven": {"state": "empty"},
         } | changes  # fmt: skip
-        return Outcome(exit_code, report(pod, **said))
+        return Outcome(exit_code, report(pod, **body))
 
     return outcome
 
@@ -212,9 +212,9 @@ def looks(pod: Object, *, knows: bool = True, at: str = "1.12.3") -> Outcome:
     An older runner, which does not know that this can be a result, ends with 9.
     """
     code, state = (0, "refused") if knows else (9, "failed")
-    said = {
+    body = {
         "exitCode": code, "state": state, "reason": "NotAcknowledged", "message": "read the notes",
         "acknowledge": ["1.13.0"], "version": at, "verified": None, "migrationCount": 0,
         "proven": {"state": "version", "from": at, "to": at},
     }  # fmt: skip
-    return Outcome(code, report(pod, **said))
+    return Outcome(code, report(pod, **body))

@@ -205,9 +205,9 @@ class Cluster:
 
     async def warnings(self, namespace: str, kind: str, name: str) -> list[Body]:
         """Return the Warning Events of a Job or a pod."""
-        said = f"involvedObject.kind={kind},involvedObject.name={name},type=Warning"
+        selector = f"involvedObject.kind={kind},involvedObject.name={name},type=Warning"
         path = f"/api/v1/namespaces/{namespace}/events"
-        found = await self._call("GET", path, query={"fieldSelector": said})
+        found = await self._call("GET", path, query={"fieldSelector": selector})
         with _understood(path):
             return list(answers.items(found))
 
@@ -323,19 +323,19 @@ def _understood(path: str) -> Iterator[None]:
 
 
 def _error(answer: Answer) -> ApiError:
-    said = answers.refusal(answer.text)
+    refusal = answers.refusal(answer.text)
     kind: type[ApiError] = ApiError
     if answer.status == 404:
         kind = MissingError
     elif answer.status == 409:
-        kind = ExistsError if said.reason == "AlreadyExists" else ConflictError
+        kind = ExistsError if refusal.reason == "AlreadyExists" else ConflictError
     elif 400 <= answer.status < 500 and answer.status not in (401, 408, 429):
         kind = ApiRefusedError
     return kind(
-        said.message or answer.reason,
+        refusal.message or answer.reason,
         status=answer.status,
-        reason=said.reason,
-        causes=said.causes,
-        fields=said.fields,
+        reason=refusal.reason,
+        causes=refusal.causes,
+        fields=refusal.fields,
         retry_after=answers.retry_after(answer.headers.get("Retry-After", "")),
     )

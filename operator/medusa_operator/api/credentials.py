@@ -195,10 +195,10 @@ class _Program(ExecProvider):  # type: ignore[misc]  # the client is not typed h
         spec: dict[str, Any] = {"interactive": False}
         if self.cluster is not None:
             spec["cluster"] = self.cluster
-        told = {"apiVersion": self.api_version, "kind": "ExecCredential", "spec": spec}
+        info = {"apiVersion": self.api_version, "kind": "ExecCredential", "spec": spec}
         process = await asyncio.create_subprocess_exec(
             *self.args,
-            env=self.env | {"KUBERNETES_EXEC_INFO": json.dumps(told)},
+            env=self.env | {"KUBERNETES_EXEC_INFO": json.dumps(info)},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -222,14 +222,14 @@ def _cluster_info(cluster: dict[str, Any]) -> dict[str, Any]:
     """Return what `provideClusterInfo` gives to a plugin."""
     kept = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data",
             "proxy-url")  # fmt: skip
-    told = {key: cluster[key] for key in kept if key in cluster}
+    info = {key: cluster[key] for key in kept if key in cluster}
     if file := cluster.get("certificate-authority"):
         with contextlib.suppress(OSError):
-            told["certificate-authority-data"] = base64.b64encode(Path(file).read_bytes()).decode()
+            info["certificate-authority-data"] = base64.b64encode(Path(file).read_bytes()).decode()
     for extension in cluster.get("extensions") or ():
         if extension.get("name") == "client.authentication.k8s.io/exec":
-            told["config"] = extension.get("extension")
-    return told
+            info["config"] = extension.get("extension")
+    return info
 
 
 def _credential(found: Any, api_version: str, plugin: str) -> Credential:

@@ -50,12 +50,12 @@ class Leader:
 
     async def acquire(self) -> None:
         """Return once the Lease is ours."""
-        said = ""
+        logged = ""
         while not await self._try():
             holder = self._holder()
-            if holder != said:
+            if holder != logged:
                 logger.info("Standing by", holder=holder)
-                said = holder
+                logged = holder
             await asyncio.sleep(RETRY_SECONDS)
         self.held = True
         logger.info("Leading", lease=f"{self.namespace}/{self.name}", identity=self.identity)

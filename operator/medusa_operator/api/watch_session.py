@@ -53,9 +53,9 @@ def open_watch_session(
             response.content = _Lines(response.content, _gone())  # type: ignore[assignment]  # all that kopf reads of it
         elif response.status >= 400 and response.status not in LEFT_TO_KOPF:
             message = answers.refusal(await response.read()).message
-            said = message or f"HTTP status {response.status}"
-            refused(plural, namespace, said)
-            raise WatchRefusedError(said)
+            why = message or f"HTTP status {response.status}"
+            refused(plural, namespace, why)
+            raise WatchRefusedError(why)
         elif response.status < 400:
             refused(plural, namespace, "")
             if watches:
@@ -99,7 +99,7 @@ async def _gone() -> AsyncIterator[bytes]:
 
 
 async def _events(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    rest, told = b"", False
+    rest, yielded = b"", False
     async for chunk in _chunks(content):
         *lines, rest = (rest + chunk).split(b"\n")
         for line in filter(None, lines):
@@ -108,12 +108,12 @@ async def _events(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
             except InvalidError as exc:
                 logger.warning("An event cannot be read", error=str(exc)[:500])
                 continue
-            told = True
+            yielded = True
             yield event
     if rest:
         with contextlib.suppress(InvalidError):  # then it was cut, and comes again
             yield answers.event(rest)
-    if not told:
+    if not yielded:
         await asyncio.sleep(PAUSE)
 
 

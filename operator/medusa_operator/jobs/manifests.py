@@ -269,8 +269,8 @@ def _tell_of_secrets(pod: dict[str, Any], spec: Spec) -> None:
     if spec.seed is not None and spec.seed.source.source is KeySource.SECRET:
         seed = spec.seed.source
         found[f"{SEED_FOLDER}/{seed.key}"] = f"{seed.name}/{seed.key}"
-    said = ",".join(f"{name}={source}" for name, source in sorted(found.items()))
-    container["env"].insert(0, {"name": FROM_SECRETS, "value": said})
+    sources = ",".join(f"{name}={source}" for name, source in sorted(found.items()))
+    container["env"].insert(0, {"name": FROM_SECRETS, "value": sources})
 
 
 def _holds_secrets(volume: Mapping[str, Any]) -> bool:

@@ -63,11 +63,11 @@ def stuck(job: Job, observed: Observed) -> tuple[Reason, str] | None:
 
 def _stuck(pod: Pod, event: Event | None) -> tuple[Reason, str] | None:
     if pod.unschedulable:
-        said = pod.unschedulable[:_SENTENCE]
-        return Reason.UNSCHEDULABLE, f"no node takes pod {pod.name}: {said}"
+        message = pod.unschedulable[:_SENTENCE]
+        return Reason.UNSCHEDULABLE, f"no node takes pod {pod.name}: {message}"
     if pod.waiting in _PULLING:
-        said = (pod.waiting_message or pod.waiting)[:_SENTENCE]
-        return Reason.IMAGE_PULL_FAILED, f"the image of pod {pod.name} cannot be pulled: {said}"
+        message = (pod.waiting_message or pod.waiting)[:_SENTENCE]
+        return Reason.IMAGE_PULL_FAILED, f"the image of pod {pod.name} cannot be pulled: {message}"
     if pod.waiting not in _USUAL:
         return _because(pod, pod.waiting_message or pod.waiting)
     if event is not None and event.reason.startswith("Failed"):
@@ -75,7 +75,7 @@ def _stuck(pod: Pod, event: Event | None) -> tuple[Reason, str] | None:
     return None
 
 
-def _because(pod: Pod, said: str) -> tuple[Reason, str]:
-    missing = any(words in said for words in _MISSING)
+def _because(pod: Pod, message: str) -> tuple[Reason, str]:
+    missing = any(words in message for words in _MISSING)
     reason = Reason.REFERENCE_MISSING if missing else Reason.POD_NOT_STARTING
-    return reason, f"pod {pod.name} does not start: {said[:_SENTENCE]}"
+    return reason, f"pod {pod.name} does not start: {message[:_SENTENCE]}"

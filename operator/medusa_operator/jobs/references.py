@@ -84,17 +84,17 @@ def refused(
     )
 
 
-def unseen(reference: Reference, said: str) -> Refusal:
+def unseen(reference: Reference, why: str) -> Refusal:
     """Return the refusal where the API server does not show us the metadata of *reference*."""
     return Refusal(
         Reason.REFERENCE_FORBIDDEN,
-        f"the operator cannot see whether {reference.plural}/{reference.name} may be used: {said}"[
+        f"the operator cannot see whether {reference.plural}/{reference.name} may be used: {why}"[
             :700
         ],
     )
 
 
 def _allows(metadata: Mapping[str, Any], resource: str) -> bool:
-    said = [str((metadata.get(kind) or {}).get(ALLOW, "")) for kind in ("labels", "annotations")]
-    names = {name.strip() for text in said for name in text.split(",")}
+    allowed = [str((metadata.get(kind) or {}).get(ALLOW, "")) for kind in ("labels", "annotations")]
+    names = {name.strip() for text in allowed for name in text.split(",")}
     return bool(names & {"true", "*", resource})

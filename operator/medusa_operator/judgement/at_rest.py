@@ -93,8 +93,8 @@ def _go_on(case: Case, spec: Spec, found: Ruling, job: Job) -> Ruling:
     found = replace(found, wake=case.now + LOOK_AGAIN)
     if job.deleting:
         return found
-    told = case.database.status.verified
-    done = told is not None and told.uid == job.uid
+    verified = case.database.status.verified
+    done = verified is not None and verified.uid == job.uid
     now = (case.database.generation, spec.identity)
     if done or (job.generation, job.configuration) != now:
         return replace(found, act=Cancel(job))

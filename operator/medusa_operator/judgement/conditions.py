@@ -44,10 +44,10 @@ def status(
     now = now.replace(microsecond=0)
     facts, spec, last = decision.facts, database.spec, database.status
     if isinstance(spec, InvalidError):
-        target, told = last.target_version, last.upgrade_notes
+        target, notes = last.target_version, last.upgrade_notes
     else:
         target = str(spec.version)
-        told = upgrade_notes.crossed(catalog, facts.previous, spec.version)
+        notes = upgrade_notes.crossed(catalog, facts.previous, spec.version)
     job, job_uid = _job(database, observed, decision)
     queued = decision.outlook.reason is Reason.QUEUED
     return Status(
@@ -60,7 +60,7 @@ def status(
         retry_token=facts.retry_token,
         conditions=tuple(_conditions(database, observed, decision, now)),
         steps=step_statuses.report(observed, decision),
-        upgrade_notes=told,
+        upgrade_notes=notes,
         available_versions=path.available(catalog, path.here(facts.proven)),
         history=facts.history,
         attempts=facts.attempts,
@@ -80,7 +80,7 @@ def status(
 def _conditions(
     database: Database, observed: Observed, decision: Decision, now: datetime
 ) -> Iterator[Condition]:
-    told = {
+    values = {
         "Ready": _ready(database, decision),
         "Reconciling": _reconciling(decision),
         "Stalled": _stalled(decision.outlook),
@@ -89,17 +89,17 @@ def _conditions(
         "Verified": _verified(database, decision),
         "Suspended": _suspended(decision.outlook),
     }
-    for kind, (value, reason, message) in told.items():
+    for kind, (value, reason, message) in values.items():
         since = _since(database, kind, value, now)
-        said = plain.text(message, MESSAGE)
-        yield Condition(kind, value, reason, said, since, database.generation)
+        shown = plain.text(message, MESSAGE)
+        yield Condition(kind, value, reason, shown, since, database.generation)
 
 
 def minimal(database: Database, why: str, now: datetime) -> Status:
     """Return the least status, for where the API refuses the whole one and says *why*."""
     now = now.replace(microsecond=0)
     message = plain.text(f"the status cannot be stored: {why}", MESSAGE)
-    told = {
+    values = {
         "Ready": ("False", message),
         "Reconciling": ("False", ""),
         "Stalled": ("True", message),
@@ -107,9 +107,9 @@ def minimal(database: Database, why: str, now: datetime) -> Status:
     return Status(
         observed_generation=database.generation,
         conditions=tuple(
-            Condition(kind, value, Reason.RESULT_INVALID, said, _since(database, kind, value, now),
+            Condition(kind, value, Reason.RESULT_INVALID, text, _since(database, kind, value, now),
                       database.generation)
-            for kind, (value, said) in told.items()
+            for kind, (value, text) in values.items()
         ),
     )  # fmt: skip
 
@@ -188,8 +188,8 @@ def _seeded(database: Database, observed: Observed, decision: Decision) -> Tripl
         return "False", Reason.NOT_REQUESTED, "no seed is asked for"
     if not known.seed_due(spec, facts, observed.seed):
         if facts.seed is not None and facts.seed.skipped:
-            said = f"{spec.seed.source} was not loaded: {facts.seed.skipped}"
-            return "False", Reason.SEED_SKIPPED, said
+            text = f"{spec.seed.source} was not loaded: {facts.seed.skipped}"
+            return "False", Reason.SEED_SKIPPED, text
         return "True", Reason.SEEDED, f"seeded from {spec.seed.source}"
     return "False", decision.outlook.reason, f"to be seeded from {spec.seed.source}"
 
@@ -210,8 +210,8 @@ def _verified(database: Database, decision: Decision) -> Triple:
                 "the schema was not compared since the last run",
             )
         case Result.VERIFIED:
-            said = f"the schema is that of {known.version}: Job {known.job}, at {at}"
-            return "True", Reason.VERIFIED, said
+            text = f"the schema is that of {known.version}: Job {known.job}, at {at}"
+            return "True", Reason.VERIFIED, text
         case Result.DRIFTED:
             return "False", Reason.DRIFTED, f"{known.message} (Job {known.job}, at {at})"
         case Result.MOVED:

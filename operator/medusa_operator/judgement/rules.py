@@ -221,8 +221,8 @@ def failed_before(case: Case, spec: Spec) -> Ruling | None:
     if not failure.retry:
         return Ruling(Stalled(reason, f"{message} {_TRIED_AGAIN}"))
     if spec.retry_limit is not None and facts.attempts >= spec.retry_limit:
-        said = f"{facts.attempts} attempts failed, the last with {reason}: {message} {_TRIED_AGAIN}"
-        return Ruling(Stalled(Reason.RETRIES_EXHAUSTED, said))
+        text = f"{facts.attempts} attempts failed, the last with {reason}: {message} {_TRIED_AGAIN}"
+        return Ruling(Stalled(Reason.RETRIES_EXHAUSTED, text))
     if facts.next_retry is None or facts.next_retry <= case.now:
         return None
     if (denied := stalled_meanwhile(facts)) is not None:

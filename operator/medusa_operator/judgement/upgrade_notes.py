@@ -32,7 +32,7 @@ def crossed(catalog: Catalog, previous: str, to: Version) -> tuple[UpgradeNote, 
     found = catalog.notes_between(after, to)
     chosen = sorted(found, key=lambda n: (_WEIGHT[n.severity], n.version), reverse=True)[:MOST]
     room = BUDGET - sum(len(note.summary) + len(note.url) for note in chosen)
-    told: list[UpgradeNote] = []
+    notes: list[UpgradeNote] = []
     for note in chosen:
         actions = _actions(note)
         length = sum(map(len, actions))
@@ -40,12 +40,12 @@ def crossed(catalog: Catalog, previous: str, to: Version) -> tuple[UpgradeNote, 
             actions = ()
         else:
             room -= length
-        told.append(
+        notes.append(
             UpgradeNote(
                 str(note.version), str(note.severity), note.summary[:SENTENCE], actions, note.url
             )
         )
-    return tuple(sorted(told, key=lambda note: versions.parse(note.version) or to))
+    return tuple(sorted(notes, key=lambda note: versions.parse(note.version) or to))
 
 
 def _actions(note: Note) -> tuple[str, ...]:

@@ -83,8 +83,8 @@ def vanished(status: Status, observed: Observed) -> str:
     """Return the name of the Job that the status says to run and that is nowhere; empty: none."""
     if not status.job or any(run.job == status.job for run in status.history):
         return ""
-    there = (job for job in observed.ours if job.name == status.job)
-    seen = any(not status.job_uid or job.uid == status.job_uid for job in there)
+    jobs = (job for job in observed.ours if job.name == status.job)
+    seen = any(not status.job_uid or job.uid == status.job_uid for job in jobs)
     return "" if seen else status.job
 
 

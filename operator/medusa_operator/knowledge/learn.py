@@ -83,7 +83,7 @@ def learn(
     facts = replace(facts, configuration="")
     if learned:
         return replace(facts, failure=None, attempts=0, next_retry=None)
-    if verdict.refused and _moved(before.proven, _told(verdict)):
+    if verdict.refused and _moved(before.proven, _place_of(verdict)):
         verdict = replace(verdict, reason=Reason.DATABASE_MOVED, retry=True)
     return _failed(facts, job, verdict, now)
 
@@ -102,16 +102,16 @@ def _learned(catalog: Catalog, facts: Facts, job: Job, verdict: JobVerdict) -> b
 
     That is where a database is that nobody had looked at, or that it is newer than asked for.
     """
-    told = _told(verdict)
-    if job.seeds or not verdict.refused or verdict.report is None or told is None:
+    place = _place_of(verdict)
+    if job.seeds or not verdict.refused or verdict.report is None or place is None:
         return False
     wanted = versions.parse(job.version)
-    if verdict.reason is Reason.DOWNGRADE and wanted and path.too_old(catalog, told, wanted):
+    if verdict.reason is Reason.DOWNGRADE and wanted and path.too_old(catalog, place, wanted):
         return True
     return facts.proven is None and verdict.report.reason in LEARNED_FROM
 
 
-def _told(verdict: JobVerdict) -> ProvenPlace | None:
+def _place_of(verdict: JobVerdict) -> ProvenPlace | None:
     proven = verdict.report.proven if verdict.report else None
     return proven if proven is not None and proven.state != "unknown" else None
 
@@ -123,17 +123,17 @@ def _shortly(place: ProvenPlace) -> str:
 
 def _seen(facts: Facts, job: Job, verdict: JobVerdict) -> Facts:
     """Take over where the run says that the database is."""
-    told = _told(verdict)
-    if told is None or verdict.report is None:
+    place = _place_of(verdict)
+    if place is None or verdict.report is None:
         return facts
-    at = job.version if verdict.success else told.at
-    proven = replace(told, at=at, reference=job.reference)
+    at = job.version if verdict.success else place.at
+    proven = replace(place, at=at, reference=job.reference)
     version = path.here(proven)
     return replace(
         facts,
         proven=proven,
         applied=str(version or ""),
-        previous=facts.previous or _shortly(verdict.report.before or told),
+        previous=facts.previous or _shortly(verdict.report.before or place),
         retry_token=job.retry or facts.retry_token,
     )
 
@@ -210,12 +210,12 @@ def _once_more(facts: Facts, job: Job, verdict: JobVerdict) -> JobVerdict:
     return replace(verdict, retry=True, message=f"{verdict.message}; it is run once more")
 
 
-def _moved(before: ProvenPlace | None, told: ProvenPlace | None) -> bool:
+def _moved(before: ProvenPlace | None, place: ProvenPlace | None) -> bool:
     """Return whether a database was seen before, and is now at another place."""
-    if before is None or told is None:
+    if before is None or place is None:
         return False
-    same = (before.state, before.oldest, before.newest) == (told.state, told.oldest, told.newest)
-    return not same or bool(before.at and told.at and before.at != told.at)
+    same = (before.state, before.oldest, before.newest) == (place.state, place.oldest, place.newest)
+    return not same or bool(before.at and place.at and before.at != place.at)
 
 
 def _noted(facts: Facts, job: Job, verdict: JobVerdict, *, learned: bool) -> Facts:

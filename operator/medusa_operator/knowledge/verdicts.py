@@ -156,14 +156,14 @@ def judge(catalog: Catalog, job: Job, pods: tuple[Pod, ...]) -> JobVerdict:
     tells, nothing is guessed.
     """
     mine = [pod for pod in pods if pod.job == job.name and not pod.adopted]
-    told = sorted(((pod, pod.terminated) for pod in mine if pod.terminated), key=_when)
-    ended = job.finished or (told[-1][1].finished if told else None) or job.created
-    succeeded = [(pod, end) for pod, end in told if end.exit_code == 0]
+    ended_pods = sorted(((pod, pod.terminated) for pod in mine if pod.terminated), key=_when)
+    ended = job.finished or (ended_pods[-1][1].finished if ended_pods else None) or job.created
+    succeeded = [(pod, end) for pod, end in ended_pods if end.exit_code == 0]
     if succeeded:
         return _succeeded(catalog, job, *succeeded[-1], ended)
-    if job.complete or not told:
-        return _untold(job, mine, ended)
-    return _failed(job, *told[-1], ended)
+    if job.complete or not ended_pods:
+        return _no_pod(job, mine, ended)
+    return _failed(job, *ended_pods[-1], ended)
 
 
 def read(message: str, job: Job, exit_code: int) -> RunReport:
@@ -194,7 +194,7 @@ def read(message: str, job: Job, exit_code: int) -> RunReport:
 def _succeeded(
     catalog: Catalog, job: Job, pod: Pod, end: Terminated, ended: datetime
 ) -> JobVerdict:
-    said = f"Job {job.name} ended well, but "
+    begins = f"Job {job.name} ended well, but "
     try:
         report = read(end.message, job, 0)
         if report.state == "refused" and job.command == "migrate" and report.reason in LEARNED_FROM:
@@ -206,7 +206,7 @@ def _succeeded(
         _prove(catalog, job, report)
     except InvalidError as exc:
         return JobVerdict(
-            success=False, finished=ended, reason=Reason.RESULT_INVALID, message=f"{said}{exc}",
+            success=False, finished=ended, reason=Reason.RESULT_INVALID, message=f"{begins}{exc}",
             exit_code=0, image_id=pod.image_id,
         )  # fmt: skip
     return JobVerdict(
@@ -229,7 +229,7 @@ def _prove(catalog: Catalog, job: Job, report: RunReport) -> None:
         raise InvalidError(f"its report does not prove that the database is at {job.version}")
 
 
-def _untold(job: Job, pods: list[Pod], ended: datetime) -> JobVerdict:
+def _no_pod(job: Job, pods: list[Pod], ended: datetime) -> JobVerdict:
     if job.failure == "DeadlineExceeded":
         return JobVerdict(
             success=False, finished=ended, reason=Reason.DEADLINE_EXCEEDED, retry=True,
@@ -250,10 +250,10 @@ def _broken(pod: Pod, ended: datetime) -> JobVerdict:
     assert pod.broken is not None  # noqa: S101  the caller has looked
     name, end = pod.broken
     how = f" ({_clean(end.reason, 64)})" if end.reason not in ("", "Error") else ""
-    said = f": {_clean(end.message, 400)}" if end.message else ""
+    why = f": {_clean(end.message, 400)}" if end.message else ""
     return JobVerdict(
         success=False, finished=ended, reason=Reason.INIT_CONTAINER_FAILED, retry=True,
-        message=f"init container {name} of pod {pod.name} ended with exit code {end.exit_code}{how}{said}",
+        message=f"init container {name} of pod {pod.name} ended with exit code {end.exit_code}{how}{why}",
     )  # fmt: skip
 
 
@@ -303,21 +303,21 @@ def _cause(job: Job, pod: Pod, end: Terminated, report: RunReport | None) -> tup
     return Reason.RESULT_INVALID, False
 
 
-def _proven(said: ProvenPlace) -> ProvenPlace:
-    if said.state not in ("version", "empty", "partial", "unknown"):
+def _proven(place: ProvenPlace) -> ProvenPlace:
+    if place.state not in ("version", "empty", "partial", "unknown"):
         raise InvalidError("its report names no state of the database that is known")
-    named = (said.oldest, said.newest, said.at)
+    named = (place.oldest, place.newest, place.at)
     if any(text and not _OF_MEDUSA_1.fullmatch(text) for text in named):
         raise InvalidError("its report names something else than a version of Medusa 1")
-    if said.state == "version" and not (said.oldest and said.newest):
+    if place.state == "version" and not (place.oldest and place.newest):
         raise InvalidError("its report names no version")
-    return ProvenPlace(said.state, *(str(versions.parse(text) or "") for text in named))
+    return ProvenPlace(place.state, *(str(versions.parse(text) or "") for text in named))
 
 
 def _clean(text: str, most: int) -> str:
     return plain.text(text, most)
 
 
-def _when(told: tuple[Pod, Any]) -> tuple[datetime, str]:
-    pod, end = told
+def _when(ended: tuple[Pod, Any]) -> tuple[datetime, str]:
+    pod, end = ended
     return end.finished or pod.created, pod.name

@@ -63,8 +63,8 @@ def gather(
         verdict = verdicts.judge(catalog, job, observed.pods)
         facts = _learn(catalog, database, spec, facts, job, verdict, now)
     if gone := vanished(database, observed):
-        said = f"Job {gone} vanished before its result was read"
-        facts = failed(database, facts, Reason.JOB_LOST, said, now)
+        message = f"Job {gone} vanished before its result was read"
+        facts = failed(database, facts, Reason.JOB_LOST, message, now)
     return facts
 
 
@@ -138,8 +138,8 @@ def vanished(database: Database, observed: Observed) -> str:
     known = remembered(database)
     if known is None or not known.running:
         return ""
-    there = {job.name for job in observed.verifications}
-    return "" if known.running in there else known.running
+    jobs = {job.name for job in observed.verifications}
+    return "" if known.running in jobs else known.running
 
 
 def due(database: Database, spec: Spec, facts: Facts, now: datetime) -> datetime | None:
@@ -236,7 +236,7 @@ def share(database: Database) -> float:
     return int.from_bytes(hashlib.sha256(database.uid.encode()).digest()[:4]) / 2**32
 
 
-def failed(database: Database, facts: Facts, reason: Reason, said: str, now: datetime) -> Facts:
+def failed(database: Database, facts: Facts, reason: Reason, message: str, now: datetime) -> Facts:
     """Return what is known after an attempt that found nothing out: what it was before.
 
     Whoever asked for it is answered by that; the next one comes by itself.
@@ -249,7 +249,7 @@ def failed(database: Database, facts: Facts, reason: Reason, said: str, now: dat
         verification=replace(
             known,
             failure=VerificationFailure(
-                str(reason), plain.text(said, verdicts.SENTENCE), now, attempts(known) + 1
+                str(reason), plain.text(message, verdicts.SENTENCE), now, attempts(known) + 1
             ),
             generation=database.generation,
             token=database.verify,
@@ -317,25 +317,25 @@ def _elsewhere(catalog: Catalog, job: Job, verdict: JobVerdict) -> bool:
         return False
     if verdict.exit_code in (OTHER, NOT_OURS) and report.reason in FOREIGN:
         return True
-    told, wanted = report.proven, versions.parse(job.version)
+    place, wanted = report.proven, versions.parse(job.version)
     if verdict.exit_code == BEHIND:
-        return told is not None and told.state != "unknown"
+        return place is not None and place.state != "unknown"
     return (
         verdict.exit_code == OTHER
-        and told is not None
-        and told.state in ("version", "partial")
+        and place is not None
+        and place.state in ("version", "partial")
         and wanted is not None
-        and not path.fits(catalog, told, wanted)
+        and not path.fits(catalog, place, wanted)
     )
 
 
 def _moved(facts: Facts, shown: Verification, job: Job, verdict: JobVerdict) -> Facts:
     """Go on from where the database is: the path is planned anew, and what was seeded is gone."""
     report = verdict.report
-    told = report.proven if report is not None else None
+    found = report.proven if report is not None else None
     proven: ProvenPlace | None = None
-    if told is not None and told.state != "unknown":
-        proven = replace(told, reference=job.reference)
+    if found is not None and found.state != "unknown":
+        proven = replace(found, reference=job.reference)
     at = path.here(proven)
     was = facts.applied or "another place"
     place = str(at or (proven.state if proven is not None else ""))

@@ -124,13 +124,15 @@ class Cache:
 
     def version(self, kind: ObjectKind, key: Key, uid: str) -> int:
         """Return how new our copy of an object is; -1 where there is none."""
-        told = (self._copies[kind].get(key), self._unreadable[kind].get(key))
-        return max((one.version for one in told if one is not None and one.uid == uid), default=-1)
+        copies = (self._copies[kind].get(key), self._unreadable[kind].get(key))
+        return max(
+            (one.version for one in copies if one is not None and one.uid == uid), default=-1
+        )
 
     def known(self, kind: ObjectKind) -> list[tuple[Key, str]]:
         """Return name and uid of every object of *kind*, readable or not."""
-        told = (self._copies[kind], self._unreadable[kind])
-        return list({(key, one.uid): None for group in told for key, one in group.items()})
+        copies = (self._copies[kind], self._unreadable[kind])
+        return list({(key, one.uid): None for group in copies for key, one in group.items()})
 
     def forget(self, namespace: str) -> None:
         """Take out everything of a namespace that we may look at no longer."""

@@ -41,14 +41,14 @@ class Health:
 
     def problems(self) -> list[str]:
         """Return what is wrong, in sentences; a process with problems should be started again."""
-        said = [
+        problems = [
             f"the watch of {kind} is dead: it did not report {what}"
             for kind, what in self.dead_watches.items()
         ]
         silent = time.monotonic() - self.listed
         if self.state is State.LEADING and silent > 3 * self.resync + 30:
-            said.append(f"nothing could be listed for {silent:.0f} s")
-        return said
+            problems.append(f"nothing could be listed for {silent:.0f} s")
+        return problems
 
     def away(self) -> list[str]:
         """Return which namespaces are not handled, in sentences; the others are."""

@@ -183,13 +183,13 @@ class Reconciler:
                 return await self._act(key, database, replace(observed, untidied=True))
             case AddFinalizer() if observed.active is None:
                 code = refused.code if refused.code >= 500 else 403
-                said = f"the finalizer {FINALIZER} cannot be set: {refused.message}"
-                refused = CreateError(code, said)
+                message = f"the finalizer {FINALIZER} cannot be set: {refused.message}"
+                refused = CreateError(code, message)
             case Start() | Verify():
                 pass
             case _:
-                told = decision.refused(refused.message)
-                await self._report(database, observed, told)
+                decided = decision.refused(refused.message)
+                await self._report(database, observed, decided)
                 raise ApiError(refused.message, status=refused.code)
         refused = replace(refused, verifies=isinstance(decision.act, Verify))
         observed = replace(observed, create_error=refused)

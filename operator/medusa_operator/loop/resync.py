@@ -97,20 +97,20 @@ class Resync:
         cache = self.intake.cache
         try:
             for kind in ObjectKind:
-                before, there = cache.known(kind), set()
+                before, listed = cache.known(kind), set()
                 newest, bodies = await self.cluster.metadata(kind, space)
                 for body in bodies:
                     which = _named(kind, body)
                     if which is None:
                         continue
-                    there.add(which)
+                    listed.add(which)
                     if cache.version(*which) < answers.version(body):
                         missed[which] = answers.version(body)
                 gone.extend(
                     (kind, key, uid)
                     for key, uid in before
                     if space in ("", key.namespace)
-                    and (kind, key, uid) not in there
+                    and (kind, key, uid) not in listed
                     and cache.version(kind, key, uid) <= newest  # else the list is older
                 )
             self._listed(space)

@@ -157,7 +157,7 @@ class Replica:
 
 async def _definition(cluster: Cluster) -> None:
     """Wait until the API server answers and our resource is defined in it."""
-    said = ""
+    logged = ""
     while True:
         try:
             if await cluster.serves_databases():
@@ -167,9 +167,9 @@ async def _definition(cluster: Cluster) -> None:
             )
         except ApiError as exc:
             trouble = f"The API server cannot be used: {exc}"
-        if trouble != said:
+        if trouble != logged:
             logger.warning(trouble)
-            said = trouble
+            logged = trouble
         await asyncio.sleep(KNOCK)
 
 

@@ -75,8 +75,8 @@ def event(line: bytes) -> bytes:
     kind, body = found["type"].text(), found["object"]
     if kind == "ERROR":
         return GONE
-    told = enveloped(dict(body.mapping())) | {"enveloped": line.decode(errors="replace")}
-    return json.dumps({"type": kind, "object": told}).encode() + b"\n"
+    copy = enveloped(dict(body.mapping())) | {"enveloped": line.decode(errors="replace")}
+    return json.dumps({"type": kind, "object": copy}).encode() + b"\n"
 
 
 GONE = b'{"type": "ERROR", "object": {"code": 410}}\n'
@@ -89,10 +89,12 @@ def enveloped(body: dict[str, Any]) -> dict[str, Any]:
     What hands objects to us looks into them, too, and must not fail over one. `opened` undoes it.
     """
     meta = body.get("metadata")
-    said = meta if isinstance(meta, dict) else {}
+    metadata = meta if isinstance(meta, dict) else {}
     names = ("namespace", "name", "uid", "resourceVersion")
     return {
-        "metadata": {key: said[key] if isinstance(said.get(key), str) else "" for key in names},
+        "metadata": {
+            key: metadata[key] if isinstance(metadata.get(key), str) else "" for key in names
+        },
         "enveloped": body,
     }
 
@@ -112,8 +114,10 @@ def version(body: Mapping[str, Any]) -> int:
     """Return how new an object or a list is, 0 where it does not say; the API server's versions rise."""
     meta = body.get("metadata")
     spelt = meta.get("resourceVersion") if isinstance(meta, dict) else None
-    told = isinstance(spelt, str) and spelt.isascii() and spelt.isdigit() and len(spelt) < DIGITS
-    return int(spelt) if told and spelt else 0
+    readable = (
+        isinstance(spelt, str) and spelt.isascii() and spelt.isdigit() and len(spelt) < DIGITS
+    )
+    return int(spelt) if readable and spelt else 0
 
 
 def names(discovery: dict[str, Any]) -> set[str]:

@@ -116,8 +116,8 @@ class BodyField:
             raise self._wrong("a time") from None
 
     def _wrong(self, wanted: str) -> InvalidError:
-        said = self.value if isinstance(self.value, str) else _SHORT.repr(self.value)
-        return InvalidError(f"{self.path}: {said[:100]!r} is not {wanted}")
+        shown = self.value if isinstance(self.value, str) else _SHORT.repr(self.value)
+        return InvalidError(f"{self.path}: {shown[:100]!r} is not {wanted}")
 
 
 def parse_time(text: str) -> datetime:

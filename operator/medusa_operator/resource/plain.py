@@ -16,10 +16,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2
 """C0 and C1 but for tab and newline, and what turns the direction of a text."""
 
 
-def text(said: str, most: int) -> str:
+def text(given: str, most: int) -> str:
     """Return the first *most* characters of what can be shown of *said*, on any terminal.
 
     JSON can spell halves of characters, and not everybody masks passwords.
     """
-    whole = said.encode("utf-8", "replace").decode()
+    whole = given.encode("utf-8", "replace").decode()
     return redact(_CONTROL.sub("", _ESCAPE.sub("", whole)))[:most]

@@ -34,13 +34,13 @@ LEVELS = 8
 """Levels of objects and lists that are looked through for null; no body that we know has as many."""
 
 
-def _time(said: Any) -> Any:
-    if isinstance(said, datetime):
-        return said
+def _time(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value
     try:
-        return parse_time(said)
+        return parse_time(value)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{str(said)[:100]!r} is not a time") from None
+        raise ValueError(f"{str(value)[:100]!r} is not a time") from None
 
 
 def _nothing(value: Any) -> bool:
@@ -127,14 +127,14 @@ def _sentence(path: str, error: ErrorDetails) -> str:
             path += f"[{part}]"
         elif not part.startswith(CHOICE):
             path += f".{part}"
-    kind, said = error["type"], error["input"]
+    kind, given = error["type"], error["input"]
     if kind in ("missing", "string_too_short"):
         return f"{path} is missing"
     if kind == _TOO_DEEP:
         return f"{path} {error['msg']}"
     if kind == "value_error":
         return f"{path}: {error['ctx']['error']}"
-    spelt = said if isinstance(said, str) else _SHORT.repr(said)
+    spelt = given if isinstance(given, str) else _SHORT.repr(given)
     if kind == "enum":
         wanted = f"one of {error['ctx']['expected'].replace(' or ', ', ')}".replace("'", "")
     else:

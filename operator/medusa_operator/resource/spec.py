@@ -97,23 +97,23 @@ def _of(source: KeySource) -> Callable[[Any], Any]:
     return lambda body: body | {"source": source} if isinstance(body, dict) else body
 
 
-def _version(said: Any) -> Version:
-    found = versions.parse(said) if isinstance(said, str) else None
+def _version(value: Any) -> Version:
+    found = versions.parse(value) if isinstance(value, str) else None
     if found is None:
-        raise ValueError(f"{said!r:.100} is not a version such as 1.20.11")
+        raise ValueError(f"{value!r:.100} is not a version such as 1.20.11")
     return found
 
 
-def _duration(said: str) -> str:
-    values.duration(said)
-    return said
+def _duration(value: str) -> str:
+    values.duration(value)
+    return value
 
 
-def _interval(said: str) -> float:
-    interval = values.duration(said)
+def _interval(value: str) -> float:
+    interval = values.duration(value)
     if 0 < interval < SHORTEST_INTERVAL:
         raise ValueError(
-            f"{said} is too short; write {SHORTEST_INTERVAL:g}s or more, or 0s for never"
+            f"{value} is too short; write {SHORTEST_INTERVAL:g}s or more, or 0s for never"
         )
     return interval
 

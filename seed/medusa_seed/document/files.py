@@ -179,7 +179,7 @@ def _coming(stream: IO[bytes], name: str, waiting: Patience) -> Iterator[bytes]:
     """Yield what comes through a pipe, saying so when nothing does."""
     place = stream.fileno()
     began = time.monotonic()
-    pause, said = _PATIENCE, False
+    pause, announced = _PATIENCE, False
     while True:
         if waiting.seconds:
             left = began + waiting.seconds - time.monotonic()
@@ -191,8 +191,8 @@ def _coming(stream: IO[bytes], name: str, waiting: Patience) -> Iterator[bytes]:
                 )
             pause = min(pause, left)
         if not select.select([place], [], [], pause)[0]:
-            if not said and time.monotonic() - began >= _PATIENCE:
-                said = True
+            if not announced and time.monotonic() - began >= _PATIENCE:
+                announced = True
                 waiting.say(f"waiting for the document from {name}")
             continue
         try:

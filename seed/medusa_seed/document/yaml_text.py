@@ -45,9 +45,9 @@ def load(raw: bytes, name: str) -> Any:
             reason="InvalidDocument",
         ) from None
     except (yaml.YAMLError, ValueError) as exc:
-        said = str(exc).strip().splitlines()
+        lines = str(exc).strip().splitlines()
         raise UsageError(
-            f"{name} is not YAML: {said[0] if said else 'unreadable'}", reason="InvalidDocument"
+            f"{name} is not YAML: {lines[0] if lines else 'unreadable'}", reason="InvalidDocument"
         ) from None
     finally:
         if loader is not None:

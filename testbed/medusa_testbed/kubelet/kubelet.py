@@ -172,8 +172,8 @@ class Kubelet:
     async def _follow(self, api: AsyncApi) -> None:
         """List all pods, then watch them for as long as the API server lets us."""
         listed = await api.request("GET", path("v1/pods"))
-        there = {pod["metadata"]["uid"] for pod in listed["items"]}
-        for uid in set(self._pods) - there:
+        existing = {pod["metadata"]["uid"] for pod in listed["items"]}
+        for uid in set(self._pods) - existing:
             self._removed(uid)
         for pod in listed["items"]:
             self._seen(pod)

@@ -153,16 +153,16 @@ class Pod:
     async def _mount(self) -> None:
         sources = Sources(self.node.api, self.body)
         for volume in self.body["spec"].get("volumes", []):
-            told = ""
+            warned = ""
             while True:
                 try:
                     await mount(volume, self.folder / "volumes" / volume["name"], sources)
                     break
                 except MissingError as exc:
-                    told = await self._record.warn(
+                    warned = await self._record.warn(
                         "FailedMount",
                         f'MountVolume.SetUp failed for volume "{volume["name"]}" : {exc}',
-                        told,
+                        warned,
                     )
                     await asyncio.sleep(RETRY)
         self._record.state.mounted = True
@@ -183,35 +183,35 @@ class Pod:
             await asyncio.sleep(self.node.crash_pause)
 
     async def _pull(self, container: Container) -> Image:
-        name, told = container.spec["image"], ""
+        name, warned = container.spec["image"], ""
         while (image := self.node.image(name)) is None:
             why = (
                 f'failed to pull and unpack image "{name}": failed to resolve reference '
                 f'"{name}": {name}: not found'
             )
-            if not told:
+            if not warned:
                 container.state.state = waiting("ErrImagePull", why)
                 await self._record.report()
-                told = await self._record.warn("Failed", f'Failed to pull image "{name}": {why}')
+                warned = await self._record.warn("Failed", f'Failed to pull image "{name}": {why}')
             else:
                 back_off = f'Back-off pulling image "{name}"'
                 container.state.state = waiting(
                     "ImagePullBackOff", f"{back_off}: ErrImagePull: {why}"
                 )
                 await self._record.report()
-                told = await self._record.warn("BackOff", back_off, told)
+                warned = await self._record.warn("BackOff", back_off, warned)
             await asyncio.sleep(RETRY)
         return image
 
     async def _start(self, container: Container, image: Image, sources: Sources) -> None:
-        told = ""
+        warned = ""
         while True:
             try:
                 return await container.start(image, self.folder / "volumes", sources)
             except MissingError as exc:
                 container.state.state = waiting("CreateContainerConfigError", str(exc))
                 await self._record.report()
-                told = await self._record.warn("Failed", f"Error: {exc}", told)
+                warned = await self._record.warn("Failed", f"Error: {exc}", warned)
                 await asyncio.sleep(RETRY)
 
     async def _watch_readiness(self, container: Container) -> None:

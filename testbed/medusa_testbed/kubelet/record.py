@@ -85,9 +85,9 @@ class Record:
         options = {"gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
         await self._request("DELETE", "", options)
 
-    async def warn(self, reason: str, message: str, told: str = "") -> str:
+    async def warn(self, reason: str, message: str, warned: str = "") -> str:
         """Record an Event, unless it is the one that was *told* before; return its message."""
-        if message != told and not self.silent:
+        if message != warned and not self.silent:
             await self.node.tell(self.body, reason, message)
         return message
 
