@@ -76,10 +76,11 @@ format: $(STAMP)  ## Format and fix what the linter can
 bench: $(STAMP)  ## Side by side with the alternatives; ARGS="--only fleet --quick" for some
 	@$(BIN)/python bench/run.py $(ARGS)
 
-sync-chart:  ## Copy definition, alerts and dashboard of deploy/ into the operator's chart
+sync-chart: $(STAMP)  ## Renew what is made of other files: the chart's copies of deploy/, Argo CD's ConfigMap
 	@cp deploy/crd/medusadatabases.yaml helm/medusa-db-operator/files/medusadatabases.yaml
 	@cp deploy/options/prometheus-rule/prometheusrule.yaml helm/medusa-db-operator/files/prometheusrule.yaml
 	@cp deploy/options/dashboard/medusa-database-operator.json helm/medusa-db-operator/files/dashboard.json
+	@$(BIN)/python tests/support/argocd.py
 
 dist: $(STAMP)  ## The wheel and both charts, in dist/; needs helm
 	@command -v helm >/dev/null || { echo "helm packs the charts, and is not installed" >&2; exit 1; }

@@ -89,10 +89,12 @@ PROMTOOL = Module(
     {"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
     tags="remove_all_sd",  # the clouds' service discovery, which is most of its code
 )
+ARGOCD = Module(MODULES / "argocd", {"argocd": "."})
+FLUX = Module(MODULES / "flux", {"flux": "."})
 MONITORING = Module(MODULES / "monitoring", {"monitoring": "."})
 ALL = (
     ETCD, KUBERNETES, HELM, KSTATUS, ACTIONLINT, NODE, CNI, COREDNS, PAUSE, HELM3, KUSTOMIZE, PROMTOOL,
-    MONITORING,
+    MONITORING, ARGOCD, FLUX,
 )  # fmt: skip
 
 
