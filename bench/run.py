@@ -65,6 +65,21 @@ WANTED = (
     Wanted("own", OURS, 1.5, PSQL, "a large file of the shop's own: at most 1.5 times psql"),
     Wanted("own", OURS, 150e6, text="a large file of the shop's own: at most 150 MB"),
     Wanted("seed-many", SIZED[10_000], 300e6, text="seed of 10,000 products: at most 300 MB"),
+    *(
+        Wanted(
+            "seed-twice", seeds.named(*shape, "second"), 1, seeds.named(*shape, "first"),
+            f"{shape[0]:,} products of {shape[1]:,} variants: a second seed costs no more than the first",
+        )
+        for shape in seeds.SHAPES
+    ),
+    *(
+        Wanted(
+            "seed-twice", seeds.named(*large, which), times, seeds.named(*small, which),
+            f"{which} seed of {times} times as much: at most {times} times the time",
+        )
+        for small, large, times in (((1, 10_000), (1, 50_000), 5), ((20_000, 1), (200_000, 1), 10))
+        for which in ("first", "second")
+    ),
 )  # fmt: skip
 
 
@@ -292,6 +307,26 @@ def seed_many(cluster: Cluster, folder: Path, _orders: int) -> Bench:
     return bench
 
 
+def seed_twice(cluster: Cluster, folder: Path, _orders: int) -> Bench:
+    """A shop gets a large document, and the same once more."""
+    bench = Bench(
+        "The same document twice",
+        f"A database at {TARGET} gets a document, and one that has it already gets it again.",
+        rounds=3,
+    )
+    template = cluster.create()
+    contestants.bring(cluster.url(template), TARGET)
+    for shape in seeds.SHAPES:
+        document = seeds.document(*shape)
+        file, counts = seeds.written(document, folder), seeds.counts(document)
+        seeded = cluster.create(template)
+        measure.run(seeds.ours(file).invocation(cluster.url(seeded)))
+        for which, origin in (("first", template), ("second", seeded)):
+            name, place = seeds.named(*shape, which), partial(_copy, cluster, origin, counts)
+            bench.enter(partial(seeds.ours, file, name), name, place)
+    return bench
+
+
 FLEET = "fleet"
 """The benchmark that has no contestants: the operator is held against bounds."""
 
@@ -304,7 +339,10 @@ BENCHES = {
     "seed": seed,
     "seed-fresh": seed_fresh,
     "seed-many": seed_many,
+    "seed-twice": seed_twice,
 }
+LONG = ("seed-twice",)
+"""Benchmarks that run where they are named only: a quarter of an hour each."""
 
 
 @contextmanager
@@ -337,7 +375,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         database.started() as cluster,
     ):
         described = machine.described(cluster.version())
-        for name in args.only or [*BENCHES, FLEET]:
+        for name in args.only or [*(name for name in BENCHES if name not in LONG), FLEET]:
             if name == FLEET:
                 text, met = fleet.section(quick=args.quick)
                 sections.append(text)

@@ -24,19 +24,21 @@ MEDUSA = "Medusa's own `seed`"
 
 VARIANTS = 5
 """How many variants a product of a document made here has, each with a price in two currencies."""
+SHAPES = ((1, 1_000), (1, 10_000), (1, 50_000), (20_000, 1), (200_000, 1))
+"""Products, and variants of each, of the documents that are seeded twice."""
 
 _STARTER = "medusa-starter-seed.json"
 _ROOT = Path(__file__).parent.parent
 
 
-def document(products: int) -> Document:
-    """Return a document of a shop with *products* products, in two regions."""
+def document(products: int, variants: int = VARIANTS) -> Document:
+    """Return a document of a shop with *products* products of so many *variants*, in two regions."""
     return {
         "store": {"currencies": ["eur", "usd"]},
         "users": [{"email": "admin@shop.example", "password": "not a secret"}],
         "regions": [_region("Europe", "eur", "de"), _region("America", "usd", "us")],
         "shipping_options": [],
-        "products": [_product(number) for number in range(products)],
+        "products": [_product(number, variants) for number in range(products)],
     }
 
 
@@ -65,10 +67,16 @@ def counts(given: Document) -> Mapping[str, int]:
 
 def written(given: Document, folder: Path) -> Path:
     """Return a file in *folder* that holds *given*."""
-    file = folder / f"seed-{len(given['products'])}.json"
+    products = given["products"]
+    file = folder / f"seed-{len(products)}-{len(products[0]['variants'])}.json"
     if not file.exists():
         file.write_text(json.dumps(given, indent=2))
     return file
+
+
+def named(products: int, variants: int, which: str) -> str:
+    """Return the name of a seed of a document of that shape, *which* is the first or the second."""
+    return f"{OURS}, {products:,} products of {variants:,} variants, {which}"
 
 
 def ours(file: Path, name: str = OURS, *, migrate: bool = False) -> Contestant:
@@ -115,7 +123,7 @@ def _region(name: str, currency: str, country: str) -> Document:
     }
 
 
-def _product(number: int) -> Document:
+def _product(number: int, variants: int) -> Document:
     return {
         "title": f"Product {number}",
         "handle": f"product-{number}",
@@ -133,6 +141,6 @@ def _product(number: int) -> Document:
                     {"currency_code": "usd", "amount": 1100 + number % 9000 + size},
                 ],
             }
-            for size in range(VARIANTS)
+            for size in range(variants)
         ],
     }

@@ -13,7 +13,7 @@ from medusa_seed.shop import records
 from medusa_seed.shop import tables as shop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from psycopg import Connection
 
@@ -98,7 +98,7 @@ def attached_rows(
         return
 
     def fetch(table: str, key: str, values: Sequence[str]) -> list[Row]:
-        return _oldest_first(shop.fetch(conn, schema, columns, table, key, values))
+        return shop.fetch(conn, schema, columns, table, key, values)
 
     for row in fetch("product_option", "product_id", products):
         existing.options.setdefault(row["product_id"], []).append(row)
@@ -119,10 +119,6 @@ def attached_rows(
         if row.get("price_list_id") is None:
             existing.prices.setdefault(owners[row["id"]], []).append(row)
     _links(conn, schema, columns, products, existing)
-
-
-def _oldest_first(rows: Iterable[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: (row["created_at"], row["id"]))
 
 
 def _links(

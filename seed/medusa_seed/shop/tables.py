@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
@@ -15,7 +14,7 @@ from medusa_seed.planning.present import Columns, Shop
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from psycopg import Connection
+    from psycopg import Connection, Cursor
 
     from medusa_seed.planning.present import Row
 
@@ -24,6 +23,9 @@ _SETTINGS = (
     "sales_channel", "product_category", "product_collection", "publishable_api_key", "rule_type",
 )  # fmt: skip
 """Tables that are read whole: a shop has few of each."""
+_MOMENTS = {"created_at", "updated_at", "deleted_at"}
+_NUMERIC = 1700
+"""The number of PostgreSQL's type `numeric`."""
 
 
 def columns(conn: Connection[Any], schema: str) -> Columns:
@@ -86,14 +88,29 @@ def fetch(
     key: str,
     values: Sequence[str],
 ) -> list[Row]:
-    """Return the rows of *table* whose *key* is among *values*, but for those deleted softly."""
+    """Return the rows of *table* whose *key* is among *values*, oldest first, but for those deleted softly.
+
+    When they were made, changed and deleted is not in them: of many rows that is the larger part.
+    """
     if not values or not existing.has(table, key):
         return []
-    query = sql.SQL("select * from {} where {} = any(%s) {}").format(
-        sql.Identifier(schema, table), sql.Identifier(key), _alive(existing, table)
+    columns = sorted(existing.of(table) - _MOMENTS)
+    query = sql.SQL("select {} from {} where {} = any(%s) {} order by {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.Identifier(schema, table),
+        sql.Identifier(key),
+        _alive(existing, table),
+        _by_age(existing, table),
     )
     with conn.cursor(row_factory=dict_row) as cursor:
-        return [_plain(row) for row in cursor.execute(query, [list(values)])]
+        return _plain(cursor.execute(query, [list(values)]))
+
+
+def _by_age(existing: Columns, table: str) -> sql.Composable:
+    """Return what rows of *table* are sorted by: those of one moment as Python sorts their ids."""
+    order = {"created_at": sql.SQL("created_at"), "id": sql.SQL('id collate "C"')}
+    found = [way for name, way in order.items() if existing.has(table, name)]
+    return sql.SQL(", ").join(found or [sql.SQL("1")])
 
 
 def _alive(existing: Columns, table: str) -> sql.SQL:
@@ -107,8 +124,15 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
     return {key: frozenset(values) for key, values in found.items()}
 
 
-def _plain(row: Row) -> Row:
-    return {k: float(v) if isinstance(v, Decimal) else v for k, v in row.items()}
+def _plain(cursor: Cursor[Row]) -> list[Row]:
+    """Return the rows of *cursor*, numbers with a fraction as those of JSON."""
+    rows = cursor.fetchall()
+    numeric = [column.name for column in cursor.description or () if column.type_code == _NUMERIC]
+    for name in numeric:
+        for row in rows:
+            if row[name] is not None:
+                row[name] = float(row[name])
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +153,7 @@ class _Tables:
             sql.SQL(", ").join(map(sql.Identifier, order)),
         )
         with self.conn.cursor(row_factory=dict_row) as cursor:
-            return [_plain(row) for row in cursor.execute(query)]
+            return _plain(cursor.execute(query))
 
     def values(self, table: str, column: str) -> list[str]:
         if not self.columns.has(table, column):
