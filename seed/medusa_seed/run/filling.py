@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,8 @@ from medusa_seed.planning.products import plan_products
 from medusa_seed.shop import constraints, load, look, records
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from psycopg import Connection
 
     from medusa_migrations.run.progress import Progress
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
     from medusa_seed.planning.merge import Policy
     from medusa_seed.planning.present import Shop
 
-BATCH = 500
-"""Products that are planned and written at once."""
+AT_ONCE = 4_000
+"""Products and variants, together, that are looked at, planned and written at once.
+
+Medusa has no index for the options of a product: each look at some reads the options of all.
+"""
 _SETTINGS = (
     "store", "user", "region", "shipping_option", "product_category", "product_collection",
     "publishable_api_key", "rule_type",
@@ -137,7 +141,7 @@ class Filling:
         look.shared(self.conn, self.schema, planner.columns, shared)
         products = documents.products(self.document, self.source.pieces)
         with self.progress.counting(self.document.products, "Seeding", "products") as loading:
-            while batch := self._cut(list(itertools.islice(products, BATCH))):
+            for batch in map(self._cut, _batches(products)):
                 look.images(self.conn, planner, self.schema, batch, shared)
                 present = look.products(self.conn, planner, self.schema, batch)
                 planner.changes = Changes(self.counts)
@@ -165,3 +169,16 @@ class Filling:
             )
         if self.writes:
             load.write(self.conn, self.schema, planner.columns, changes, remembers=self.remembers)
+
+
+def _batches(products: Iterable[Placed]) -> Iterator[list[Placed]]:
+    batch: list[Placed] = []
+    count = 0
+    for placed in products:
+        batch.append(placed)
+        count += 1 + len(placed.body.get("variants", ()))
+        if count >= AT_ONCE:
+            yield batch
+            batch, count = [], 0
+    if batch:
+        yield batch

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from medusa_seed.planning.planner import Planner
     from medusa_seed.planning.present import Columns, Row, Shared
 
+_REMEMBERED = ("product", "product_variant")
 _LINKS = (
     ("images", "product_images", "image_id", "image"),
     ("tags", "product_tags", "product_tag_id", "product_tag"),
@@ -51,7 +52,7 @@ def images(
 def products(
     conn: Connection[Any], planner: Planner, schema: str, batch: Sequence[Placed]
 ) -> PresentRows:
-    """Return what the shop has of the products of *batch*, and learn what is remembered of them."""
+    """Return what the shop has of the products of *batch*; the planner gets what is remembered of those."""
     existing = PresentRows()
     if not planner.shop.has_products:
         return existing
@@ -65,9 +66,10 @@ def products(
     found = list({row["id"]: None for row in (*by_id, *by_handle)})
     attached_rows(conn, schema, planner.columns, found, existing)
     variants = [row["id"] for rows in existing.variants.values() for row in rows]
+    for key in [key for key in planner.memories if key[0] in _REMEMBERED]:
+        del planner.memories[key]  # of the batch before
     if found:
-        tables = ("product", "product_variant")
-        planner.memories.update(records.memories(conn, schema, tables, [*found, *variants]))
+        planner.memories |= records.memories(conn, schema, _REMEMBERED, [*found, *variants])
     return existing
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from medusa_migrations.records import records_schema
@@ -99,11 +100,15 @@ def memories(
     """Return what is remembered of the rows *ids* of *tables*, of all without ids."""
     if not records_schema.readable(conn, _TABLES):
         return {}
-    rows = conn.execute(
+    query = (
         "select table_name, id, checksums from medusa_db.seeded_row"
-        " where schema_name = %s and table_name = any(%s) and (%s::text[] is null or id = any(%s))",
-        [schema, list(tables), ids, ids],
+        " where schema_name = %s and table_name = any(%s)"
     )
+    values: list[Any] = [schema, list(tables)]
+    if ids is not None:
+        query += " and id = any(%s)"
+        values.append(list(ids))
+    rows = conn.execute(sql.SQL(query), values)
     return {(name, id_): checksums for name, id_, checksums in rows}
 
 
