@@ -186,11 +186,11 @@ def test_what_a_merchant_changed_stays_unless_overwritten(shop_at):
     body["products"][0] |= {"title": "Cup", "subtitle": "Of tin"}
 
     kept = seed(url, body)
-    there = asked(url, "select title, subtitle from product where handle = 'mug'")
+    kept = asked(url, "select title, subtitle from product where handle = 'mug'")
     written_over = seed(url, body, overwrite=True)
 
     assert changed(kept) == {"products": {"updated": 1}, "variants": {"kept": 1}}
-    assert there == [("Best mug", "Of tin")]
+    assert kept == [("Best mug", "Of tin")]
     assert changed(written_over) == {"products": {"updated": 1}, "variants": {"updated": 1}}
     assert asked(url, "select title from product where handle = 'mug'") == [("Cup",)]
 
@@ -277,13 +277,13 @@ def test_an_empty_database_is_migrated_first(url, tmp_path):
 
     done = medusa_db("seed", "--demo", "--report-file", str(report), "--run-id", "job-1", url=url)
 
-    told = json.loads(report.read_text())
+    body = json.loads(report.read_text())
     assert done.returncode == 0, done.stderr
-    assert (told["command"], told["runId"], told["state"], told["version"]) == (
+    assert (body["command"], body["runId"], body["state"], body["version"]) == (
         "seed", "job-1", "done", "1.20.11",
     )  # fmt: skip
-    assert told["seed"]["recorded"] is True
-    assert told["seed"]["counts"]["products"] == {"created": 13, "updated": 0, "unchanged": 0}
+    assert body["seed"]["recorded"] is True
+    assert body["seed"]["counts"]["products"] == {"created": 13, "updated": 0, "unchanged": 0}
     assert len(report.read_bytes()) <= 4096
 
 
@@ -315,13 +315,13 @@ def test_status_tells_what_a_shop_was_seeded_with(shop_at):
     report = seed(url, shop())
 
     after = medusa_db("status", "--output", "json", url=url)
-    told = medusa_db("status", url=url)
+    status = medusa_db("status", url=url)
 
     assert json.loads(before.stdout)["seed"] is None
     found = json.loads(after.stdout)["seed"]
     assert (found["document"], found["checksum"]) == ("seed.json", report["checksum"])
     assert (found["counts"], found["version"]) == (report["counts"], "1.20.11")
-    [line] = [line for line in told.stdout.splitlines() if line.startswith("seeded ")]
+    [line] = [line for line in status.stdout.splitlines() if line.startswith("seeded ")]
     assert line.split() == ["seeded", "seed.json,", *line.split()[2:4], "by", "postgres"]
 
 

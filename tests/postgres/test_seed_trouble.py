@@ -74,7 +74,7 @@ def in_region(**more):
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         pytest.param(
             in_variant(prices=[{"currency_code": "eur", "amount": 1}, {"currency_code": "xyz", "amount": 1}]),
@@ -136,14 +136,14 @@ def in_region(**more):
         ),
     ],
 )  # fmt: skip
-def test_what_the_shop_cannot_resolve_is_refused(shop_at, body, said):
+def test_what_the_shop_cannot_resolve_is_refused(shop_at, body, message):
     url = shop_at("1.20.11")
     before = contents(url)
 
     with pytest.raises(UsageError) as caught:
         seed(url, body)
 
-    assert str(caught.value).partition("corrected first: ")[2] == said
+    assert str(caught.value).partition("corrected first: ")[2] == message
     assert contents(url) == before
 
 

@@ -61,7 +61,7 @@ def test_the_pieces_make_up_the_document_however_it_is_cut(body, size, indented)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "FILE is not JSON, at its end: an object belongs there: {...}"),
         ("[]", "FILE is not JSON, line 1, column 1: an object belongs there: {...}"),
@@ -81,12 +81,12 @@ def test_the_pieces_make_up_the_document_however_it_is_cut(body, size, indented)
         ),
     ],
 )
-def test_what_is_not_json_is_refused_with_its_line(text, said, tmp_path):
-    assert refusal(written(text, tmp_path)) == said
+def test_what_is_not_json_is_refused_with_its_line(text, message, tmp_path):
+    assert refusal(written(text, tmp_path)) == message
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("a: [1\nb: 2", "FILE is not YAML, line 2, column 2: did not find expected ',' or ']'"),
         ("a: 1\na: 2\n", 'FILE is not YAML, line 2, column 1: the key "a" is given twice'),
@@ -104,8 +104,8 @@ def test_what_is_not_json_is_refused_with_its_line(text, said, tmp_path):
         ("a: &a [*a]\n", "FILE: its aliases write out to more than 1000000 values"),
     ],
 )  # fmt: skip
-def test_what_is_no_sane_yaml_is_refused(text, said, tmp_path):
-    assert refusal(written(text, tmp_path, "seed.yaml")) == said
+def test_what_is_no_sane_yaml_is_refused(text, message, tmp_path):
+    assert refusal(written(text, tmp_path, "seed.yaml")) == message
 
 
 def test_yaml_says_the_same_as_json(tmp_path):
@@ -198,15 +198,15 @@ def test_a_named_pipe_is_waited_for_with_a_word_and_within_the_time_of_the_run(
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     writer = os.open(pipe, os.O_RDWR) if written_to else None
-    said = []
+    message = []
 
     with (
         pytest.raises(UsageError, match=r"did not end within 0.3 s \(--run-timeout\)"),
-        files.opened(str(pipe), files.Patience(said.append, 0.3)),
+        files.opened(str(pipe), files.Patience(message.append, 0.3)),
     ):
         pass
 
-    assert said == [f"waiting for the document from {pipe}"]
+    assert message == [f"waiting for the document from {pipe}"]
     if writer is not None:
         os.close(writer)
 
@@ -256,10 +256,10 @@ def test_an_address_is_not_read():
 def test_what_is_nested_too_deeply_is_refused_with_its_place(tmp_path, name, text):
     (tmp_path / name).write_text(text)
 
-    said = refusal(tmp_path / name)
+    message = refusal(tmp_path / name)
 
-    assert "nested deeper than 200 levels" in said
-    assert "line" in said or "a1" in said
+    assert "nested deeper than 200 levels" in message
+    assert "line" in message or "a1" in message
 
 
 def test_brackets_in_texts_are_no_depth(tmp_path):
@@ -278,9 +278,9 @@ def test_a_number_that_versions_of_yaml_read_differently_is_refused_with_its_lin
         assert pieces(path)[0].value == {"metadata": {"a": number}}
         return
 
-    said = refusal(path)
+    message = refusal(path)
 
-    assert said.startswith(
+    assert message.startswith(
         f"FILE is not YAML, line 3, column 8: `{number}` is one number in YAML 1.1"
     )
 

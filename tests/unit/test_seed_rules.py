@@ -70,7 +70,7 @@ OURS = remember({"title": "Mug"})
 
 
 @pytest.mark.parametrize(
-    ("given", "there", "memory", "policy", "merged"),
+    ("given", "existing", "memory", "policy", "merged"),
     [
         pytest.param(
             {"title": "Mug"}, {"title": "Mug"}, OURS, Policy(), Merged({}, (), OURS), id="the-same"
@@ -117,15 +117,15 @@ OURS = remember({"title": "Mug"})
         ),
     ],
 )  # fmt: skip
-def test_only_what_nobody_changed_since_is_written_over(given, there, memory, policy, merged):
-    assert merge(given, there, memory, {"discountable": True}, policy) == merged
+def test_only_what_nobody_changed_since_is_written_over(given, existing, memory, policy, merged):
+    assert merge(given, existing, memory, {"discountable": True}, policy) == merged
 
 
 def test_a_sale_does_not_stand_in_the_way_of_another_change():
     memory = remember({"title": "Mug", "inventory_quantity": 10})
-    there = {"title": "Mug", "inventory_quantity": 7}
+    existing = {"title": "Mug", "inventory_quantity": 7}
 
-    merged = merge({"title": "Cup", "inventory_quantity": 10}, there, memory, {}, Policy())
+    merged = merge({"title": "Cup", "inventory_quantity": 10}, existing, memory, {}, Policy())
 
     assert (merged.write, merged.kept) == ({"title": "Cup"}, ("inventory_quantity",))
 

@@ -91,7 +91,7 @@ def test_the_counts_of_every_kind_fit_into_a_report():
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ("--demo", "--overwrite", "--if-exists", "skip"),
@@ -108,12 +108,12 @@ def test_the_counts_of_every_kind_fit_into_a_report():
         ((), "there is no seed document data/seed.json; name a file, a folder or - with -f"),
     ],
 )
-def test_words_that_contradict_each_other_are_refused(tmp_path, monkeypatch, words, said):
+def test_words_that_contradict_each_other_are_refused(tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
 
     done = medusa_db("seed", *words)
 
-    assert (done.returncode, done.stderr) == (2, f"medusa-db: {said}\n")
+    assert (done.returncode, done.stderr) == (2, f"medusa-db: {message}\n")
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def test_a_document_is_checked_before_the_database_is_asked_for(tmp_path):
 
     done = medusa_db("seed", "-f", str(path), "--report-file", str(report_file))
 
-    told = json.loads(report_file.read_text())
+    body = json.loads(report_file.read_text())
     assert done.returncode == 2
-    assert (told["command"], told["exitCode"], told["reason"]) == ("seed", 2, "InvalidDocument")
+    assert (body["command"], body["exitCode"], body["reason"]) == ("seed", 2, "InvalidDocument")
 
 
 def test_the_schema_is_written_without_a_database():

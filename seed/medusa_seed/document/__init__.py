@@ -1,1 +1,1 @@
-"""Pure but for reading files: what a seed document may say, and whether it agrees with itself."""
+"""Pure but for reading files: what a seed document may hold, and whether its parts fit together."""

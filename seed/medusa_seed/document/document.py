@@ -32,7 +32,7 @@ class Placed(NamedTuple):
 
 @dataclass(slots=True)
 class Document:
-    """What a document says; its products only where they are few."""
+    """What a document holds; its products only where they are few."""
 
     store: dict[str, Any] = field(default_factory=dict)
     store_place: Place = ()
@@ -52,12 +52,12 @@ class Document:
 
     @property
     def empty(self) -> bool:
-        """Whether it says nothing at all, not even an empty list."""
+        """Whether it has no key at all, not even that of an empty list."""
         return not self.keys
 
 
 def read(pieces: Iterable[Piece], findings: Findings) -> Document:
-    """Return what *pieces* say; what is wrong with it goes to *findings*."""
+    """Return what *pieces* hold; what is wrong with it goes to *findings*."""
     document = Document()
     rules = ProductRules(document.uses, document.keys, findings)
     kinds = {known.name: known for known in DOCUMENT.fields}
@@ -137,7 +137,7 @@ def _item(
         if document.products > MOST_KEPT:
             document.kept = None
         if whole:
-            rules.hold(body, here)
+            rules.check(body, here)
             if document.kept is not None:
                 document.kept.append(Placed(here, body))
         return
@@ -205,7 +205,7 @@ def _unique(
     *,
     names_itself: Callable[[Mapping[str, Any]], bool] = lambda _body: False,
 ) -> None:
-    """Find values of *key* that two entries have, unless an id tells each of them apart."""
+    """Find values of *key* that two entries have, unless each of them has an id."""
     seen: dict[str, Placed] = {}
     for placed in entries:
         place, body = placed
@@ -224,7 +224,7 @@ def keeps_id(region: Mapping[str, Any]) -> bool:
 
 
 def repeated(entries: Iterable[Placed], key: str) -> frozenset[str]:
-    """Return the values of *key* that several entries have: only their ids tell those apart."""
+    """Return the values of *key* that several entries have: only their ids distinguish those."""
     counts = Counter(body[key] for _, body in entries)
     return frozenset(value for value, count in counts.items() if count > 1)
 
@@ -235,7 +235,7 @@ def _handles(document: Document, name: str, title: str, findings: Findings) -> N
     for place, body in document.entries(name):
         if name == "product_collections" and "id" in body and "handle" not in body:
             continue
-        assert isinstance(body, dict)  # noqa: S101  entries are ours until they are handed on
+        assert isinstance(body, dict)  # noqa: S101  entries may be changed until they are handed on
         handle = body.get("handle") or handles.from_title(body[title])
         problem = handles.problem(handle, given="handle" in body)
         if problem:

@@ -26,7 +26,7 @@ LARGEST = 512 << 20
 _IN_MEMORY = 32 << 20
 """Bytes of a pipe that are kept in memory; more goes to a temporary file."""
 _PATIENCE = 5.0
-"""Seconds without a byte after which it is said that a document is waited for."""
+"""Seconds without a byte after which a notice is logged that a document is waited for."""
 _SUFFIXES = (".json", ".yaml", ".yml")
 _YAML = (".yaml", ".yml")
 
@@ -133,7 +133,7 @@ def _found(path: Path) -> list[tuple[str, Path]]:
 @contextmanager
 def _open(path: Path, waiting: Patience) -> Iterator[IO[bytes]]:
     try:
-        # a named pipe that nobody writes to is opened at once, and waited for with a word
+        # a named pipe that nobody writes to is opened at once, and waited for with a notice
         file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     except FileNotFoundError:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Pure: what a seed document may say; validation, the JSON Schema and the docs all stand on it."""
+"""Pure: what a seed document may hold; validation, the JSON Schema and the docs are made of it."""
 
 from __future__ import annotations
 
@@ -255,9 +255,9 @@ CATEGORY = Entry(
         Field("handle", _KEY, "Its part of an address; made from the name where left out.", Null.ABSENT),
         Field("description", Text(), "About it.", Null.REFUSED, default=""),
         Field("is_internal", Truth(), "Whether customers do not see it.", Null.ABSENT, default=False),
-        _link("is_active", Truth(), "Heard and not heeded: Medusa's seed makes every category active.",
+        _link("is_active", Truth(), "Ignored: Medusa's seed makes every category active.",
               needs=("product_category", "is_active")),
-        _link("rank", Whole(least=0), "Heard and not heeded: the order in the list is the rank."),
+        _link("rank", Whole(least=0), "Ignored: the order in the list is the rank."),
         _link("category_children", Many(Itself()), "The categories in it.",
               needs=("product_category", "rank")),
         _META,

@@ -59,7 +59,7 @@ class Uses:
 
 @dataclass(slots=True)
 class ProductRules:
-    """Holds one product after the other against the rules, and against those before it."""
+    """Checks one product after the other: by the rules, and against those before it."""
 
     uses: Uses
     keys: dict[tuple[str, str], Place]
@@ -69,7 +69,7 @@ class ProductRules:
     _known: dict[str, set[str]] = field(default_factory=dict)
     """The keys of each kind that were noted already."""
 
-    def hold(self, body: Mapping[str, Any], place: Place) -> None:
+    def check(self, body: Mapping[str, Any], place: Place) -> None:
         """Check the product *body*, which the model allows."""
         who = identity(body)
         self._identity(body, who, place)

@@ -22,7 +22,7 @@ MOST_VALUES = 1_000_000
 
 
 def load(raw: bytes, name: str) -> Any:
-    """Return what *raw* says; raise UsageError, naming file and line, where that is not YAML."""
+    """Return what *raw* holds; raise UsageError, naming file and line, where that is not YAML."""
     loader = None
     try:
         _refuse_deep(raw)

@@ -39,7 +39,7 @@ class Count:
     updated: int = 0
     unchanged: int = 0
     kept: int = 0
-    """Left as a merchant has them, although the document says something else."""
+    """Left as a merchant has them, although the document has another value."""
 
     def to_dict(self) -> dict[str, int]:
         """Return it for the report; `kept` only where something was."""

@@ -1,7 +1,7 @@
-"""Pure: the document's word against the shop's: what is written, what is left as a merchant has it.
+"""Pure: compares the values of a document with those of the shop: which are written, which stay as a merchant has them.
 
 For every row that was seeded we remember a checksum of each value we wrote. A value that still has that
-checksum is ours to change; any other has been changed in the shop since, and stays.
+checksum may be changed; any other has been changed in the shop since, and stays.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Merged:
     write: dict[str, Any]
     """Values to be written."""
     kept: tuple[str, ...]
-    """Columns that stay although the document says something else."""
+    """Columns that stay although the document has another value."""
     memory: Memory | None
-    """What to remember of the row from now on; None: nothing, it is not ours."""
+    """What to remember of the row from now on; None: nothing, it was not seeded."""
 
 
 def merge(
@@ -72,8 +72,8 @@ def merge(
             known[column] = checksum(value)
         else:
             kept.append(column)
-    ours = memory is not None or policy.overwrite or not kept
-    return Merged(write, tuple(kept), known if ours else None)
+    seeded = memory is not None or policy.overwrite or not kept
+    return Merged(write, tuple(kept), known if seeded else None)
 
 
 def _may_write(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from medusa_seed.planning.merge import Memory, Merged, Policy
     from medusa_seed.planning.present import Columns, Row, Shop
 
-_SAID: defaultdict[str, frozenset[str]] = defaultdict(
+_GIVEN: defaultdict[str, frozenset[str]] = defaultdict(
     frozenset,
     {
         entry.table: frozenset(known.name for known in entry.columns if known.name != "id")
@@ -28,7 +28,7 @@ _SAID: defaultdict[str, frozenset[str]] = defaultdict(
         for entry in ENTRIES.values()
     },
 )
-"""The columns of each table that a document can say."""
+"""The columns of each table that a document can give."""
 Memories = dict[tuple[str, str], "Memory"]
 """What is remembered of rows, by table and id."""
 
@@ -82,7 +82,7 @@ class Planner:
         """Insert the row of an entry, count it, and remember its values and what *attached* on it."""
         self.changes.insert(table, row)
         self.changes.counts.of(kind).created += 1
-        remembered = {name: value for name, value in row.items() if name in _SAID[table]}
+        remembered = {name: value for name, value in row.items() if name in _GIVEN[table]}
         self.changes.memories.append(
             (table, row["id"], merge.remember(remembered | dict(attached or {})))
         )

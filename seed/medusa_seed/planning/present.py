@@ -78,7 +78,7 @@ class PresentRows:
     """By product: its `images`, `tags` and `categories`."""
 
     def texts(self, product: str) -> dict[str, list[str]]:
-        """Return what tells the images, tags and categories of *product* apart."""
+        """Return what distinguishes the images, tags and categories of *product*."""
         linked = self.linked.get(product, {})
         keys = {"images": "url", "tags": "value", "categories": "id"}
         return {key: [row[keys[key]] for row in rows] for key, rows in linked.items()}

@@ -40,7 +40,7 @@ def plan_regions(planner: Planner, document: Document, currencies: frozenset[str
 
 
 def _plan_providers(planner: Planner, document: Document) -> None:
-    """Plan the providers that regions name: a server that starts says of each whether it has it."""
+    """Plan the providers that regions name: a server that starts writes into each row whether it has it."""
     for table, existing in planner.shop.providers.items():
         named = [
             name for _, body in document.entries("regions") for name in _providers(body, table)

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from medusa_seed.planning.present import Columns
 
 
-Unheld = dict[tuple[str, str], str]
+Missing = dict[tuple[str, str], str]
 """What the live schema lacks for a key of a kind of entry: `("region", "includes_tax")`."""
 
 
-def unheld(columns: Columns, document: Document) -> Unheld:
+def missing(columns: Columns, document: Document) -> Missing:
     """Return the keys of *document* that the live schema has no room for."""
-    found: Unheld = {}
+    found: Missing = {}
     for kind, key in document.keys:
         entry = ENTRIES[kind]
         field = entry.field(key)
@@ -37,8 +37,8 @@ def unheld(columns: Columns, document: Document) -> Unheld:
     return found
 
 
-def check_keys(findings: Findings, document: Document, lacking: Unheld, version: str) -> None:
-    """Note the keys that cannot be held; *version* says at which the database is."""
+def check_keys(findings: Findings, document: Document, lacking: Missing, version: str) -> None:
+    """Note the keys that cannot be held; *version* is that of the database."""
     for (kind, key), lacks in lacking.items():
         findings.add(
             document.keys[kind, key],
@@ -54,7 +54,7 @@ def _hint(key: str) -> str:
     return ""
 
 
-def cut(document: Document, lacking: Unheld) -> None:
+def cut(document: Document, lacking: Missing) -> None:
     """Take out of *document*, but for its products, what cannot be held.
 
     Products are not in categories that are left out, so *lacking* grows by that key.
@@ -74,7 +74,7 @@ def cut(document: Document, lacking: Unheld) -> None:
         document.uses.categories.clear()
 
 
-def cut_entry(body: Mapping[str, Any], entry: Entry, lacking: Unheld) -> dict[str, Any]:
+def cut_entry(body: Mapping[str, Any], entry: Entry, lacking: Missing) -> dict[str, Any]:
     """Return an entry without the keys that cannot be held."""
     kept: dict[str, Any] = {}
     for key, value in body.items():
@@ -138,8 +138,8 @@ def check_owned(
     *owners* gives the id and the handle of the product that has each value.
     """
     for value, (id_, handle) in owners.items():
-        place, mine = uses.owned[key][value]
-        same = mine.id == id_ if mine.id is not None else mine.handle == handle
+        place, product = uses.owned[key][value]
+        same = product.id == id_ if product.id is not None else product.handle == handle
         if not same:
             owner = handle or id_
             findings.add(place, f"{shown(value)} is that of another product of this shop, {owner}")

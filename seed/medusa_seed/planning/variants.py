@@ -44,7 +44,7 @@ def plan_options(
 
 
 def _merge_option(planner: Planner, option: Mapping[str, Any], row: Row) -> None:
-    """Merge what an option may say beside its title, by which it was found."""
+    """Merge what an option may have beside its title, by which it was found."""
     given = {"metadata": option["metadata"]} if "metadata" in option else {}
     merged = merge.merge(given, row, {}, {}, planner.policy)
     planner.changes.update("product_option", row["id"], merged.write)
@@ -162,7 +162,7 @@ def _prices(planner: Planner, variant: Mapping[str, Any]) -> dict[str, dict[str,
 
 
 def price_name(row: Mapping[str, Any]) -> str:
-    """Return what tells a price of a variant from its others."""
+    """Return what distinguishes a price of a variant from its others."""
     least, most = row.get("min_quantity"), row.get("max_quantity")
     quantities = "" if least is None and most is None else f" {least} {most}"
     return f"price {row.get('region_id') or row['currency_code']}{quantities}"

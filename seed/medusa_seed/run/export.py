@@ -34,7 +34,7 @@ BATCH = 500
 def write(
     conn: Connection[Any], schema: str, handles: Sequence[str] | None, out: Callable[[str], object]
 ) -> list[str]:
-    """Write the shop in *schema* to *out*; return what the format cannot say of it.
+    """Write the shop in *schema* to *out*; return what the format cannot hold of it.
 
     All of it is of one moment. Raises UsageError, before anything is written, where there is no shop or
     one of *handles* is no product's.
@@ -100,7 +100,7 @@ class Export:
     types: Mapping[str, str]
     """The texts of product types, by id."""
     warnings: list[str] = field(default_factory=list)
-    """What the shop has and the format cannot say."""
+    """What the shop has and the format cannot hold."""
     left_out: Counter[str] = field(default_factory=Counter)
     """How many parts of products are not exported, by the reason."""
     regions: frozenset[str] = field(init=False)
@@ -297,7 +297,7 @@ def _identity(option: Row) -> tuple[Any, ...]:
 
 
 def _exported(entry: Entry, row: Mapping[str, Any], keep: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what a document says of *row*: its columns that are not at their default.
+    """Return what a document has of *row*: its columns that are not at their default.
 
     An id is included only where *keep* names it; a required key always is.
     """

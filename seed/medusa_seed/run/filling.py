@@ -65,7 +65,7 @@ class Filling:
     remembers: bool
     cuts: bool
     """Whether what the schema cannot hold is left out, instead of refused."""
-    _lacking: unsupported.Unheld = field(default_factory=dict)
+    _lacking: unsupported.Missing = field(default_factory=dict)
 
     def fill(self) -> None:
         """Plan all of it and write it, in the transaction that is open.
@@ -97,7 +97,7 @@ class Filling:
             records.memories(self.conn, self.schema, _SETTINGS),
             self.warnings,
         )
-        self._hold(planner)
+        self._refuse_missing(planner)
         self._plan_settings(planner)
         self._check_references(planner)
         check.check(planner.changes)
@@ -106,9 +106,9 @@ class Filling:
         self._products(planner, check)
         findings.raise_if_any(self.source.name)
 
-    def _hold(self, planner: Planner) -> None:
+    def _refuse_missing(self, planner: Planner) -> None:
         """Refuse, or cut, what the live schema cannot hold of the document."""
-        self._lacking = unsupported.unheld(planner.columns, self.document)
+        self._lacking = unsupported.missing(planner.columns, self.document)
         if self._lacking and self.cuts:
             unsupported.cut(self.document, self._lacking)
             left_out = ", ".join(f"{key} of a {kind}" for kind, key in self._lacking)

@@ -61,10 +61,10 @@ def exported(url: str) -> dict[str, Any]:
 def changed(report: dict[str, Any]) -> dict[str, dict[str, int]]:
     """Return the counts of *report* that are not of things unchanged."""
     counts = {
-        kind: {key: number for key, number in told.items() if number and key != "unchanged"}
-        for kind, told in report["counts"].items()
+        kind: {key: number for key, number in numbers.items() if number and key != "unchanged"}
+        for kind, numbers in report["counts"].items()
     }
-    return {kind: told for kind, told in counts.items() if told}
+    return {kind: numbers for kind, numbers in counts.items() if numbers}
 
 
 class _Silent(progress.Log):
