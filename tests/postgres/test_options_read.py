@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BEFORE, AFTER = "1.12.3", "1.13.1"
-COMMANDS = [words for words in commands.COMMANDS if words not in ("demo", "exec")]
 V2 = "2.21.2"
-"""But for those whose tests start servers and programs of their own."""
 
 
 def asked(words: str, folder: Path) -> list[tuple[str, ...]]:
@@ -41,6 +39,8 @@ def asked(words: str, folder: Path) -> list[tuple[str, ...]]:
         "repair": [("--apply", *report)],
         "wait": [("--for", AFTER, "--timeout", "0s"), ("--for", BEFORE)],
         "seed": [(*document, *own, "--approval", "on-breaking", *report)],
+        "exec": [(*report, *project, "--", sys.executable, "-c", "")],
+        "demo": [("--from", BEFORE, "--to", AFTER)],
         "create-migration": [("x", "--migrations-dir", str(folder))],
     }
     same = {"migrations run": "migrate", "migrations show": "status"}
@@ -55,7 +55,7 @@ def project(folder: Path) -> None:
         (package / file).write_text(text)
 
 
-@pytest.mark.parametrize("words", COMMANDS)
+@pytest.mark.parametrize("words", commands.COMMANDS)
 def test_every_option_of_a_command_is_read(
     shop_at: Callable[..., str], tmp_path: Path, words: str
 ) -> None:

@@ -627,3 +627,28 @@ def test_what_waits_for_its_pod_is_looked_at_less_and_less_often():
     ]
 
     assert wakes == [6, 25, 300]
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "\0",
+        "\x1b[31m",
+        "now\0",
+        "\u202enow",
+        "password=secret",
+        "x" * 300,
+        "\ud800",
+        " now\r\n",
+        "\x7f",
+    ],
+)
+def test_a_token_of_an_attempt_that_no_text_should_be_asks_for_one_at_most(token):
+    shop = database(applied(), meta={"annotations": {"medusadb.dev/retry": token}})
+    if not isinstance(decided(shop).act, Start):
+        return
+    job = ended(started(shop))
+
+    found = decided(shop, seen((job, pod_ended(job, 0, report(job)))))
+
+    assert not isinstance(found.act, Start)
