@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -168,6 +169,46 @@ def test_what_the_shops_own_migration_may_make_right_first_is_not_in_the_way(
     found = foreseen(catalog, "1.12.3", 'alter table "product" drop column "profile_id"', own)
 
     assert found.blocked == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "type_", "takes"),
+    [
+        ("timestamp", "bigint", True),
+        ("timestamp", "numeric", True),
+        ("timestamp", "text", True),
+        ("timestamp", "character varying(13)", True),
+        ("timestamp", "character varying(12)", False),
+        ("timestamp", "integer", False),
+        ("timestamp", "smallint", False),
+        ("timestamp", "timestamp with time zone", False),
+        ("timestamp", "boolean", False),
+        ("timestamp", "mine", True),  # of a type that the shop has made, nothing is known
+        ("name", "text", True),
+        ("name", "character varying(100)", True),
+        ("name", "character varying(19)", False),
+        ("name", "integer", False),
+        ("name", "jsonb", False),
+        ("name", "mine", True),
+    ],
+)
+@pytest.mark.parametrize("start", ["1.12.3", "1.20.11"], ids=["medusas", "own"])
+def test_a_ledger_that_does_not_take_the_row_of_a_migration_is_in_the_way(
+    catalog: Catalog, start: str, column: str, type_: str, *, takes: bool
+) -> None:
+    live, names = at(catalog, start)
+    ledger = verify.LEDGER.copy()
+    ledger.columns[column] = dataclasses.replace(ledger.columns[column], type=type_)
+    live.tables["migrations"] = ledger
+    proven = proof.prove(catalog, names)
+    mine = Migration("loyalty1700000000000", 1_700_000_000_000, None, "", "select 1", "own.sql")
+    path = plan(catalog, proven, Request(TARGET, {}, own=(mine,) if start == "1.20.11" else ()))
+
+    found = earlier.foresee(catalog, proven, versions.parse(start), TARGET, path.items, live)
+
+    assert path.items
+    because = {one.object.name for blocked in found.blocked for one in blocked.because}
+    assert because == (set() if takes else {column})
 
 
 @pytest.mark.parametrize("start", ["1.1.0", "1.3.2", "1.7.3", "1.12.3", "1.17.0"])

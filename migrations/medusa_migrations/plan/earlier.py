@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.schema import affected, ddl, drift, statements, verify
 from medusa_migrations.schema.drift import Object
-from medusa_migrations.schema.model import ConstraintKind, Table
+from medusa_migrations.schema.model import Column, ConstraintKind, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +31,11 @@ _FAMILIES = {
     "json": ("json", "jsonb"),
     "boolean": ("boolean",),
 }
+
+
+_LENGTH = re.compile(r"^character(?: varying)?\((\d+)\)$")
+_SMALL = {"smallint": 2**15 - 1, "integer": 2**31 - 1}
+"""Types of numbers that end before a time in milliseconds, and their largest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +130,13 @@ class _Walk:
             for statement in statements.split(item.text):
                 self._note(item.name, [*self._rows(statement), *self._refusing(statement)], "")
             return
+        self._note(item.name, self._unrecordable(item), "")
         if item.version is None:
             changed = affected.affected([item.statements])
             self.own |= changed.tables | changed.types
             self.unseen = self.unseen or bool(changed.unseen)
             return
-        for name in sorted((verify.LEDGER.name, *item.rows)):
+        for name in sorted(item.rows):
             self._note(item.name, self._unfilled(name), "")
         should, does = verify.applies(self.wanted, item), verify.applies(self.there, item)
         for statement in statements.split(item.statements):
@@ -197,6 +204,16 @@ class _Walk:
             for table in sorted(affected.affected([statement.text]).inserted)
             for one in self._unfilled(table)
             if one.object.name not in names
+        ]
+
+    def _unrecordable(self, item: Migration) -> list[Difference]:
+        """Return the columns of the ledger because of which the row of *item* cannot be added to it."""
+        live = self.there.tables.get(verify.LEDGER.name)
+        if live is None:
+            return []
+        return [
+            *self._unfilled(verify.LEDGER.name),
+            *(one for one in drift.of_tables(verify.LEDGER, live) if _takes_not(one, item)),
         ]
 
     def _unfilled(self, name: str) -> list[Difference]:
@@ -293,6 +310,25 @@ def _names(statement: Statement) -> set[str]:
 
 def _is_gone(one: Difference) -> bool:
     return one.is_gone
+
+
+def _takes_not(one: Difference, item: Migration) -> bool:
+    """Return whether the column of the ledger in *one* does not take its value of the row of *item*.
+
+    Of a type that the shop has made that is not known.
+    """
+    live = one.live
+    if not isinstance(live, Column) or one.object.name not in ("timestamp", "name"):
+        return False
+    if live.generated or live.identity == "always":
+        return True
+    family, length = _family(live.type), _LENGTH.search(live.type)
+    value = str(item.timestamp) if one.object.name == "timestamp" else item.name
+    if family == "text":
+        return length is not None and len(value) > int(length[1])
+    if one.object.name == "timestamp" and family == "number":
+        return live.type in _SMALL and item.timestamp > _SMALL[live.type]
+    return family in _FAMILIES
 
 
 def _is_other(one: Difference) -> bool:

@@ -48,12 +48,14 @@ _LOOK = r"""
     union all
     select 'rule', t.relname, w.rulename, t.called,
            array[case w.ev_type when '2' then 'update' when '3' then 'insert' when '4' then 'delete' else 'select' end,
-                 case when w.is_instead then 'instead' else '' end, w.ev_enabled::text, quote_ident(w.rulename)]
+                 case when w.is_instead then 'instead' else '' end, w.ev_enabled::text, quote_ident(w.rulename),
+                 case when w.ev_type = '3' and w.ev_qual = '<>' then 'every insert' else '' end]
       from pg_rewrite w join tab t on t.oid = w.ev_class
     union all
     select 'trigger', t.relname, g.tgname, t.called,
            array[g.tgenabled::text, case when g.tgtype & 3 = 3 then 'before' else '' end,
-                 case when l.lanname in ('c', 'internal') then '' else p.prosrc end, quote_ident(g.tgname)]
+                 case when l.lanname in ('c', 'internal') then '' else p.prosrc end, quote_ident(g.tgname),
+                 case when g.tgtype & 4 = 4 and g.tgqual is null then 'every insert' else '' end]
       from pg_trigger g join tab t on t.oid = g.tgrelid join pg_proc p on p.oid = g.tgfoid
       join pg_language l on l.oid = p.prolang
      where not g.tgisinternal
@@ -150,6 +152,8 @@ class Surroundings:
     differences: tuple[Difference, ...] = ()
     foreign: tuple[tuple[str, str], ...] = ()
     """Each object of the shop's, with the table it is about; empty: of the database."""
+    swallowing: tuple[Difference, ...] = ()
+    """Those of the differences by which no row that is inserted into their table comes to stay there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +177,12 @@ def look(conn: Connection[Any], schema: str) -> Surroundings:
         for row in rows
         if row.what in _FOREIGN
     }  # fmt: skip
-    differences = [one for row in rows for one in _differences(row)]
-    return Surroundings(tuple(differences), tuple(sorted(foreign)))
+    found = [(row, one) for row in rows for one in _differences(row)]
+    return Surroundings(
+        tuple(one for _, one in found),
+        tuple(sorted(foreign)),
+        tuple(one for row, one in found if one.harmful and "every insert" in row.more[-1:]),
+    )
 
 
 def _differences(row: _Row) -> Iterator[Difference]:
@@ -275,7 +283,7 @@ def _row_security(one: Object, row: _Row) -> Difference:
 
 
 def _rule(row: _Row) -> Iterator[Difference]:
-    event, instead, enabled, name = row.more
+    event, instead, enabled, name, _ = row.more
     if instead and enabled in ("O", "A"):
         yield Difference(
             Object("rule", row.table, row.name),
@@ -288,7 +296,7 @@ def _rule(row: _Row) -> Iterator[Difference]:
 
 
 def _trigger(row: _Row) -> Iterator[Difference]:
-    enabled, before, source, name = row.more
+    enabled, before, source, name, _ = row.more
     if not before or not source or enabled not in ("O", "A"):
         return
     text = re.sub(r"--[^\n]*|/\*.*?\*/", "", source, flags=re.DOTALL)

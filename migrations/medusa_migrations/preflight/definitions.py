@@ -12,6 +12,7 @@ from medusa_migrations.plan import earlier, evidence
 from medusa_migrations.plan.findings import Finding, joined
 from medusa_migrations.postgres import introspect
 from medusa_migrations.preflight import comparison
+from medusa_migrations.records import ledger
 from medusa_migrations.schema import affected, ddl, fixes, verify
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.earlier import Failing
     from medusa_migrations.plan.observe import DatabaseState
+    from medusa_migrations.preflight.comparison import Live
     from medusa_migrations.schema.drift import Difference
     from medusa_migrations.schema.model import Schema
     from medusa_migrations.schema.verify import Verdict
@@ -106,6 +108,9 @@ def _earlier(
         for one in (*live.around.differences, *live.numbering)
         if one.object.table in known and one.harmful
     ]
+    in_the_way = list(_of_the_ledger(conn, observed, live, items))
+    yield from (_unrecordable(one, observed.schema) for one in in_the_way)
+    around = [one for one in around if one not in in_the_way]
     stay = [one for one in found.stays if one.harmful]
     ours = [one for one in (*stay, *around) if _is_repaired(one)]
     for one in (*stay, *around):
@@ -114,6 +119,34 @@ def _earlier(
     goes = () if doubted else [one for one in found.goes if one.harmful]
     for one in (*goes, *ours):
         yield Finding(f"{one}, before this run already", "The run makes it right")
+
+
+def _of_the_ledger(
+    conn: Connection[Any],
+    observed: DatabaseState,
+    live: Live,
+    items: Sequence[Migration | DataStep],
+) -> Iterator[Difference]:
+    """Yield what is around the ledger by which the rows of the migrations among *items* cannot be added to it."""
+    rows = sum(isinstance(item, Migration) for item in items)
+    if not rows or not observed.ledger.exists:
+        return
+    yield from (one for one in live.around.swallowing if one.object.table == verify.LEDGER.name)
+    numbering = [one for one in live.numbering if one.object.table == verify.LEDGER.name]
+    bounding = [one for one in numbering if one.harmful and not _is_repaired(one)]
+    if bounding and ledger.is_exhausted(conn, observed.schema, rows):
+        yield from bounding
+
+
+def _unrecordable(one: Difference, schema: str) -> Finding:
+    fix = fixes.spelled(one, schema)
+    return Finding(
+        f"{one}, and no migration could be recorded",
+        f"Make it right first: {fix}" if fix else one.hint,
+        RefusedError,
+        REASON,
+        fix=fix,
+    )
 
 
 def _is_repaired(one: Difference) -> bool:

@@ -181,6 +181,26 @@ def lacking(conn: Connection[Any], schema: str) -> list[str]:
     return found
 
 
+def is_exhausted(conn: Connection[Any], schema: str, rows: int) -> bool:
+    """Return whether the sequence of a ledger's ids, once it is behind none of them, has not so many *rows* left."""
+    _, sequence = _ids(conn, schema)
+    if sequence is None:
+        return False
+    row = conn.execute(
+        sql.SQL(
+            "select q.seqincrement < 0 or not q.seqcycle and"
+            " greatest(coalesce(p.last_value, q.seqstart - q.seqincrement), coalesce(m.last, 0))"
+            " + %(rows)s * q.seqincrement > q.seqmax"
+            " from pg_sequence q join pg_class c on c.oid = q.seqrelid"
+            " join pg_namespace n on n.oid = c.relnamespace"
+            " join pg_sequences p on (p.schemaname, p.sequencename) = (n.nspname, c.relname),"
+            " (select max(id) as last from {}) m where q.seqrelid = %(it)s::regclass"
+        ).format(_table(schema)),
+        {"rows": rows, "it": sequence},
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def _ids(conn: Connection[Any], schema: str) -> tuple[bool, str | None]:
     """Return whether ids come by themselves, and the sequence they come from."""
     row = conn.execute(

@@ -18,16 +18,31 @@ class Tampering:
     """Whether all fixes together make it right; else each difference has a hint."""
     since: int = 0
     """The first version of PostgreSQL that knows it."""
+    upgrade: str = ""
+    """What an upgrade from 1.12.3 does with it: `reported` (it succeeds, names it, and leaves it as it is), `quiet`
+    (it succeeds, and says nothing), `fixed` (it makes it right itself), `refused` (before anything is written, with
+    what is in the way), `new` (it is not possible in 1.12.3).
+    """
 
 
-def _t(sql: str, severity: str, says: str = "", *, fixed: bool = True, since: int = 0) -> Tampering:
-    return Tampering(sql, severity, says, fixed, since)
+def _t(
+    sql: str,
+    severity: str,
+    says: str = "",
+    *,
+    fixed: bool = True,
+    since: int = 0,
+    upgrade: str = "",
+) -> Tampering:
+    usual = REPORTED if severity == HARMFUL else QUIET
+    return Tampering(sql, severity, says, fixed, since, upgrade or usual)
 
 
 FUNCTION = "create function mine() returns trigger language plpgsql as $$begin {} end$$; "
 COLLECTION = "FK_49d419fc77d3aed46c835c558ac"
 PRODUCT_KEY = "PK_bebc9158e480b949565b4dc7a82"
 HARMFUL, HARMLESS, FOREIGN, SAME = "harmful", "harmless", "foreign", "same"
+REPORTED, QUIET, FIXED, REFUSED, NEW = "reported", "quiet", "fixed", "refused", "new"
 
 TAMPERINGS = [
     # keys that are not enforced
@@ -178,25 +193,35 @@ TAMPERINGS = [
     _t("alter table store rename swap_link_template to mine", HARMFUL, "column store.swap_link_template is missing"),
     _t("alter table migrations alter name type varchar(100)", HARMFUL, "column migrations.name"),
     _t("alter table image drop url, drop metadata; alter table image add metadata jsonb, add url varchar not null default ''; alter table image alter url drop default", HARMLESS, "columns in another order", fixed=False),
-    _t("alter table product add profile_id varchar", HARMLESS, "column product.profile_id is left over from another version", fixed=False),
-    _t("alter table product add profile_id varchar not null", HARMFUL, "column product.profile_id is left over from another version", fixed=False),
+    _t("alter table product add profile_id varchar", HARMLESS, "column product.profile_id is left over from another version", fixed=False, upgrade=NEW),
+    _t("alter table product add profile_id varchar not null", HARMFUL, "column product.profile_id is left over from another version", fixed=False, upgrade=NEW),
     _t("drop extension pg_trgm cascade", HARMFUL, "extension pg_trgm is missing"),
     # Medusa's ledger
-    _t("alter table migrations alter id drop default", HARMFUL, "column migrations.id has no default"),
+    _t("alter table migrations alter id drop default", HARMFUL, "column migrations.id has no default", upgrade=FIXED),
     _t('alter table migrations drop constraint "PK_8c82d7f526340ab734260ea46be"', HARMFUL, "table migrations: constraint PK_8c82d7f526340ab734260ea46be is missing"),
     _t("alter table migrations set unlogged", HARMFUL, "table migrations is unlogged"),
-    _t("select setval('migrations_id_seq', 1)", HARMFUL, "migrations_id_seq is behind"),
-    _t(FUNCTION.format("return null;") + "create trigger mine before insert on migrations for each row execute function mine()", HARMFUL, "trigger mine on migrations lets no row through"),
-    _t("create rule mine as on insert to migrations do instead nothing", HARMFUL, "rule mine on migrations"),
-    _t("alter table migrations add x text not null default ''; alter table migrations alter x drop default", HARMFUL, "column migrations.x"),
+    _t("select setval('migrations_id_seq', 1)", HARMFUL, "migrations_id_seq is behind", upgrade=FIXED),
+    _t("alter sequence migrations_id_seq increment by -1 minvalue -500", HARMFUL, "migrations_id_seq counts by -1", upgrade=REFUSED),
+    _t("alter sequence migrations_id_seq maxvalue 100000", HARMFUL, "migrations_id_seq ends at 100000"),
+    _t("do $$ begin execute format('alter sequence migrations_id_seq maxvalue %s', (select max(id) + 2 from migrations)); end $$", HARMFUL, "migrations_id_seq ends at", upgrade=REFUSED),
+    _t("select setval('migrations_id_seq', 2147483647)", HARMFUL, "migrations_id_seq is at its end", upgrade=REFUSED),
+    _t(FUNCTION.format("return null;") + "create trigger mine before insert on migrations for each row execute function mine()", HARMFUL, "trigger mine on migrations lets no row through", upgrade=REFUSED),
+    _t(FUNCTION.format("return null;") + "create trigger mine before delete or update on migrations for each row execute function mine()", HARMFUL, "trigger mine on migrations lets no row through"),
+    _t(FUNCTION.format("return null;") + "create trigger mine before insert on migrations for each row when (new.name = '') execute function mine()", HARMFUL, "trigger mine on migrations lets no row through"),
+    _t("create rule mine as on insert to migrations do instead nothing", HARMFUL, "rule mine on migrations", upgrade=REFUSED),
+    _t("create table mine (name text); create rule mine as on insert to migrations do instead insert into mine values (new.name)", HARMFUL, "rule mine on migrations", upgrade=REFUSED),
+    _t("create rule mine as on delete to migrations do instead nothing", HARMFUL, "rule mine on migrations"),
+    _t("alter table migrations add x text not null default ''; alter table migrations alter x drop default", HARMFUL, "column migrations.x", upgrade=REFUSED),
     _t("alter table migrations add x text", FOREIGN, "column migrations.x"),
-    _t("alter table migrations alter timestamp type integer using 1", HARMFUL, "column migrations.timestamp is integer"),
+    _t("alter table migrations alter timestamp type integer using 1", HARMFUL, "column migrations.timestamp is integer", upgrade=REFUSED),
+    _t("alter table migrations alter timestamp type varchar(5) using '1'", HARMFUL, "column migrations.timestamp is character varying(5)", upgrade=REFUSED),
+    _t("alter table migrations alter timestamp type numeric", HARMFUL, "column migrations.timestamp is numeric"),
     _t("alter table migrations alter id type bigint", HARMLESS, "column migrations.id is bigint"),
     # rights
     _t("alter table product owner to mine_owner; revoke insert on product from mine_owner", HARMFUL, "the role mine_owner may not insert"),
     _t("grant all on all tables in schema public to mine_server; revoke select on product from mine_server", HARMFUL, "the role mine_server may not select"),
     _t("grant all on all tables in schema public to mine_server", HARMFUL, "sequence order_display_id_seq: the role mine_server may not use it"),
-    _t("grant all on all tables in schema public to mine_server; grant all on all sequences in schema public to mine_server", SAME),
+    _t("grant all on all tables in schema public to mine_server; grant all on all sequences in schema public to mine_server", SAME, upgrade=REPORTED),
     _t("grant all on all tables in schema public to mine_server; grant all on all sequences in schema public to mine_server; revoke usage on schema public from public", HARMFUL, "schema public: the role mine_server may not use it"),
     _t("grant select on all tables in schema public to mine_server", SAME),
     _t("alter table product owner to mine_owner", SAME),
