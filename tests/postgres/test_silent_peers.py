@@ -148,6 +148,57 @@ def test_a_peer_that_answers_no_second_connection_either_is_given_up(
     assert "the server answers neither this connection nor a second one" in str(caught.value)
 
 
+def test_a_peer_that_sends_a_byte_now_and_then_is_given_up_in_time(
+    shop_at: Callable[..., str],
+) -> None:
+    with peer(shop_at("1.2.0"), at="select 'quiet'") as (through, relay):
+        relay.drips = True
+        address = parse(through)
+        conn = connection.open_(address, "status", patience=0, say=str)
+        bounded.bound(conn, 1)
+        started = time.monotonic()
+        with pytest.raises(UnreachableError) as caught, translation.translated(address, conn):
+            conn.execute("select 'quiet'")
+        took = time.monotonic() - started
+
+    assert caught.value.reason == "ConnectionLost"
+    assert 1 <= took < 1 + SLACK / 4
+
+
+def test_the_question_on_a_second_connection_takes_no_longer_than_is_left(
+    shop_at: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "ASK_EVERY", 0.1)
+    monkeypatch.setattr(bounded, "ANSWER", 60)
+    with peer(shop_at("1.2.0"), at="select 'quiet'") as (through, _):
+        address = parse(through)
+        conn = connection.open_(address, "status", patience=0, say=str)
+        started = time.monotonic()
+        with (
+            pytest.raises(UnreachableError),
+            translation.translated(address, conn),
+            bounded.given_up_after(conn, 1),
+        ):
+            conn.execute("select 'quiet'")
+        took = time.monotonic() - started
+
+    assert took < 1 + SLACK / 4
+
+
+def test_a_server_that_falls_silent_while_a_session_is_prepared_is_tried_again(
+    shop_at: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "CONNECT_TIMEOUT", 2)
+    with peer(shop_at("1.2.0"), at="pg_stat_get_activity") as (through, relay):
+        relay.lets_new_ones_through = True
+        waited: list[str] = []
+        conn = connection.open_(parse(through), "status", patience=60, say=waited.append)
+        conn.close()
+
+    assert len(waited) == 1
+    assert relay.accepted == 2
+
+
 def test_a_long_statement_goes_on_where_no_second_connection_is_let_in(
     server: TestServer, shop_at: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -23,6 +24,8 @@ class Peer:
         self.silent = threading.Event()
         self.lets_new_ones_through = False
         """Whether connections that come later are forwarded all the same."""
+        self.drips = False
+        """Whether it sends a notice to the client now and then, where it is silent otherwise."""
         self.accepted = 0
 
     def serve(self, listening: socket.socket) -> None:
@@ -54,8 +57,19 @@ class Peer:
                 ):
                     self.silent.set()
                 if self.silent.is_set() and not late:
+                    if self.drips:
+                        threading.Thread(target=_drip, args=(source,), daemon=True).start()
                     continue
                 to.sendall(chunk)
+
+
+def _drip(client: socket.socket) -> None:
+    """Send a byte of a long notice every 20 ms, as long as somebody takes it."""
+    with suppress(OSError):
+        client.sendall(b"N\x00\x0f\xff\xff")
+        while True:
+            client.sendall(b"x")
+            time.sleep(0.02)
 
 
 @contextmanager

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from medusa_migrations.postgres.backend import Backend
 
-    Second = Callable[[], "BoundedConnection"]
+    Second = Callable[[float], "BoundedConnection"]
+    """Opens a connection in so many seconds, on which each statement has as many."""
 
 Result = TypeVar("Result")
 
@@ -32,6 +33,8 @@ UNANSWERED = 3
 """How many of them in a row a server may leave unanswered."""
 ANSWER = 5.0
 """Seconds in which a second connection must be open, and answer."""
+LOOK_EVERY = 0.5
+"""Seconds after which the bounds are looked at though something comes: a peer may send a byte now and then."""
 
 PAUSE = 0.5
 """Seconds between two tries: long enough for those who queued behind one."""
@@ -73,7 +76,7 @@ class BoundedConnection(psycopg.Connection[Any]):
             state = next(gen)
             while True:
                 ready = yield state
-                if not ready:  # the interval is over, a tenth of a second
+                if not ready or watch.is_due():  # without a thing for a tenth of a second
                     watch.look()
                 state = gen.send(ready)
         except StopIteration as end:
@@ -98,13 +101,18 @@ class _Watch:
     conn: BoundedConnection
     began: float
     asked: float = 0.0
+    looked: float = 0.0
     unanswered: int = 0
     named: bool = False
+
+    def is_due(self) -> bool:
+        """Return whether the bounds have not been looked at for a while."""
+        return time.monotonic() - max(self.began, self.looked) > LOOK_EVERY
 
     def look(self) -> None:
         """Give the connection up where a bound is passed; ask after the server process now and then."""
         conn, now = self.conn, time.monotonic()
-        age = now - self.began
+        self.looked, age = now, now - self.began
         if conn.at_most and age > conn.at_most:
             conn.give_up(f"the server has not answered for {age:.0f} s")
         if conn.until is not None and now > conn.until:
@@ -117,15 +125,21 @@ class _Watch:
             and age > conn.names_blockers_after
         ):
             self.named = True
-            with contextlib.suppress(psycopg.Error), conn.second() as beside:
+            with contextlib.suppress(psycopg.Error), conn.second(self._left()) as beside:
                 conn.blockers = conn.backend.blockers(beside)
         if now - max(self.began, self.asked) > ASK_EVERY:
             self._ask(conn.second, conn.backend)
             self.asked = time.monotonic()
 
+    def _left(self) -> float:
+        """Return how many seconds a question on a second connection may take: no bound of ours waits for it."""
+        ends = [self.began + self.conn.at_most] if self.conn.at_most else []
+        ends += [self.conn.until] if self.conn.until is not None else []
+        return max(0.1, min([ANSWER, *(end - time.monotonic() for end in ends)]))
+
     def _ask(self, second: Second, backend: Backend) -> None:
         try:
-            with second() as beside:
+            with second(self._left()) as beside:
                 gone = backend.is_gone(beside)
         except psycopg.errors.ConnectionTimeout:
             self.unanswered += 1

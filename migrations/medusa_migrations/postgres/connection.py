@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 5
 """Seconds for one attempt; a server that accepts and says nothing ends it."""
+_SETUP = 2.0
+"""Seconds that each statement has, at least, by which a session is prepared."""
 OLDEST_SERVER = 120000
 """PostgreSQL 12: from it on enum values can be added inside a transaction."""
 
@@ -162,7 +164,7 @@ def _connect(
     )
     try:
         _refuse_old(conn.info.server_version)
-        conn.until = until
+        conn.until, conn.at_most = until, max(timeout, _SETUP)
         process = Backend.of(conn)
         if (
             process.pid == conn.info.backend_pid
@@ -174,15 +176,18 @@ def _connect(
             reset_session(conn)
             if until is not None:
                 bounded.wait_for_locks(conn, 0.8 * (until - time.monotonic()))
+        conn.at_most = None
     except BaseException:
         conn.close()
         raise
     return conn
 
 
-def _second(address: Address, command: str, first: ConnectionInfo) -> BoundedConnection:
-    """Open one more connection to the very server of *first*, or raise soon."""
-    parameters = dict(_parameters(address, command, bounded.ANSWER))
+def _second(
+    address: Address, command: str, first: ConnectionInfo, within: float
+) -> BoundedConnection:
+    """Open one more connection to the very server of *first* in so many seconds; each statement has as many."""
+    parameters = dict(_parameters(address, command, within))
     parameters |= {"host": first.host, "port": first.port}
     if first.hostaddr:
         parameters["hostaddr"] = first.hostaddr
@@ -191,10 +196,10 @@ def _second(address: Address, command: str, first: ConnectionInfo) -> BoundedCon
         conn = BoundedConnection.connect(
             address.url, autocommit=True, prepare_threshold=None, **parameters
         )
-        conn.at_most = bounded.ANSWER
+        conn.at_most = within
         return conn
 
-    return _within(bounded.ANSWER, make)
+    return _within(within, make)
 
 
 def _refuse_old(server: int) -> None:
