@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from servers import TestServer
 
 V1, V2 = "1.20.11", "2.21.2"
+LYING = "2.11.1"
+"""The version of v2 that ends with 0 whatever fails, and runs a script that was killed never again."""
 FIRST = ["medusa", "db:migrate", "--skip-scripts", "--execute-safe-links", "--execute-safe-search"]
 SCRIPTS = ["medusa", "db:migrate:scripts"]
 CAREFUL = ("--approval", "on-breaking")
@@ -326,6 +328,23 @@ def test_verify_names_a_link_that_is_not_as_the_project_has_it(
     at: Callable[[str], tuple[Path, str]],
 ) -> None:
     folder, url = at(V2)
+    found, done = run("verify", folder, url, "--strict")
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(url) as conn:  # as 2.4.0 has made it
+        ((made,),) = servers.rows(
+            conn,
+            "select indexdef from pg_indexes where tablename = 'product_product_club_club_tier' and "
+            "indexdef like '%(product_id) WHERE%'",
+        )
+    name, older = made.split()[2], made.partition(" WHERE")[0]
+    execute(url, f"drop index {name}", older)
+    found, done = run("verify", folder, url)
+    assert done.returncode == 0, done.stderr
+    (warning,) = [one for one in found["warnings"] if name.strip('"') in one]
+    assert run("verify", folder, url, "--strict")[1].returncode == 8
+    execute(url, *warning.partition(": ")[2].split("; "))
+    assert run("verify", folder, url, "--strict")[1].returncode == 0
+
     execute(
         url,
         "alter table product_variant_inventory_item alter column required_quantity type integer",
@@ -338,3 +357,51 @@ def test_verify_names_a_link_that_is_not_as_the_project_has_it(
         "skipped": [{"action": "notify", "table": "product_variant_inventory_item"}]
     }
     assert 'alter column "required_quantity"' in found["message"]
+
+
+def test_a_failure_that_v2_ended_with_0_is_caught_and_runs_no_script(
+    server: TestServer, project: Callable[[str], Path]
+) -> None:
+    folder = project(LYING)
+    with server.database() as name:
+        execute(server.url(name), "create table tax_rate (x int)")
+
+        found, done = run("migrate", folder, server.url(name))
+
+    assert [(one["argv"][1], one["exitCode"]) for one in found["commands"]] == [("db:migrate", 0)]
+    assert (done.returncode, found["reason"]) == (8, "Pending"), done.stderr
+    assert len(found["pending"]["migrations"]) == 4
+    assert found["linkCount"] == 19, "Medusa went on"
+
+
+def test_a_shop_goes_from_one_version_to_the_next_with_rows_in_it(
+    server: TestServer, project: Callable[[str], Path]
+) -> None:
+    old, new = project(LYING), project(V2)
+    with server.database() as name:
+        url = server.url(name)
+        found, done = run("migrate", old, url, "--to", LYING)
+        assert done.returncode == 0, done.stderr
+        execute(
+            url,
+            "insert into club_tier (id, name) values ('a', 'gold')",
+            "insert into script_migrations (script_name) values ('killed.js')",
+        )
+
+        found, done = run("migrate", old, url)
+        assert (done.returncode, found["reason"]) == (8, "Unfinished")
+        assert found["unfinished"] == ["killed.js"]
+
+        execute(url, "delete from script_migrations where script_name = 'killed.js'")
+        found, done = run("migrate", new, url, "--approval", "automatic")
+        assert done.returncode == 0, done.stderr
+        assert found["predicted"]["migrations"] == found["migrationCount"]
+        assert found["links"]["skipped"] == [
+            {"action": "notify", "table": "product_variant_inventory_item"}
+        ]
+        assert servers.medusa_db("wait", "--for", V2, "--timeout", "0s", url=url).returncode == 0
+
+        found, done = run("migrate", old, url)
+        assert (done.returncode, found["reason"]) == (9, "Downgrade"), done.stderr
+        with psycopg.connect(url) as conn:
+            assert servers.rows(conn, "select name from club_tier") == [("gold",)]

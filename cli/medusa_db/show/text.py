@@ -442,7 +442,10 @@ def status(
     rows = [("version", str(observed.place(catalog))), ("schema", observed.schema)]
     if observed.at is not None and len(proof.versions) > 1:
         rows[0] = ("version", f"{observed.at} (the ledger alone: {catalog.spell(proof.versions)})")
-    rows.append(("migrations", f"{len(proof.applied)} of Medusa, {len(proof.foreign)} of others"))
+    others = f"{len(proof.foreign)} of others"
+    if proof.foreign:
+        others += "; what plugins still want is not known here, and is with --project DIR"
+    rows.append(("migrations", f"{len(proof.applied)} of Medusa, {others}"))
     flags = ", ".join(f"{name} {'on' if on else 'off'}" for name, on in sorted(proof.flags.items()))
     rows.append(("flags", flags or "none shown"))
     if proof.doubled:

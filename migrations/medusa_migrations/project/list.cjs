@@ -190,7 +190,18 @@ async function v2() {
     migrations: { mikro_orm_migrations: await pendingOnes(ofModules(loader, configModule), utils) },
     scripts: await scripts(plugins, utils),
     links: await links(loader),
+    filtersLinks: filtersLinks(),
     warnings: [],
+  }
+}
+
+/* Whether indexes of tables of links leave out rows that are marked as deleted: older versions make them without. */
+function filtersLinks() {
+  try {
+    const links = createRequire(fromMedusa.resolve("@medusajs/framework")).resolve("@medusajs/link-modules")
+    return /WHERE deleted_at IS NULL/i.test(fs.readFileSync(path.join(path.dirname(links), "utils/generate-entity.js"), "utf8"))
+  } catch {
+    return false
   }
 }
 

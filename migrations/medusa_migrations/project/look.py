@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from medusa_migrations.project.destructive import Loss
-from medusa_migrations.project.ledgers import NAMED_BY, Ledgers
+from medusa_migrations.project.ledgers import NAMED_BY, V2_LEDGER, Ledgers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,6 +87,31 @@ def _holding(conn: Connection[Any], where: Sequence[str], one: Dropped) -> str |
         {"where": list(where), "table": one.table, "column": one.column},
     ).fetchone()
     return str(row[0]) if row else None
+
+
+def unfiltered_indexes(conn: Connection[Any], where: Sequence[str]) -> tuple[str, ...]:
+    """Return the statements that give each index of a table of links the predicate that newer versions give it.
+
+    Upgrades leave those of older versions as they are; rows that are marked as deleted are in them.
+    """
+    schema = schema_of(conn, where)
+    links = ledgers(conn, where).names.get(V2_LEDGER, ())
+    rows = conn.execute(
+        """
+        select format('drop index %%I.%%I; %%s where deleted_at is null', n.nspname, c.relname,
+                      pg_get_indexdef(c.oid))
+          from pg_index i
+          join pg_class c on c.oid = i.indexrelid
+          join pg_class t on t.oid = i.indrelid
+          join pg_namespace n on n.oid = t.relnamespace
+         where n.nspname = %s and t.relname = any(%s) and i.indpred is null and not i.indisunique
+           and c.relname not like 'IDX\\_id\\_%%' and c.relname not like 'IDX\\_deleted\\_at\\_%%'
+           and exists (select from pg_attribute a where a.attrelid = t.oid and a.attname = 'deleted_at')
+         order by c.relname
+        """,
+        [schema, list(links)],
+    )
+    return tuple(str(statement) for (statement,) in rows)
 
 
 def _tables(conn: Connection[Any], where: Sequence[str]) -> list[tuple[str, str, list[str]]]:

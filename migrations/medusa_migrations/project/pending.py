@@ -42,6 +42,8 @@ class Wanted:
     """The part of each migration that goes forward, where it drops something."""
     node: str = ""
     """The version of the Node that has answered."""
+    filters_links: bool = False
+    """Whether indexes of tables of links leave out rows that are marked as deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ def parse(body: object) -> Wanted:
                 if one.get("drops")
             },
             str(found["node"]),
+            bool(found.get("filtersLinks")),
         )
     except (KeyError, TypeError, AttributeError) as exc:
         raise ValueError("it is not what our program writes") from exc

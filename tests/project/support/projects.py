@@ -8,6 +8,8 @@ from pathlib import Path
 from medusa_testbed.medusa import packages
 
 SHOPS = Path(__file__).parents[1] / "shops"
+SAME_CODE = {"2.11.1": "2.21.2"}
+"""Shops whose own code and configuration are those of another one."""
 CLI = {1: "node_modules/@medusajs/medusa-cli/cli.js", 2: "node_modules/@medusajs/cli/cli.js"}
 MIGRATE = {
     1: ("migrations", "run"),
@@ -20,11 +22,12 @@ def make(folder: Path, version: str) -> Path:
     installed = packages.installed(SHOPS / version)
     folder.mkdir()
     (folder / "node_modules").symlink_to(installed / "node_modules")
-    for name in ("package.json", "medusa-config.js"):
-        shutil.copy(SHOPS / version / name, folder)
+    shutil.copy(SHOPS / version / "package.json", folder)
+    own = SHOPS / SAME_CODE.get(version, version)
+    shutil.copy(own / "medusa-config.js", folder)
     for name, place in (("src", "src"), ("migrations", "dist/migrations")):
-        if (SHOPS / version / name).is_dir():
-            shutil.copytree(SHOPS / version / name, folder / place)
+        if (own / name).is_dir():
+            shutil.copytree(own / name, folder / place)
     return folder
 
 

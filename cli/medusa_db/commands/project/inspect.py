@@ -48,6 +48,8 @@ class _Seen:
     runs: list[ProjectRun]
     project: Project | None = None
     done: Execution | None = None
+    indexes: tuple[str, ...] = ()
+    """Statements that make indexes of tables of links what the project makes of them."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -107,17 +109,31 @@ def verify(args: VerifyArguments, token: str) -> int:
         done = seen.done
         if done is None or done.pending is None:
             raise AssertionError("asking a project that cannot answer raises")
-        return replace(done, refusal=done.refusal or _drift(done, strict=args.strict))
+        notes = (
+            *done.notes,
+            *(f"an index is not as the project makes it: {one}" for one in seen.indexes),
+        )
+        refusal = done.refusal or _drift(done, seen.indexes, strict=args.strict)
+        return replace(done, notes=notes, refusal=refusal)
 
     shown = None if args.output == "json" else text.verified
     return projects.carry_out("verify", args.report, mask, work, shown)
 
 
-def _drift(done: Execution, *, strict: bool) -> VerificationError | None:
-    """Return which tables of links are not as the project has them; those it no longer has are harmless."""
+def _drift(done: Execution, indexes: tuple[str, ...], *, strict: bool) -> VerificationError | None:
+    """Return which tables of links are not as the project has them.
+
+    Those it no longer has are harmless, and so are *indexes* that older versions have made.
+    """
     left = done.pending
     wrong = [link for link in left.skipped if strict or link.action != "delete"] if left else []
-    if not wrong or left is None or left.migrations or left.links:
+    if left is None or left.migrations or left.links:
+        return None
+    if strict and indexes and not wrong:
+        return VerificationError(
+            f"indexes of tables of links are not as the project makes them: {some(indexes)}"
+        )
+    if not wrong:
         return None
     said = [f"{link.table} ({link.action}){': ' if link.sql else ''}{link.sql}" for link in wrong]
     return VerificationError(
@@ -162,7 +178,10 @@ def _look(
         projects.raise_for_looking(done)
         where = look.schemas(conn, args.database.schema or address.schema)
         schema = look.schema_of(conn, where) or next(iter(where), "public")
-        return _Seen(done.before, schema, project_runs.read(conn, schema), project, done)
+        wanted = done.listed.wanted if done.listed else None
+        filters = wanted is not None and wanted.filters_links
+        indexes = look.unfiltered_indexes(conn, where) if filters else ()
+        return _Seen(done.before, schema, project_runs.read(conn, schema), project, done, indexes)
 
 
 def _print(args: StatusArguments, seen: _Seen, *, names: bool, mask: Callable[[str], str]) -> None:
