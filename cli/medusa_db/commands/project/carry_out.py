@@ -6,6 +6,7 @@ import dataclasses
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,10 +81,12 @@ def carry_out(
 
 def begin(args: ReportArguments, report: ProjectReport, mask: Callable[[str], str]) -> None:
     """Write the report of a run that has just begun; not to a pipe, whose reader waits for one report."""
-    if args.report_file and (
-        Path(args.report_file).is_file() or not Path(args.report_file).exists()
-    ):
-        write(args, report, mask)
+    if args.report_file is None:
+        return
+    file = Path(args.report_file)
+    with suppress(OSError):  # it is reported at the end, if it is so still
+        if file.is_file() or not file.exists():
+            write(args, report, mask)
 
 
 def write(args: ReportArguments, report: ProjectReport, mask: Callable[[str], str]) -> None:
