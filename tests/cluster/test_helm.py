@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import charts
+import mesh
 from medusa_testbed.kubelet.images import RUNNER, SHELL
 from medusa_testbed.objects import condition, config_map, secret
 from medusa_testbed.operators import DEPLOY, OWN
@@ -322,70 +323,14 @@ def test_the_way_out_after_helm_was_killed(kubectl, shop, release, kubelet, even
     assert migrations(shop) == 75
 
 
-def injection(namespace: str) -> list[dict[str, Any]]:
-    """Return the policy of a mesh that puts its proxy into every pod of *namespace* that does not say no."""
-    group = "admissionregistration.k8s.io/v1"
-    proxy = f'Object.spec.containers{{name: "proxy", image: "{SHELL}", command: ["sleep", "600"]}}'
-    says_no = (
-        "has(object.metadata.annotations) && 'sidecar.istio.io/inject' in object.metadata.annotations "
-        "&& object.metadata.annotations['sidecar.istio.io/inject'] == 'false'"
-    )
-    rule = {
-        "apiGroups": [""],
-        "apiVersions": ["v1"],
-        "resources": ["pods"],
-        "operations": ["CREATE"],
-    }
-    spec = {
-        "failurePolicy": "Fail",
-        "reinvocationPolicy": "Never",
-        "matchConstraints": {
-            "resourceRules": [rule],
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-        },
-        "matchConditions": [{"name": "not-refused", "expression": f"!({says_no})"}],
-        "mutations": [
-            {
-                "patchType": "JSONPatch",
-                "jsonPatch": {
-                    "expression": f'[JSONPatch{{op: "add", path: "/spec/containers/-", value: {proxy}}}]'
-                },
-            }
-        ],
-    }
-    name = f"mesh-{namespace}"
-    return [
-        {"apiVersion": group, "kind": "MutatingAdmissionPolicy", "metadata": {"name": name}, "spec": spec},
-        {
-            "apiVersion": group, "kind": "MutatingAdmissionPolicyBinding", "metadata": {"name": name},
-            "spec": {"policyName": name},
-        },
-    ]  # fmt: skip
-
-
 @pytest.fixture
-def mesh(kubectl: Kubectl, namespace: str, eventually: Callable[..., Any]) -> Iterator[None]:
+def with_mesh(kubectl: Kubectl) -> Iterator[None]:
     """A mesh injects its proxy into the pods of the namespace."""
-    policy = injection(namespace)
-    kubectl.apply(*policy)
-    probe = {
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"},
-        "spec": {"containers": [{"name": "a", "image": SHELL}]},
-    }  # fmt: skip
-    eventually(
-        lambda: (
-            "proxy"
-            in kubectl(
-                "create", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(probe)
-            )
-        )
-    )
-    yield
-    for each in policy:
-        kubectl("delete", each["kind"], each["metadata"]["name"])
+    with mesh.injecting(kubectl, SHELL, ["sleep", "600"]):
+        yield
 
 
-@pytest.mark.usefixtures("mesh")
+@pytest.mark.usefixtures("with_mesh")
 def test_a_mesh_injects_no_proxy_into_a_hook_and_keeps_none_from_ending(kubectl, shop, release):
     done = release(charts.HOOK, SHOP)
 
@@ -395,7 +340,7 @@ def test_a_mesh_injects_no_proxy_into_a_hook_and_keeps_none_from_ending(kubectl,
     assert migrations(shop) == 75
 
 
-@pytest.mark.usefixtures("mesh", "shop")
+@pytest.mark.usefixtures("with_mesh", "shop")
 def test_a_proxy_that_is_let_in_keeps_the_hook_from_ending(kubectl, release):
     values = SHOP | {"job": {"injectSidecars": True}, "hook": {"startWithin": 5}}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 import pages
@@ -25,14 +26,21 @@ HOME = "medusa-database-operator"
 
 
 READ = {
-    "README.md": {"On Kubernetes"},
+    "README.md": {
+        "On Kubernetes",
+        "The operator, by manifests",
+        "The operator, by Helm",
+        "The hook of Helm",
+        "An init container, or a command",
+    },
     "docs/install.md": {
         "The operator",
         "In one namespace, with a Role only",
         "First resource",
         "Uninstall",
     },
-    "docs/helm.md": {"The operator", "The hook"},
+    "docs/helm.md": {"The operator", "The hook", "Helm was killed"},
+    "docs/init-container.md": {"When it fails"},
     "helm/medusa-db-operator/README.md": {"Install", "Upgrade", "Uninstall"},
     "helm/medusa-db-hook/README.md": {"Use", "What happens"},
 }
@@ -44,7 +52,6 @@ NOT_HERE = {
         "An upgrade",
     },  # on a shell, without Kubernetes
     "docs/install.md": {"The image"},  # by test_image
-    "docs/helm.md": {"Helm was killed"},  # wants a Helm that is killed at the right moment
 }
 
 
@@ -68,14 +75,92 @@ def reader(bare: Kubectl, kubectl: Kubectl, tmp_path: Path) -> Callable[..., Rea
     return new
 
 
-def test_readme(reader: Callable[..., Reader], database: Database) -> None:
-    here = reader("README.md")
-    install, apply, look, _demo = here.section("On Kubernetes")
-    here.kubectl.apply(secret("shop-db", DATABASE_URL=database.url))
+README = "README.md"
+ADDRESS = "shop:PASSWORD@HOST:5432/shop"
 
+
+def write_resource(folder: Path) -> None:
+    """Write the resource of the README, as `shop.yaml`."""
+    (folder / "shop.yaml").write_text(pages.block(README, "The first line installs definition"))
+
+
+def test_readme_the_operator_by_manifests(
+    reader: Callable[..., Reader], database: Database
+) -> None:
+    here = reader(README, **{ADDRESS: database.address})
+    install, apply, look = here.section("The operator, by manifests")
+    write_resource(here.folder)
+
+    here.read("On Kubernetes")
     here.type(install)
     here.type(apply)
     here.watch(look)
+
+
+def test_readme_the_operator_by_helm(reader: Callable[..., Reader], database: Database) -> None:
+    here = reader(README, **{ADDRESS: database.address})
+    write_resource(here.folder)
+
+    here.read("On Kubernetes", "The operator, by Helm")
+
+    here.kubectl("wait", "mdb/shop", "--for=condition=Ready", "--timeout=50s")
+    here.kubectl("delete", "mdb/shop")
+    here.kubectl.within(HOME).helm("uninstall", "medusa-db", "--wait")
+
+
+def test_readme_the_hook_of_helm(reader: Callable[..., Reader], database: Database) -> None:
+    here = reader(README, **{ADDRESS: database.address, "./shop": "helm/shop"})
+    write_shop(
+        here.folder / "helm" / "shop",
+        README,
+        "The shop's chart has in its `Chart.yaml`",
+        "and in its `values.yaml`",
+    )
+
+    here.read("On Kubernetes", "The hook of Helm")
+
+    assert migrations(database) == 75
+    assert here.kubectl.helm("status", "shop").splitlines()[3] == "STATUS: deployed"
+
+
+def test_readme_an_init_container_or_a_command(
+    reader: Callable[..., Reader], namespace: str, database: Database
+) -> None:
+    here = reader(README, **{ADDRESS: database.address})
+    here.kubectl("label", "namespace", namespace, UNRESTRICTED, "--overwrite")
+    name, migrate = here.section("An init container, or a command")
+    here.read("On Kubernetes")
+
+    start(here, pages.block(README, "In the pod template of the shop's server"))
+    here.real[f"postgres://{ADDRESS}"] = database.here
+    del here.real[ADDRESS]
+    again = here.type(Command("", f"{name.text} && {migrate.text}"))
+
+    assert migrations(database) == 75
+    assert "nothing to do" in again.lower()
+
+
+def start(here: Reader, init: str) -> None:
+    """Start the shop's server behind the init containers of a page, and wait until it is ready."""
+    apply_server(here, init)
+    here.kubectl("rollout", "status", "deployment/shop", "--timeout=60s")
+
+
+def apply_server(here: Reader, init: str) -> None:
+    """Declare the shop's server behind the init containers of a page."""
+    (here.folder / "server.yaml").write_text(
+        SERVER.replace("      POD\n", "".join(f"      {line}\n" for line in init.splitlines()))
+    )
+    here.kubectl("apply", "-f", here.folder / "server.yaml")
+
+
+def migrations(database: Database) -> int:
+    """Return how many migrations the ledger has."""
+    with psycopg.connect(database.here) as conn:
+        row = conn.execute("select count(*) from migrations").fetchone()
+    assert row is not None
+    count: int = row[0]
+    return count
 
 
 def test_install(reader: Callable[..., Reader], database: Database) -> None:
@@ -144,7 +229,7 @@ def test_the_hooks_chart(reader: Callable[..., Reader], database: Database, helm
     upgrade, logs, reports = here.section("The hook")
     [forget] = chart.section("What happens")
     here.kubectl.apply(secret("shop-db", DATABASE_URL=database.url))
-    write_shop(here.folder / "helm" / "shop")
+    write_shop(here.folder / "helm" / "shop", pod="In the pod template")
 
     chart.type(replace(alone, text=alone.text.replace("version=1.20.11", "version=1.12.3")))
     here.type(Command("", f"cd helm && {BUILD} && {INSTALL} --set medusa-db-hook.version=1.12.3"))
@@ -159,21 +244,96 @@ def test_the_hooks_chart(reader: Callable[..., Reader], database: Database, helm
     assert '"reason": "AwaitingAcknowledgement"' in reported or "1.13.0" in reported
 
 
+def test_helm_was_killed(reader: Callable[..., Reader], database: Database) -> None:
+    here = reader("docs/helm.md")
+    look, back, forward = here.section("Helm was killed")
+    here.kubectl.apply(secret("shop-db", DATABASE_URL=database.url))
+    write_shop(here.folder / "helm" / "shop", pod="In the pod template")
+    install = f"cd helm && {BUILD} && {INSTALL} --set medusa-db-hook.version=1.18.1"
+    here.type(Command("", install))
+
+    with psycopg.connect(database.here) as other:
+        other.execute("lock table public.product")
+        with here.kubectl.background_helm(
+            "upgrade",
+            "shop",
+            here.folder / "helm" / "shop",
+            "--set",
+            "medusa-db-hook.version=1.20.11",
+        ) as helm:
+            eventually(lambda: "migrate-1-20-11" in here.kubectl("get", "jobs"), within=60)
+            helm.kill()
+            helm.wait(10)
+    stuck = here.run(replace(forward, text=f"cd helm && {forward.text}"))
+    history = here.type(look)
+    here.type(back)
+    here.type(replace(forward, text=f"cd helm && {forward.text}"))
+
+    assert "another operation (install/upgrade/rollback) is in progress" in stuck.stdout
+    assert "pending-upgrade" in history
+    assert migrations(database) == 75
+
+
+def test_the_init_containers_page(
+    reader: Callable[..., Reader], kubectl: Kubectl, namespace: str, database: Database
+) -> None:
+    page = "docs/init-container.md"
+    here = reader(page)
+    [logs] = here.section("When it fails")
+    kubectl.apply(secret("shop-db", DATABASE_URL=database.url))
+    kubectl("label", "namespace", namespace, UNRESTRICTED, "--overwrite")
+    init = pages.block(page, "For a shop without an operator")
+
+    start(here, init.replace("1.20.11", "1.12.3"))
+    start(here, init.replace("args: [migrate, --to=1.20.11]", "args: [wait, --for=1.12.3]"))
+    apply_server(here, init)
+    here.look(logs)
+    start(
+        here,
+        init.replace(
+            "--to=1.20.11",
+            "--to=1.20.11, --acknowledge=1.13.0, --acknowledge=1.15.2, --acknowledge=1.17.0",
+        ),
+    )
+
+    assert migrations(database) == 75
+
+
+def test_the_init_container_of_the_page_where_pods_are_restricted(
+    reader: Callable[..., Reader], database: Database
+) -> None:
+    page = "docs/init-container.md"
+    here = reader(page)
+    here.kubectl.apply(secret("shop-db", DATABASE_URL=database.url))
+    [row] = [
+        line for line in (pages.ROOT / page).read_text().splitlines() if "*restricted*" in line
+    ]
+    context = row.split("`")[1]
+
+    start(here, pages.block(page, "For a shop without").replace("args:", f"{context}, args:"))
+
+    assert migrations(database) == 75
+
+
+UNRESTRICTED = "pod-security.kubernetes.io/enforce=baseline"
 BUILD, INSTALL = "helm dependency build shop", "helm install shop ./shop --wait --timeout 60s"
 
 
-def write_shop(folder: Path) -> None:
-    """Write the chart of a shop as the hook's README tells to; its server is the pause program."""
-    page = "helm/medusa-db-hook/README.md"
+def write_shop(
+    folder: Path,
+    page: str = "helm/medusa-db-hook/README.md",
+    chart: str = "In the `Chart.yaml`",
+    values: str = "In its `values.yaml`",
+    pod: str = "",
+) -> None:
+    """Write the chart of a shop as a page tells to, below these lines; its server is the pause program."""
     (folder / "templates").mkdir(parents=True)
     about = "apiVersion: v2\nname: shop\nversion: 0.1.0\n"
-    (folder / "Chart.yaml").write_text(about + pages.block(page, "In the `Chart.yaml`"))
-    (folder / "values.yaml").write_text(pages.block(page, "In its `values.yaml`"))
-    head, template, pod = SERVER.partition("      POD\n")
-    assert template
-    lines = pages.block(page, "In the pod template").splitlines()
+    (folder / "Chart.yaml").write_text(about + pages.block(page, chart))
+    (folder / "values.yaml").write_text(pages.block(page, values))
+    lines = pages.block(page, pod).splitlines() if pod else []
     (folder / "templates" / "server.yaml").write_text(
-        head + "".join(f"      {line}\n" for line in lines) + pod
+        SERVER.replace("      POD\n", "".join(f"      {line}\n" for line in lines))
     )
 
 

@@ -7,7 +7,9 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_testbed import tools
@@ -16,12 +18,11 @@ from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from medusa_testbed.kubectl import Kubectl
 
 PROGRAMS = ("cd", "docker", "export", "helm", "kubectl", "kustomize", "make", "medusa-db")
-_FIRST = re.compile(rf"(?:\$ )?(?:{'|'.join(PROGRAMS)})\b")
+_FIRST = re.compile(rf"(?:\$ )?(?:{'|'.join(PROGRAMS)})(?:\s|$)")
 _COPIED = ("deploy", "helm")
 _VOLATILE = (
     (re.compile(r"\b[0-9a-f]{8,10}\b"), "HASH"),
@@ -144,6 +145,7 @@ class Reader:
             "kubectl": tools.program("kubectl"),
             "helm": tools.program(self.helm),
             "kustomize": tools.program("kustomize"),
+            "medusa-db": Path(sys.executable).with_name("medusa-db"),
         }.items():
             (programs / name).unlink(missing_ok=True)
             (programs / name).symlink_to(program)
