@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -11,6 +11,9 @@ import yaml
 import charts
 from charts import OPERATOR, manifests, only, render
 from medusa_operator.process import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CRD = charts.ROOT / "deploy" / "crd" / "medusadatabases.yaml"
 COPIES = {
@@ -279,3 +282,97 @@ def test_two_releases_share_no_object_of_the_cluster() -> None:
 
     assert len(cluster_wide[0]) == 3
     assert not cluster_wide[0] & cluster_wide[1]
+
+
+@pytest.mark.parametrize(
+    ("release", "name", "cluster_wide"),
+    [
+        pytest.param("shop", "shop-medusa-db-operator", "shops-shop-medusa-db-operator", id="any"),
+        pytest.param("medusa-db", "medusa-db-operator", "shops-medusa-db-operator", id="begins-the-charts"),
+        pytest.param("medusa-db-operator", "medusa-db-operator", "shops-medusa-db-operator", id="is-the-charts"),
+        pytest.param("my-medusa-db-operator", "my-medusa-db-operator", "shops-my-medusa-db-operator", id="holds-the-charts"),
+        pytest.param("med", "med-medusa-db-operator", "shops-med-medusa-db-operator", id="half-a-word"),
+    ],
+)  # fmt: skip
+def test_no_name_stutters(release: str, name: str, cluster_wide: str) -> None:
+    made = render(OPERATOR, release=release)
+
+    assert only(made, "Deployment")["metadata"]["name"] == name
+    assert only(made, "ClusterRoleBinding")["metadata"]["name"] == cluster_wide
+    assert environment(made)["MEDUSA_DB_LEASE"] == name
+
+
+def test_a_namespace_of_the_same_name_is_not_repeated() -> None:
+    made = render(OPERATOR, release="medusa-db", namespace="medusa-db-operator")
+
+    assert only(made, "ClusterRoleBinding")["metadata"]["name"] == "medusa-db-operator"
+
+
+def test_the_hooks_objects_do_not_stutter() -> None:
+    values = {"version": "1.20.11", "database": {"urlSecret": {"name": "shop-db"}}}
+
+    made = render(charts.HOOK, values, release="medusa-db")
+
+    assert only(made, "ServiceAccount")["metadata"]["name"] == "medusa-db-hook"
+
+
+def test_its_network_policy_is_that_of_the_manifests() -> None:
+    made = only(render(OPERATOR, {"networkPolicy": {"enabled": True}}), "NetworkPolicy")
+    shipped = only(manifests(".", "options/network-policy"), "NetworkPolicy")
+
+    assert "NetworkPolicy" not in {each["kind"] for each in (*render(OPERATOR), *manifests("."))}
+    for policy in (made, shipped):
+        del policy["spec"]["podSelector"]
+    assert made["spec"] == shipped["spec"]
+
+
+@pytest.mark.parametrize("source", ["chart", "manifests"])
+def test_its_network_policy_is_for_the_operators_pods_and_no_others(source: str) -> None:
+    made = (
+        render(OPERATOR, {"networkPolicy": {"enabled": True}})
+        if source == "chart"
+        else manifests(".", "options/network-policy")
+    )
+
+    deployment, policy = only(made, "Deployment"), only(made, "NetworkPolicy")
+    assert policy["metadata"]["namespace"] == deployment["metadata"]["namespace"]
+    assert policy["spec"]["podSelector"] == deployment["spec"]["selector"]
+
+
+def test_its_network_policy_may_name_the_api_server() -> None:
+    server = {"cidrs": ["10.0.0.1/32"], "ports": [16443]}
+
+    made = render(
+        OPERATOR, {"networkPolicy": {"enabled": True, "apiServer": server, "dnsPorts": [53]}}
+    )
+
+    assert only(made, "NetworkPolicy")["spec"]["egress"] == [
+        {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]},
+        {
+            "ports": [{"protocol": "TCP", "port": 16443}],
+            "to": [{"ipBlock": {"cidr": "10.0.0.1/32"}}],
+        },
+    ]
+
+
+def test_artifact_hub_reads_of_the_resource_what_the_definition_says() -> None:
+    about = yaml.safe_load((OPERATOR / "Chart.yaml").read_text())["annotations"]
+    crd = yaml.safe_load(CRD.read_text())
+    [listed] = yaml.safe_load(about["artifacthub.io/crds"])
+    [example] = yaml.safe_load(about["artifacthub.io/crdsExamples"])
+
+    assert (listed["kind"], listed["name"], listed["version"]) == (
+        crd["spec"]["names"]["kind"],
+        crd["metadata"]["name"],
+        crd["spec"]["versions"][0]["name"],
+    )
+    assert example["kind"] == listed["kind"]
+    assert example["apiVersion"] == f"{crd['spec']['group']}/{listed['version']}"
+
+
+@pytest.mark.parametrize("chart", charts.ALL, ids=lambda chart: chart.name)
+def test_artifact_hub_reads_of_the_image_what_is_deployed(chart: Path) -> None:
+    about = yaml.safe_load((chart / "Chart.yaml").read_text())
+    [image] = yaml.safe_load(about["annotations"]["artifacthub.io/images"])
+
+    assert image["image"] == f"medusa-database-operator:{about['appVersion']}"

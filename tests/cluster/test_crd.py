@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 import pod_schema
 from medusa_testbed.kubectl import Kubectl
@@ -361,6 +362,16 @@ def test_every_field_of_the_spec_explains_itself(kubectl):
 )
 def test_the_samples_are_accepted(kubectl, sample):
     said = kubectl("apply", "--dry-run=server", "-f", str(sample))
+
+    assert "medusadatabase.medusadb.dev" in said
+
+
+def test_the_example_for_artifact_hub_is_accepted(kubectl):
+    chart = DEPLOY.parent / "helm" / "medusa-db-operator" / "Chart.yaml"
+    about = yaml.safe_load(chart.read_text())["annotations"]
+    [example] = yaml.safe_load(about["artifacthub.io/crdsExamples"])
+
+    said = kubectl("apply", "--dry-run=server", "-f", "-", stdin=example)
 
     assert "medusadatabase.medusadb.dev" in said
 

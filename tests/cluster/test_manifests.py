@@ -75,6 +75,7 @@ def test_the_operator_charts_objects_are_accepted(kubectl, namespace):
         "crds": {"install": False},
         "imagePullSecrets": [{"name": "registry"}],
         "metrics": {"service": {"annotations": {"prometheus.io/scrape": "true"}}},
+        "networkPolicy": {"enabled": True, "apiServer": {"cidrs": ["10.0.0.1/32", "fd00::1/128"]}},
         **EVERYTHING["job"],
     }
 
@@ -110,3 +111,11 @@ def test_the_namespaced_manifests_are_applied_as_one(kubectl, namespace):
 
     assert accepted.stderr == ""
     assert len(accepted.stdout.splitlines()) == len(made)
+
+
+def test_the_network_policy_of_the_manifests_is_accepted(kubectl, namespace):
+    policy = charts.only(charts.manifests(".", "options/network-policy"), "NetworkPolicy")
+
+    policy["metadata"]["namespace"] = namespace
+
+    assert refusals(kubectl, [policy]) == ""

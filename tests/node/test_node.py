@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
+from medusa_testbed.kubectl import Kubectl
 from medusa_testbed.objects import secret
 
 if TYPE_CHECKING:
-    from medusa_testbed.kubectl import Kubectl
+    from pathlib import Path
+
+    from medusa_testbed.node.node import Cluster
     from medusa_testbed.node.postgres import Database
 
 pytestmark = pytest.mark.timeout(900)
+
+HOME = "medusa-database-operator"
 
 
 @pytest.mark.usefixtures("operator")
@@ -32,6 +38,32 @@ def test_the_node_takes_restricted_pods_that_find_services_and_the_database(
         found = conn.execute("select count(*) from migrations").fetchone()
     assert found is not None
     assert found[0] > 50
+
+
+@pytest.mark.usefixtures("operator")
+def test_the_operator_connects_to_the_api_server_only(cluster: Cluster, tmp_path: Path) -> None:
+    """So the network policy leaves it what it needs; `kubectl exec` needs no shell for Python."""
+    admin = Kubectl(cluster.plane.kubeconfig, tmp_path, HOME)
+    read = "print(open('/proc/net/tcp').read())"
+
+    tables = [
+        admin("exec", pod, "--", "python", "-c", read)
+        for pod in admin("get", "pods", "-o", "name").split()
+    ]
+    server = admin.json("get", "service", "kubernetes", "-n", "default")["spec"]["clusterIP"]
+
+    assert {peer for table in tables for peer in peers(table)} == {f"{server}:443"}
+
+
+def peers(table: str) -> set[str]:
+    """Return whom a pod has connected to, by what `/proc/net/tcp` says of its sockets."""
+    rows = [line.split() for line in table.splitlines()[1:] if line.strip()]
+    listening = {row[1].partition(":")[2] for row in rows if row[3] == "0A"}
+    return {
+        f"{socket.inet_ntoa(bytes.fromhex(row[2].partition(':')[0])[::-1])}:{int(row[2].partition(':')[2], 16)}"
+        for row in rows
+        if row[3] == "01" and row[1].partition(":")[2] not in listening
+    }
 
 
 def shop(version: str) -> dict[str, object]:

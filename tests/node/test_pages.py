@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -14,7 +16,7 @@ from medusa_testbed.waiting import eventually
 from pages import Command, Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from medusa_testbed.kubectl import Kubectl
@@ -38,8 +40,15 @@ READ = {
         "In one namespace, with a Role only",
         "First resource",
         "Uninstall",
+        "To keep the resources",
+        "Where the operator has gone first",
     },
-    "docs/helm.md": {"The operator", "The hook", "Helm was killed"},
+    "docs/helm.md": {
+        "The operator",
+        "From the manifests to the chart, and back",
+        "The hook",
+        "Helm was killed",
+    },
     "docs/init-container.md": {"When it fails"},
     "helm/medusa-db-operator/README.md": {"Install", "Upgrade", "Uninstall"},
     "helm/medusa-db-hook/README.md": {"Use", "What happens"},
@@ -95,17 +104,6 @@ def test_readme_the_operator_by_manifests(
     here.type(install)
     here.type(apply)
     here.watch(look)
-
-
-def test_readme_the_operator_by_helm(reader: Callable[..., Reader], database: Database) -> None:
-    here = reader(README, **{ADDRESS: database.address})
-    write_resource(here.folder)
-
-    here.read("On Kubernetes", "The operator, by Helm")
-
-    here.kubectl("wait", "mdb/shop", "--for=condition=Ready", "--timeout=50s")
-    here.kubectl("delete", "mdb/shop")
-    here.kubectl.within(HOME).helm("uninstall", "medusa-db", "--wait")
 
 
 def test_readme_the_hook_of_helm(reader: Callable[..., Reader], database: Database) -> None:
@@ -167,19 +165,152 @@ def test_install(reader: Callable[..., Reader], database: Database) -> None:
     here = reader("docs/install.md", **{"shop:PASSWORD@HOST:5432/shop": database.address})
     choose, install = here.section("The operator")
     create, apply, look = here.section("First resource")
-    remove, let_go = here.section("Uninstall")
 
     here.type(Command("", f"{choose.text} && {install.text}"))
     here.type(create)
     here.type(apply)
     here.watch(look)
     found = here.kubectl.within(HOME).json("get", "deployment", HOME)
-    here.type(let_go)
-    here.type(remove)
+    here.read("Uninstall")
 
     [container] = found["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "registry.example.com/medusa-database-operator:0.1.0"
     eventually(lambda: not here.kubectl.run("get", "mdb").stdout)
+
+
+@contextmanager
+def running(here: Reader, database: Database) -> Iterator[psycopg.Connection[Any]]:
+    """Install by the manifests, and hold a run of the shop in the middle, as another session locks a table."""
+    kubectl = here.kubectl
+    kubectl("apply", "--server-side", "-k", here.folder / "deploy")
+    kubectl.apply(secret("shop-db", DATABASE_URL=database.url))
+    kubectl.apply(resource("1.12.3"))
+    kubectl("wait", "mdb/shop", "--for=condition=Ready", "--timeout=60s")
+    with psycopg.connect(database.here) as other:
+        other.execute("lock table public.money_amount")
+        kubectl.apply(resource("1.20.11", upgrade={"approval": "Automatic"}))
+        reason = '--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=Migrating'
+        kubectl("wait", "mdb/shop", reason, "--timeout=60s")
+        yield other
+
+
+def resource(version: str, **spec: object) -> dict[str, object]:
+    """Return the shop's resource."""
+    url = {"urlSecretRef": {"name": "shop-db", "key": "DATABASE_URL"}}
+    return {
+        "apiVersion": "medusadb.dev/v1alpha1", "kind": "MedusaDatabase", "metadata": {"name": "shop"},
+        "spec": {"version": version, "database": url} | spec,
+    }  # fmt: skip
+
+
+def test_uninstall_while_a_job_runs(reader: Callable[..., Reader], database: Database) -> None:
+    here = reader("docs/install.md")
+    resources, remove = here.section("Uninstall")
+
+    with running(here, database) as other, ThreadPoolExecutor(1) as beside:
+        typed = beside.submit(here.type, resources)
+        eventually(
+            lambda: "deletionTimestamp" in here.kubectl.json("get", "mdb", "shop")["metadata"]
+        )
+        held = not typed.done()
+        other.rollback()
+        typed.result(60)
+    here.type(remove)
+
+    assert held
+    assert migrations(database) == 75
+    assert not here.kubectl.run("get", "namespace", HOME).stdout
+    assert not here.kubectl.run("get", "crd", "medusadatabases.medusadb.dev").stdout
+
+
+def test_a_run_is_not_lost_while_there_is_no_operator(
+    reader: Callable[..., Reader], database: Database
+) -> None:
+    here = reader("docs/install.md")
+
+    with running(here, database) as other:
+        here.read("To keep the resources")
+        here.kubectl("wait", "pod", "--selector", APP, "--for=delete", "-n", HOME, "--timeout=60s")
+        other.rollback()
+        [*_, job] = here.kubectl("get", "jobs", "-o", "name", "--sort-by", AGE).split()
+        here.kubectl("wait", job, "--for=condition=Complete", "--timeout=60s")
+    here.kubectl("apply", "--server-side", "-k", here.folder / "deploy")
+    here.kubectl("wait", "mdb/shop", "--for=condition=Ready", "--timeout=60s")
+
+    history = here.kubectl.json("get", "mdb", "shop")["status"]["history"]
+    assert [each["job"] for each in history].count(job.partition("/")[2]) == 1
+    assert migrations(database) == 75
+
+
+def test_nothing_is_stuck_where_the_operator_has_gone_first(
+    reader: Callable[..., Reader], namespace: str, database: Database
+) -> None:
+    here = reader("docs/install.md")
+    _resources, remove = here.section("Uninstall")
+    [let_go] = here.section("Where the operator has gone first")
+
+    with running(here, database), ThreadPoolExecutor(1) as beside:
+        typed = beside.submit(here.type, remove)
+        eventually(lambda: not here.kubectl.run("get", "namespace", HOME).stdout, within=90)
+        held = not typed.done()
+        here.type(let_go)
+        typed.result(60)
+        here.kubectl("delete", "namespace", namespace, "--timeout=60s")
+
+    assert held
+    assert not here.kubectl.run("get", "crd", "medusadatabases.medusadb.dev").stdout
+
+
+APP = f"app.kubernetes.io/name={HOME}"
+AGE = "{.metadata.creationTimestamp}"
+
+
+def test_from_the_manifests_to_the_chart_and_back(
+    reader: Callable[..., Reader], database: Database
+) -> None:
+    here = reader("docs/helm.md")
+    *forward, leave, clean, back = here.section("From the manifests to the chart, and back")
+    kubectl = here.kubectl
+    kubectl("apply", "--server-side", "-k", here.folder / "deploy")
+    kubectl.apply(secret("shop-db", DATABASE_URL=database.url), resource("1.11.0"))
+    kubectl("wait", "mdb/shop", "--for=condition=Ready", "--timeout=60s")
+
+    for command in forward:
+        here.type(command)
+    kubectl.apply(resource("1.12.0"))
+    applied = "--for=jsonpath={.status.appliedVersion}"
+    kubectl("wait", "mdb/shop", f"{applied}=1.12.0", "--timeout=60s")
+    for command in (leave, clean, back):
+        here.type(command)
+    kubectl("rollout", "status", f"deployment/{HOME}", "-n", HOME, "--timeout=60s")
+    kubectl.apply(resource("1.12.3"))
+    kubectl("wait", "mdb/shop", f"{applied}=1.12.3", "--timeout=60s")
+
+    found = kubectl.json("get", "crd", "medusadatabases.medusadb.dev")["metadata"]
+    assert not [key for key in found.get("annotations", {}) if "helm" in key]
+    assert len(kubectl.json("get", "mdb", "shop")["status"]["history"]) >= 3
+
+
+def test_after_client_side_apply_the_commands_of_the_pages_work(
+    reader: Callable[..., Reader], database: Database
+) -> None:
+    here = reader("docs/install.md", **{ADDRESS: database.address})
+    create, _apply, look = here.section("First resource")
+    _choose, install = here.section("The operator")
+    kubectl = here.kubectl
+    again = "apply --server-side -f deploy/samples/shop.yaml"
+
+    kubectl("apply", "-k", here.folder / "deploy")
+    here.type(Command("", f"cd deploy && {install.text}"))
+    here.type(create)
+    kubectl("apply", "-f", here.folder / "deploy" / "samples" / "shop.yaml")
+    here.watch(look)
+    sample = here.folder / "deploy" / "samples" / "shop.yaml"
+    sample.write_text(sample.read_text().replace("version: 1.20.11", "version: 1.20.10"))
+    here.type(Command("", f"kubectl {again}"))
+    here.type(Command("", "kubectl apply -f deploy/samples/shop.yaml"))
+
+    assert kubectl.json("get", "mdb", "shop")["spec"]["version"] == "1.20.10"
 
 
 def test_install_in_one_namespace(reader: Callable[..., Reader], database: Database) -> None:
@@ -187,7 +318,6 @@ def test_install_in_one_namespace(reader: Callable[..., Reader], database: Datab
     here.real["set namespace shop"] = f"set namespace {here.kubectl.namespace}"
     definition, choose, install = here.section("In one namespace, with a Role only")
     here.kubectl.apply(secret("shop-db", DATABASE_URL=database.url))
-
     here.type(definition)
     here.type(Command("", f"{choose.text} && {install.text}"))
     here.kubectl("apply", "-f", pages.ROOT / "deploy" / "samples" / "shop.yaml")
@@ -203,12 +333,14 @@ def test_the_operators_chart(
     [install] = here.section("The operator")
     chart = reader("helm/medusa-db-operator/README.md", helm=helm)
     again, _some_namespaces = chart.section("Install")
+    of_readme, apply = reader(README, helm=helm).section("The operator, by Helm")
     [upgrade] = chart.section("Upgrade")
     remove, forget = chart.section("Uninstall")
     here.kubectl.apply(secret("shop-db", DATABASE_URL=database.url))
+    write_resource(here.folder)
 
     here.type(install)
-    here.kubectl("apply", "-f", pages.ROOT / "deploy" / "samples" / "shop.yaml")
+    here.type(apply)
     here.kubectl("wait", "mdb/shop", "--for=condition=Ready", "--timeout=50s")
     chart.type(upgrade)
     chart.type(remove)
@@ -216,6 +348,7 @@ def test_the_operators_chart(
     chart.type(forget)
 
     assert again == replace(install, section="Install")
+    assert of_readme.text == install.text
     assert condition(kept, "Ready")["status"] == "True"
     pods = ("pods", "--selector", "app.kubernetes.io/instance=medusa-db")
     eventually(lambda: not bare.json("get", *pods)["items"], within=60)
@@ -285,7 +418,6 @@ def test_the_init_containers_page(
     init = pages.block(page, "For a shop without an operator")
 
     start(here, init.replace("1.20.11", "1.12.3"))
-    start(here, init.replace("args: [migrate, --to=1.20.11]", "args: [wait, --for=1.12.3]"))
     apply_server(here, init)
     here.look(logs)
     start(
@@ -295,6 +427,7 @@ def test_the_init_containers_page(
             "--to=1.20.11, --acknowledge=1.13.0, --acknowledge=1.15.2, --acknowledge=1.17.0",
         ),
     )
+    start(here, init.replace("args: [migrate, --to=1.20.11]", "args: [wait, --for=1.20.11]"))
 
     assert migrations(database) == 75
 

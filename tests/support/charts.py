@@ -43,10 +43,14 @@ class Value:
 
 
 def render(
-    chart: Path, values: Object | None = None, *words: str, namespace: str = "shops"
+    chart: Path,
+    values: Object | None = None,
+    *words: str,
+    namespace: str = "shops",
+    release: str = "shop",
 ) -> list[Object]:
     """Return the objects that helm makes of *chart*, in its order."""
-    command = [str(tools.program("helm")), "template", "shop", str(chart)]
+    command = [str(tools.program("helm")), "template", release, str(chart)]
     done = subprocess.run(
         [*command, "--namespace", namespace, "--values", "-", *words],
         input=json.dumps(values or {}), capture_output=True, text=True, timeout=60, check=False,

@@ -4,10 +4,15 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Cut so that a step, a version and a hash still fit behind it. */}}
+{{/* Release and chart; only one of them where its name holds the other's. Cut so that a step, a version and a hash still fit behind it. */}}
 {{- define "medusa-db-hook.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
-{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- $full := printf "%s-%s" .Release.Name $name }}
+{{- if contains $name .Release.Name }}
+{{- $full = .Release.Name }}
+{{- else if hasPrefix (printf "%s-" .Release.Name) $name }}
+{{- $full = $name }}
+{{- end }}
 {{- default $full .Values.fullnameOverride | trunc 32 | trimSuffix "-" }}
 {{- end }}
 

@@ -4,15 +4,22 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{/* Release and chart; only one of them where its name holds the other's, as a release `medusa-db` does not stutter. */}}
 {{- define "medusa-db-operator.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
-{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- $full := printf "%s-%s" .Release.Name $name }}
+{{- if contains $name .Release.Name }}
+{{- $full = .Release.Name }}
+{{- else if hasPrefix (printf "%s-" .Release.Name) $name }}
+{{- $full = $name }}
+{{- end }}
 {{- default $full .Values.fullnameOverride | trunc 46 | trimSuffix "-" }}
 {{- end }}
 
 {{/* The same in every namespace where roles do not belong to one. */}}
 {{- define "medusa-db-operator.clusterName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "medusa-db-operator.fullname" .) }}
+{{- $full := include "medusa-db-operator.fullname" . }}
+{{- ternary $full (printf "%s-%s" .Release.Namespace $full) (eq .Release.Namespace $full) }}
 {{- end }}
 
 {{- define "medusa-db-operator.serviceAccountName" -}}
