@@ -186,11 +186,11 @@ def test_what_a_merchant_changed_stays_unless_overwritten(shop_at):
     body["products"][0] |= {"title": "Cup", "subtitle": "Of tin"}
 
     kept = seed(url, body)
-    kept = asked(url, "select title, subtitle from product where handle = 'mug'")
+    texts = asked(url, "select title, subtitle from product where handle = 'mug'")
     written_over = seed(url, body, overwrite=True)
 
     assert changed(kept) == {"products": {"updated": 1}, "variants": {"kept": 1}}
-    assert kept == [("Best mug", "Of tin")]
+    assert texts == [("Best mug", "Of tin")]
     assert changed(written_over) == {"products": {"updated": 1}, "variants": {"updated": 1}}
     assert asked(url, "select title from product where handle = 'mug'") == [("Cup",)]
 
