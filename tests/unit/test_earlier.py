@@ -46,7 +46,7 @@ def foreseen(catalog: Catalog, start: str, change: str, own: str = "") -> Earlie
 def told(found: Earlier) -> tuple[list[str], list[str], list[str]]:
     """Return in words what is in the way, what stays and what goes."""
     blocked = [
-        f"{one.item}: {'; '.join(map(str, one.because)) or one.said}" for one in found.blocked
+        f"{one.item}: {'; '.join(map(str, one.because)) or one.message}" for one in found.blocked
     ]
     return blocked, [str(one) for one in found.stays], [str(one) for one in found.goes]
 

@@ -90,7 +90,7 @@ def test_rolled_back_is_said_only_of_what_was(noted, said):
 
     ending, report = ended(exc, **noted)
 
-    assert (exc.said, ending.message, report.message) == (said,) * 3
+    assert (exc.text, ending.message, report.message) == (said,) * 3
     assert (ending.exit_code, report.reason) == (143, "Interrupted")
 
 

@@ -312,7 +312,7 @@ def _run(command: Command[A], args: A) -> int:
         _complain(exc)
         return code
     except Interrupted as exc:
-        sys.stderr.write(f"medusa-db: {exc.said}\n")
+        sys.stderr.write(f"medusa-db: {exc.text}\n")
         return exc.exit_code
     except streams.UnwrittenError:  # what prints piece by piece stops there
         return 0

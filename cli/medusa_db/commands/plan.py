@@ -36,8 +36,8 @@ def plan(args: PlanArguments) -> int:
     )
     if args.check and report.message:
         refused = report.reason != "Pending"
-        said = f"migrate would be refused: {report.message}" if refused else report.message
-        sys.stderr.write(f"medusa-db: {redact(said)}\n")
+        message = f"migrate would be refused: {report.message}" if refused else report.message
+        sys.stderr.write(f"medusa-db: {redact(message)}\n")
     return report.exit_code
 
 

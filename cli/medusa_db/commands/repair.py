@@ -50,5 +50,5 @@ def _run(args: RepairArguments, outcome: Outcome) -> Evidence:
         else:
             found = one.look()
             outcome.state = RunState.NOTHING
-    outcome.repair = found.told
+    outcome.repair = found.sentences
     return found

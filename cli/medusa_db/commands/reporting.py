@@ -100,10 +100,10 @@ def refused(command: str, arguments: Sequence[str], message: str) -> None:
 def _warn_of_unprinted(outcome: Outcome) -> bool:
     """Note where a result could not be printed; return whether that is new."""
     failure = streams.failure()
-    said = f"the result could not be printed: {failure}"
-    if failure is None or said in outcome.warnings:
+    warning = f"the result could not be printed: {failure}"
+    if failure is None or warning in outcome.warnings:
         return False
-    outcome.warn(said)
+    outcome.warn(warning)
     return True
 
 

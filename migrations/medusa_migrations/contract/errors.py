@@ -136,12 +136,12 @@ class Interrupted(KeyboardInterrupt):
         """Take the number of the signal."""
         super().__init__(f"interrupted by signal {signum}")
         self.exit_code = 128 + signum
-        self.said = "interrupted; what was not committed is rolled back, the lock is released"
+        self.text = "interrupted; what was not committed is rolled back, the lock is released"
 
     def nothing_stays(self) -> None:
         """Say that nothing of the run was committed."""
-        self.said = "interrupted; rolled back, the lock is released"
+        self.text = "interrupted; rolled back, the lock is released"
 
     def add(self, sentence: str) -> None:
         """Say *sentence* as well."""
-        self.said = f"{self.said}. {sentence}"
+        self.text = f"{self.text}. {sentence}"

@@ -113,9 +113,9 @@ def _start(fenced: Fenced, writing: IO[bytes]) -> subprocess.Popen[bytes]:
             start_new_session=True,
         )
     except (OSError, ValueError) as exc:
-        said = exc.strerror if isinstance(exc, OSError) else str(exc)
+        why = exc.strerror if isinstance(exc, OSError) else str(exc)
         raise UsageError(
-            f"{fenced.argv[0]} cannot be started: {said}; check that it is a program, and that the one "
+            f"{fenced.argv[0]} cannot be started: {why}; check that it is a program, and that the one "
             "its first line names is installed",
             reason="NoCommand",
         ) from exc

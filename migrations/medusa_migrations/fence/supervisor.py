@@ -67,10 +67,10 @@ def _supervise(child: int, token: str) -> int:
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return code
-    said = (
+    message = (
         f"medusa-db: the process that held the lock was killed by signal {-code}; "
         f"{len(left)} processes of the command were ended with it\n"
     )
     with suppress(OSError):
-        os.write(2, said.encode())
+        os.write(2, message.encode())
     return 128 - code

@@ -45,7 +45,7 @@ class Failing:
     item: str
     because: tuple[Difference, ...]
     """Empty where no single difference explains it."""
-    said: str = ""
+    message: str = ""
     """What is wrong, where no difference says it."""
 
 
@@ -92,15 +92,15 @@ def foresee(
         walk.run(item)
     medusas = [m.name for m in items if isinstance(m, Migration) and m.version is not None]
     try:
-        after = verify.verify(catalog, target, [*proof.applied, *medusas], walk.there)
+        after = verify.verify(catalog, target, [*proof.applied, *medusas], walk.existing)
     except ddl.DialectError:
         return Earlier(tuple(walk.blocked), verdict.differences, tables=tables)
     left = {str(one) for one in after.differences}
-    told = {one for found in walk.blocked for one in found.because}
+    reported = {one for found in walk.blocked for one in found.because}
     goes = tuple(
         one
         for one in verdict.differences
-        if str(one) not in left and one not in told and not walk.passes(one)
+        if str(one) not in left and one not in reported and not walk.passes(one)
     )
     return Earlier(tuple(walk.blocked), after.differences, goes, tables)
 
@@ -110,7 +110,7 @@ class _Walk:
     """Takes the schema that should be and the one that is there along the same migrations."""
 
     wanted: Schema
-    there: Schema
+    existing: Schema
     blocked: list[Failing] = field(default_factory=list)
     own: set[str] = field(default_factory=set)
     """Tables that the shop's own migrations change on the way."""
@@ -138,7 +138,7 @@ class _Walk:
             return
         for name in sorted(item.rows):
             self._note(item.name, self._unfilled(name), "")
-        should, does = verify.applies(self.wanted, item), verify.applies(self.there, item)
+        should, does = verify.applies(self.wanted, item), verify.applies(self.existing, item)
         for statement in statements.split(item.statements):
             if does:
                 self._there(item, statement)
@@ -149,32 +149,32 @@ class _Walk:
                 self._heal(affected.affected([statement.text]))
         if item.extension:
             self.wanted.extensions.add(item.extension)
-            self.there.extensions.add(item.extension)
+            self.existing.extensions.add(item.extension)
 
     def _there(self, item: Migration, statement: Statement) -> None:
         if statement.words[0] in _ROWS:
             self._note(item.name, [*self._rows(statement), *self._refusing(statement)], "")
             return
-        trial = self.there.copy()
+        trial = self.existing.copy()
         try:
             ddl.apply(trial, statement.text, self.passed)
         except ddl.DialectError as exc:
             self._note(item.name, self._named(statement), str(exc))
             return
-        for because, said in self._refused(trial, statement):
-            self._note(item.name, because, said)
-        self.there = trial
+        for because, message in self._refused(trial, statement):
+            self._note(item.name, because, message)
+        self.existing = trial
 
-    def _note(self, item: str, because: Sequence[Difference], said: str) -> None:
+    def _note(self, item: str, because: Sequence[Difference], message: str) -> None:
         if self.unseen or any(one.object.table in self.own for one in because):
             return
         known = {one for found in self.blocked for one in found.because}
         new = tuple(one for one in because if one not in known)
-        if new or (said and not because):
-            self.blocked.append(Failing(item, new, said if not new else ""))
+        if new or (message and not because):
+            self.blocked.append(Failing(item, new, message if not new else ""))
 
     def _differences(self) -> list[Difference]:
-        return drift.between(self.wanted, self.there)
+        return drift.between(self.wanted, self.existing)
 
     def _named(self, statement: Statement) -> list[Difference]:
         """Return the differences in what *statement* names; those of its tables where there is none."""
@@ -208,7 +208,7 @@ class _Walk:
 
     def _unrecordable(self, item: Migration) -> list[Difference]:
         """Return the columns of the ledger because of which the row of *item* cannot be added to it."""
-        live = self.there.tables.get(verify.LEDGER.name)
+        live = self.existing.tables.get(verify.LEDGER.name)
         if live is None:
             return []
         return [
@@ -218,7 +218,7 @@ class _Walk:
 
     def _unfilled(self, name: str) -> list[Difference]:
         """Return the columns of the table *name* that are not null, get no value and should not be so."""
-        table = self.there.tables.get(name)
+        table = self.existing.tables.get(name)
         if table is None:
             return []
         wanted = (
@@ -240,9 +240,9 @@ class _Walk:
     ) -> Iterator[tuple[list[Difference], str]]:
         """Yield what PostgreSQL would refuse though every name is there."""
         changed = affected.affected([statement.text])
-        made = after.tables.keys() - self.there.tables.keys()
+        made = after.tables.keys() - self.existing.tables.keys()
         for name in sorted(made | (changed.altered & after.tables.keys())):
-            table, before = after.tables[name], self.there.tables.get(name)
+            table, before = after.tables[name], self.existing.tables.get(name)
             new = [
                 one
                 for one in table.constraints.values()
@@ -287,19 +287,21 @@ class _Walk:
     def _heal(self, changed: Affected) -> None:
         """Let what is there be as it should be where a statement failed, so that it counts once."""
         for name in changed.tables:
-            self.there.indexes = {k: v for k, v in self.there.indexes.items() if v.table != name}
+            self.existing.indexes = {
+                k: v for k, v in self.existing.indexes.items() if v.table != name
+            }
             if name in self.wanted.tables:
-                self.there.tables[name] = self.wanted.tables[name].copy()
+                self.existing.tables[name] = self.wanted.tables[name].copy()
             else:
-                self.there.tables.pop(name, None)
+                self.existing.tables.pop(name, None)
         for index in self.wanted.indexes.values():
             if index.table in changed.tables:
-                self.there.indexes[index.name] = index
+                self.existing.indexes[index.name] = index
         for name in changed.indexes - self.wanted.indexes.keys():
-            self.there.indexes.pop(name, None)
+            self.existing.indexes.pop(name, None)
         for name in changed.types:
-            self.there.enums.pop(name, None)
-        self.there.enums |= {k: v for k, v in self.wanted.enums.items() if k in changed.types}
+            self.existing.enums.pop(name, None)
+        self.existing.enums |= {k: v for k, v in self.wanted.enums.items() if k in changed.types}
 
 
 def _names(statement: Statement) -> set[str]:

@@ -46,7 +46,7 @@ class Evidence:
     """Migrations of the version that is proven then, and which leave no trace in the schema."""
 
     @property
-    def told(self) -> list[str]:
+    def sentences(self) -> list[str]:
         """Each row with its reason: `+` is added, `-` taken away."""
         return [
             *(f"+ {one.migration.name}: {one.reason}" for one in self.missing),

@@ -241,8 +241,8 @@ def _tool(comment: str) -> Format | None:
 
 def _taken_back(line: int, comment: str) -> str:
     tool = _tool(comment)
-    said = (
+    advice = (
         f"line {line}: `{comment}` begins what takes the migration back, and here all of a file "
         "runs; take that part out"
     )
-    return f"{said}, or read its up half with --migrations-format {tool}" if tool else said
+    return f"{advice}, or read its up half with --migrations-format {tool}" if tool else advice

@@ -54,11 +54,11 @@ def look(items: Sequence[Migration | DataStep]) -> Iterator[GoneName]:
                 for effect in effects.of(item.statements):
                     _follow(effect, item.name, gone)
             continue
-        told: set[_Key] = set()
+        seen: set[_Key] = set()
         for statement in statements.split(item.statements):
             for key, certain in _named(statement, gone):
-                if key not in told:
-                    told.add(key)
+                if key not in seen:
+                    seen.add(key)
                     yield GoneName(item.name, *key, gone[key], certain)
             for effect in effects.of(statement.text):
                 _follow(effect, "", gone)

@@ -108,9 +108,9 @@ def refuse_unledgered(catalog: Catalog, observed: DatabaseState) -> None:
     from medusa_migrations.schema import verify  # noqa: PLC0415  hardly ever needed
 
     medusa = {o.name for o in verify.known_objects(catalog) if o.kind == "table"}
-    there = ledger.looks_like_medusa(observed.ledger.tables, medusa)
-    if there:
-        shown = values.some(there, 5)
+    tables = ledger.looks_like_medusa(observed.ledger.tables, medusa)
+    if tables:
+        shown = values.some(tables, 5)
         raise RefusedError(
             f"the schema {observed.schema} has tables that Medusa would make ({shown}), and no "
             "ledger that says at which version they are. If this is a Medusa shop at version V, "

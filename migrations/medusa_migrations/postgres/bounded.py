@@ -200,17 +200,17 @@ def patiently(
     LockNotAvailable after that time, and what *look* raises else.
     """
     wait_for_locks(conn, within)
-    until, said = time.monotonic() + within, False
+    until, announced = time.monotonic() + within, False
     while True:
         try:
             return look()
         except pg.LockNotAvailable:
             if time.monotonic() + PAUSE > until:
                 raise
-        if not said:
+        if not announced:
             who = blockers(conn) or "a session that cannot be seen"
             say(f"waiting up to {within:g} s for a lock: {who}")
-            said = True
+            announced = True
         time.sleep(PAUSE)
 
 

@@ -108,17 +108,18 @@ def asking(exc: psycopg.Error, address: Address, conn: Connection[Any] | None) -
     if row_security.refused(exc):
         role = row_security.role(conn) if conn else "of the URL"
         return _hidden(exc, role, address.shown)
-    said = f"{address.shown}: {_sentence(exc)}"
+    message = f"{address.shown}: {_sentence(exc)}"
     if is_lost(exc):
         return UnreachableError(
-            f"{said}: the connection was lost; run the same command again", reason="ConnectionLost"
+            f"{message}: the connection was lost; run the same command again",
+            reason="ConnectionLost",
         )
     rule = rule_of(exc)
     if rule is None:
-        return RunnerError(f"{said} (SQLSTATE {exc.sqlstate})")
+        return RunnerError(f"{message} (SQLSTATE {exc.sqlstate})")
     who = blockers(conn) if conn and exc.sqlstate == "55P03" else ""
     named = f": {who}" if who else ""
-    return rule.error(f"{said}; {rule.advice}{named}", reason=rule.reason)
+    return rule.error(f"{message}; {rule.advice}{named}", reason=rule.reason)
 
 
 def applying(
@@ -139,13 +140,13 @@ def applying(
     if row_security.refused(exc):
         return _hidden(exc, row_security.role(conn), f"{what}, rolled back")
     rule = rule_of(exc)
-    said = f"{what}: {exc.diag.message_primary or str(exc)} (SQLSTATE {exc.sqlstate})"
+    message = f"{what}: {exc.diag.message_primary or str(exc)} (SQLSTATE {exc.sqlstate})"
     if rule and exc.sqlstate in _REGARDLESS:
-        return rule.error(f"{said}; rolled back; {rule.advice}", reason=rule.reason)
+        return rule.error(f"{message}; rolled back; {rule.advice}", reason=rule.reason)
     inside = _inside(exc, conn)
     rest = "" if committed else _UNCHANGED
     return FailedError(
-        f"{said}{inside}; rolled back.{rest} {_advice(exc, rule, own=own)}".rstrip(),
+        f"{message}{inside}; rolled back.{rest} {_advice(exc, rule, own=own)}".rstrip(),
         reason=rule.reason if rule and rule.error is FailedError else "MigrationFailed",
         detail="\n".join(
             filter(None, (failure.caret(text, exc.diag.statement_position), *_details(exc)))
@@ -185,16 +186,16 @@ def seeding(
         )
     if exc.sqlstate in _OF_THE_SHOP or row_security.refused(exc):
         return asking(exc, address, conn)
-    said = exc.diag.message_primary or str(exc)
+    message = exc.diag.message_primary or str(exc)
     if exc.sqlstate in ("40P01", "40001"):
         return LockHeldError(
-            f"the shop and the seed waited for each other, and the seed was rolled back: {said}. Run "
+            f"the shop and the seed waited for each other, and the seed was rolled back: {message}. Run "
             "the same command again",
             reason=RULES[exc.sqlstate].reason,
         )
     inside = _inside(exc, conn)
     return FailedError(
-        f"the seed failed and was rolled back, no row of it remains: {said} (SQLSTATE {exc.sqlstate}){inside}",
+        f"the seed failed and was rolled back, no row of it remains: {message} (SQLSTATE {exc.sqlstate}){inside}",
         reason="SeedFailed",
         detail="\n".join(filter(None, _details(exc))),
     )
@@ -244,12 +245,12 @@ def _advice(exc: psycopg.Error, rule: Rule | None, *, own: bool) -> str:
 
 def _hidden(exc: psycopg.Error, role: str, where: str) -> DeniedError:
     """Return what a refusal to pass over rows means; *where* says what was being done."""
-    said = exc.diag.message_primary or str(exc)
-    table = re.search(r'["„“«»]\s*([^"„“”«»]+?)\s*["“”«»]', said)
+    message = exc.diag.message_primary or str(exc)
+    table = re.search(r'["„“«»]\s*([^"„“”«»]+?)\s*["“”«»]', message)
     named = f"of {table[1]} " if table else ""
     return DeniedError(
         f"{where}: row-level security may hide rows {named}from the role {role}, and PostgreSQL refused "
-        f"to pass over them in silence ({said}, SQLSTATE {exc.sqlstate}). Let the role see all of them, "
+        f"to pass over them in silence ({message}, SQLSTATE {exc.sqlstate}). Let the role see all of them, "
         f"as a superuser: {row_security.bypass(role)}; or run as a role that does",
         reason=row_security.REASON,
         detail="\n".join(filter(None, (exc.diag.context,))),
@@ -335,8 +336,8 @@ def _unusable(exc: psycopg.ProgrammingError, address: Address) -> UsageError:
     found = re.search(r'invalid (?:URI query parameter|connection option)[:]? "(\w+)"', str(exc))
     if found and not address.quotable and found[1] not in _FOREIGN:
         return UsageError(f"{address.shown} is not usable: libpq does not know a parameter of it")
-    said = f": {found[0]}; leave the parameter out" if found else ", libpq cannot read it"
-    return UsageError(f"the database URL is not usable{said}")
+    why = f": {found[0]}; leave the parameter out" if found else ", libpq cannot read it"
+    return UsageError(f"the database URL is not usable{why}")
 
 
 def _no_connection(exc: psycopg.OperationalError, address: Address) -> RunnerError:
@@ -379,9 +380,9 @@ def _constant(text: str) -> str:
     for words, _ in (*_AGAIN, *_NO):
         if words in text:
             return words
-    for words, said in _CONSTANT:
+    for words, sentence in _CONSTANT:
         if words in text:
-            return said
+            return sentence
     return "no connection could be made"
 
 

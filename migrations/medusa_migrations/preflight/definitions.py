@@ -167,7 +167,7 @@ def _blocked(found: Failing, schema: str, *, doubted: bool) -> Finding:
         advice = f"Make it right first: {fix}"
     else:
         advice = "Make it right first; `medusa-db verify` compares the whole schema"
-    what = "; ".join(map(str, found.because)) or found.said
+    what = "; ".join(map(str, found.because)) or found.message
     return Finding(
         f"{what}, and {found.item} would fail on it", advice, RefusedError, REASON, fix=fix
     )

@@ -147,8 +147,8 @@ def named(conn: Connection[Any], names: Iterable[str], schemas: Sequence[str]) -
     return found
 
 
-def add_dependents(conn: Connection[Any], there: Inventory, seeds: Iterable[Node]) -> None:
-    """Add to *there* everything that depends on one of *seeds*, however far away."""
+def add_dependents(conn: Connection[Any], inventory: Inventory, seeds: Iterable[Node]) -> None:
+    """Add to *inventory* everything that depends on one of *seeds*, however far away."""
     nodes = list(seeds)
     parameters = {
         "catalogs": [node.catalog for node in nodes],
@@ -158,8 +158,8 @@ def add_dependents(conn: Connection[Any], there: Inventory, seeds: Iterable[Node
     for row in conn.execute(_REACHED, parameters):
         catalog, oid, sub, kind, identity, inner, schema, table, name, depends, inherits = row
         node = Node(catalog, oid, sub)
-        there.graph.things[node] = Thing(
+        inventory.graph.things[node] = Thing(
             node, kind or "", identity or "", inner, schema, table, name
         )
         for on_catalog, on_oid, on_sub, how in [*(depends or ()), *(inherits or ())]:
-            there.graph.add(Edge(node, how, Node(on_catalog, on_oid, on_sub)))
+            inventory.graph.add(Edge(node, how, Node(on_catalog, on_oid, on_sub)))

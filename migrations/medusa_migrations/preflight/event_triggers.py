@@ -44,8 +44,10 @@ def look(conn: Connection[Any], migrations: Sequence[Migration]) -> Iterator[Fin
     """
     tags = {tag for migration in migrations for tag in tags_of(migration.statements)}
     missing = [migration.extension for migration in migrations if migration.extension]
-    there = conn.execute("select 1 from pg_extension where extname = any(%s)", [missing]).fetchall()
-    if len(there) < len(set(missing)):
+    installed = conn.execute(
+        "select 1 from pg_extension where extname = any(%s)", [missing]
+    ).fetchall()
+    if len(installed) < len(set(missing)):
         tags.add("CREATE EXTENSION")
     all_effects = [effect for m in migrations for effect in effects.of(m.statements)]
     drops = any(isinstance(effect, Drop) for effect in all_effects)

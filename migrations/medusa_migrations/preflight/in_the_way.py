@@ -27,10 +27,10 @@ def look(
     pending = [_pending(item) for item in items]
     path = search_path.of_role(conn, schema)
     names, schemas = dependents.named(pending)
-    there = dependency_graph.named(conn, names, [*path, *schemas])
-    if seeds := dependents.seeds(pending, there):
-        dependency_graph.add_dependents(conn, there, seeds)
-    found = dependents.look(pending, there, path)
+    inventory = dependency_graph.named(conn, names, [*path, *schemas])
+    if seeds := dependents.seeds(pending, inventory):
+        dependency_graph.add_dependents(conn, inventory, seeds)
+    found = dependents.look(pending, inventory, path)
 
     def is_medusas(thing: Thing) -> bool:  # it goes along as it should
         kind = "index" if thing.kind == "index" else "constraint"

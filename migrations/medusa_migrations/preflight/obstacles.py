@@ -91,9 +91,9 @@ def _lost(found: Sequence[Lost], statements: Mapping[Node, tuple[str, str]]) -> 
     for one in found:
         by_cause.setdefault((one.cause, one.asked), []).append(one)
     for (cause, asked), several in by_cause.items():
-        told = sorted(_with_table(one.thing) for one in several)
-        shown = values.some(told, 8)
-        goes, them = ("goes", "it") if len(told) == 1 else ("go", "them")
+        names = sorted(_with_table(one.thing) for one in several)
+        shown = values.some(names, 8)
+        goes, them = ("goes", "it") if len(names) == 1 else ("go", "them")
         again = [statements.get(one.thing.node, ("", ""))[1] for one in several]
         yield Finding(
             f"{shown} {goes} along with {cause.what}, which {cause.item} drops"
@@ -113,9 +113,9 @@ def _taken(found: Sequence[Taken]) -> Iterator[Finding]:
     for one in found:
         by_item.setdefault(one.item.name, []).append(one)
     for name, several in by_item.items():
-        told = [_kind_and_name(one) for one in several]
-        shown = values.some(told, 5)
-        are, them = ("is", "it") if len(told) == 1 else ("are", "them")
+        names = [_kind_and_name(one) for one in several]
+        shown = values.some(names, 5)
+        are, them = ("is", "it") if len(names) == 1 else ("are", "them")
         others = [one for one in several if one.entry.kind != one.kind]
         makes = f"{name} makes {them}"
         if others:

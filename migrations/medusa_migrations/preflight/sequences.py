@@ -53,15 +53,15 @@ def _sequence(
         )  # fmt: skip
     if one.most < one.usual:
         fix = f"alter sequence {name} as {one.type} no maxvalue"
-        said = f"{about} ends at {one.most} instead of {one.usual}"
+        sentence = f"{about} ends at {one.most} instead of {one.usual}"
         effect = "rows that the server adds are refused from that number on"
-        yield Difference(of, said, fix=fix, effect=effect)
+        yield Difference(of, sentence, fix=fix, effect=effect)
     if not one.owned:
         owner = sql.Identifier(one.table, one.column).as_string(conn)
         fix = f"alter sequence {name} owned by {owner}"
-        said = f"{about} is not owned by {one.table}.{one.column}, which it numbers"
+        sentence = f"{about} is not owned by {one.table}.{one.column}, which it numbers"
         effect = "a dump of that table, or what drops it, leaves the sequence out"
-        yield Difference(of, said, fix=fix, effect=effect)
+        yield Difference(of, sentence, fix=fix, effect=effect)
     if one.unlogged:
         fix = f"alter sequence {name} set logged"
         effect = "numbers begin again after a crash of the server"
@@ -70,12 +70,16 @@ def _sequence(
         query = sql.SQL("select setval({}, (select max({}) from {}))").format(
             sql.Literal(name), sql.Identifier(one.column), sql.Identifier(one.table)
         )
-        said = f"{about} is behind {one.table}.{one.column}: it would give values that are there"
+        sentence = (
+            f"{about} is behind {one.table}.{one.column}: it would give values that are there"
+        )
         effect = "rows that the server adds are refused, or get a number that another row has"
         if where == "end":
             query = sql.SQL(
                 "select setval({}, (select coalesce(max({}), 0) + 1 from {}), false)"
             ).format(sql.Literal(name), sql.Identifier(one.column), sql.Identifier(one.table))
-            said = f"{about} is at its end, far from the largest value of {one.table}.{one.column}"
+            sentence = (
+                f"{about} is at its end, far from the largest value of {one.table}.{one.column}"
+            )
             effect = "rows that the server adds are refused"
-        yield Difference(of, said, fix=query.as_string(conn), effect=effect)
+        yield Difference(of, sentence, fix=query.as_string(conn), effect=effect)

@@ -224,9 +224,9 @@ def latest(conn: Connection[Any], schema: str) -> Noted | None:
     ).fetchone()
     if row is None:
         return None
-    version, runner, before, after, told = row
+    version, runner, before, after, checksum = row
     return Noted(
-        version, runner, frozenset(before), None if after is None else frozenset(after), told
+        version, runner, frozenset(before), None if after is None else frozenset(after), checksum
     )
 
 
@@ -252,7 +252,7 @@ def _note(
     version: str,
     before: Sequence[str],
     after: Sequence[str] | None,
-    told: str,
+    checksum: str,
 ) -> None:
     if records_schema.why_off(conn, _TABLES) is not None:
         return
@@ -268,7 +268,7 @@ def _note(
                 __version__,
                 list(before),
                 None if after is None else list(after),
-                told,
+                checksum,
             ],
         )
 

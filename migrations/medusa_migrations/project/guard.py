@@ -94,23 +94,23 @@ def not_agreed(
     agreed: Collection[str],
 ) -> NotAcknowledgedError | None:
     """Return what nobody has *agreed* to: by the version what drops rows, by `links` what is left undone."""
-    said, missing = [], []
+    sentences, missing = [], []
     if losses and project.release not in agreed:
         missing.append(project.release)
-        said.append(
+        sentences.append(
             f"pending migrations drop what has rows: {some([one.spelled for one in losses], 5)}. Make a backup, and "
             f"agree with --acknowledge {project.release}"
         )
     if skipped and "links" not in agreed:
         missing.append("links")
         tables = some([f"{link.table} ({link.action})" for link in skipped], 5)
-        said.append(
+        sentences.append(
             f"tables of links are not as the project has them, and stay so: {tables}. Agree with --acknowledge "
             "links, or change them with --links all, which may lose rows"
         )
     if not missing:
         return None
-    return NotAcknowledgedError(". ".join(said), versions=tuple(missing))
+    return NotAcknowledgedError(". ".join(sentences), versions=tuple(missing))
 
 
 def require_at(wanted: Version, found: Ledgers, latest: ProjectRun | None) -> None:

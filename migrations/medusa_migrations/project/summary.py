@@ -94,19 +94,19 @@ def planned(
 ) -> ProjectReport:
     """Return the report of a look at what *would* run; only where it is *checked* it ends with another code than 0."""
     found = report(run, done, None, seconds)
-    said, code = "", 0
+    message, code = "", 0
     reason = ""
     if done.refusal is not None:
-        reason, said, code = done.refusal.reason, str(done.refusal), done.refusal.exit_code
+        reason, message, code = done.refusal.reason, str(done.refusal), done.refusal.exit_code
     elif would and done.predicted is not None:
         counts = ", ".join(f"{number} {kind}" for kind, number in done.predicted.counts.items())
-        reason, said, code = "Pending", f"pending: {counts}", NotYetError.exit_code
+        reason, message, code = "Pending", f"pending: {counts}", NotYetError.exit_code
     return replace(
         found,
         state="planned" if reason else "nothing",
         exit_code=code if checked else 0,
         reason=reason,
-        message=said,
+        message=message,
         acknowledge=(
             done.refusal.versions if isinstance(done.refusal, NotAcknowledgedError) else ()
         ),
@@ -129,6 +129,6 @@ def _end(raised: Exception | Interrupted | None) -> tuple[int, str, str]:
         case RunnerError():
             return raised.exit_code, raised.reason, str(raised)
         case Interrupted():
-            return raised.exit_code, "Interrupted", raised.said
+            return raised.exit_code, "Interrupted", raised.text
         case _:
             return 1, RunnerError.default_reason, f"{type(raised).__name__}: {raised}"

@@ -126,17 +126,17 @@ def advance(conn: Connection[Any], schema: str) -> str:
     that uses one.
     """
     by_default, sequence = _ids(conn, schema)
-    said = ""
+    notice = ""
     if not by_default:
         made, sequence = _default(conn, schema)
         conn.execute(made)
-        said = f"the ids of {schema}.migrations had no default, and come from a sequence again"
+        notice = f"the ids of {schema}.migrations had no default, and come from a sequence again"
     if sequence is None:
-        return said
+        return notice
     moved = conn.execute(_moving(schema, sequence)).fetchone()
-    if moved and not said:
-        said = f"the sequence {sequence} was behind the ids of {schema}.migrations, and is set"
-    return said
+    if moved and not notice:
+        notice = f"the sequence {sequence} was behind the ids of {schema}.migrations, and is set"
+    return notice
 
 
 def advancing(conn: Connection[Any], schema: str) -> list[sql.Composed]:

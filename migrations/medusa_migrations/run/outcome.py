@@ -180,7 +180,7 @@ def failed(outcome: Outcome, exc: BaseException, *, as_result: bool = False) -> 
                 exc.add(more)
             elif outcome.began:
                 exc.nothing_stays()
-            return Ending(exc.exit_code, "Interrupted", exc.said, RunState.FAILED)
+            return Ending(exc.exit_code, "Interrupted", exc.text, RunState.FAILED)
         case _:
             message = f"{type(exc).__name__}: {exc}"
             return Ending(1, RunnerError.default_reason, message, RunState.FAILED)

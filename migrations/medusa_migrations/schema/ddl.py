@@ -46,7 +46,7 @@ class Passed:
     what: str
     """`column gift_card.tax_rate`, `index idx_gin_product_title`."""
     table: str
-    there: Column | Index | Table | tuple[str, ...] | None = None
+    existing: Column | Index | Table | tuple[str, ...] | None = None
     """What is there in its stead; None where something that would be dropped is missing."""
     made: Column | Index | Table | tuple[str, ...] | None = None
     """What would be made if nothing were there; of an enum, its labels."""
@@ -211,9 +211,9 @@ def _create_table(schema: Schema, reader: _Reader) -> None:
     lenient = reader.skip("if", "not", "exists")
     parsed, sequences = _table(reader.tokens[reader.at :])
     table = Table(parsed.name, dict(parsed.columns), dict(parsed.constraints))
-    there = schema.tables.get(table.name)
-    if lenient and there is not None:  # its sequences are there as well, or it is another
-        reader.passed.append(Passed(f"table {table.name}", table.name, there, table))
+    existing = schema.tables.get(table.name)
+    if lenient and existing is not None:  # its sequences are there as well, or it is another
+        reader.passed.append(Passed(f"table {table.name}", table.name, existing, table))
     else:
         schema.sequences |= sequences
         schema.tables[table.name] = table
@@ -250,11 +250,11 @@ def _add_column(schema: Schema, table: Table, reader: _Reader) -> None:
         else:
             reader.expect("null")
     if lenient and name in table.columns:
-        there, made = (
+        existing, made = (
             table.columns[name],
             Column(name, type_, not_null, default, default_sql=written),
         )
-        reader.passed.append(Passed(f"column {table.name}.{name}", table.name, there, made))
+        reader.passed.append(Passed(f"column {table.name}.{name}", table.name, existing, made))
         return
     if type_ in _SERIALS:
         sequence = f"{table.name}_{name}_seq"

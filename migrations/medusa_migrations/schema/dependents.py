@@ -155,8 +155,8 @@ def named(items: Iterable[Pending]) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(found - {""}), frozenset(schemas - {""})
 
 
-def seeds(items: Iterable[Pending], there: Inventory) -> frozenset[Node]:
-    """Return those of *there* whose dependents decide whether *items* can run."""
+def seeds(items: Iterable[Pending], inventory: Inventory) -> frozenset[Node]:
+    """Return those of *inventory* whose dependents decide whether *items* can run."""
     ends: set[str] = set()
     rewritten: set[str] = set()
     for item in items:
@@ -176,7 +176,7 @@ def seeds(items: Iterable[Pending], there: Inventory) -> frozenset[Node]:
                     rewritten.add(effect.name.table)
                 case Make() | Change() | Unseen():
                     pass
-    entries = [entry for found in there.names.values() for entry in found]
+    entries = [entry for found in inventory.names.values() for entry in found]
     return frozenset(
         {entry.node for entry in entries if entry.name in ends}
         | {entry.row_type for entry in entries if entry.row_type and entry.name in rewritten}
@@ -201,9 +201,9 @@ def _names(effect: effects.Effect) -> Iterator[Name]:
             pass
 
 
-def look(items: Sequence[Pending], there: Inventory, path: Sequence[str]) -> Obstacles:
-    """Return what of *there* stands in the way of *items*; *path* begins with the shop's schema."""
-    state = _State(there, tuple(path))
+def look(items: Sequence[Pending], inventory: Inventory, path: Sequence[str]) -> Obstacles:
+    """Return what of *inventory* stands in the way of *items*; *path* begins with the shop's schema."""
+    state = _State(inventory, tuple(path))
     for item in items:
         state.run(item)
     state.found.blocked = _in_order(state.blocked)
@@ -228,10 +228,10 @@ def _in_order(blocked: dict[Node, Blocked]) -> list[Blocked]:
 class _State:
     """What is there at a point of the path, and what was found up to it."""
 
-    def __init__(self, there: Inventory, path: tuple[str, ...]) -> None:
-        self.graph = there.graph
+    def __init__(self, inventory: Inventory, path: tuple[str, ...]) -> None:
+        self.graph = inventory.graph
         self.path = path
-        self.names = {key: list(entries) for key, entries in there.names.items()}
+        self.names = {key: list(entries) for key, entries in inventory.names.items()}
         self.gone: set[Node] = set()
         """What was dropped, or of which it is not known any more what it depends on."""
         self.unseen = ""
@@ -401,11 +401,11 @@ class _State:
                     self._move(Space.TYPE, row, rename)
 
     def _make(self, make: Make, item: Pending) -> None:
-        there = self._taken(make, item)
-        if there is not None and make.replaces:
-            self._owned(there, make.name, item, may=there.owned)
-            self._untie(there.node)
-        if there is not None and (make.replaces or make.lenient):
+        taken = self._taken(make, item)
+        if taken is not None and make.replaces:
+            self._owned(taken, make.name, item, may=taken.owned)
+            self._untie(taken.node)
+        if taken is not None and (make.replaces or make.lenient):
             return
         if make.fills:
             where = spelled(make.name.relation)

@@ -106,9 +106,9 @@ def between(wanted: Schema, live: Schema) -> list[Difference]:
         if labelled is None:
             found.append(_missing(one, labels, "the columns that need it cannot be written"))
         elif labelled != labels:
-            said = f"has the values {', '.join(labelled)} instead of {', '.join(labels)}"
+            sentence = f"has the values {', '.join(labelled)} instead of {', '.join(labels)}"
             judged = severity.labelled(labels, labelled)
-            found.append(_differs(one, f"type {name} {said}", judged, labels, labelled))
+            found.append(_differs(one, f"type {name} {sentence}", judged, labels, labelled))
     found += [_missing_sequence(wanted, name) for name in wanted.sequences - live.sequences]
     for name in wanted.extensions - live.extensions:
         one = Object("extension", "", name)
@@ -131,10 +131,10 @@ def of_tables(wanted: Table, live: Table) -> Iterator[Difference]:
     order = [name for name in live.columns if name in fixed]
     if shared != order:
         first = next(a for a, b in zip(shared, order, strict=True) if a != b)
-        said = f"table {wanted.name} has its columns in another order from {first} on"
+        sentence = f"table {wanted.name} has its columns in another order from {first} on"
         judged = DriftSeverity.HARMLESS, "the server names the columns that it reads and writes"
         yield dataclasses.replace(
-            _differs(Object("table", wanted.name, wanted.name), said, judged, wanted, live),
+            _differs(Object("table", wanted.name, wanted.name), sentence, judged, wanted, live),
             hint="no statement moves a column; a dump that is restored into a table made anew does",
         )
     for constraint in wanted.constraints.values():
@@ -144,26 +144,26 @@ def of_tables(wanted: Table, live: Table) -> Iterator[Difference]:
 def of_columns(one: Object, wanted: Column, live: Column) -> Iterator[Difference]:
     """Yield how the column *live*, at the address *one*, differs from *wanted*."""
     if wanted.type != live.type:
-        said = f"{one} is {live.type} instead of {wanted.type}"
-        yield _differs(one, said, severity.retyped(wanted.type, live.type), wanted, live)
+        sentence = f"{one} is {live.type} instead of {wanted.type}"
+        yield _differs(one, sentence, severity.retyped(wanted.type, live.type), wanted, live)
     if wanted.collation != live.collation:
-        said = f"{one} has the collation {live.collation or 'of the database'}"
+        sentence = f"{one} has the collation {live.collation or 'of the database'}"
         effect = "texts are compared, found and sorted in another way than the server expects"
-        yield _differs(one, said, (DriftSeverity.HARMFUL, effect), wanted, live)
+        yield _differs(one, sentence, (DriftSeverity.HARMFUL, effect), wanted, live)
     if live.generated:
-        said = f"{one} is generated always as ({shown(live.generated)}"
-        said = said[: said.rindex(" ")] + ")" + said[said.rindex(" ") :]
+        sentence = f"{one} is generated always as ({shown(live.generated)}"
+        sentence = sentence[: sentence.rindex(" ")] + ")" + sentence[sentence.rindex(" ") :]
         effect = "every statement of the server that writes it fails"
-        yield _differs(one, said, (DriftSeverity.HARMFUL, effect), wanted, live)
+        yield _differs(one, sentence, (DriftSeverity.HARMFUL, effect), wanted, live)
         return
     if wanted.not_null != live.not_null:
-        said = "takes null" if wanted.not_null else "does not take null"
+        sentence = "takes null" if wanted.not_null else "does not take null"
         effect = (
             "rows without a value for it come in, which the server does not expect"
             if wanted.not_null
             else "rows that the server adds without a value for it are refused"
         )
-        yield _differs(one, f"{one} {said}", (DriftSeverity.HARMFUL, effect), wanted, live)
+        yield _differs(one, f"{one} {sentence}", (DriftSeverity.HARMFUL, effect), wanted, live)
     elif live.unproven and not wanted.unproven:
         effect = "rows that were there before may be without a value for it"
         yield _differs(one, f"{one} may be null in old rows: its not null is not valid",
@@ -174,7 +174,7 @@ def of_columns(one: Object, wanted: Column, live: Column) -> Iterator[Difference
 def _defaults(one: Object, wanted: Column, live: Column) -> Iterator[Difference]:
     should = "none" if wanted.default is None else _default(wanted)
     if live.identity != wanted.identity:
-        said = (
+        sentence = (
             f"{one} is generated {live.identity} as identity instead of having the default {should}"
         )
         numbered = (wanted.default or "").startswith("nextval")
@@ -183,7 +183,7 @@ def _defaults(one: Object, wanted: Column, live: Column) -> Iterator[Difference]
             if numbered
             else (DriftSeverity.HARMFUL, "rows get a number that the server does not expect")
         )
-        yield _differs(one, said, judged, wanted, live)
+        yield _differs(one, sentence, judged, wanted, live)
     elif wanted.default != live.default:
         has = "no default" if live.default is None else f"the default {_default(live)}"
         judged = severity.defaulted(wanted.default, live.default, not_null=live.not_null)
@@ -236,11 +236,11 @@ def _index(wanted: Index, live: Schema, whole: Schema) -> Iterator[Difference]:
     if existing is not None:
         if existing != wanted:
             both = existing.table != wanted.table
-            said = (
+            sentence = (
                 f"index {wanted.name} is {existing}{f' on {existing.table}' if both else ''} instead of "
                 f"{wanted}{f' on {wanted.table}' if both else ''}"
             )
-            yield _differs(one, said, (DriftSeverity.HARMFUL, effect), wanted, existing)
+            yield _differs(one, sentence, (DriftSeverity.HARMFUL, effect), wanted, existing)
         return
     for other in live.indexes.values():
         if (
@@ -259,10 +259,10 @@ def _missing_table(table: Table, wanted: Schema, live: Schema) -> Difference:
     one = Object("table", table.name, table.name)
     effect = "every statement of the server that names it fails"
     if view := live.views.get(table.name):
-        said = f"{one} is missing: a {view} is called so"
+        sentence = f"{one} is missing: a {view} is called so"
         hint = f"give the {view} another name, and the table its own"
         effect = "what the server writes is refused, or goes elsewhere"
-        return Difference(one, said, effect=effect, hint=hint)
+        return Difference(one, sentence, effect=effect, hint=hint)
     for other in live.tables.values():
         alike = other.columns.keys() == table.columns.keys() and table.constraints
         if (
@@ -270,9 +270,9 @@ def _missing_table(table: Table, wanted: Schema, live: Schema) -> Difference:
             and alike
             and table.constraints.keys() <= other.constraints.keys()
         ):
-            said = f"{one} is missing: the table {other.name} has its columns and keys"
+            sentence = f"{one} is missing: the table {other.name} has its columns and keys"
             fix = f'alter table "{other.name}" rename to "{table.name}"'
-            return Difference(one, said, effect=effect, fix=fix)
+            return Difference(one, sentence, effect=effect, fix=fix)
     return _missing(one, table, effect)
 
 
@@ -306,13 +306,13 @@ def _missing(one: Object, wanted: Definition | None, effect: str) -> Difference:
 
 def _differs(
     one: Object,
-    said: str,
+    sentence: str,
     judged: Judged,
     wanted: Definition | None = None,
     live: Definition | None = None,
 ) -> Difference:
     grave, effect = judged
-    return Difference(one, said, wanted, live, severity=grave, effect=effect)
+    return Difference(one, sentence, wanted, live, severity=grave, effect=effect)
 
 
 def sentences(found: Sequence[Difference]) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ def apply(schema: Schema, migration: Migration, passed: list[ddl.Passed] | None 
 
 def differences(passed: ddl.Passed) -> list[str]:
     """Return in a sentence each how what is there differs from what would be made in its place."""
-    match passed.made, passed.there:
+    match passed.made, passed.existing:
         case Column() as made, Column() as existing:
             one = Object("column", passed.table, made.name)
             return [str(found) for found in drift.of_columns(one, made, existing)]
@@ -215,9 +215,9 @@ def _ledger(live: Schema) -> list[Difference]:
 def _left_over(one: Object, live: Schema) -> Difference:
     """Return that *one* is of another version of Medusa, and whether that does harm."""
     refusing = _refusing(one, live)
-    said = f"{one} is left over from another version"
+    sentence = f"{one} is left over from another version"
     if refusing is not None:
-        return dataclasses.replace(refusing, sentence=said)
+        return dataclasses.replace(refusing, sentence=sentence)
     table, name = _q(one.table), _q(one.name)
     if one.kind == "constraint":
         rule = live.tables[one.table].constraints[one.name]
@@ -225,17 +225,17 @@ def _left_over(one: Object, live: Schema) -> Difference:
             f"alter table {table} drop constraint {name}",
             f"rows are held to a rule that is none any more: {rule}",
         )
-        return Difference(one, said, fix=fix, effect=effect)
+        return Difference(one, sentence, fix=fix, effect=effect)
     if one.kind == "index":
         unique = live.indexes[one.name].unique
         return Difference(
-            one, said, fix=f"drop index {name}",
+            one, sentence, fix=f"drop index {name}",
             severity=DriftSeverity.HARMFUL if unique else DriftSeverity.HARMLESS,
             effect="rows that the server writes are refused" if unique else "writes take a little longer",
         )  # fmt: skip
     hint = f"see what it holds, and drop the {one.kind} if nothing needs it"
     effect = "the server does not read or write it"
-    return Difference(one, said, severity=DriftSeverity.HARMLESS, effect=effect, hint=hint)
+    return Difference(one, sentence, severity=DriftSeverity.HARMLESS, effect=effect, hint=hint)
 
 
 def _refusing(one: Object, live: Schema) -> Difference | None:

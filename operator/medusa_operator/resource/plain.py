@@ -17,7 +17,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2
 
 
 def text(given: str, most: int) -> str:
-    """Return the first *most* characters of what can be shown of *said*, on any terminal.
+    """Return the first *most* characters of what can be shown of *given*, on any terminal.
 
     JSON can spell halves of characters, and not everybody masks passwords.
     """

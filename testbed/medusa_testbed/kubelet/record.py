@@ -86,7 +86,7 @@ class Record:
         await self._request("DELETE", "", options)
 
     async def warn(self, reason: str, message: str, warned: str = "") -> str:
-        """Record an Event, unless it is the one that was *told* before; return its message."""
+        """Record an Event, unless it is the one that was *warned* of before; return its message."""
         if message != warned and not self.silent:
             await self.node.tell(self.body, reason, message)
         return message

@@ -148,7 +148,7 @@ def _raise_for(done: Execution) -> None:
     if ended is not None and ended.cause is EndCause.INTERRUPTED:
         name = done.runs[-1].fenced.name if done.runs else "what asked the project"
         interrupted = Interrupted(ended.signal)
-        interrupted.said = (
+        interrupted.text = (
             f"interrupted; {name} and what it started were ended, the lock is released"
         )
         raise interrupted

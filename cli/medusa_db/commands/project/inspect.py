@@ -135,9 +135,9 @@ def _drift(done: Execution, indexes: tuple[str, ...], *, strict: bool) -> Verifi
         )
     if not wrong:
         return None
-    said = [f"{link.table} ({link.action}){': ' if link.sql else ''}{link.sql}" for link in wrong]
+    tables = [f"{link.table} ({link.action}){': ' if link.sql else ''}{link.sql}" for link in wrong]
     return VerificationError(
-        f"tables of links are not as the project has them: {some(said)}. `medusa-db migrate --project DIR --links "
+        f"tables of links are not as the project has them: {some(tables)}. `medusa-db migrate --project DIR --links "
         "all` changes them, and may lose rows"
     )
 

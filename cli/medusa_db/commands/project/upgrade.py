@@ -135,8 +135,8 @@ def _options(args: MigrateArguments) -> UpgradeOptions:
     )
 
 
-def _ask(said: str) -> bool:
+def _ask(question: str) -> bool:
     """Ask a person on the terminal whether to go on all the same."""
-    sys.stderr.write(f"\n{said}.\n\nThere is no way back but a backup. Go on? [y/N] ")
+    sys.stderr.write(f"\n{question}.\n\nThere is no way back but a backup. Go on? [y/N] ")
     streams.drain(streams.END)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
