@@ -746,6 +746,10 @@ def test_a_proxy_that_cannot_be_used_gets_a_sentence(tmp_path):
         pytest.param(
             {"cluster": {"proxy-url": f"socks5://me:{SECRET}@h"}}, "proxy-url of cluster 'c'", id="proxy"
         ),
+        pytest.param(
+            {"cluster": {"certificate-authority": "a\0"}}, "certificate-authority in cluster 'c' of .* is not the name",
+            id="nul",
+        ),
         pytest.param({"user": {"token": 12}}, "token in user 'u' of .* is not text", id="number"),
         pytest.param({"user": {"token": f"{SECRET}\n"}}, "is not a token", id="line end"),
         pytest.param({"user": {"tokenFile": "gone"}}, "gone cannot be read: No such", id="token file"),

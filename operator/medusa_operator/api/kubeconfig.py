@@ -55,10 +55,11 @@ def read(paths: list[Path]) -> Kubeconfig:
     if current is None:
         raise AccessError(f"{paths[0]} has no current-context; kubectl config use-context sets it")
     context = _named(documents, "context", current)
-    cluster = _named(documents, "cluster", context.get("cluster", ""))
+    place = context.get("cluster", "")
+    cluster = _named(documents, "cluster", place)
     name = context.get("user", "")
     user = _named(documents, "user", name) if name else {}
-    _check_cluster(cluster, context["cluster"])
+    _check_cluster(cluster, place)
     _check_user(user, name)
     return Kubeconfig(cluster, user, name, context.get("namespace") or "default")
 
@@ -97,6 +98,8 @@ def _load(path: Path) -> dict[str, Any]:
                 if key in body and not _is(body[key], shape):
                     raise AccessError(f"{key} in {where} is not {shape}")
             for key in _PATHS.get(kind, ()):
+                if "\0" in body.get(key, ""):
+                    raise AccessError(f"{key} in {where} is not the name of a file")
                 if body.get(key):
                     body[key] = str(folder / body[key])
                 else:
