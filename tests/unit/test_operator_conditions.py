@@ -268,6 +268,19 @@ def test_the_notes_of_the_way_stay_when_it_is_gone():
     assert reported(after(resource(), status)).upgrade_notes == status.upgrade_notes
 
 
+def test_a_new_database_that_waits_at_a_stop_shows_the_notes_from_there():
+    proven = {"state": "version", "from": "1.3.9", "to": "1.3.9", "reference": REFERENCE}
+    status = stored(
+        appliedVersion="1.3.9", previousVersion="empty", proven=proven, configuration=""
+    )
+
+    found = reported(database(status, version="1.8.0"))
+
+    assert found.previous_version == "empty"
+    assert [note.version for note in found.upgrade_notes][:2] == ["1.6.1", "1.7.0"]
+    assert found.upgrade_notes[-1].version == "1.8.0"
+
+
 def test_a_new_path_begins_where_the_last_one_ended():
     identity = database(version="1.19.0").spec.identity
     proven = {"state": "version", "from": "1.19.0", "to": "1.19.0", "reference": REFERENCE}

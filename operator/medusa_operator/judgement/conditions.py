@@ -47,7 +47,9 @@ def status(
         target, notes = last.target_version, last.upgrade_notes
     else:
         target = str(spec.version)
-        notes = upgrade_notes.crossed(catalog, facts.previous, spec.version)
+        # a new database crosses nothing, unless it stops on the way
+        began = facts.applied if facts.previous == "empty" else facts.previous
+        notes = upgrade_notes.crossed(catalog, began, spec.version)
     job, job_uid = _job(database, observed, decision)
     queued = decision.outlook.reason is Reason.QUEUED
     return Status(
