@@ -73,7 +73,7 @@ def complaints(seen: Seen) -> list[str]:
 
 
 def _went_through(seen: Seen) -> Iterator[str]:
-    if not seen.theirs and seen.difference and not _is_named_order(seen):
+    if not seen.theirs and seen.difference and not _are_named_labels(seen):
         yield f"silently different from Medusa's:\n{seen.difference[:3000]}"
     again = (seen.second.code, seen.second.report.get("state"))
     if again != (0, "nothing"):
@@ -85,18 +85,23 @@ def _went_through(seen: Seen) -> Iterator[str]:
         yield f"verified is {verified}, and then verify says {seen.verify}"
 
 
-def _is_named_order(seen: Seen) -> bool:
-    """Return whether only the order of an enum's values differs, one of which was there before, and it was said."""
-    labels = set()
+def _are_named_labels(seen: Seen) -> bool:
+    """Return whether nothing but values of enums differs, and all of it was reported.
+
+    A value that the shop has added stays with us; Medusa makes some enums anew, and drops it. One that Medusa would
+    add may stand in another place.
+    """
+    theirs: dict[str, list[str]] = {}
+    ours: dict[str, list[str]] = {}
     for line in seen.difference.splitlines():
         side, found, fact = line.partition(": enum ")
         if not found or not side.startswith("only "):
             return False
         name, _, values = fact.partition(": ")
-        labels.add((name, *sorted(values.split(", "))))
+        (theirs if side.startswith("only Medusa's") else ours)[name] = values.split(", ")
     named = {one["object"] for one in seen.first.report.get("differences", ())}
-    return all(f"type {name}" in named for name, *_ in labels) and len(labels) * 2 == len(
-        seen.difference.splitlines()
+    return theirs.keys() == ours.keys() and all(
+        f"type {name}" in named and set(values) <= set(ours[name]) for name, values in theirs.items()
     )
 
 
