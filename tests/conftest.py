@@ -102,6 +102,21 @@ def _is_sampled(item: pytest.Item) -> bool:
     return zlib.crc32(item.nodeid.encode()) % 3 == 0
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give all tests on a real node to one worker: several nodes at once are too much for a small machine."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415  not where pytest runs without it
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "tests/node" if file.startswith("tests/node/") else file
+
+    return Scheduling(config, log)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """End with what was left out, and why; and with what a time of chaos, or of mess, has to say."""
     for reports in terminalreporter.stats.values():

@@ -101,7 +101,8 @@ def _are_named_labels(seen: Seen) -> bool:
         (theirs if side.startswith("only Medusa's") else ours)[name] = values.split(", ")
     named = {one["object"] for one in seen.first.report.get("differences", ())}
     return theirs.keys() == ours.keys() and all(
-        f"type {name}" in named and set(values) <= set(ours[name]) for name, values in theirs.items()
+        f"type {name}" in named and set(values) <= set(ours[name])
+        for name, values in theirs.items()
     )
 
 
