@@ -181,6 +181,7 @@ def test_a_look_that_finds_no_drift_is_reported(shop_at, tmp_path):
             "state": "version", "from": "1.20.3", "to": "1.20.11", "at": "1.20.11",
             "versions": report["proven"]["versions"],
         },
+        "provenBefore": {"state": "version", "from": "1.20.3", "to": "1.20.11", "at": "1.20.11"},
         "target": "1.20.11",
         "verified": True,
         "history": "on",
