@@ -347,11 +347,8 @@ def test_a_proxy_that_is_let_in_keeps_the_hook_from_ending(kubectl, release):
     done = release(charts.HOOK, values)
 
     assert done.returncode != 0
-    [pod] = kubectl.json("get", "pods")["items"] or [None]
-    assert pod is None or {each["name"] for each in pod["spec"]["containers"]} == {
-        "can-start",
-        "proxy",
-    }
+    for pod in kubectl.json("get", "pods")["items"]:  # none, one, or one more attempt
+        assert {each["name"] for each in pod["spec"]["containers"]} == {"can-start", "proxy"}
 
 
 def test_the_database_may_be_given_in_parts(kubectl, shop, release):

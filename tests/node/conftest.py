@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 import servers
 from medusa_testbed import tools
+from medusa_testbed.api import ApiError
 from medusa_testbed.kubectl import Kubectl
 from medusa_testbed.node import docker_engine, node, postgres
+from medusa_testbed.shops import RESOURCE
 from medusa_testbed.waiting import eventually
 from tiers import need
 
@@ -30,6 +32,7 @@ NAMES = (
 )
 """What the manifests, the charts and the pages call the image."""
 HOME = "medusa-database-operator"
+DEFINITION = "medusadatabases.medusadb.dev"
 _numbers = itertools.count(1)
 
 
@@ -92,6 +95,19 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
     cluster.plane.api.delete("v1/namespaces", name)
 
 
+def _definition_is_gone(cluster: Cluster) -> bool:
+    """Let go of resources that a test has left, which nobody follows any more and which hold the definition."""
+    api = cluster.plane.api
+    if not api.find("apiextensions.k8s.io/v1/customresourcedefinitions", DEFINITION):
+        return True
+    with suppress(ApiError):  # gone meanwhile
+        for left in api.list(RESOURCE):
+            metadata = left["metadata"]
+            free = {"metadata": {"finalizers": None}}
+            api.patch(RESOURCE, metadata["name"], free, metadata["namespace"])
+    return False
+
+
 @contextmanager
 def without_operator(cluster: Cluster, home: Path) -> Iterator[Kubectl]:
     """Yield an administrator of a cluster without an operator; take away what is installed meanwhile."""
@@ -100,6 +116,7 @@ def without_operator(cluster: Cluster, home: Path) -> Iterator[Kubectl]:
     yield admin
     admin("delete", "--ignore-not-found", "-k", docker_engine.ROOT / "deploy", "--wait=false")
     eventually(lambda: not cluster.plane.api.find("v1/namespaces", HOME), within=60)
+    eventually(lambda: _definition_is_gone(cluster), within=60)
 
 
 @pytest.fixture

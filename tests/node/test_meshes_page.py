@@ -82,7 +82,10 @@ def test_a_run_is_over_though_its_proxy_goes_on_and_a_warning_says_so(with_mesh:
 
     with_mesh("wait", "mdb/shop", "--for=condition=Ready", "--timeout=60s")
 
-    assert mesh.PROXY in str(with_mesh.json("get", "mdb", "shop")["status"]["warnings"])
+    eventually(
+        lambda: mesh.PROXY in str(with_mesh.json("get", "mdb", "shop")["status"].get("warnings")),
+        60,
+    )
     eventually(lambda: not with_mesh("get", "pods", "--field-selector=status.phase=Running"), 60)
 
 

@@ -134,8 +134,8 @@ async def _end(earlier: set[asyncio.Task[Any]]) -> None:
     A watch of kopf's that waits for an answer takes a cancellation for a pause, and begins again. kopf
     asks only once, and so would wait for it until it kills the process.
     """
-    # a worker that kopf has not started by then is dropped, of which Python would warn on stderr
-    warnings.filterwarnings("ignore", "coroutine 'worker' was never awaited", RuntimeWarning)
+    # what kopf has not started by then is dropped, of which Python would warn on stderr
+    warnings.filterwarnings("ignore", r"coroutine '\w+' was never awaited", RuntimeWarning)
     asked = 0
     while left := asyncio.all_tasks() - earlier - {asyncio.current_task()}:
         if asked == CANCELLATIONS:
