@@ -88,9 +88,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     )
     if asked_for or os.environ.get("MEDUSA_TEST_ALL"):
         return
-    left_out = [item for item in items if not _is_sampled(item)]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in set(left_out)]
+    config.hook.pytest_deselected(items=[item for item in items if not _is_sampled(item)])
+    items[:] = filter(_is_sampled, items)
 
 
 def _is_sampled(item: pytest.Item) -> bool:

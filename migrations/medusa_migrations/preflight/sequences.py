@@ -11,7 +11,7 @@ from medusa_migrations.schema.drift import Difference, Object
 from medusa_migrations.schema.severity import DriftSeverity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from psycopg import Connection
 
@@ -21,8 +21,17 @@ if TYPE_CHECKING:
 def look(conn: Connection[Any], schema: str, tables: Collection[str]) -> list[Difference]:
     """Return what is wrong with the sequences that number columns of *tables*; writes nothing."""
     found = numbering.read(conn, schema, tables)
-    late = numbering.behind(conn, schema, found)
-    return [each for one in found for each in _sequence(conn, schema, one, late.get(one, ""))]
+    return described(conn, schema, found, numbering.behind(conn, schema, found))
+
+
+def described(
+    conn: Connection[Any],
+    schema: str,
+    found: Sequence[Numbering],
+    behind: Mapping[Numbering, str],
+) -> list[Difference]:
+    """Return what is wrong with those that were *found*, of which some are *behind* their rows."""
+    return [each for one in found for each in _sequence(conn, schema, one, behind.get(one, ""))]
 
 
 def _sequence(

@@ -161,12 +161,16 @@ def look(conn: Connection[Any], catalog: Catalog, observed: DatabaseState) -> St
 
 def _behind(conn: Connection[Any], observed: DatabaseState) -> Iterator[Difference]:
     """Yield what is wrong with sequences: no catalog says how far they are behind the rows."""
-    schema, tables = observed.schema, observed.ledger.tables
-    if not numbering.behind(conn, schema, numbering.read(conn, schema, tables)):
+    schema = observed.schema
+    found = numbering.read(conn, schema, observed.ledger.tables)
+    behind = numbering.behind(conn, schema, found)
+    if not behind:
         return
     from medusa_migrations.preflight import sequences  # noqa: PLC0415  hardly ever needed
 
-    yield from (one for one in sequences.look(conn, schema, tables) if one.harmful)
+    for one in sequences.described(conn, schema, found, behind):
+        if one.harmful:
+            yield one
 
 
 def findings(conn: Connection[Any], catalog: Catalog, observed: DatabaseState) -> list[Finding]:
