@@ -201,6 +201,18 @@ class ProjectArguments:
     )
 
 
+def asked_project() -> str | None:
+    """Declare `--project` of a command that only looks."""
+    return optional(path, "ask the Medusa project in this folder what it wants", "DIR")
+
+
+def asking_node() -> str | None:
+    """Declare `--node` beside it."""
+    return optional(
+        path, "the Node to ask it with (default: that of PATH)", "FILE", needs="project"
+    )
+
+
 def flags() -> tuple[str, ...]:
     """Declare `--flag`."""
     return several(

@@ -10,11 +10,13 @@ from medusa_db.arguments.groups import (
     PatienceArguments,
     ReportArguments,
     ShopArguments,
+    asked_project,
+    asking_node,
     flags,
     output,
 )
 from medusa_db.arguments.option import group, one, optional, required, switch
-from medusa_db.arguments.readers import duration, path, version
+from medusa_db.arguments.readers import duration, version
 
 if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
@@ -30,12 +32,8 @@ class StatusArguments:
     patience: PatienceArguments = group(PatienceArguments)
     shop: ShopArguments = group(ShopArguments)
     flag: tuple[str, ...] = flags()
-    project: str | None = optional(
-        path, "ask the Medusa project in this folder what it wants", "DIR"
-    )
-    node: str | None = optional(
-        path, "the Node to ask it with (default: that of PATH)", "FILE", needs="project"
-    )
+    project: str | None = asked_project()
+    node: str | None = asking_node()
     check: Version | None = optional(version, "exit with 10 where the database is not at V", "V")
     output: str = output()
 
@@ -53,12 +51,8 @@ class VerifyArguments:
     to: Version | None = optional(
         version, "the version to compare it with (default: the one its ledger proves)", "V"
     )
-    project: str | None = optional(
-        path, "ask the Medusa project in this folder what it wants", "DIR"
-    )
-    node: str | None = optional(
-        path, "the Node to ask it with (default: that of PATH)", "FILE", needs="project"
-    )
+    project: str | None = asked_project()
+    node: str | None = asking_node()
     strict: bool = switch("end with 8 for harmless differences as well")
     report: ReportArguments = group(ReportArguments)
     output: str = output()

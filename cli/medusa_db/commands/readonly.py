@@ -206,7 +206,7 @@ def _look_for_v2(args: WaitArguments, deadline: float) -> str:
         bounded.bound(conn, _ANSWER)
         where = look.schemas(conn, args.database.schema or address.schema)
         found = look.ledgers(conn, where)
-        schema = look.schema_of(conn, where) or next(iter(where), "public")
+        schema = look.schema_of(conn, where)
         guard.require_at(args.for_, found, project_runs.latest(conn, schema))
     return str(args.for_)
 

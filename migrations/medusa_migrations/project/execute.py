@@ -84,9 +84,8 @@ class FencedRun:
 
     @property
     def schema(self) -> str:
-        """The schema of the shop: the first one that has a ledger, else the first one."""
-        found = look.schema_of(self.conn, self.where)
-        return found or next(iter(self.where), "public")
+        """The schema of the shop."""
+        return look.schema_of(self.conn, self.where)
 
     def ledgers(self) -> Ledgers:
         """Return what the ledgers hold."""

@@ -50,10 +50,10 @@ def ledgers(conn: Connection[Any], where: Sequence[str]) -> Ledgers:
     return Ledgers(found, unfinished)
 
 
-def schema_of(conn: Connection[Any], where: Sequence[str]) -> str | None:
-    """Return the first schema of *where* that has a ledger; None where none has."""
+def schema_of(conn: Connection[Any], where: Sequence[str]) -> str:
+    """Return the schema of the shop: the first one of *where* that has a ledger, else the first one."""
     found = _tables(conn, where)
-    return found[0][0] if found else None
+    return found[0][0] if found else next(iter(where), "public")
 
 
 def losses(

@@ -34,19 +34,20 @@ def error(done: Execution) -> RunnerError | None:
     ended = done.ended
     if ended is None:
         return _unproven(done)
-    fenced = done.runs[-1].fenced if done.runs else None
-    name = fenced.name if fenced else "asking the project"
+    name = done.runs[-1].fenced.name if done.runs else "asking the project"
     match ended.cause:
         case EndCause.STALLED:
+            stall = done.runs[-1].fenced.stall
             return FailedError(
-                f"{name} did nothing for {fenced.stall if fenced else 0:g} s, neither in the database nor in its "
+                f"{name} did nothing for {stall:g} s, neither in the database nor in its "
                 f"output, and was ended{_last(ended)}. It may wait for an answer that nobody gives: "
                 "its input is closed. Allow it more with --stall",
                 reason="Stalled",
             )
         case EndCause.TIMED_OUT:
+            fenced = done.runs[-1].fenced
             return FailedError(
-                f"{name} ran longer than --run-timeout {(fenced.limit or fenced.run_timeout) if fenced else 0:g} s and was ended"
+                f"{name} ran longer than --run-timeout {fenced.limit or fenced.run_timeout:g} s and was ended"
                 f"{_last(ended)}. Allow it more",
                 reason="TimedOut",
             )

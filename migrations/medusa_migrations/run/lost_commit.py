@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PATIENCE = 5.0
 """Seconds for a new connection, and again for the old session to come to its end."""
 
+ROLLED_BACK = "A new connection shows that it was rolled back"
+"""What `look_up` has found where it returns False."""
+
 
 def look_up(
     conn: Connection[Any],

@@ -134,7 +134,7 @@ class Repair:
                 )
             case False:
                 self.outcome.unanswered = None
-                lost.add("A new connection shows that it was rolled back")
+                lost.add(lost_commit.ROLLED_BACK)
                 raise lost from exc
             case None:
                 raise lost from exc

@@ -217,7 +217,7 @@ class Steps:
                 lost.add("A new connection shows that the commit was done")
             case False:
                 self._answered()
-                lost.add("A new connection shows that it was rolled back")
+                lost.add(lost_commit.ROLLED_BACK)
             case None:
                 pass
 

@@ -329,7 +329,7 @@ class _SeedRun:
                 )
             case False:
                 self._answered()
-                lost.add("A new connection shows that it was rolled back")
+                lost.add(lost_commit.ROLLED_BACK)
             case None:
                 pass
 

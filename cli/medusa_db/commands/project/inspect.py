@@ -90,7 +90,7 @@ def status_without_project(args: StatusArguments, *, names: bool = False) -> int
     with connected(args.database, "status", args.patience.connect_wait) as (conn, address):
         where = look.schemas(conn, args.database.schema or address.schema)
         found = look.ledgers(conn, where)
-        schema = look.schema_of(conn, where) or next(iter(where), "public")
+        schema = look.schema_of(conn, where)
         seen = _Seen(found, schema, project_runs.read(conn, schema))
     _print(args, seen, names=names, mask=str)
     if args.check is not None:
@@ -177,7 +177,7 @@ def _look(
         done = upgrade.preview(conn, address, options, project, asked, mask, projects.say)
         projects.raise_for_looking(done)
         where = look.schemas(conn, args.database.schema or address.schema)
-        schema = look.schema_of(conn, where) or next(iter(where), "public")
+        schema = look.schema_of(conn, where)
         wanted = done.listed.wanted if done.listed else None
         filters = wanted is not None and wanted.filters_links
         indexes = look.unfiltered_indexes(conn, where) if filters else ()
