@@ -112,6 +112,30 @@ def test_no_secret_is_shown_whatever_the_command_says(url: str) -> None:
         assert "***" in text
 
 
+def test_a_database_in_parts_is_a_whole_url_for_the_command(url: str) -> None:
+    parts = psycopg.conninfo.conninfo_to_dict(url)
+    named = {"PGHOST": "host", "PGPORT": "port", "PGUSER": "user", "PGDATABASE": "dbname"}
+    given = {name: str(parts[key]) for name, key in named.items() if key in parts}
+    program = "import os, psycopg; psycopg.connect(os.environ['DATABASE_URL']).execute('select 1')"
+    alone = f"import os\nfor name in {list(given)}: os.environ.pop(name)\n{program}"
+
+    done = execute("postgresql://", *python(alone), **given)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_refusals_are_in_the_words_of_whoever_runs_the_command(url: str, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    missing = str(tmp_path / "missing")
+    words = ("--report-file", str(report))
+
+    done = servers.medusa_db("migrate", "--project", missing, *words, url=url, MEDUSA_DB_CALLER="helm")  # fmt: skip
+
+    sentence = f"server.workingDir {missing}: there is no such folder"
+    assert done.stderr == f"medusa-db: {sentence}\n"
+    assert json.loads(report.read_text())["message"] == sentence
+
+
 def test_the_command_gets_bounded_sessions_that_are_known_by_name(url: str) -> None:
     program = (
         "for name in ('application_name', 'lock_timeout', 'statement_timeout', 'search_path'):\n"

@@ -31,15 +31,42 @@ def server() -> Iterator[TestServer]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Callable[[str], Path]:
-    """Call it with a version for the folder of a project of its own, its packages installed."""
+def project(tmp_path: Path) -> Callable[..., Path]:
+    """Call it with a version, and a configuration of it, for the folder of a project of its own, its packages installed."""
     need(shutil.which("node") and shutil.which("npm"), "Node and npm are not installed")
 
-    def make(version: str) -> Path:
+    def make(version: str, configuration: str = "") -> Path:
+        name = "-".join(("shop", *version.split("."), *configuration.split()))
         try:
-            return projects.make(tmp_path / f"shop-{version.replace('.', '-')}", version)
+            return projects.make(tmp_path / name, version, configuration)
         except packages.InstallError as exc:
             need(None, f"the packages of a project of {version} cannot be installed: {exc}")
             raise
 
     return make
+
+
+@pytest.fixture
+def at(
+    server: TestServer, project: Callable[[str], Path]
+) -> Iterator[Callable[[str], tuple[Path, str]]]:
+    """Call it with a version for a project, and the URL of a database that it has brought up to date."""
+    names: list[str] = []
+
+    def make(version: str) -> tuple[Path, str]:
+        folder, key = project(version), f"project {version}"
+        if key not in server.templates:
+            name = f"project_{version.replace('.', '_')}"
+            server.drop(name)
+            server.execute("create database {} template template0", name)
+            _, done = projects.run("migrate", folder, server.url(name), "--to", version)
+            assert done.returncode == 0, done.stderr
+            server.templates[key] = name
+        names.append(f"copy_{len(names)}_{server.templates[key]}")
+        server.drop(names[-1])
+        server.execute("create database {} template {}", names[-1], server.templates[key])
+        return folder, server.url(names[-1])
+
+    yield make
+    for name in names:
+        server.drop(name)

@@ -79,7 +79,7 @@ def test_what_v1_passes_over_in_silence_is_named(
 
         found, done = execute(folder, server.url(name), *projects.migrate(V1))
 
-    assert found["commands"][0]["exitCode"] == 0, "Medusa says that all is well"
+    assert found["commands"][0]["exitCode"] == 0, "Medusa reports no failure"
     assert (done.returncode, found["reason"]) == (8, "Pending")
     assert "what the project wants is pending, 82 in all: initialSchema1611063162649" in done.stderr
     assert len(found["pending"]["migrations"]) == 82

@@ -11,10 +11,10 @@ import pytest
 from psycopg import sql
 
 import servers
+from projects import run
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from servers import TestServer
@@ -27,16 +27,6 @@ SCRIPTS = ["medusa", "db:migrate:scripts"]
 CAREFUL = ("--approval", "on-breaking")
 
 
-def run(
-    command: str, folder: Path, url: str, *options: str, **environment: str
-) -> tuple[Any, subprocess.CompletedProcess[str]]:
-    done = servers.medusa_db(
-        command, "--project", str(folder), "--output", "json", *options, url=url, timeout=280,
-        **environment,
-    )  # fmt: skip
-    return json.loads(done.stdout), done
-
-
 def argv(found: Any) -> list[list[str]]:
     return [one["argv"] for one in found["commands"]]
 
@@ -45,32 +35,6 @@ def execute(url: str, *statements: str) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
         for statement in statements:
             conn.execute(sql.SQL(statement))
-
-
-@pytest.fixture
-def at(
-    server: TestServer, project: Callable[[str], Path]
-) -> Iterator[Callable[[str], tuple[Path, str]]]:
-    """Call it with a version for a project, and the URL of a database that it has brought up to date."""
-    names: list[str] = []
-
-    def make(version: str) -> tuple[Path, str]:
-        folder, key = project(version), f"project {version}"
-        if key not in server.templates:
-            name = f"project_{version.replace('.', '_')}"
-            server.drop(name)
-            server.execute("create database {} template template0", name)
-            _, done = run("migrate", folder, server.url(name), "--to", version)
-            assert done.returncode == 0, done.stderr
-            server.templates[key] = name
-        names.append(f"copy_{len(names)}_{server.templates[key]}")
-        server.drop(names[-1])
-        server.execute("create database {} template {}", names[-1], server.templates[key])
-        return folder, server.url(names[-1])
-
-    yield make
-    for name in names:
-        server.drop(name)
 
 
 @pytest.mark.parametrize(
@@ -395,6 +359,8 @@ def test_a_shop_goes_from_one_version_to_the_next_with_rows_in_it(
         execute(url, "delete from script_migrations where script_name = 'killed.js'")
         found, done = run("migrate", new, url, "--approval", "automatic")
         assert done.returncode == 0, done.stderr
+        crossed = ["2.14.0", "2.15.3", "2.16.0", "2.17.0", "2.19.0", "2.21.0"]
+        assert [note["version"] for note in found["notes"]] == crossed
         assert found["predicted"]["migrations"] == found["migrationCount"]
         assert found["links"]["skipped"] == [
             {"action": "notify", "table": "product_variant_inventory_item"}

@@ -20,6 +20,11 @@ CROSSES = "the way crosses breaking versions (1.13.0, 1.15.2). Read `medusa-db n
             "--stop 1.13.9: no such version; near it are 1.13.1",
             "upgrade.stops 1.13.9: no such version; near it are 1.13.1",
         ),
+        (
+            "Make a backup, and add --acknowledge 2.21.2. Add --acknowledge links, or set --links all",
+            "Make a backup, and add 2.21.2 to upgrade.acknowledged. Add links to upgrade.acknowledged, or set server.links All",
+        ),
+        ("--project /app: there is no", "server.workingDir /app: there is no"),
         ("raise --statement-timeout.", "raise timeouts.statement."),
         ("`medusa-db verify --to 1.20.11` lists all", "`medusa-db verify --to 1.20.11` lists all"),
         ("--to-day and x--to stay", "--to-day and x--to stay"),
@@ -33,6 +38,28 @@ def test_the_owner_of_a_resource_hears_of_its_fields():
     said = spell("add --acknowledge 1.13.0, or --approval automatic", "resource")
 
     assert said == "add 1.13.0 to spec.upgrade.acknowledged, or spec.upgrade.approval automatic"
+
+
+@pytest.mark.parametrize(
+    ("message", "resource"),
+    [
+        (
+            ("Make a backup, and add --acknowledge 2.21.2. Tables stay so. Add --acknowledge links, or "
+            "change them with --links all, which may lose rows"),
+            ("Make a backup, and add 2.21.2 to spec.upgrade.acknowledged. Tables stay so. Add links to "
+            "spec.upgrade.acknowledged, or change them with spec.server.links All, which may lose rows"),
+        ),
+        (
+            "--to 2.20.0: Medusa 2.21.2 of /server is installed, and only that can run",
+            "spec.version 2.20.0: Medusa 2.21.2 of /server is installed, and only that can run",
+        ),
+        ("Allow it more with --stall", "Allow it more with spec.timeouts.stall"),
+        ("--project /app: there is no such folder", "spec.server.workingDir /app: there is no such folder"),
+        ("`medusa-db migrate --project DIR --links all` changes them",) * 2,
+    ],
+)  # fmt: skip
+def test_the_owner_of_a_shops_image_hears_of_its_fields(message, resource):
+    assert spell(message, "resource") == resource
 
 
 @pytest.mark.parametrize("option", _KEYS)

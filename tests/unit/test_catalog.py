@@ -129,6 +129,30 @@ def test_every_version_is_written_in_the_dialect(catalog: Catalog, flags):
         assert "store" in verify.expected(migrations).tables
 
 
+def test_flags_that_exclude_each_other_are_known_with_what_to_switch(catalog: Catalog):
+    flags = list(catalog.flags)
+    sets = {
+        tuple(catalog.enabled(version, on)): (version, on)
+        for version in catalog.versions
+        for values in itertools.product((False, True), repeat=len(flags))
+        for on in [dict(zip(flags, values, strict=True))]
+    }
+    found = set()
+    for migrations, (version, on) in sets.items():
+        excluded = verify.excluding(catalog, version, [], migrations)
+        if excluded is None:
+            verify.expected(migrations)
+            continue
+        failing, remedy = excluded
+        verify.expected(catalog.enabled(version, on | remedy))
+        found.add((failing.name, *remedy.items()))
+        assert version >= v("1.20.0")
+        assert on["medusa_v2"]
+        assert not on["sales_channels"]
+
+    assert found == {("ProductSalesChannelsLink1698056997411", ("sales_channels", True))}
+
+
 def test_no_text_names_a_schema_or_controls_the_transaction(catalog: Catalog):
     for texts in catalog.texts.values():
         for text in texts:

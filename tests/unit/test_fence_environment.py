@@ -46,6 +46,41 @@ def test_what_is_set_already_stays_but_for_what_the_fence_must_know():
     assert made["XDG_CONFIG_HOME"] == "/tmp/x"
 
 
+@pytest.mark.parametrize(("home", "expected"), [("", "/tmp/x"), ("/srv", "/srv"), (None, "/tmp/x")])
+def test_a_command_without_a_home_gets_one_where_it_may_write(
+    home: str | None, expected: str
+) -> None:
+    around = {} if home is None else {"HOME": home}
+    setting = Setting("postgres://b", "m", "n", 5, 0, checks_client=False, config_home="/tmp/x")
+
+    assert environment.environment(around, setting)["HOME"] == expected
+
+
+PARTS = {"PGHOST": "db", "PGUSER": "shop", "PGPASSWORD": "p@ss/word", "PGDATABASE": "shop"}
+
+
+@pytest.mark.parametrize(
+    ("url", "more", "made"),
+    [
+        pytest.param("postgresql://", {}, "postgresql://shop:p%40ss%2Fword@db/shop", id="parts"),
+        pytest.param("postgres://?schema=a", {"PGPORT": "6432"}, "postgres://shop:p%40ss%2Fword@db:6432/shop?schema=a", id="port-and-query"),
+        pytest.param("postgresql://", {"PGHOST": "/run/pg", "PGPASSWORD": ""}, "postgresql://shop@/shop?host=%2Frun%2Fpg", id="socket"),
+        pytest.param("postgresql://", {"PGHOST": "::1", "PGUSER": ""}, "postgresql://[::1]/shop", id="ipv6"),
+        pytest.param("postgresql://", {"PGHOST": ""}, "postgresql://", id="no-host"),
+        pytest.param("postgresql://", {"PGHOST": "a,b"}, "postgresql://", id="several-hosts"),
+        pytest.param("postgres://a@b/c", {}, "postgres://a@b/c", id="whole"),
+    ],
+)  # fmt: skip
+def test_a_url_that_libpq_would_fill_up_is_filled_up_for_the_command(url, more, made):
+    around = {"DATABASE_URL": url} | PARTS | more
+
+    assert environment.environment(around, SETTING)["DATABASE_URL"] == made
+
+
+def test_a_password_is_secret_as_the_url_spells_it_too():
+    assert {"p@ss/word", "p%40ss%2Fword"} <= environment.secrets(PARTS, "")
+
+
 @pytest.mark.parametrize(
     ("run_id", "name"),
     [

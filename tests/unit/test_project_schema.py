@@ -19,6 +19,7 @@ FULL = ProjectReport(
     {"migrations": 1, "links": 1, "scripts": 0},
     ({"migration": "M", "says": "drop table t", "rows": 1},), ("links",),
     ({"action": "delete", "table": "c_d"},), ("last line",), ("careful",),
+    ({"version": "2.17.0", "severity": "breaking", "summary": "a sentence", "url": "https://x"},),
 )  # fmt: skip
 
 

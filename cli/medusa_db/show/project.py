@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from medusa_db.show.text import bullets, count, duration, table
+from medusa_db.show.text import bullets, count, duration, notes_command, table
+from medusa_migrations.catalog import version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +47,7 @@ def plan(found: ProjectReport) -> str:
             f"{one['migration']}: {one['says']} ({one['rows']:,} rows)" for one in found.destructive
         ]
         parts.append(f"\nDropped, with rows:\n{bullets(lines)}")
+    parts += _crossed(found)
     if found.commands:
         lines = [shlex.join(one.argv) for one in found.commands]
         parts.append(f"\nIt would run:\n{bullets(lines)}")
@@ -114,6 +116,18 @@ def report(found: ProjectReport) -> str:
         parts.append(f"New in the ledgers: {', '.join(new)}.")
     elif found.applied is not None:
         parts.append("Nothing is new in the ledgers of Medusa.")
+    parts += _crossed(found)
     if found.warnings:
         parts.append(f"\nWarnings:\n{bullets(found.warnings)}")
     return "\n".join(parts)
+
+
+def _crossed(found: ProjectReport) -> list[str]:
+    """Show in one line each what the releases on the way ask."""
+    if not found.notes:
+        return []
+    lines = [
+        f"{one['version']}  {one['severity'].upper()}  {one['summary']}" for one in found.notes
+    ]
+    command = notes_command(None, version.parse(found.notes[-1]["version"]))
+    return [f"\nThe releases on the way ask ({command}):\n{bullets(lines)}"]

@@ -153,6 +153,15 @@ class Note:
     """Whether servers older than this version stop working once its migrations are applied."""
     related: tuple[Related, ...] = ()
 
+    def brief(self) -> dict[str, str]:
+        """Return what a report has of it."""
+        return {
+            "version": str(self.version),
+            "severity": str(self.severity),
+            "summary": self.summary,
+            "url": self.url,
+        }
+
 
 class Release(NamedTuple):
     """One published or tagged Medusa version."""

@@ -27,11 +27,11 @@ def folder() -> Path:
 def read() -> Mapping[str, Any]:
     """Return what every file holds by its path below the folder: YAML as values, SQL as text.
 
-    In a checkout what is compiled counts only as long as no file has changed since.
+    A portable tree has no files but what is compiled. In a checkout that counts only as long as no file has changed since.
     """
     if COMPILED.exists():
         body = json.loads(COMPILED.read_bytes())
-        if _INSIDE.is_dir() or body["sources"] == _sources():
+        if _INSIDE.is_dir() or not folder().is_dir() or body["sources"] == _sources():
             files: dict[str, Any] = body["files"]
             return files
     return parse()

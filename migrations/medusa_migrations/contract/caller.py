@@ -24,9 +24,17 @@ _KEYS = {
     "--statement-timeout": "timeouts.statement",
     "--run-timeout": "timeouts.run",
     "--schema": "database.schema",
+    "--project": "server.workingDir",
+    "--node": "server.node",
+    "--links": "server.links",
+    "--no-scripts": "server.scripts",
+    "--stall": "timeouts.stall",
 }
-_ADD = re.compile(r"add (--acknowledge [\d.]+\d(?: --acknowledge [\d.]+\d)*)")
-_WORDS = re.compile(rf"(`[^`]*`)|(?<![\w-])({'|'.join(_KEYS)})(?![\w-])")
+_VALUES = {"--links all": "server.links All"}
+"""Options whose value is spelt in another way there."""
+_AGREED = r"--acknowledge (?:[\d.]+\d|links\b)"
+_ADD = rf"([Aa]dd) ({_AGREED}(?: {_AGREED})*)"
+_WORDS = rf"(`[^`]*`)|(?<![\w-])({'|'.join((*_VALUES, *_KEYS))})(?![\w-])"
 
 
 def spell(message: str, caller: str) -> str:
@@ -36,10 +44,10 @@ def spell(message: str, caller: str) -> str:
     above = "spec." if caller == "resource" else ""
 
     def added(found: re.Match[str]) -> str:
-        versions = found[1].replace("--acknowledge ", "").replace(" ", ", ")
-        return f"add {versions} to {above}{_KEYS['--acknowledge']}"
+        versions = found[2].replace("--acknowledge ", "").replace(" ", ", ")
+        return f"{found[1]} {versions} to {above}{_KEYS['--acknowledge']}"
 
     def named(found: re.Match[str]) -> str:
-        return found[1] or above + _KEYS[found[2]]
+        return found[1] or above + (_VALUES | _KEYS)[found[2]]
 
-    return _WORDS.sub(named, _ADD.sub(added, message))
+    return re.sub(_WORDS, named, re.sub(_ADD, added, message))

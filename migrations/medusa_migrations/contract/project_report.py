@@ -73,6 +73,8 @@ class ProjectReport:
     """Changes of links that are not done without asking."""
     output: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[Mapping[str, str], ...] = ()
+    """What the releases on the way ask."""
 
     def to_dict(self, mask: Callable[[str], str]) -> dict[str, Any]:
         """Return everything, its texts masked; keys without a value are left out."""
@@ -113,6 +115,7 @@ class ProjectReport:
             },
             "output": [mask(line) for line in self.output],
             "warnings": [mask(warning) for warning in self.warnings],
+            "notes": [dict(note) for note in self.notes],
         }
         always = {"exitCode", "pending", "predicted", *COUNTED}
         return {k: v for k, v in body.items() if v or (k in always and v is not None)}
@@ -122,7 +125,7 @@ def bounded(body: Mapping[str, Any], limit: int = LIMIT) -> str:
     """Return *body* as one line of JSON of at most *limit* bytes, where that is 1,024 or more.
 
     Counts are never cut. What is long and least needed is cut first: the names that were applied, the
-    output from its beginning, warnings, arguments of commands, scripts; at last the message.
+    output from its beginning, notes, warnings, arguments of commands, scripts; at last the message.
     """
     kept = dict(body)
     text = _json(kept)
@@ -146,7 +149,7 @@ def _cut(body: dict[str, Any]) -> bool:
         return True
     if _cut_within(body, "pending") or _cut_within(body, "links"):
         return True
-    for key in ("warnings", "destructive", "unfinished"):
+    for key in ("notes", "warnings", "destructive", "unfinished"):
         if value := body.get(key):
             _put(body, key, value[: len(value) // 2])
             return True

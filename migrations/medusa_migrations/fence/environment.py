@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from medusa_migrations.fence.processes import MARKER
 
@@ -24,6 +24,7 @@ _SECRET = re.compile(
 )
 _URL_PASSWORD = re.compile(r"://[^:/@\s]*:(\S+)@")
 _NO_SECRET = re.compile(r"(?i).?|true|false|yes|no|on|off|null|none|undefined|\d{1,3}")
+_WITHOUT_PLACE = re.compile(r"(postgres(?:ql)?://)(\?.*)?", re.DOTALL)
 _KEYWORD_PASSWORD = re.compile(r"\bpassword\s*=\s*('(?:\\.|[^'\\])*'|\S+)")
 
 
@@ -68,6 +69,8 @@ def environment(around: Mapping[str, str], setting: Setting) -> dict[str, str]:
     made = {"NODE_ENV": "production"} | dict(around)
     if setting.url is not None:
         made["DATABASE_URL"] = setting.url
+    if "DATABASE_URL" in made:
+        made["DATABASE_URL"] = complete_url(made["DATABASE_URL"], around)
     made |= {
         "PGAPPNAME": setting.name,
         "PGOPTIONS": options(setting, around.get("PGOPTIONS", "")),
@@ -76,7 +79,31 @@ def environment(around: Mapping[str, str], setting: Setting) -> dict[str, str]:
     }
     if setting.config_home:
         made["XDG_CONFIG_HOME"] = setting.config_home
+        # of a user that no passwd names, Node looks for a home, and ends where there is none
+        made["HOME"] = around.get("HOME") or setting.config_home
     return made
+
+
+def complete_url(url: str, around: Mapping[str, str]) -> str:
+    """Return *url*; where it is `postgresql://` and no more, with what libpq's variables *around* us say.
+
+    libpq fills such a URL up by itself. What reads a URL in JavaScript does not.
+    """
+    bare = _WITHOUT_PLACE.fullmatch(url.strip())
+    host = around.get("PGHOST", "")
+    if bare is None or not host or "," in host:
+        return url
+    user, password, database = (
+        quote(around.get(name, ""), safe="") for name in ("PGUSER", "PGPASSWORD", "PGDATABASE")
+    )
+    who = f"{user}{':' if password else ''}{password}@" if user else ""
+    port = f":{around['PGPORT']}" if around.get("PGPORT") else ""
+    query = (bare[2] or "").removeprefix("?")
+    if host.startswith("/"):
+        host, query = "", "&".join(filter(None, [f"host={quote(host, safe='')}", query]))
+    elif ":" in host:
+        host = f"[{host}]"
+    return f"{bare[1]}{who}{host}{port}/{database}{'?' if query else ''}{query}"
 
 
 def secrets(around: Mapping[str, str], url: str) -> set[str]:
@@ -89,6 +116,8 @@ def secrets(around: Mapping[str, str], url: str) -> set[str]:
         found.update(_passwords(value))
         if _SECRET.search(name):
             found.update(value.split("\n"))
+        if name == "PGPASSWORD":
+            found.add(quote(value, safe=""))  # as complete_url spells it
     return {value for value in found if not _NO_SECRET.fullmatch(value.strip())}
 
 

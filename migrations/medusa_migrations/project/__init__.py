@@ -1,1 +1,1 @@
-"""The shop's own Medusa: its command runs alone and bounded, and the ledgers say what it did."""
+"""The shop's own Medusa: its command runs alone and bounded, and the ledgers show what it did."""

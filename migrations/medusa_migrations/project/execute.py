@@ -65,13 +65,24 @@ class FenceOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class FencedRun:
-    """What the commands of one run have in common."""
+class FencedDatabase:
+    """The database of a run, and within which limits commands run on it."""
 
     conn: Connection[Any]
     """The connection that has the lock, where one is taken."""
     address: Address
     options: FenceOptions
+    mask: Callable[[str], str]
+    """Replaces every secret in a text."""
+    say: Callable[[str], None]
+    """Prints what a person should know meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class FencedRun:
+    """What the commands of one run have in common."""
+
+    database: FencedDatabase
     environment: Mapping[str, str]
     where: tuple[str, ...]
     """The schemas in which ledgers are looked for."""
@@ -79,8 +90,16 @@ class FencedRun:
     """What the ledgers held when the lock was taken."""
     until: float | None
     """When the limit of the whole run is reached, by the monotonic clock."""
-    mask: Callable[[str], str]
-    say: Callable[[str], None]
+
+    @property
+    def conn(self) -> Connection[Any]:
+        """The connection that has the lock, where one is taken."""
+        return self.database.conn
+
+    @property
+    def options(self) -> FenceOptions:
+        """What was asked of the fence."""
+        return self.database.options
 
     @property
     def schema(self) -> str:
@@ -94,13 +113,15 @@ class FencedRun:
     def run(self, argv: tuple[str, ...], shown: tuple[str, ...] = ()) -> CommandRun:
         """Run one command to its end; *shown* is how messages spell it, where that differs."""
         fenced = self._fenced(argv, shown)
-        return CommandRun(fenced, fence.run(self.conn, fenced, self.mask, self.say))
+        on = self.database
+        return CommandRun(fenced, fence.run(on.conn, fenced, on.mask, on.say))
 
     def list(self, project: Project) -> Listing:
         """Ask *project* what it wants in the database; nothing is written."""
+        on = self.database
         return listing.read(
-            self.conn, self._fenced((), ()), project, self.mask, self.say, self.ledgers(), self.options.node
-        )  # fmt: skip
+            on.conn, self._fenced((), ()), project, on.mask, on.say, self.ledgers(), on.options.node
+        )
 
     def _fenced(self, argv: tuple[str, ...], shown: tuple[str, ...]) -> Fenced:
         left = self.options.run_timeout
@@ -112,22 +133,14 @@ class FencedRun:
         )  # fmt: skip
 
 
-def run(
-    conn: Connection[Any],
-    address: Address,
-    options: FenceOptions,
-    argv: tuple[str, ...],
-    project: Project | None,
-    mask: Callable[[str], str],
-    say: Callable[[str], None],
-) -> Execution:
-    """Run the command *argv* under the lock, on the database of *conn*; return what it did.
+def run(database: FencedDatabase, argv: tuple[str, ...], project: Project | None) -> Execution:
+    """Run the command *argv* under the lock, on the *database*; return what it did.
 
     Raises RefusedError where the database is of another major version of Medusa than the *project*,
     LockHeldError where another run holds the lock, and what a test of the URL fails with: then nothing
     was started.
     """
-    with opened(conn, address, options, project, mask, say) as this:
+    with opened(database, project) as this:
         done = this.run(argv)
         listed = None
         if project is not None and done.ended.cause is EndCause.BY_ITSELF:
@@ -142,19 +155,13 @@ def run(
 
 @contextmanager
 def opened(
-    conn: Connection[Any],
-    address: Address,
-    options: FenceOptions,
-    project: Project | None,
-    mask: Callable[[str], str],
-    say: Callable[[str], None],
-    *,
-    locked: bool = True,
+    database: FencedDatabase, project: Project | None, *, locked: bool = True
 ) -> Iterator[FencedRun]:
-    """Yield what runs commands on the database of *conn*, under the lock for the duration of a `with`.
+    """Yield what runs commands on the *database*, under the lock for the duration of a `with`.
 
     Without the lock where it is not to be *locked*: for what only looks.
     """
+    conn, address, options = database.conn, database.address, database.options
     where = look.schemas(conn, options.schema or address.schema)
     _guarded(conn, address, where, project)
     pooler.require_direct_session(conn, address, options.lock_timeout)
@@ -166,20 +173,20 @@ def opened(
         statement_timeout=options.statement_timeout,
         checks_client=sessions.checks_client(conn),
     )
-    _try_url(address, setting, options.environment.get("PGOPTIONS", ""), say)
+    _try_url(address, setting, options.environment.get("PGOPTIONS", ""), database.say)
     with _config_home(options.environment) as home:
         made = environment.environment(options.environment, replace(setting, config_home=home))
 
         def begun() -> FencedRun:
             before = _guarded(conn, address, where, project)  # another run may have been before us
             until = time.monotonic() + options.run_timeout if options.run_timeout else None
-            return FencedRun(conn, address, options, made, where, before, until, mask, say)
+            return FencedRun(database, made, where, before, until)
 
         if not locked:
             yield begun()
             return
-        with lock.hold(conn, wait=options.lock_wait, say=say):
-            sessions.end_orphans(conn, options.lock_wait, say)
+        with lock.hold(conn, wait=options.lock_wait, say=database.say):
+            sessions.end_orphans(conn, options.lock_wait, database.say)
             yield begun()
 
 
@@ -211,7 +218,7 @@ def _try_url(address: Address, setting: Setting, given: str, say: Callable[[str]
 
 
 def recorded(this: FencedRun, command: str, project: Project | None, done: Execution) -> Execution:
-    """Record a run that is proven, unless the latest one says the same; note where that cannot be."""
+    """Record a run that is proven, unless the latest record is the same; note where that cannot be."""
     after, ended = done.after, done.ended
     broken = ended is not None and ended.cause is not EndCause.BY_ITSELF
     if project is None or after is None or broken or verdict.error(done) is not None:
@@ -231,7 +238,9 @@ def recorded(this: FencedRun, command: str, project: Project | None, done: Execu
             seconds=sum(one.ended.seconds for one in done.runs),
             medusa=project.version,
             ledgers=after.digest,
-            commands=tuple(shlex.join(map(this.mask, one.fenced.words)) for one in done.runs),
+            commands=tuple(
+                shlex.join(map(this.database.mask, one.fenced.words)) for one in done.runs
+            ),
             migrations=(*new.get("migrations", ()), *new.get("mikro_orm_migrations", ())),
             links=new.get("link_module_migrations", ()),
             scripts=new.get("script_migrations", ()),
@@ -260,12 +269,13 @@ def read_again(this: FencedRun) -> Ledgers | None:
     """Look at the ledgers once more, on a new connection; None where the server does not answer."""
     from medusa_migrations.contract.errors import RunnerError  # noqa: PLC0415  hardly ever needed
 
+    on = this.database
     try:
-        with connection.open_(this.address, "exec", patience=5, say=this.say) as conn:
+        with connection.open_(on.address, "exec", patience=5, say=on.say) as conn:
             sessions.end(conn, this.options.session_name, wait=0)
             return look.ledgers(conn, this.where)
     except (RunnerError, psycopg.Error) as exc:
-        this.say(f"what the command has done cannot be read: {exc}")
+        on.say(f"what the command has done cannot be read: {exc}")
         return None
 
 
@@ -282,7 +292,7 @@ def _config_home(around: Mapping[str, str]) -> Iterator[str]:
         return
     try:
         made = tempfile.TemporaryDirectory(prefix="medusa-db-", ignore_cleanup_errors=True)
-    except OSError:  # no folder can be written to at all: the command itself says so
+    except OSError:  # no folder can be written to at all: the command itself reports it
         yield ""
         return
     with made as folder:

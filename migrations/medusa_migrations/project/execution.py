@@ -9,6 +9,7 @@ from medusa_migrations.fence.command import EndCause
 from medusa_migrations.project import pending
 
 if TYPE_CHECKING:
+    from medusa_migrations.catalog.model import Note
     from medusa_migrations.contract.errors import RunnerError
     from medusa_migrations.fence.command import Ended, Fenced
     from medusa_migrations.project.destructive import Loss
@@ -41,12 +42,16 @@ class Execution:
     """What of that would drop what has rows."""
     refusal: RunnerError | None = None
     """Why nothing was run."""
+    would: tuple[tuple[str, ...], ...] = ()
+    """The commands that would run, where nobody has asked for more than a look."""
     scripts_wanted: bool = False
     """Whether migration scripts were to run."""
     all_links: bool = False
     """Whether tables of links were to be changed even where that may lose rows."""
     notes: tuple[str, ...] = ()
     """What a person should know of the run itself."""
+    crossed: tuple[Note, ...] = ()
+    """What the releases on the way ask."""
 
     @property
     def pending(self) -> Unapplied | None:

@@ -99,13 +99,13 @@ def not_agreed(
         missing.append(project.release)
         sentences.append(
             f"pending migrations drop what has rows: {some([one.spelled for one in losses], 5)}. Make a backup, and "
-            f"agree with --acknowledge {project.release}"
+            f"add --acknowledge {project.release}"
         )
     if skipped and "links" not in agreed:
         missing.append("links")
         tables = some([f"{link.table} ({link.action})" for link in skipped], 5)
         sentences.append(
-            f"tables of links are not as the project has them, and stay so: {tables}. Agree with --acknowledge "
+            f"tables of links are not as the project has them, and stay so: {tables}. Add --acknowledge "
             "links, or change them with --links all, which may lose rows"
         )
     if not missing:

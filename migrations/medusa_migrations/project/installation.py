@@ -1,4 +1,4 @@
-"""Which Medusa a project has installed: its node_modules say so, never what somebody typed."""
+"""Which Medusa a project has installed: read from its node_modules, never from what somebody typed."""
 
 from __future__ import annotations
 

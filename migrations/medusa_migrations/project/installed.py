@@ -1,4 +1,4 @@
-"""Which Medusa server does the project around us use? Its installed package says so, else its lock file."""
+"""Which Medusa server does the project around us use? Read from its installed package, else from its lock file."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Ledgers:
 
     @property
     def digest(self) -> str:
-        """What tells these migrations and links from others; scripts change no schema."""
+        """What distinguishes these migrations and links from others; scripts change no schema."""
         names = {
             ledger: sorted(names)
             for ledger, names in self.names.items()

@@ -4,7 +4,7 @@
  * packages: node list.cjs PACKAGE_JSON_OF_MEDUSA PROJECT LEDGERS_FILE ANSWER_FILE
  *
  * Uses what Medusa's own command uses: v1 its get-migrations, v2 its loaders. Whoever reads the answer takes off
- * what the ledgers have; here they only tell which files need not be read. Sessions must be read-only; what would
+ * what the ledgers have; here they only decide which files need not be read. Sessions must be read-only; what would
  * write in them is left out below.
  */
 "use strict"
@@ -17,7 +17,7 @@ const [packageFile, directory, ledgersFile, answerFile] = process.argv.slice(2)
 const ledgers = JSON.parse(fs.readFileSync(ledgersFile, "utf8"))
 const medusa = fs.realpathSync(path.dirname(packageFile)) // as Medusa itself resolves it
 const fromMedusa = createRequire(packageFile)
-const major = Number(JSON.parse(fs.readFileSync(packageFile, "utf8")).version.split(".")[0])
+const [major, minor] = JSON.parse(fs.readFileSync(packageFile, "utf8")).version.split(".").map(Number)
 
 async function main() {
   const found = major === 1 ? await v1() : await v2()
@@ -70,15 +70,16 @@ async function v1() {
   const shared = getMigrations.getModuleSharedResources
     ? getMigrations.getModuleSharedResources(configModule, flags).migrations
     : []
-  const ofModules = isolated(configModule)
+  const modules = isolated(configModule)
   return {
     migrations: {
       migrations: [...(core.coreMigrations ?? core), ...shared].flatMap(namesOfV1),
-      mikro_orm_migrations: ofModules,
+      mikro_orm_migrations: migrationsOfIsolated(modules),
     },
     scripts: [],
     links: [],
-    warnings: [...unbuilt(), ...unseen(configModule), ...ofIsolated(configModule, ofModules)],
+    isolated: modules.length > 0,
+    warnings: [...unbuilt(), ...unseen(configModule), ...ofIsolated(modules)],
   }
 }
 
@@ -91,7 +92,7 @@ function namesOfV1(migration) {
   return [{ name: new migration().name || migration.name, module: "", drops: dropsOf([migration]) }]
 }
 
-/* Modules with connections of their own run after the others, with MikroORM. */
+/* Modules with connections of their own run after the others, with MikroORM; each with its connection and its files. */
 function isolated(configModule) {
   const entries = Object.entries(configModule.modules ?? {})
   if (!entries.length) return []
@@ -102,33 +103,61 @@ function isolated(configModule) {
     if (!module?.resolutionPath || declaration.scope !== "internal") return []
     if (declaration.resources !== "isolated") return []
     const folder = path.join(path.dirname(require.resolve(module.resolutionPath)), "migrations")
-    return filesIn(folder)
-      .filter((file) => /^(Migration|InitialSetup).*\.js$/.test(file))
-      .map((file) => ({ name: path.basename(file, ".js"), module: key, drops: dropsIn(path.join(folder, file)) }))
+    const files = filesIn(folder).filter((file) => /^(Migration|InitialSetup).*\.js$/.test(file))
+    return [{ key, folder, files, ...connectionOf(key, declared?.options?.database, configModule.projectConfig ?? {}) }]
   })
 }
 
-/* Modules with connections of their own demand TLS of any server that their URL does not call localhost. */
-function ofIsolated(configModule, migrations) {
-  const keys = [...new Set(migrations.map((one) => one.module))].filter(Boolean)
-  if (!keys.length) return []
-  const url = String(configModule.projectConfig?.database_url ?? "")
-  const plain = keys.filter((key) => {
-    const connection = configModule.modules[key].options?.database?.driverOptions?.connection
-    return !url.includes("localhost") && connection?.ssl === undefined
-  })
-  const found = keys.map(
-    (key) =>
+/* A module without options of a database has those of the project. Where it has some, none of the project's counts. */
+function connectionOf(key, database, project) {
+  if (!database) return { url: project.database_url, options: project.database_driver_options, elsewhere: false }
+  const names = [`${key.toUpperCase()}_POSTGRES_URL`, "MEDUSA_POSTGRES_URL", "POSTGRES_URL"]
+  const { host, port, user, password, database: name, clientUrl } = database
+  const url = host
+    ? `postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}/${name}`
+    : clientUrl ?? names.map((one) => process.env[one]).find((value) => value !== undefined)
+  return { url, options: database.driverOptions, elsewhere: !isSamePlace(url, project.database_url) }
+}
+
+/* Whether two URLs name one database; where that cannot be read, they do. */
+function isSamePlace(one, other) {
+  const place = (url) => {
+    const { hostname, port, pathname } = new URL(String(url))
+    return [hostname, port || "5432", pathname].join()
+  }
+  try {
+    return place(one) === place(other)
+  } catch {
+    return true
+  }
+}
+
+function migrationsOfIsolated(modules) {
+  const here = modules.filter((one) => !one.elsewhere)
+  return here.flatMap(({ key, folder, files }) =>
+    files.map((file) => ({ name: path.basename(file, ".js"), module: key, drops: dropsIn(path.join(folder, file)) }))
+  )
+}
+
+/* What to know of them. They demand TLS of any server that their URL does not call localhost, unless options are set. */
+function ofIsolated(modules) {
+  const own = modules.filter((one) => one.files.length)
+  const demanding = own.filter((one) => one.options === undefined && !/localhost/i.test(String(one.url)))
+  const found = own.map(
+    ({ key }) =>
       `the module ${key} has a connection of its own (resources is not "shared"): Medusa runs its migrations after the ` +
       "others, and ends with 0 where they fail"
   )
-  return plain.length
-    ? [
-        ...found,
-        `${plain.join(", ")} will demand TLS, as the URL does not contain the word localhost, and ignores its sslmode; for ` +
-          "a server without TLS set options.database.driverOptions.connection.ssl to false in medusa-config.js",
-      ]
-    : found
+  const away = modules.filter((one) => one.elsewhere).map(
+    ({ key }) =>
+      `the module ${key} has another database than the project: what Medusa does there is neither predicted, nor under our ` +
+      "lock, nor verified"
+  )
+  const names = demanding.map((one) => one.key).join(", ")
+  const tls =
+    `${names} will demand TLS, as the URL does not contain the word localhost, and ignores its sslmode; for ` +
+    "a server without TLS set options.database.driverOptions.connection.ssl to false in medusa-config.js"
+  return [...found, ...away, ...(demanding.length ? [tls] : [])]
 }
 
 /* Where a plugin keeps migrations, and whether this Medusa looks there. */
@@ -159,7 +188,7 @@ function folderOf(name) {
   try {
     return path.dirname(createRequire(path.join(directory, "package.json")).resolve(`${name}/package.json`))
   } catch {
-    return undefined // Medusa itself says so
+    return undefined // Medusa itself reports it
   }
 }
 
@@ -181,14 +210,14 @@ async function v2() {
   const configModule = container.resolve("configModule")
   const logger = container.resolve("logger")
   const plugins = await resolvedPlugins(utils, configModule)
-  utils.mergePluginModules(configModule, plugins, directory)
+  if (minor >= 3) utils.mergePluginModules(configModule, plugins, directory) // before, plugins have no modules
   const { LinkLoader } = firstOf("@medusajs/framework/links")
   const folders = plugins.map((plugin) => path.join(plugin.resolve, "links"))
   await new LinkLoader(folders, logger).load()
   const loader = new framework.MedusaAppLoader()
   return {
     migrations: { mikro_orm_migrations: await pendingOnes(ofModules(loader, configModule), utils) },
-    scripts: await scripts(plugins, utils),
+    scripts: minor >= 3 ? await scripts(plugins, utils) : [], // before, nothing runs them
     links: await links(loader),
     filtersLinks: filtersLinks(),
     warnings: [],
@@ -280,7 +309,7 @@ async function isSkipped(file, utils) {
   try {
     return utils.isFileSkipped(await utils.dynamicImport(file))
   } catch {
-    return false // Medusa itself will say why it cannot be loaded
+    return false // Medusa itself will report why it cannot be loaded
   }
 }
 
@@ -292,7 +321,7 @@ function dropsOfFile(file) {
   }
 }
 
-/* The planner itself makes its table, fills it, and renames tables: what it only would do is told instead. */
+/* The planner itself makes its table, fills it, and renames tables: what it only would do is reported instead. */
 async function links(loader) {
   const planner = await loader.getLinksExecutionPlanner()
   const renamed = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from medusa_migrations.project import pending, programs
 from medusa_migrations.project.pending import Listing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from psycopg import Connection
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from medusa_migrations.project.ledgers import Ledgers
 
 _PROGRAM = Path(__file__).with_name("list.cjs")
+_ERROR = re.compile(r"(?:Uncaught )?(?:\w+Error|Error|error)\b.*:")
 _LIMIT = 300.0
 """Seconds for it: three on a machine that does nothing else."""
 
@@ -60,10 +62,19 @@ def read(
         )
         ended = fence.run(conn, program, mask, say, shown=False)
         if ended.cause is not EndCause.BY_ITSELF or ended.exit_code != 0:
-            last = f": {ended.last[-1]}" if ended.last else ""
-            return Listing(None, f"listing what it wants failed{last}", ended)
+            why = filter(None, ("listing what it wants failed", cause(ended.last)))
+            return Listing(None, ": ".join(why), ended)
         try:
             found = pending.parse(json.loads(answer.read_text(encoding="utf-8")))
         except (OSError, ValueError) as exc:
             return Listing(None, f"what it wants cannot be read: {exc}", ended)
         return Listing(found, ended=ended)
+
+
+def cause(lines: Sequence[str]) -> str:
+    """Return the line of a program's output that says why it failed; the last, where none names an error.
+
+    Behind it Node prints where that was, and the error's properties.
+    """
+    named = (line for line in lines if _ERROR.match(line))
+    return next(named, lines[-1] if lines else "")

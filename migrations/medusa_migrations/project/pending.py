@@ -1,4 +1,4 @@
-"""Pure: what a project's Medusa wants in its database, and what of it is not there yet."""
+"""Pure: what a project's Medusa wants in its database, and what of that is not applied yet."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ class Wanted:
     """The version of the Node that has answered."""
     filters_links: bool = False
     """Whether indexes of tables of links leave out rows that are marked as deleted."""
+    isolated: bool = False
+    """Whether modules of v1 have connections of their own: link modules then keep no ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ def parse(body: object) -> Wanted:
             },
             str(found["node"]),
             bool(found.get("filtersLinks")),
+            bool(found.get("isolated")),
         )
     except (KeyError, TypeError, AttributeError) as exc:
         raise ValueError("it is not what our program writes") from exc

@@ -15,8 +15,6 @@ from medusa_migrations.contract.project_report import CommandDone, ProjectReport
 from medusa_migrations.project import verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from medusa_migrations.project.execution import Execution
     from medusa_migrations.project.installation import Project
 
@@ -81,36 +79,41 @@ def report(
         destructive=tuple(loss.to_dict() for loss in done.losses) if done else (),
         skipped=tuple(link.to_dict() for link in left.skipped) if left else (),
         warnings=tuple(verdict.warnings(done)) if done else (),
+        notes=tuple(note.brief() for note in done.crossed) if done else (),
     )
 
 
 def planned(
     run: Reported,
     done: Execution,
-    would: Sequence[tuple[str, ...]],
     seconds: float,
     *,
     checked: bool,
+    as_result: bool,
 ) -> ProjectReport:
-    """Return the report of a look at what *would* run; only where it is *checked* it ends with another code than 0."""
+    """Return the report of a look at what would run.
+
+    Only where it is *checked* it ends with another code than 0, and not for a refusal that whoever called counts
+    *as_result*.
+    """
     found = report(run, done, None, seconds)
     message, code = "", 0
     reason = ""
     if done.refusal is not None:
         reason, message, code = done.refusal.reason, str(done.refusal), done.refusal.exit_code
-    elif would and done.predicted is not None:
+    elif done.would and done.predicted is not None:
         counts = ", ".join(f"{number} {kind}" for kind, number in done.predicted.counts.items())
         reason, message, code = "Pending", f"pending: {counts}", NotYetError.exit_code
     return replace(
         found,
-        state="planned" if reason else "nothing",
-        exit_code=code if checked else 0,
+        state="refused" if as_result else "planned" if reason else "nothing",
+        exit_code=code if checked and not as_result else 0,
         reason=reason,
         message=message,
         acknowledge=(
             done.refusal.versions if isinstance(done.refusal, NotAcknowledgedError) else ()
         ),
-        commands=tuple(CommandDone(words) for words in would),
+        commands=tuple(CommandDone(words) for words in done.would),
         applied=None,
     )
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from medusa_migrations.catalog import release_notes
+from medusa_migrations.catalog.version import Version
 from medusa_migrations.contract.errors import NotAcknowledgedError
 from medusa_migrations.fence.command import EndCause
 from medusa_migrations.project import (
     destructive,
     execute,
     guard,
+    installation,
     look,
     pending,
     programs,
@@ -22,16 +25,18 @@ from medusa_migrations.records import project_runs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from psycopg import Connection
-
-    from medusa_migrations.catalog.version import Version
+    from medusa_migrations.catalog.model import Note
     from medusa_migrations.contract.errors import RefusedError
-    from medusa_migrations.postgres.address import Address
-    from medusa_migrations.project.execute import FencedRun, FenceOptions
+    from medusa_migrations.project.execute import (
+        FencedDatabase,
+        FencedRun,
+        FenceOptions,
+    )
     from medusa_migrations.project.execution import CommandRun
     from medusa_migrations.project.installation import Project
     from medusa_migrations.project.ledgers import Ledgers
     from medusa_migrations.project.pending import Unapplied, Wanted
+    from medusa_migrations.records.project_runs import ProjectRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,62 +55,18 @@ class UpgradeOptions:
     """Asks a person, where there is one."""
 
 
-def migrate(
-    conn: Connection[Any],
-    address: Address,
-    options: FenceOptions,
-    project: Project,
-    asked: UpgradeOptions,
-    mask: Callable[[str], str],
-    say: Callable[[str], None],
-) -> Execution:
-    """Run the commands of the *project*'s Medusa on the database of *conn*, under the lock; return what they did.
+@dataclass(frozen=True, slots=True)
+class ProjectUpgrade:
+    """An upgrade that nothing stands in the way of, as far as that is known without a database."""
 
-    Raises as `execute.run` and `commands` do: then nothing was started.
-    """
-    found = commands(project, asked, options)
-    with execute.opened(conn, address, options, project, mask, say) as this:
-        done = _run(this, project, asked, found)
-        lost = done.ended is not None and done.ended.cause is EndCause.LOCK_LOST
-        if not lost:
-            done = replace(done, after=this.ledgers())
-            return execute.recorded(this, "migrate", project, done)
-    return replace(done, after=execute.read_again(this))
+    project: Project
+    asked: UpgradeOptions
+    commands: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+    """Each command: what is started, and how messages spell it."""
 
 
-def preview(
-    conn: Connection[Any],
-    address: Address,
-    options: FenceOptions,
-    project: Project,
-    asked: UpgradeOptions,
-    mask: Callable[[str], str],
-    say: Callable[[str], None],
-) -> Execution:
-    """Return what `migrate` would find, and for what it would be refused; no lock is taken, nothing is written."""
-    commands(project, asked, options)
-    with execute.opened(conn, address, options, project, mask, say, locked=False) as this:
-        done = _look(this, project, asked)
-        return replace(done, after=this.before)
-
-
-def would_run(
-    project: Project, asked: UpgradeOptions, done: Execution
-) -> tuple[tuple[str, ...], ...]:
-    """Return the commands that would run after a preview has found what is *done*; none where nothing is left."""
-    left = done.predicted
-    if left is None or not _is_left(left, asked, done.before):
-        return ()
-    found = recipes.commands(project, asked.links, scripts=asked.scripts)
-    alone = recipes.of(project).scripts
-    scripts = left.scripts or done.before.unfinished
-    return tuple(("medusa", *words) for words in found if words != alone or scripts)
-
-
-def commands(
-    project: Project, asked: UpgradeOptions, options: FenceOptions
-) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
-    """Return each command: what is started, and how messages spell it. No database is needed for that.
+def prepare(project: Project, asked: UpgradeOptions, options: FenceOptions) -> ProjectUpgrade:
+    """Return the upgrade that is *asked* for. No database is needed for that.
 
     Raises RefusedError where the project has another version than the one asked for, and UsageError where its command
     line or Node is missing, or it does not know what is asked.
@@ -114,16 +75,47 @@ def commands(
     node = programs.node(options.node, options.environment)
     cli = str(programs.cli(project, recipes.of(project)))
     found = recipes.commands(project, asked.links, scripts=asked.scripts)
-    return tuple(((node, cli, *words), ("medusa", *words)) for words in found)
+    commands = tuple(((node, cli, *words), ("medusa", *words)) for words in found)
+    return ProjectUpgrade(project, asked, commands)
 
 
-def _run(
-    this: FencedRun,
-    project: Project,
-    asked: UpgradeOptions,
-    found: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...],
-) -> Execution:
-    done = _look(this, project, asked)
+def migrate(database: FencedDatabase, upgrade: ProjectUpgrade) -> Execution:
+    """Run the commands of the *upgrade* on the *database*, under the lock; return what they did.
+
+    Raises as `execute.run` does: then nothing was started.
+    """
+    with execute.opened(database, upgrade.project) as this:
+        done = _run(this, upgrade)
+        lost = done.ended is not None and done.ended.cause is EndCause.LOCK_LOST
+        if not lost:
+            done = replace(done, after=this.ledgers())
+            return execute.recorded(this, "migrate", upgrade.project, done)
+    return replace(done, after=execute.read_again(this))
+
+
+def preview(database: FencedDatabase, upgrade: ProjectUpgrade) -> Execution:
+    """Return what `migrate` would find and run, and for what it would be refused.
+
+    No lock is taken, nothing is written.
+    """
+    with execute.opened(database, upgrade.project, locked=False) as this:
+        done = _look(this, upgrade)
+        return replace(done, after=this.before, would=_would_run(upgrade, done))
+
+
+def _would_run(upgrade: ProjectUpgrade, done: Execution) -> tuple[tuple[str, ...], ...]:
+    """Return the commands that would run after a look has found what is *done*; none where nothing is left."""
+    left = done.predicted
+    if left is None or not _is_left(left, upgrade.asked, done.before):
+        return ()
+    alone = ("medusa", *recipes.of(upgrade.project).scripts)
+    scripts = left.scripts or done.before.unfinished
+    return tuple(words for _, words in upgrade.commands if words != alone or scripts)
+
+
+def _run(this: FencedRun, upgrade: ProjectUpgrade) -> Execution:
+    project, asked = upgrade.project, upgrade.asked
+    done = _look(this, upgrade)
     done = _agreed(done, asked)
     wanted = done.listed.wanted if done.listed else None
     if done.refusal is not None or wanted is None or done.predicted is None:
@@ -131,7 +123,7 @@ def _run(
     if _nothing(project, wanted, done.predicted, asked, this.before):
         return done
     runs: list[CommandRun] = []
-    for argv, shown in found:
+    for argv, shown in upgrade.commands:
         if runs and not _goes_on(this, project, wanted, runs[-1]):
             break
         runs.append(this.run(argv, shown))
@@ -142,8 +134,9 @@ def _run(
     return replace(done, runs=tuple(runs), listed=listed)
 
 
-def _look(this: FencedRun, project: Project, asked: UpgradeOptions) -> Execution:
+def _look(this: FencedRun, upgrade: ProjectUpgrade) -> Execution:
     """Ask the project, and note what would be dropped and what nobody has agreed to."""
+    project, asked = upgrade.project, upgrade.asked
     listed = this.list(project)
     notes = tuple(recipes.warnings(project))
     done = Execution(
@@ -160,21 +153,39 @@ def _look(this: FencedRun, project: Project, asked: UpgradeOptions) -> Execution
         for one in destructive.dropped(name, listed.wanted.texts.get(name, ""))
     ]
     losses = look.losses(this.conn, this.where, drops)
-    return replace(
+    latest = project_runs.latest(this.conn, this.schema)
+    server = this.conn.info.server_version
+    done = replace(
         done,
         predicted=left,
         losses=losses,
-        refusal=_refusal(
-            this, project, asked, listed.wanted, replace(done, predicted=left, losses=losses)
+        notes=(
+            *notes,
+            *release_notes.too_old(Version(*project.number), listed.wanted.node, server),
         ),
+        crossed=_crossed(project, this.before, left, latest),
     )
+    return replace(done, refusal=_refusal(upgrade, listed.wanted, done, latest))
+
+
+def _crossed(
+    project: Project, before: Ledgers, left: Unapplied, latest: ProjectRun | None
+) -> tuple[Note, ...]:
+    """Return what the releases ask between the version that was recorded last and the installed one.
+
+    Where none is recorded and something is pending, those of all versions; an empty database crosses none.
+    """
+    if not before.is_v2 or (latest is None and not any(left.counts.values())):
+        return ()
+    after = Version(*installation.numbers(latest.medusa)) if latest else None
+    return release_notes.between(after, Version(*project.number))
 
 
 def _refusal(
-    this: FencedRun, project: Project, asked: UpgradeOptions, wanted: Wanted, done: Execution
+    upgrade: ProjectUpgrade, wanted: Wanted, done: Execution, latest: ProjectRun | None
 ) -> RefusedError | None:
-    latest = project_runs.latest(this.conn, this.schema)
-    older = guard.downgrade(project, wanted, this.before, latest)
+    project, asked = upgrade.project, upgrade.asked
+    older = guard.downgrade(project, wanted, done.before, latest)
     if older is not None or not asked.on_breaking or done.predicted is None:
         return older
     skipped = () if done.all_links else done.predicted.skipped
@@ -193,9 +204,7 @@ def _nothing(
     project: Project, wanted: Wanted, left: Unapplied, asked: UpgradeOptions, before: Ledgers
 ) -> bool:
     """Return whether no command needs to run, as all that they would do is listed and nothing of it is left."""
-    recipe = recipes.of(project)
-    isolated = project.major == 1 and wanted.migrations.get("mikro_orm_migrations")
-    if recipe.unlisted or isolated:  # link modules of v1 keep no ledger
+    if recipes.of(project).unlisted or wanted.isolated:
         return False
     return not _is_left(left, asked, before)
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from medusa_db import commands, streams
-from medusa_db.arguments import option
 from medusa_db.arguments.groups import DatabaseArguments
 from medusa_db.commands import output
-from medusa_migrations.contract import concealed
-from medusa_migrations.contract.errors import Interrupted, RunnerError, UsageError
+from medusa_db.commands.database import connected
+from medusa_migrations.contract import caller, concealed
+from medusa_migrations.contract.errors import Interrupted, RunnerError
 from medusa_migrations.contract.project_report import bounded
 from medusa_migrations.contract.redact import redact
 from medusa_migrations.fence import environment
 from medusa_migrations.fence.command import EndCause
 from medusa_migrations.project import summary, verdict
+from medusa_migrations.project.execute import FencedDatabase
 from medusa_migrations.project.summary import Reported
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from medusa_db.arguments.groups import ReportArguments
     from medusa_migrations.contract.project_report import ProjectReport
-    from medusa_migrations.postgres.address import Address
     from medusa_migrations.project.execute import FenceOptions
     from medusa_migrations.project.execution import Execution
     from medusa_migrations.project.installation import Project
@@ -43,12 +42,14 @@ def carry_out(
     shown: Callable[[ProjectReport], str] | None,
     *,
     results: Collection[str] = (),
-) -> int:
-    """Do the *work* of a run and report how it ends; return its exit code, or raise what it has failed with.
+    look: Callable[[Reported, Execution, float], ProjectReport] | None = None,
+) -> ProjectReport:
+    """Do the *work* of a run and report how it ends; return that report, or raise what it has failed with.
 
     The work calls what it is given with the project, as soon as that is known. stdout gets what is *shown* of a run
     that did not fail; None: it gets the report as JSON, of any. A refusal for one of the reasons in *results*
-    counts as a result.
+    counts as a result. *look* makes the report of a run that only looks, of what it found and the seconds that took: then
+    only not being able to look is a failure.
     """
     started = time.monotonic()
     run = Reported(command, report.run_id)
@@ -61,22 +62,45 @@ def carry_out(
     def hand_out(raised: Exception | Interrupted | None) -> ProjectReport:
         result = isinstance(raised, RunnerError) and commands.is_result(results, raised)
         taken = time.monotonic() - started
-        made = summary.report(run, done, raised, taken, as_result=result)
+        if look is not None and done is not None and raised is None:
+            made, within = look(run, done, taken), None
+        else:
+            made = summary.report(run, done, raised, taken, as_result=result)
+            within = streams.END
+        made = _spelled(made)
         write(report, made, mask)
         if shown is None:
-            output.print_json(made.to_dict(mask), within=streams.END)
+            output.print_json(made.to_dict(mask), within=within)
         elif raised is None:
-            output.print_result(mask(shown(made)), within=streams.END)
+            output.print_result(mask(shown(made)), within=within)
         return made
 
     begin(report, summary.running(run), mask)
     try:
         done = work(is_of)
-        _raise_for(done)
+        if look is None:
+            _raise_for(done)
+        else:
+            raise_for_looking(done)
     except (Exception, Interrupted) as exc:
         hand_out(exc)
         raise
-    return hand_out(None).exit_code or 0
+    return hand_out(None)
+
+
+@contextmanager
+def opened(
+    args: DatabaseArguments,
+    command: str,
+    patience: float,
+    options: FenceOptions,
+    mask: Callable[[str], str],
+) -> Iterator[FencedDatabase]:
+    """Open the database that *args* and the environment name, for commands to run on it, for the duration of a `with`."""
+    with connected(args, command, patience, say) as (conn, address):
+        if args != DatabaseArguments(schema=args.schema):  # commands know that of the environment
+            options = replace(options, url=address.url)
+        yield FencedDatabase(conn, address, options, mask, say)
 
 
 def begin(args: ReportArguments, report: ProjectReport, mask: Callable[[str], str]) -> None:
@@ -96,11 +120,11 @@ def write(args: ReportArguments, report: ProjectReport, mask: Callable[[str], st
         output.write_report(args.report_file, text)
 
 
-def named_url(args: DatabaseArguments, options: FenceOptions, address: Address) -> FenceOptions:
-    """Return *options* with the database that *args* name, where it is not the one of the environment."""
-    if args == DatabaseArguments(schema=args.schema):
-        return options
-    return replace(options, url=address.url)
+def _spelled(report: ProjectReport) -> ProjectReport:
+    """Return *report* with its sentences in the words of whoever runs us: options, values of Helm, fields of a resource."""
+    who = os.environ.get(caller.VARIABLE, "")
+    warnings = tuple(caller.spell(text, who) for text in report.warnings)
+    return replace(report, message=caller.spell(report.message, who), warnings=warnings)
 
 
 def mask_of(args: DatabaseArguments) -> Callable[[str], str]:
@@ -111,29 +135,9 @@ def mask_of(args: DatabaseArguments) -> Callable[[str], str]:
 
 
 def say(line: str) -> None:
-    """Print what a person should know meanwhile."""
+    """Print what a person should know meanwhile, to stderr."""
     sys.stderr.write(f"medusa-db: {line}\n")
     sys.stderr.flush()
-
-
-def require_only(args: Any, fields: Collection[str]) -> None:
-    """Raise UsageError for an option of *args* that is given and is none of *fields*."""
-    values = dict(_values(args))
-    for row in option.rows(type(args)):
-        if row.field not in fields and values[row.field] != row.default:
-            raise UsageError(
-                f"{row.name} has no meaning with --project, where the shop's own Medusa runs; leave it out, and "
-                f"{row.variable} of the environment"
-            )
-
-
-def _values(args: Any) -> Iterator[tuple[str, Any]]:
-    for field in dataclasses.fields(args):
-        value = getattr(args, field.name)
-        if "group" in field.metadata:
-            yield from _values(value)
-        else:
-            yield field.name, value
 
 
 def raise_for_looking(done: Execution) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_db.commands import running
-from medusa_db.commands.database import connected
 from medusa_db.commands.project import carry_out as projects
 from medusa_db.show import project as text
 from medusa_migrations.contract.errors import UsageError
@@ -34,7 +33,7 @@ def execute(args: ExecArguments, token: str) -> int:
         return _execute(args, token, project, mask)
 
     shown = None if args.output == "json" else text.report
-    return projects.carry_out("exec", args.report, mask, work, shown)
+    return projects.carry_out("exec", args.report, mask, work, shown).exit_code or 0
 
 
 def _execute(
@@ -56,10 +55,9 @@ def _execute(
         statement_timeout=args.fence.statement_timeout,
         by_whom=running.by_whom(),
     )
-    with connected(args.database, "exec", args.patience.connect_wait, projects.say) as opened:
-        conn, address = opened
-        options = projects.named_url(args.database, options, address)
-        return executing.run(conn, address, options, argv, project, mask, projects.say)
+    wait = args.patience.connect_wait
+    with projects.opened(args.database, "exec", wait, options, mask) as database:
+        return executing.run(database, argv, project)
 
 
 def _project(args: ExecArguments) -> Project | None:

@@ -11,6 +11,7 @@ from medusa_db import streams
 from medusa_db.commands import output
 from medusa_db.commands.database import connected
 from medusa_db.commands.project import carry_out as projects
+from medusa_db.commands.project import permitted
 from medusa_db.show import project as text
 from medusa_migrations.contract.errors import NotYetError, VerificationError
 from medusa_migrations.contract.values import some
@@ -103,7 +104,7 @@ def verify(args: VerifyArguments, token: str) -> int:
     mask = projects.mask_of(args.database)
 
     def work(is_of: Callable[[Project | None], None]) -> Execution:
-        projects.require_only(args, _VERIFY)
+        permitted.require_only(args, _VERIFY)
         seen = _look(args, token, mask, args.to)
         is_of(seen.project)
         done = seen.done
@@ -117,7 +118,7 @@ def verify(args: VerifyArguments, token: str) -> int:
         return replace(done, notes=notes, refusal=refusal)
 
     shown = None if args.output == "json" else text.verified
-    return projects.carry_out("verify", args.report, mask, work, shown)
+    return projects.carry_out("verify", args.report, mask, work, shown).exit_code or 0
 
 
 def _drift(done: Execution, indexes: tuple[str, ...], *, strict: bool) -> VerificationError | None:
@@ -144,7 +145,7 @@ def _drift(done: Execution, indexes: tuple[str, ...], *, strict: bool) -> Verifi
 
 def _status(args: StatusArguments, token: str, *, names: bool) -> int:
     mask = projects.mask_of(args.database)
-    projects.require_only(args, _STATUS)
+    permitted.require_only(args, _STATUS)
     seen = _look(args, token, mask, args.check)
     _print(args, seen, names=names, mask=mask)
     left = seen.done.pending if seen.done else None
@@ -169,14 +170,13 @@ def _look(
         schema=args.database.schema,
         node=args.node,
     )
-    asked = UpgradeOptions(to=to)
-    upgrade.commands(project, asked, options)  # what is refused anyway needs no database
-    with connected(args.database, "status", args.patience.connect_wait, projects.say) as opened:
-        conn, address = opened
-        options = projects.named_url(args.database, options, address)
-        done = upgrade.preview(conn, address, options, project, asked, mask, projects.say)
+    prepared = upgrade.prepare(project, UpgradeOptions(to=to), options)
+    wait = args.patience.connect_wait
+    with projects.opened(args.database, "status", wait, options, mask) as database:
+        done = upgrade.preview(database, prepared)
         projects.raise_for_looking(done)
-        where = look.schemas(conn, args.database.schema or address.schema)
+        conn = database.conn
+        where = look.schemas(conn, args.database.schema or database.address.schema)
         schema = look.schema_of(conn, where)
         wanted = done.listed.wanted if done.listed else None
         filters = wanted is not None and wanted.filters_links

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_db import commands, streams
-from medusa_db.commands import output, running
-from medusa_db.commands.database import connected
+from medusa_db.commands import running
 from medusa_db.commands.project import carry_out as projects
+from medusa_db.commands.project import permitted
 from medusa_db.show import project as text
-from medusa_migrations.contract.errors import Interrupted
-from medusa_migrations.contract.redact import redact
 from medusa_migrations.project import installation, summary, upgrade
 from medusa_migrations.project.execute import FenceOptions
-from medusa_migrations.project.summary import Reported
 from medusa_migrations.project.upgrade import UpgradeOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from medusa_db.arguments.running import MigrateArguments, PlanArguments
+    from medusa_migrations.contract.project_report import ProjectReport
+    from medusa_migrations.project.execute import FencedDatabase
     from medusa_migrations.project.execution import Execution
     from medusa_migrations.project.installation import Project
+    from medusa_migrations.project.summary import Reported
+    from medusa_migrations.project.upgrade import ProjectUpgrade
 
 _FIELDS = frozenset(
     (
@@ -44,48 +43,33 @@ def migrate(args: MigrateArguments, token: str) -> int:
     mask = projects.mask_of(args.database)
 
     def work(is_of: Callable[[Project | None], None]) -> Execution:
-        projects.require_only(args, _FIELDS)
+        permitted.require_only(args, _FIELDS)
         return _on_database(args, token, mask, is_of, upgrade.migrate)
 
     shown = None if args.output == "json" else text.report
-    return projects.carry_out("migrate", args.report, mask, work, shown, results=args.exit_zero_for)
+    made = projects.carry_out("migrate", args.report, mask, work, shown, results=args.exit_zero_for)
+    return made.exit_code or 0
 
 
 def plan(args: PlanArguments, token: str) -> int:
     """Show what `migrate` would find and run; with `--check` the exit code says whether it would run."""
-    started = time.monotonic()
-    asked, report = args.run, args.run.report
+    asked = args.run
     mask = projects.mask_of(asked.database)
-    run = Reported("plan", report.run_id)
-    projects.begin(report, summary.running(run), mask)
 
-    def is_of(project: Project | None) -> None:
-        nonlocal run
-        run = Reported("plan", report.run_id, project)
+    def work(is_of: Callable[[Project | None], None]) -> Execution:
+        permitted.require_only(args, _FIELDS)
+        return _on_database(asked, token, mask, is_of, upgrade.preview)
 
-    try:
-        projects.require_only(args, _FIELDS)
-        done = _on_database(asked, token, mask, is_of, upgrade.preview)
-        projects.raise_for_looking(done)
-    except (Exception, Interrupted) as exc:
-        made = summary.report(run, None, exc, time.monotonic() - started)
-        projects.write(report, made, mask)
-        if asked.output == "json":
-            output.print_json(made.to_dict(mask), within=streams.END)
-        raise
-    would = upgrade.would_run(run.project, _options(asked), done) if run.project else ()
-    refusal = done.refusal
-    made = summary.planned(run, done, would, time.monotonic() - started, checked=args.check)
-    if refusal is not None and commands.is_result(asked.exit_zero_for, refusal):
-        made = replace(made, state="refused", exit_code=0)
-    projects.write(report, made, mask)
-    if asked.output == "json":
-        output.print_json(made.to_dict(mask))
-    else:
-        output.print_result(mask(text.plan(made)))
+    def look(run: Reported, done: Execution, seconds: float) -> ProjectReport:
+        refusal = done.refusal
+        result = refusal is not None and commands.is_result(asked.exit_zero_for, refusal)
+        return summary.planned(run, done, seconds, checked=args.check, as_result=result)
+
+    shown = None if asked.output == "json" else text.plan
+    made = projects.carry_out("plan", asked.report, mask, work, shown, look=look)
     if args.check and made.message:
-        refused = "migrate would be refused: " if refusal is not None else ""
-        sys.stderr.write(f"medusa-db: {redact(refused + made.message)}\n")
+        refused = "migrate would be refused: " if made.reason != "Pending" else ""
+        sys.stderr.write(f"medusa-db: {mask(refused + made.message)}\n")
     return made.exit_code or 0
 
 
@@ -94,7 +78,7 @@ def _on_database(
     token: str,
     mask: Callable[[str], str],
     is_of: Callable[[Project | None], None],
-    act: Callable[..., Execution],
+    act: Callable[[FencedDatabase, ProjectUpgrade], Execution],
 ) -> Execution:
     project = installation.require(Path(args.medusa.project or ".").absolute())
     is_of(project)
@@ -114,12 +98,10 @@ def _on_database(
         statement_timeout=running.either(limits.statement_timeout, usual.statement_timeout),
         by_whom=running.by_whom(),
     )
-    asked = _options(args)
-    upgrade.commands(project, asked, options)  # what is refused anyway needs no database
-    with connected(args.database, "migrate", args.patience.connect_wait, projects.say) as opened:
-        conn, address = opened
-        options = projects.named_url(args.database, options, address)
-        return act(conn, address, options, project, asked, mask, projects.say)
+    prepared = upgrade.prepare(project, _options(args), options)
+    wait = args.patience.connect_wait
+    with projects.opened(args.database, "migrate", wait, options, mask) as database:
+        return act(database, prepared)
 
 
 def _options(args: MigrateArguments) -> UpgradeOptions:

@@ -52,8 +52,15 @@ def started(
     url: str, *command: str, options: tuple[str, ...] = (), **environment: str
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a command fenced, for the duration of a `with`; SIGKILL ends it at its end."""
+    with begun(url, "exec", *options, "--", *command, **environment) as process:
+        yield process
+
+
+@contextmanager
+def begun(url: str, *words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command of `medusa-db` for the duration of a `with`; SIGKILL ends it at its end."""
     process = subprocess.Popen(
-        servers.command("exec", *options, "--", *command), env=servers.environ(url, environment),
+        servers.command(*words), env=servers.environ(url, environment),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
