@@ -28,7 +28,8 @@ COPY migrations migrations
 COPY seed seed
 COPY operator operator
 RUN /tools/bin/pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist . \
- && /tools/bin/pip --python /opt/medusa-db/bin/python install --quiet --no-deps --no-index dist/*.whl
+ && /tools/bin/pip --python /opt/medusa-db/bin/python install --quiet --no-deps --no-index dist/*.whl \
+ && ls /opt/medusa-db/lib/python3*/site-packages > /build/runner-packages
 
 FROM build AS build-operator
 COPY requirements/image.txt requirements/
@@ -39,11 +40,11 @@ RUN --mount=type=secret,id=ca \
 
 FROM build AS runner-files
 COPY image/rootfs.py image/
-RUN python3 image/rootfs.py /opt/medusa-db /files
+RUN python3 image/rootfs.py /opt/medusa-db /files /build/runner-packages
 
 FROM build-operator AS operator-files
 COPY image/rootfs.py image/
-RUN python3 image/rootfs.py /opt/medusa-db /files
+RUN python3 image/rootfs.py /opt/medusa-db /files /build/runner-packages
 
 FROM scratch AS plain
 ARG VERSION=0.1.0

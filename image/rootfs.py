@@ -1,15 +1,16 @@
 """Collect the files of the image: Python, our environment, the libraries that both load, and nothing else.
 
-    python3 rootfs.py ENVIRONMENT FOLDER
+    python3 rootfs.py ENVIRONMENT FOLDER PACKAGES
 
 FOLDER/system gets Python and what belongs to the base, FOLDER/environment gets ENVIRONMENT; every file keeps its
-path. Run by the base's Python in a stage of the Dockerfile. Two runs on the same files write the same bytes: byte
+path. PACKAGES is a file that names what of site-packages is the runner's. Run by the base's Python in a stage of the Dockerfile. Two runs on the same files write the same bytes: byte
 code holds no time of its source, and all times are SOURCE_DATE_EPOCH.
 """
 
 from __future__ import annotations
 
 import compileall
+import json
 import os
 import re
 import shutil
@@ -32,11 +33,9 @@ NO_PART = re.compile(
 """Parts of the standard library that are for terminals, windows, tests, installing, or databases of its own."""
 PROGRAMS = re.compile(r"python[\d.]*|medusa-db")
 """What of the environment's bin is a program of the image."""
-KEPT = (
-    "/etc/os-release",
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/usr/share/zoneinfo",
-)
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+TIME_ZONES = "/usr/share/zoneinfo"
+KEPT = ("/etc/os-release", AUTHORITIES, TIME_ZONES)
 """Which distribution it is, for scanners; authorities; time zones, of which a database may have any."""
 WRITTEN = {
     "etc/passwd": "root:x:0:0:root:/:/sbin/nologin\n"
@@ -78,13 +77,16 @@ class Tree:
         (self.root / name).write_text(text)
 
 
-def main(environment: Path, folder: Path) -> None:
-    """Collect both parts in *folder*."""
+def main(environment: Path, folder: Path, packages: Path) -> None:
+    """Collect both parts in *folder*; *packages* names those of the runner."""
     system, own = Tree(folder / "system"), folder / "environment"
     inside = own / environment.relative_to("/")
     _copy_environment(environment, inside)
-    take_python(system, environment)
-    take_libraries(system, [*_binaries(system.root), *_binaries(own)], environment, inside)
+    interpreter = take_python(system, environment)
+    libraries = take_libraries(
+        system, [*_binaries(system.root), *_binaries(own)], environment, inside
+    )
+    list_portable(inside, interpreter, libraries, packages.read_text("utf-8").split())
     for name in KEPT:
         system.take(Path(name))
     for name, text in WRITTEN.items():
@@ -98,8 +100,8 @@ def main(environment: Path, folder: Path) -> None:
         set_times(root, int(os.environ["SOURCE_DATE_EPOCH"]))
 
 
-def take_python(system: Tree, environment: Path) -> None:
-    """Take the interpreter that the environment's is a link to, and its standard library."""
+def take_python(system: Tree, environment: Path) -> Path:
+    """Take the interpreter that the environment's is a link to, and its standard library; return the former."""
     link = environment / "bin" / "python"
     while link.is_symlink():
         link = link.parent / link.readlink()
@@ -110,10 +112,13 @@ def take_python(system: Tree, environment: Path) -> None:
         for name in sorted(files):
             if not NO_PART.fullmatch(name):
                 system.take(Path(folder, name))
+    return link
 
 
-def take_libraries(system: Tree, binaries: list[Path], environment: Path, inside: Path) -> None:
-    """Take the libraries that programs and modules load, and the loader."""
+def take_libraries(
+    system: Tree, binaries: list[Path], environment: Path, inside: Path
+) -> list[Path]:
+    """Take the libraries that programs and modules load, and the loader; return them."""
     done = subprocess.run(  # noqa: S603  our own arguments
         ["ldd", *binaries],  # noqa: S607
         capture_output=True, text=True, check=False,
@@ -135,6 +140,25 @@ def take_libraries(system: Tree, binaries: list[Path], environment: Path, inside
     for library in sorted(found):
         if not library.name.startswith("ld-") and not (folder / library.name).exists():
             (folder / library.name).symlink_to(library)
+    return [*sorted(found), libc / "libgcc_s.so.1"]
+
+
+def list_portable(
+    inside: Path, interpreter: Path, libraries: list[Path], packages: list[str]
+) -> None:
+    """Write down what `medusa-db install` copies."""
+    listed = {
+        "interpreter": str(interpreter),
+        "loader": next(str(path) for path in libraries if path.name.startswith("ld-")),
+        "libraries": [
+            str(path) for path in dict.fromkeys(libraries) if not path.name.startswith("ld-")
+        ],
+        "standardLibrary": str(STANDARD_LIBRARY),
+        "packages": sorted(packages),
+        "authorities": AUTHORITIES,
+        "timeZones": TIME_ZONES,
+    }
+    (inside / "portable.json").write_text(json.dumps(listed, indent=1) + "\n", "utf-8")
 
 
 def record_packages(system: Tree) -> None:

@@ -19,7 +19,7 @@ def main() -> None:
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     started = time.perf_counter()
-    pid = os.posix_spawn(command[0], command, os.environ, file_actions=files)
+    pid = os.posix_spawnp(command[0], command, os.environ, file_actions=files)
     _, status, used = os.wait4(pid, 0)
     wall = time.perf_counter() - started
     unit = 1 if sys.platform == "darwin" else 1024

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import servers
+from medusa_db.demo import embedded
 from medusa_testbed import tools
 from medusa_testbed.api import ApiError
 from medusa_testbed.kubectl import Kubectl
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from medusa_testbed.node.docker_engine import Engine
     from medusa_testbed.node.node import Cluster
     from medusa_testbed.node.postgres import Database, Postgres
+    from servers import TestServer
 
 NAMES = (
     "medusa-database-operator:0.1.0",
@@ -44,6 +46,20 @@ def docker() -> Iterator[Engine]:
         engine.load_base()
         engine("load", "--input", docker_engine.built())
         yield engine
+
+
+@pytest.fixture(scope="module")
+def beside_the_engine() -> Iterator[TestServer]:
+    """A PostgreSQL on 127.0.0.1."""
+    with servers.started(embedded.binaries()) as running:
+        yield running
+
+
+@pytest.fixture
+def url(beside_the_engine: TestServer) -> Iterator[str]:
+    """The URL of an empty database that containers of the machine's own network reach."""
+    with beside_the_engine.database() as name:
+        yield beside_the_engine.url(name)
 
 
 @pytest.fixture(scope="session")

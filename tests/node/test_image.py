@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
-import servers
-from medusa_db.demo import embedded
 from medusa_testbed.node import docker_engine
 from medusa_testbed.node.docker_engine import IMAGE, ROOT, RUNNER, Engine
 from medusa_testbed.waiting import eventually
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from servers import TestServer
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -28,20 +20,6 @@ RESTRICTED = (
 )  # fmt: skip
 CHOSEN = ("--user", "1000680000:0")
 """A user of the range that OpenShift gives to a namespace: no name, no home, group 0."""
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[TestServer]:
-    """A PostgreSQL on 127.0.0.1."""
-    with servers.started(embedded.binaries()) as running:
-        yield running
-
-
-@pytest.fixture
-def url(postgres: TestServer) -> Iterator[str]:
-    """The URL of an empty database."""
-    with postgres.database() as name:
-        yield postgres.url(name)
 
 
 def medusa_db(

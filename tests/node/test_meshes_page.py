@@ -1,10 +1,11 @@
-"""docs/meshes.md: what it says to write is written, where each pod gets a proxy that does not end by itself."""
+"""docs/meshes.md: what it recommends works, where each pod gets a proxy that does not end by itself."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 import yaml
 
@@ -59,12 +60,69 @@ def test_the_hooks_pods_get_no_proxy(with_mesh: Kubectl) -> None:
     assert set(proxies(with_mesh)) == {False}
 
 
-def test_a_hook_ends_beside_a_native_sidecar(shop: Kubectl) -> None:
-    with mesh.injecting(shop, PROXY, native=True):
-        shop.helm("install", "shop", HOOK, *VALUES, "--set", "job.injectSidecars=true")
+INJECTED = (*VALUES, "--set", "job.injectSidecars=true")
+either_side = pytest.mark.parametrize("first", [True, False], ids=["before-ours", "behind-ours"])
+"""Istio and Linkerd put their native sidecar before the other init containers; another injector may not."""
 
-    [pod, *_] = shop.json("get", "pods", "--selector", "job-name")["items"]
-    assert mesh.PROXY in {each["name"] for each in pod["spec"]["initContainers"]}
+
+@pytest.fixture
+def beside_a_sidecar(shop: Kubectl, first: bool) -> Iterator[Kubectl]:
+    """kubectl in the shop's namespace, where each pod gets a native sidecar that does not end by itself."""
+    with mesh.injecting(shop, PROXY, native=True, first=first):
+        yield shop
+
+
+def init_containers(kubectl: Kubectl, *words: str) -> list[list[str]]:
+    """Return the names of the init containers of each pod, in their order."""
+    pods = kubectl.json("get", "pods", *words)["items"]
+    return [[each["name"] for each in pod["spec"]["initContainers"]] for pod in pods]
+
+
+@pytest.mark.parametrize("first", [True])
+def test_a_hook_ends_beside_a_native_sidecar_well_or_badly(beside_a_sidecar: Kubectl) -> None:
+    beside_a_sidecar.helm("install", "shop", HOOK, *INJECTED)
+
+    refused = beside_a_sidecar.run_helm("upgrade", "shop", HOOK, *INJECTED, "--set", "version=1.12.3")  # fmt: skip
+
+    assert refused.returncode != 0
+    assert "1.12.3 cannot start" in refused.stderr
+    assert {mesh.PROXY} == {name for pod in init_containers(beside_a_sidecar) for name in pod}
+    assert not beside_a_sidecar("get", "pods", "--field-selector=status.phase=Running")
+
+
+@either_side
+def test_an_init_container_of_a_server_migrates_beside_a_native_sidecar(
+    beside_a_sidecar: Kubectl, first: bool, database: Database
+) -> None:
+    init = pages.block("docs/init-container.md", "For a shop without an operator")
+    server = {"name": "server", "image": PROXY, "imagePullPolicy": "Never"}
+    beside_a_sidecar.apply(
+        {
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "server"},
+            "spec": yaml.safe_load(init) | {"containers": [server]},
+        }
+    )  # fmt: skip
+
+    beside_a_sidecar("wait", "pod/server", "--for=condition=Ready", "--timeout=60s")
+
+    both = [mesh.PROXY, "migrate-database"] if first else ["migrate-database", mesh.PROXY]
+    assert init_containers(beside_a_sidecar) == [both]
+    with psycopg.connect(database.here) as conn:
+        assert conn.execute("select count(*) from migrations").fetchall() == [(75,)]
+
+
+@pytest.mark.usefixtures("operator")
+@pytest.mark.parametrize("first", [True])
+def test_a_run_of_a_resource_ends_beside_a_native_sidecar_without_a_warning(
+    beside_a_sidecar: Kubectl,
+) -> None:
+    declare(beside_a_sidecar, {})
+
+    beside_a_sidecar("wait", "mdb/shop", "--for=condition=Ready", "--timeout=60s")
+
+    assert init_containers(beside_a_sidecar, "--selector", "job-name") == [[mesh.PROXY]]
+    eventually(lambda: not beside_a_sidecar("get", "pods", "--field-selector=status.phase=Running"), 60)  # fmt: skip
+    assert "warnings" not in beside_a_sidecar.json("get", "mdb", "shop")["status"]
 
 
 @pytest.mark.usefixtures("operator")

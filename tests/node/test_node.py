@@ -9,7 +9,9 @@ import psycopg
 import pytest
 
 from medusa_testbed.kubectl import Kubectl
+from medusa_testbed.node import archives
 from medusa_testbed.objects import secret
+from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +55,20 @@ def test_the_operator_connects_to_the_api_server_only(cluster: Cluster, tmp_path
     server = admin.json("get", "service", "kubernetes", "-n", "default")["spec"]["clusterIP"]
 
     assert {peer for table in tables for peer in peers(table)} == {f"{server}:443"}
+
+
+def test_an_image_that_is_removed_is_kept_by_no_other_name(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    layer = archives.layer(tmp_path / "layer.tar", {"file": b"text"})
+    image = archives.ArchivedImage("shop.example/small:1", (layer,))
+    before = set(cluster.runtime.images())
+    cluster.runtime.load(archives.write(tmp_path / "image.tar", [image]))
+    eventually(lambda: len(set(cluster.runtime.images()) - before) == 2)  # one by its digest
+
+    cluster.runtime.remove(image.name)
+
+    assert set(cluster.runtime.images()) == before
 
 
 def peers(table: str) -> set[str]:

@@ -17,8 +17,9 @@ from servers import command, environ
 
 
 @pytest.fixture(autouse=True)
-def _handlers():
+def _handlers(monkeypatch):
     before = {number: signal.getsignal(number) for number in signals.ENDING}
+    monkeypatch.setattr(signals, "_signals", signals._Signals())
     signals.install()
     yield
     for number, handler in before.items():
@@ -52,6 +53,27 @@ def test_a_signal_that_comes_while_it_is_held_is_raised_afterwards():
     signals.release()
 
     assert caught.value.exit_code == 129
+
+
+def test_one_that_comes_while_a_process_starts_is_not_forgotten_when_its_command_begins():
+    send(signal.SIGTERM)
+    signals.install()
+
+    with pytest.raises(Interrupted):
+        signals.release()
+
+
+def test_a_command_begins_anew_after_one_that_was_interrupted():
+    signals.release()
+    with pytest.raises(Interrupted):
+        send(signal.SIGTERM)
+
+    signals.install()
+    signals.release()
+    with pytest.raises(Interrupted) as caught:
+        send(signal.SIGINT)
+
+    assert caught.value.exit_code == 130
 
 
 def test_what_is_remembered_at_the_end_is_not_raised():

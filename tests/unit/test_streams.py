@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,32 +19,47 @@ from servers import command, environ
 
 NOWHERE = "postgres://127.0.0.1:1/shop"
 
-UNREACHABLE = [
-    pytest.param(("status", "--connect-wait", "0s"), 4, id="status"),
-    pytest.param(("migrate", "--to", "1.20.11", "--connect-wait", "0s"), 4, id="migrate"),
-    pytest.param(("wait", "--for", "1.20.11", "--timeout", "1s"), 10, id="wait"),
-    pytest.param(("migrate", "--to", "soon"), 2, id="usage"),
-    pytest.param(("migrate", "--to", "1.0.0"), 9, id="refused"),
-]
+UNREACHABLE = {
+    ("status", "--connect-wait", "0s"): 4,
+    ("migrate", "--to", "1.20.11", "--connect-wait", "0s"): 4,
+    ("wait", "--for", "1.20.11", "--timeout", "1s"): 10,
+    ("migrate", "--to", "soon"): 2,
+    ("migrate", "--to", "1.0.0"): 9,
+}
+"""Commands, and what each ends with where there is no server."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("arguments", "code"), UNREACHABLE)
-def test_stderr_changes_no_exit_code(arguments, code, kind, tmp_path):
-    report = tmp_path / "report.json"
-    more = ("--report-file", str(report)) if "migrate" in arguments else ()
+def test_stderr_changes_no_exit_code(kind, tmp_path):
+    reports = {
+        arguments: tmp_path / f"{number}.json"
+        for number, arguments in enumerate(UNREACHABLE)
+        if "migrate" in arguments
+    }
 
-    done = ended(*arguments, *more, stderr=kind, url=NOWHERE)
+    def code(arguments):
+        report = reports.get(arguments)
+        more = ("--report-file", str(report)) if report else ()
+        return ended(*arguments, *more, stderr=kind, url=NOWHERE).returncode
 
-    assert done.returncode == code
-    if more:
-        assert json.loads(report.read_text())["exitCode"] == code
+    assert at_once(code) == UNREACHABLE
+    assert {
+        arguments: json.loads(report.read_text())["exitCode"]
+        for arguments, report in reports.items()
+    } == {arguments: UNREACHABLE[arguments] for arguments in reports}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("arguments", "code"), UNREACHABLE)
-def test_stdout_changes_no_exit_code(arguments, code, kind):
-    assert ended(*arguments, stdout=kind, url=NOWHERE).returncode == code
+def test_stdout_changes_no_exit_code(kind):
+    codes = at_once(lambda arguments: ended(*arguments, stdout=kind, url=NOWHERE).returncode)
+
+    assert codes == UNREACHABLE
+
+
+def at_once(code):
+    """Return what *code* returns for each command, all called at the same time: they wait more than they work."""
+    with ThreadPoolExecutor(len(UNREACHABLE)) as pool:
+        return dict(zip(UNREACHABLE, pool.map(code, UNREACHABLE), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -120,10 +136,17 @@ def test_a_stream_that_fails_raises_nothing(kind):
 
 
 def test_a_full_device_may_have_room_again(tmp_path, monkeypatch):
-    stream = streams.ErrorStream(os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT))
+    fd = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
+    stream = streams.ErrorStream(fd)
     full = [OSError(28, "No space left on device")]
     write = os.write
-    monkeypatch.setattr(os, "write", lambda fd, raw: (_ for _ in ()).throw(full.pop()) if full else write(fd, raw))  # fmt: skip
+
+    def write_later(to, raw):
+        if to == fd and full:  # other threads write meanwhile, elsewhere
+            raise full.pop()
+        return write(to, raw)
+
+    monkeypatch.setattr(os, "write", write_later)
 
     stream.write("lost\n")
     stream.write("kept\n")

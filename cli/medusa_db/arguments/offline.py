@@ -51,6 +51,20 @@ class CreateMigrationArguments:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class InstallArguments:
+    """What `install` is asked."""
+
+    TITLE: ClassVar[str] = ""
+
+    dir: str = required(
+        str,
+        "the folder, by the absolute name that it has where the runner is started",
+        "DIR",
+        takes=Takes.PLACE,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class DemoArguments:
     """What `demo` is asked."""
 

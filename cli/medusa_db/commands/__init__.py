@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from medusa_db.arguments.offline import (
         CreateMigrationArguments,
         DemoArguments,
+        InstallArguments,
         NotesArguments,
         VersionsArguments,
     )
@@ -245,6 +246,17 @@ def _create_migration() -> Command[CreateMigrationArguments]:
     return Command(CreateMigrationArguments, run)
 
 
+def _install() -> Command[InstallArguments]:
+    from medusa_db.arguments.offline import InstallArguments
+
+    def run(args: InstallArguments) -> int:
+        from medusa_db.commands.install import install
+
+        return install(args)
+
+    return Command(InstallArguments, run)
+
+
 def _demo() -> Command[DemoArguments]:
     from medusa_db.arguments.offline import DemoArguments
 
@@ -276,6 +288,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "notes": CommandEntry("show what the upgrade guides ask; no database needed", _notes),
     "versions": CommandEntry("list every known version", _versions),
     "create-migration": CommandEntry("make a migration file of your own", _create_migration),
+    "install": CommandEntry(
+        "copy the runner out of its image, to start it in another one", _install
+    ),
     "demo": CommandEntry("the whole job on a private, embedded PostgreSQL", _demo),
 }
 """Every command, by its words."""

@@ -10,8 +10,12 @@ from medusa_db import streams
 from medusa_db.commands import options, output
 from medusa_db.demo import demo as demonstration
 from medusa_db.show import plan_json, text
-from medusa_migrations.catalog import load
+from medusa_migrations.catalog import load, release_notes
+from medusa_migrations.catalog.version import Version
 from medusa_migrations.contract.errors import UsageError
+from medusa_migrations.project import recipes
+
+_V2 = 2
 
 if TYPE_CHECKING:
     from medusa_db.arguments.offline import (
@@ -25,11 +29,19 @@ if TYPE_CHECKING:
 def notes(args: NotesArguments) -> int:
     """Tell the notes between two versions."""
     catalog = load.read()
-    after = options.known(catalog, args.from_, "--from")
-    to = options.known(catalog, args.to, "--to") or catalog.newest
+    if (args.to or args.from_ or catalog.newest).major == _V2:
+        after, to = args.from_, args.to or Version(*recipes.NEWEST_KNOWN)
+        if after is not None and after.major < _V2:
+            raise UsageError(
+                f"--from {after} is Medusa v1: v2 needs a database of its own, and there is no way up; leave --from out"
+            )
+        found = list(release_notes.between(after, to))
+    else:
+        after = options.known(catalog, args.from_, "--from")
+        to = options.known(catalog, args.to, "--to") or catalog.newest
+        found = catalog.notes_between(after, to)
     if after is not None and after > to:
         raise UsageError(f"--from {after} is later than --to {to}; notes are for the way up")
-    found = catalog.notes_between(after, to)
     if args.output == "json":
         output.print_json([plan_json.note(one) for one in found])
     elif args.output == "markdown":

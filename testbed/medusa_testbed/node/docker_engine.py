@@ -82,7 +82,7 @@ class Engine:
 
     def load_base(self) -> None:
         """Have the base that our images are built on, as `BASE`."""
-        self("import", _base(), BASE)
+        self("import", base(), BASE)
 
     def build(self) -> None:
         """Build the image from the Dockerfile, and that of the runner alone."""
@@ -173,7 +173,7 @@ def built() -> Path:
 
 def _context() -> Iterator[bytes]:
     """Yield what the Dockerfile may copy, by the exceptions of .dockerignore, and the base."""
-    yield _base().name.encode()
+    yield base().name.encode()
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     for name in ["Dockerfile", *sorted(line[1:] for line in lines if line.startswith("!"))]:
         found = ROOT / name
@@ -223,8 +223,8 @@ def _compressed(layer: IO[bytes]) -> int:
     return size + len(packer.flush())
 
 
-def _base() -> Path:
-    """Return an archive of a small Debian with Python, made once."""
+def base() -> Path:
+    """Return the root of a small Debian with Python, made once."""
     key = _digest([" ".join((_SUITE, _PACKAGES, *_LEFT_OUT)).encode()])
     with _cached(f"image-base-{key}.tar") as archive:
         if not archive.exists():

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import tarfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from medusa_testbed import tools
+from medusa_testbed.node import archives
 from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
@@ -50,9 +48,11 @@ class Runtime:
         )
         self._daemon.start()
         eventually(self._answers, within=30)
-        pause = folder / "pause.tar"
-        pause.write_bytes(_archive(_PAUSE, tools.program("pause")))
-        self.load(pause)
+        pause = tools.program("pause")
+        layer = archives.layer(folder / "layer.tar", {pause.name: pause})
+        config = {"Entrypoint": [f"/{pause.name}"], "User": "65535:65535"}
+        image = archives.ArchivedImage(_PAUSE, (layer,), config)
+        self.load(archives.write(folder / "pause.tar", [image]))
 
     def stop(self) -> None:
         """End it; containers go on without it."""
@@ -66,6 +66,13 @@ class Runtime:
     def tag(self, name: str, other: str) -> None:
         """Give an image another name as well."""
         self.ctr("images", "tag", "--force", _whole(name), _whole(other))
+
+    def remove(self, *names: str) -> None:
+        """Take images away, by all their names: the kubelet's plugin gives each one more, which alone would keep it in memory."""
+        listed = [line.split()[:3] for line in self.ctr("images", "list").splitlines()[1:]]
+        digests = {digest for name, _, digest in listed if name in names}
+        same = [name for name, _, digest in listed if digest in digests]
+        self.ctr("images", "remove", "--sync", *same)
 
     def images(self) -> list[str]:
         """Return the names of the images that it has."""
@@ -125,32 +132,3 @@ def _whole(name: str) -> str:
     """Return the name of an image with its registry, as containerd knows it."""
     registry, slash, _ = name.partition("/")
     return name if slash and "." in registry else f"docker.io/library/{name}"
-
-
-def _archive(name: str, program: Path) -> bytes:
-    """Return an image that holds one static program, in the format of `docker save`."""
-    layer = _tar({program.name: (program.read_bytes(), 0o755)})
-    config = {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": {"Entrypoint": [f"/{program.name}"], "User": "65535:65535"},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
-    }
-    manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
-    return _tar(
-        {
-            "config.json": (json.dumps(config).encode(), 0o644),
-            "manifest.json": (json.dumps(manifest).encode(), 0o644),
-            "layer.tar": (layer, 0o644),
-        }
-    )
-
-
-def _tar(files: dict[str, tuple[bytes, int]]) -> bytes:
-    written = io.BytesIO()
-    with tarfile.open(fileobj=written, mode="w") as archive:
-        for name, (content, mode) in files.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(content), mode
-            archive.addfile(member, io.BytesIO(content))
-    return written.getvalue()
