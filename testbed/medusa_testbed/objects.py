@@ -37,6 +37,17 @@ def job(name: str, *containers: Object, pod: Object | None = None, **fields: Any
 
 
 def condition(found: Object, kind: str) -> Object:
-    """Return a condition of an object's status; empty where it has none of that type."""
-    conditions = found.get("status", {}).get("conditions", [])
-    return next((dict(c) for c in conditions if c["type"] == kind), {})
+    """Return a condition of an object's status; empty where it has none of that type.
+
+    A status may be anything until its controller has replaced it.
+    """
+    status = found.get("status")
+    conditions = status.get("conditions") if isinstance(status, dict) else None
+    return next(
+        (
+            dict(each)
+            for each in (conditions if isinstance(conditions, list) else [])
+            if isinstance(each, dict) and each.get("type") == kind
+        ),
+        {},
+    )

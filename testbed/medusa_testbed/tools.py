@@ -92,9 +92,13 @@ PROMTOOL = Module(
 ARGOCD = Module(MODULES / "argocd", {"argocd": "."})
 FLUX = Module(MODULES / "flux", {"flux": "."})
 MONITORING = Module(MODULES / "monitoring", {"monitoring": "."})
+OLM = Module(
+    MODULES / "olm", {"operator-verify": "github.com/operator-framework/api/cmd/operator-verify"}
+)
+COMPOSE = Module(MODULES / "compose", {"compose": "."})
 ALL = (
     ETCD, KUBERNETES, HELM, KSTATUS, ACTIONLINT, NODE, CNI, COREDNS, PAUSE, HELM3, KUSTOMIZE, PROMTOOL,
-    MONITORING, ARGOCD, FLUX,
+    MONITORING, ARGOCD, FLUX, OLM, COMPOSE,
 )  # fmt: skip
 
 

@@ -184,8 +184,8 @@ def permissive(cluster: ControlPlane, rights: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def store(cluster: ControlPlane, rights: Path, namespace: str) -> Callable[[Object], None]:
-    """Store a resource as an older definition did, which let everything pass: `store(body)`."""
+def store(cluster: ControlPlane, rights: Path, namespace: str) -> Callable[..., None]:
+    """Store a resource as an older definition did, which let everything pass: `store(body, status)`."""
     del rights  # it is only to exist first
 
     def taken(body: Object, *, dry: bool) -> bool:
@@ -196,11 +196,15 @@ def store(cluster: ControlPlane, rights: Path, namespace: str) -> Callable[[Obje
             return False
         return True
 
-    def stored(body: Object) -> None:
+    def stored(body: Object, status: object = None) -> None:
+        nothing = body | {"metadata": {"name": "nothing"}, "spec": {}}
         with _permissive(cluster):
+            look_again(lambda: taken(nothing, dry=True))
             look_again(lambda: taken(body, dry=False))
-        again = body | {"metadata": body["metadata"] | {"name": "again"}}
-        look_again(lambda: not taken(again, dry=True))
+            if status is not None:
+                name = body["metadata"]["name"]
+                cluster.api.patch(RESOURCE, name, {"status": status}, namespace, part="status")
+        look_again(lambda: not taken(nothing, dry=True))
 
     return stored
 

@@ -22,6 +22,7 @@ PARTS = {
     "user": "medusa",
     "passwordSecretRef": {"name": "shop-db", "key": "password"},
 }
+SERVER = {"image": "registry.example.com/shop:42", "workingDir": "/server"}
 SEED = {"configMapKeyRef": {"name": "shop-seed", "key": "seed.json"}}
 
 
@@ -43,6 +44,11 @@ def resource(**spec):
     }
 
 
+def served(**spec):
+    """Return what a shop of v2 declares, with an image of its own."""
+    return {"version": "2.21.2", "server": SERVER} | spec
+
+
 def patch(**spec):
     return {"job": {"template": {"spec": spec}}}
 
@@ -54,7 +60,71 @@ def patch(**spec):
         pytest.param({"version": "latest"}, "spec.version in body should match", id="no-numbers"),
         pytest.param({"version": "1.20"}, "spec.version in body should match", id="two-numbers"),
         pytest.param(
-            {"version": "2.1.0"}, "v2 has another schema and needs a database of its own", id="v2"
+            {"version": "2.1.0"},
+            "Medusa v2 is migrated by the shop's own image, which has its modules and migrations: add spec.server",
+            id="v2",
+        ),
+        pytest.param({"version": "3.0.0"}, "2.0.0 and later with spec.server", id="v3"),
+        pytest.param(served(server={}), "spec.server.image: Required value", id="no-image"),
+        pytest.param(
+            served(featureFlags={"a": True}), "set the variables MEDUSA_FF_...", id="server-flags"
+        ),
+        pytest.param(served(baseline="1.12.3"), "leave baseline out", id="server-baseline"),
+        pytest.param(
+            served(dataSteps={"skip": True}), "leave dataSteps out", id="server-data-steps"
+        ),
+        pytest.param(
+            served(upgrade={"stops": ["1.12.3"]}),
+            "an image has one version of Medusa",
+            id="server-stops",
+        ),
+        pytest.param(
+            served(upgrade={"transaction": "Each"}),
+            "leave upgrade.transaction out",
+            id="server-transaction",
+        ),
+        pytest.param(served(seed={"from": SEED}), "seed documents are for Medusa v1", id="v2-seed"),
+        pytest.param(
+            served(server=SERVER | {"env": [{"name": "DATABASE_URL", "value": "x"}]}),
+            "DATABASE_URL is set from spec.database",
+            id="server-database",
+        ),
+        pytest.param(
+            served(server=SERVER | {"env": [{"name": "MEDUSA_DB_YES", "value": "true"}]}),
+            "MEDUSA_DB_... are options of the runner",
+            id="server-option",
+        ),
+        pytest.param(
+            served(
+                server=SERVER
+                | {
+                    "env": [
+                        {"name": "A", "value": "x", "valueFrom": {"fieldRef": {"fieldPath": "a"}}}
+                    ]
+                }
+            ),
+            "give value or valueFrom, not both",
+            id="server-value-twice",
+        ),
+        pytest.param(
+            served(server=SERVER | {"envFrom": [{"prefix": "A"}]}),
+            "give either secretRef or configMapRef",
+            id="server-no-source",
+        ),
+        pytest.param(
+            served(server=SERVER | {"workingDir": "server"}),
+            "spec.server.workingDir in body",
+            id="relative",
+        ),
+        pytest.param(
+            {"upgrade": {"acknowledged": ["links"]}},
+            "can only be acknowledged where spec.server names the shop's image",
+            id="links-without-server",
+        ),
+        pytest.param(
+            {"timeouts": {"stall": "5m"}},
+            "timeouts.stall is for commands of the shop's own",
+            id="stall-without-server",
         ),
         pytest.param({"version": "1.0.3"}, "1.0 kept its data in MongoDB", id="mongodb"),
         pytest.param({"database": None}, "spec.database: Required value", id="no-database"),
@@ -271,13 +341,82 @@ def test_a_downgrade_names_the_oldest_version_with_the_same_schema(kubectl):
 
 
 @pytest.mark.usefixtures("_applied")
-@pytest.mark.parametrize("version", ["2.1.0", "1.0.5"])
+@pytest.mark.parametrize("version", ["3.0.0", "1.0.5"])
 def test_a_version_that_is_never_taken_is_refused_for_that_alone(kubectl, version):
     refused = kubectl.run("apply", "-f", "-", stdin=resource(version=version))
 
     assert refused.returncode == 1
-    assert "only Medusa 1.1.0 to 1.20.11 can be declared" in refused.stderr
+    assert (
+        "only Medusa 1.1.0 to 1.20.11, and 2.0.0 and later with spec.server, can be declared"
+        in refused.stderr
+    )
     assert "downgrade" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "then"),
+    [
+        pytest.param({}, served(), id="v1-to-v2"),
+        pytest.param({"server": SERVER}, served(), id="v1-with-an-image-to-v2"),
+        pytest.param(served(), {"server": SERVER}, id="v2-to-v1"),
+        pytest.param({}, served(database=PARTS), id="with-another-database"),
+    ],
+)
+def test_a_shop_of_v1_does_not_become_one_of_v2_in_its_resource(kubectl, before, then):
+    kubectl.apply(resource(**before))
+
+    refused = kubectl.run("apply", "-f", "-", stdin=resource(**then))
+
+    assert refused.returncode == 1
+    assert "Declare another MedusaDatabase with an empty database of its own" in refused.stderr
+
+
+def test_a_shops_image_is_declared_with_all_that_it_needs(kubectl):
+    server = SERVER | {
+        "imagePullPolicy": "Always",
+        "imagePullSecrets": [{"name": "registry"}],
+        "runner": "Image",
+        "env": [
+            {"name": "A", "value": "b"},
+            {"name": "C", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k", "optional": True}}},
+            {"name": "D", "valueFrom": {"configMapKeyRef": {"name": "s", "key": "k"}}},
+            {"name": "E", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+            {"name": "F", "valueFrom": {"resourceFieldRef": {"resource": "limits.memory", "divisor": "1Mi"}}},
+        ],
+        "envFrom": [{"secretRef": {"name": "s"}}, {"configMapRef": {"name": "c"}, "prefix": "P_"}],
+        "links": "All",
+        "scripts": False,
+        "node": "/nodejs/bin/node",
+        "resources": {"limits": {"memory": "1Gi"}},
+    }  # fmt: skip
+    acknowledged = {"acknowledged": ["2.21.2", "links"]}
+
+    kubectl.apply(resource(**served(server=server, upgrade=acknowledged, timeouts={"stall": "5m"})))
+
+    found = kubectl.json("get", "mdb", "shop")["spec"]
+    assert found["server"] == server
+    assert found["upgrade"]["acknowledged"] == acknowledged["acknowledged"]
+
+
+def test_an_image_alone_has_defaults(kubectl):
+    kubectl.apply(resource(**served()))
+
+    assert kubectl.json("get", "mdb", "shop")["spec"]["server"] == SERVER | {
+        "runner": "Carried",
+        "links": "Safe",
+        "scripts": True,
+        "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}},
+    }
+
+
+def test_another_image_and_an_older_one_of_v2_are_taken(kubectl, cluster, namespace):
+    kubectl.apply(resource(**served()))
+    told = {"status": {"observedGeneration": 1, "appliedVersion": "2.21.2"}}
+    cluster.api.patch(RESOURCE, "shop", told, namespace, part="status")
+
+    kubectl.apply(resource(**served(version="2.20.0", server=SERVER | {"image": "shop:41"})))
+
+    assert kubectl.json("get", "mdb", "shop")["spec"]["version"] == "2.20.0"
 
 
 @pytest.mark.usefixtures("_applied")

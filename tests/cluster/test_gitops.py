@@ -9,7 +9,7 @@ import yaml
 
 import argocd
 from medusa_testbed.kubelet.images import RUNNER, Image
-from medusa_testbed.shops import RESOURCE, fails, succeeds
+from medusa_testbed.shops import RESOURCE, fails, succeeds, succeeds_in_project
 
 pytestmark = pytest.mark.usefixtures("kubelet")
 
@@ -32,6 +32,18 @@ DECLARED = {
             "template": {"metadata": {"labels": {"team": "shop"}}, "spec": {"terminationGracePeriodSeconds": 20}},
         },
     },
+    "a shop's own image": {
+        "version": "2.21.2",
+        "server": {
+            "image": "shop:42",
+            "workingDir": "/server",
+            "env": [{"name": "B", "value": "1"}, {"name": "A", "value": "2"}],
+            "envFrom": [{"secretRef": {"name": "shop-env"}}],
+            "imagePullSecrets": [{"name": "registry"}],
+            "resources": {"limits": {"memory": "1Gi"}},
+        },
+        "upgrade": {"acknowledged": ["2.21.2", "links"]},
+    },
 }  # fmt: skip
 
 
@@ -39,6 +51,7 @@ DECLARED = {
 def _quick(kubelet):
     """Runs that end well at once."""
     kubelet.images[RUNNER] = Image(outcome=succeeds)
+    kubelet.images["shop:42"] = Image(outcome=succeeds_in_project)
 
 
 def declared(shop, **spec):

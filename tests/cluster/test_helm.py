@@ -13,6 +13,7 @@ import yaml
 
 import charts
 import mesh
+import shop_images
 from medusa_testbed.kubelet.images import RUNNER, SHELL
 from medusa_testbed.objects import condition, config_map, secret
 from medusa_testbed.operators import DEPLOY, OWN
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from medusa_testbed.control_plane import ControlPlane
     from medusa_testbed.kubectl import Kubectl
+    from medusa_testbed.kubelet.kubelet import Kubelet
 
 IMAGE = dict(zip(("repository", "tag"), RUNNER.split(":"), strict=True))
 SHOP: dict[str, Any] = {
@@ -389,6 +391,47 @@ def test_the_seed_follows_the_migration(kubectl, shop, release):
         assert conn.execute("select handle from product").fetchall() == [("enamel-mug",)]
 
 
+@pytest.fixture
+def v2(kubelet: Kubelet, tmp_path: Path) -> Path:
+    """The folder of a shop of Medusa 2.21.2, whose image is `shop:42`; its runner is carried in as a link."""
+    folder = shop_images.project(tmp_path / "shop", "2.21.2")
+    shop_images.publish_runner(kubelet, tmp_path)
+    shop_images.publish(kubelet, "shop:42", folder)
+    return folder
+
+
+def test_a_shop_of_v2_is_migrated_by_its_own_image(kubectl, v2, shop, release):
+    values = {
+        "image": {"repository": "runner", "tag": "test"},
+        "server": {"image": "shop:42", "workingDir": "/server"},
+        "database": {"urlSecret": {"name": "shop-db"}},
+    }
+
+    other = release(charts.HOOK, values | {"version": "2.20.0"})
+    done = release(charts.HOOK, values | {"version": "2.21.2"}, "--timeout", "250s")
+    assert done.returncode == 0, (other.stderr, done.stderr)
+    [report] = [each for each in said(kubectl) if each["state"] == "done"]
+    shutil.rmtree(v2 / "src" / "links")
+    refused = release(charts.HOOK, values)
+    accepted = release(charts.HOOK, values | {"upgrade": {"acknowledged": ["links"]}})
+
+    assert other.returncode != 0
+    assert (
+        f"version 2.20.0: Medusa 2.21.2 of {v2} is installed, and only that can run" in other.stderr
+    )
+    assert done.returncode == 0, done.stderr
+    assert (report["medusa"], report["scriptCount"]) == ("2.21.2", 6)
+    assert "The database of this release is at Medusa 2.21.2." in done.stdout
+    assert refused.returncode != 0
+    assert "Add links to upgrade.acknowledged, or change them with server.links All" in refused.stderr  # fmt: skip
+    assert accepted.returncode == 0, accepted.stderr
+    assert "as the Medusa of shop:42 wants it" in accepted.stdout
+    with psycopg.connect(shop) as conn:
+        assert conn.execute("select medusa from medusa_db.project_runs").fetchall()[0] == (
+            "2.21.2",
+        )
+
+
 def test_a_server_waits_for_the_job_of_its_own_release(kubectl, shop, release, tmp_path):
     _shop_chart(tmp_path / "chart")
     values = {"medusa-db-hook": SHOP | {"hook": {"enabled": False}}}
@@ -423,7 +466,9 @@ def test_the_pods_of_a_shop_may_migrate_themselves(kubectl, shop, release, tmp_p
 
 def test_the_init_container_of_the_page_migrates(kubectl, shop, eventually):
     page = (charts.ROOT / "docs" / "init-container.md").read_text()
-    [lines] = re.findall(r"^    initContainers:\n(?:      .+\n)+", page, re.MULTILINE)
+    lines, *_of_an_own_image = re.findall(
+        r"^    initContainers:\n(?:      .+\n)+", page, re.MULTILINE
+    )
     pod = yaml.safe_load(lines)
     [runner] = pod["initContainers"]
     runner["image"] = RUNNER

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 import charts
 from medusa_testbed.operators import DEPLOY, HOME
@@ -40,6 +42,24 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
+SERVER = {
+    "version": "2.21.2",
+    "server": {
+        "image": "registry.example.com/shop:42",
+        "imagePullSecrets": [{"name": "shops"}],
+        "workingDir": "/server",
+        "env": [{"name": "JWT_SECRET", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}],
+        "envFrom": [{"secretRef": {"name": "shop-env"}}, {"configMapRef": {"name": "shop-env"}}],
+        "resources": {"limits": {"memory": "2Gi"}},
+    },
+    "upgrade": {"acknowledged": ["2.21.2", "links"]},
+    "database": EVERYTHING["database"],
+    "job": EVERYTHING["job"],
+    "imagePullSecrets": [{"name": "registry"}],
+}
+"""The same for a shop's own image."""
+
+
 @pytest.fixture(autouse=True)
 def _restricted(cluster: ControlPlane, namespace: str) -> None:
     labels = {f"pod-security.kubernetes.io/{how}": "restricted" for how in ("enforce", "warn")}
@@ -68,6 +88,40 @@ def test_the_hook_charts_objects_are_accepted(kubectl, namespace, hook):
 
     assert refusals(kubectl, [*made, pods[0]]) == ""
     assert refusals(kubectl, [pods[1]]) == ""
+
+
+@pytest.mark.parametrize("runner", ["Carried", "Image"])
+def test_the_hook_charts_objects_with_a_shops_own_image_are_accepted(kubectl, namespace, runner):
+    values = SERVER | {"server": SERVER["server"] | {"runner": runner}}
+
+    made = charts.render(charts.HOOK, values, namespace=namespace)
+
+    assert refusals(kubectl, made) == ""
+    for each in made:
+        if each["kind"] == "Job":
+            assert refusals(kubectl, [pod(each)]) == ""
+
+
+def test_a_shop_whose_pods_migrate_in_their_own_image_is_accepted(kubectl, namespace):
+    file = DEPLOY / "init-containers" / "deployment.yaml"
+    [deployment] = yaml.safe_load_all(file.read_text())
+    deployment["metadata"]["namespace"] = namespace
+
+    assert refusals(kubectl, [deployment, pod(deployment)]) == ""
+
+
+def test_the_page_of_init_containers_shows_what_is_in_that_manifest():
+    page = (charts.ROOT / "docs" / "init-container.md").read_text()
+    [_, lines] = re.findall(r"^    initContainers:\n(?:    +.+\n)+", page, re.MULTILINE)
+    file = DEPLOY / "init-containers" / "deployment.yaml"
+    whole = yaml.safe_load(file.read_text())["spec"]["template"]["spec"]
+
+    for ours, its in zip(
+        yaml.safe_load(lines)["initContainers"], whole["initContainers"], strict=True
+    ):
+        same = ours.keys() & {"name", "image", "workingDir", "command", "args"}
+        assert {key: ours[key] for key in same} == {key: its[key] for key in same}
+        assert ours["volumeMounts"][0] in its["volumeMounts"]
 
 
 def test_the_operator_charts_objects_are_accepted(kubectl, namespace):

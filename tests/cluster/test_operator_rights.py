@@ -247,6 +247,7 @@ def test_the_sample_policy_asks_for_the_rights_of_whoever_declares(kubectl, even
                  "database": {"urlSecretRef": {"name": "payment", "key": "key"}}},
     }  # fmt: skip
     changed = {**declared, "spec": {**declared["spec"], "job": {"image": "evil:1"}}}
+    own = {**declared, "spec": {**declared["spec"], "server": {"image": "evil:1"}}}
 
     def said(body):
         done = kubectl.run("create", "--dry-run=server", "-f", "-", "--as=dev", stdin=body)
@@ -258,3 +259,4 @@ def test_the_sample_policy_asks_for_the_rights_of_whoever_declares(kubectl, even
     eventually(lambda: said(declared) == "")
 
     assert "must be allowed to create pods" in said(changed)
+    assert "must be allowed to create pods" in said(own)

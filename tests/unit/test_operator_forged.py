@@ -11,9 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crd_schema import STATUS, violations
+from full_status import filled
 from medusa_operator.judgement import conditions
 from medusa_operator.resource import plain
 from medusa_operator.resource.model import CreateError, Job, Observed, Pod
+from medusa_operator.resource.status import Status
 from operator_bodies import (
     START,
     after,
@@ -27,6 +29,7 @@ from operator_bodies import (
     seen,
     started,
 )
+from operator_mutations import mutated
 
 MANY = 2000 if os.environ.get("MEDUSA_TEST_ALL") else 300
 
@@ -155,6 +158,43 @@ def test_whatever_is_told_of_a_verification_the_definition_takes_the_status(
     first = reported(shop, look, at(70))
 
     assert list(violations(first.to_dict(), STATUS)) == []
+
+
+SEED = {"from": {"secretKeyRef": {"name": "a", "key": "b"}}}
+WHOLE = filled(Status).to_dict() | {"observedGeneration": 1}
+stored = mutated(
+    WHOLE,
+    st.one_of(
+        texts.map(lambda text: text.replace("\ud800", "")),
+        st.sampled_from([7, -1, 2**63 - 1, True]),
+        st.sampled_from([
+            WHOLE["steps"] * 2, WHOLE["history"] * 12, ["x" * 300] * 50, WHOLE["links"]["skipped"] * 11,
+            {f"l{n}": n for n in range(30)}, {f"l{n}": {f"c{m}": m for m in range(9)} for n in range(30)},
+        ]),
+    ),
+)  # fmt: skip
+
+
+@given(
+    stored=stored,
+    spec=st.sampled_from([{}, {"suspend": True}, {"version": "1.20.10"}, {"seed": SEED}]),
+    seconds=st.sampled_from([0, 10_000]),
+)
+@settings(max_examples=MANY, deadline=None)
+def test_whatever_stands_in_the_stored_status_the_definition_takes_the_next_one(
+    stored, spec, seconds
+):
+    shop = database(stored, **spec)
+    job = started(database(**{k: v for k, v in spec.items() if k != "suspend"}))
+    end = ended(job, "Failed", "PodFailurePolicy")
+
+    for look in (
+        seen(),
+        seen((job, pod_ended(job, 9, report(job, exitCode=9)))),
+        seen((end, None)),
+    ):
+        status = reported(shop, look, at(seconds))
+        assert list(violations(status.to_dict(), STATUS)) == []
 
 
 @given(code=st.sampled_from([400, 403, 409, 413, 422, 500, 503]), message=texts)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,26 +16,39 @@ from medusa_operator.loop import events
 from medusa_operator.loop.cache import Cache, Key
 from medusa_operator.resource.model import Observed
 from operator_bodies import SETTINGS, at
-from operator_mutations import JOB, POD, RESOURCE, junk, mutated
+from operator_mutations import JOB, JUNK, POD, RESOURCE, SERVED, changed, junk, mutated, places
 
 SHOP = Key("default", "shop")
+MANY = 5000 if os.environ.get("MEDUSA_TEST_ALL") else 300
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=MANY, deadline=None)
 @given(
-    resource=mutated(RESOURCE, junk),
-    job=st.just(JOB) | mutated(JOB, junk),
+    resource=st.sampled_from([RESOURCE, SERVED]).flatmap(lambda body: mutated(body, junk)),
+    job=st.sampled_from([JOB, None]) | mutated(JOB, junk),
     pod=st.just(POD) | mutated(POD, junk),
     seconds=st.sampled_from([0, 10, 10_000]),
 )
 def test_there_is_a_decision_and_a_status_whatever_is_said(resource, job, pod, seconds):
+    decide_on(resource, job, pod, seconds)
+
+
+@pytest.mark.parametrize("body", [RESOURCE, SERVED], ids=["core", "served"])
+def test_there_is_a_decision_and_a_status_whatever_stands_anywhere_in_a_spec(body):
+    for path in places(body["spec"]):
+        for value in JUNK:
+            decide_on(changed(body, ("spec", *path), value), None, None, 0)
+
+
+def decide_on(resource, job, pod, seconds):
     cache = Cache()
     for kind, body in (
         (ObjectKind.DATABASE, resource),
         (ObjectKind.JOB, job),
         (ObjectKind.POD, pod),
     ):
-        cache.put(kind, body)
+        if body is not None:
+            cache.put(kind, body)
     for database in cache.databases():
         observed = Observed(
             jobs=cache.jobs(database.uid),

@@ -225,6 +225,12 @@ def test_an_end_without_a_report_is_told_by_its_exit_code(code, why, reason, ret
             id="no-such-program",
         ),
         pytest.param(
+            'exec: "/medusa-db/bin/medusa-db": exec format error',
+            Reason.IMAGE_UNUSABLE,
+            False,
+            id="another-architecture",
+        ),
+        pytest.param(
             "failed to create shim task: context deadline exceeded",
             Reason.POD_NOT_STARTING,
             True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import kopf
 import pytest
@@ -14,6 +14,9 @@ from medusa_operator.api.errors import DeadWatchError
 from medusa_operator.api.watch_session import open_watch_session
 from medusa_operator.loop import watch
 from operator_login import plain_login
+
+if TYPE_CHECKING:
+    import aiohttp
 
 GROUPS = {"apiextensions.k8s.io": "v1", "batch": "v1", "medusadb.dev": "v1alpha1"}
 DISCOVERY: dict[str, Any] = {
@@ -70,7 +73,7 @@ class ApiServer:
         return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
 
 
-async def watched() -> None:
+async def watched(*, cancelled: bool = False) -> None:
     api = ApiServer()
     runner = web.ServerRunner(web.Server(api.answer), shutdown_timeout=0.1)
     await runner.setup()
@@ -85,25 +88,37 @@ async def watched() -> None:
             raise ZeroDivisionError("on purpose")
         return await handler(request)
 
-    @kopf.on.login(registry=handlers)
-    async def log_in(**_: Any) -> kopf.AiohttpSession:
-        session = open_watch_session(plain_login(server), lambda _call: None, lambda *_: None)
+    login = plain_login(server)
+    sessions = []
+
+    def opened() -> aiohttp.ClientSession:
+        session = open_watch_session(login, lambda _call: None, lambda *_: None)
         session._middlewares = (failing, *session._middlewares)
-        return kopf.AiohttpSession(
-            server=server, default_namespace="default", aiohttp_session=session
-        )
+        sessions.append(session)
+        if cancelled:
+            running.cancel()
+        return session
 
     async def handle(**_: Any) -> None:
         pass
 
     for kind in ObjectKind:
         kopf.on.event(*watch._names(kind), id=kind.plural, registry=handlers)(handle)
+    running = asyncio.create_task(
+        watch.watch(handlers, login, opened, ["default"], "", lambda: None)
+    )
     try:
-        await watch.watch(handlers, ["default"], "", lambda: None)
+        await running
     finally:
         await runner.cleanup()
+        assert [session.closed for session in sessions] == [True]
 
 
 def test_watches_that_wait_for_an_answer_end_with_the_one_that_failed():
     with pytest.raises(DeadWatchError, match=r"^a watch has died: on purpose$"):
         asyncio.run(asyncio.wait_for(watched(), 15))
+
+
+def test_the_session_of_watches_that_are_cancelled_is_closed():
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(asyncio.wait_for(watched(cancelled=True), 15))

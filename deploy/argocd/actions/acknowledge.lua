@@ -1,5 +1,5 @@
--- Agrees to what the resource waits for: every version with breaking notes on its way, or, where each step is to be
--- approved, the next step.
+-- Agrees to what the resource waits for: every version with breaking notes on its way, what the shop's own Medusa asks
+-- for, or, where each step is to be approved, the next step.
 local approval = false
 for _, condition in ipairs(obj.status.conditions or {}) do
   if condition.type == "Ready" then
@@ -31,6 +31,9 @@ else
     if note.severity == "breaking" then
       add(note.version)
     end
+  end
+  for _, one in ipairs(obj.status.acknowledge or {}) do
+    add(one)
   end
 end
 obj.spec.upgrade.acknowledged = acknowledged

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from medusa_migrations.contract import caller, values
 from medusa_migrations.contract.errors import NO_RETRY
 from medusa_migrations.contract.report import LEAST
-from medusa_operator.jobs import restricted, template
+from medusa_operator.jobs import restricted, shop_image, template
 from medusa_operator.resource import names
 from medusa_operator.resource.model import TemplatePolicy
 from medusa_operator.resource.names import API_VERSION, KIND, MANAGED_BY, UID_LABEL
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from medusa_operator.jobs.path import PathStep
     from medusa_operator.resource.model import Database, Settings
+    from medusa_operator.resource.spec import ShopImage
 
 SLACK = 600.0
 """Seconds that scheduling and pulling the image may take, beyond the run's own timeouts."""
@@ -39,9 +40,11 @@ VERIFY_SECONDS = 300.0
 """Seconds that a verification may take, its pod's start included; it is tried again."""
 LEARNED_FROM = ("Downgrade", "LedgerExists", "NotAcknowledged")
 """Refusals of the runner that another path answers, so that its Job need not fail: `--exit-zero-for`."""
+SERVED_VERIFY_SECONDS = 900.0
+"""The same where the shop's own image is pulled, and its Medusa asked."""
 SEED_FOLDER = "/etc/medusa/seed"
 CA_FOLDER = "/etc/medusa/ca"
-OWN_VOLUMES = {"tmp", "ca", "seed"}
+OWN_VOLUMES = {"tmp", "ca", "seed", shop_image.VOLUME}
 FROM_SECRETS = "MEDUSA_DB_FROM_SECRETS"
 """The variable that lists for the runner which others come from Secrets."""
 _REPORTING = ("--report-file", "/dev/termination-log", "--output", "json")
@@ -119,6 +122,7 @@ def manifest(
         names.SEED_SOURCE: seed_source,
         names.AFTER: after,
         names.TEMPLATE: fingerprint,
+        names.ENGINE: names.PROJECT if _served(spec, step) else "",
     }
     return {
         "apiVersion": "batch/v1",
@@ -167,7 +171,7 @@ def manifest(
 
 
 def image(spec: Spec, settings: Settings) -> str:
-    """Return the image that the Jobs of a resource run."""
+    """Return the image of the runner in the Jobs of a resource."""
     return spec.job.image or settings.image
 
 
@@ -186,6 +190,11 @@ def _spec(database: Database) -> Spec:
     return database.spec
 
 
+def _served(spec: Spec, step: PathStep) -> ShopImage | None:
+    """Return the shop's own image, where that runs the step: seed documents are the runner's own."""
+    return None if step.seeds else spec.server
+
+
 def _labels(database: Database, step: PathStep) -> dict[str, str]:
     return {
         "app.kubernetes.io/name": "medusa-db",
@@ -198,7 +207,8 @@ def _labels(database: Database, step: PathStep) -> dict[str, str]:
 
 def _deadline(spec: Spec, step: PathStep) -> dict[str, int]:
     if step.verifies:
-        whole = int(values.duration(spec.timeouts.connect) + VERIFY_SECONDS)
+        longest = SERVED_VERIFY_SECONDS if _served(spec, step) else VERIFY_SECONDS
+        whole = int(values.duration(spec.timeouts.connect) + longest)
         return {"activeDeadlineSeconds": min(whole, spec.job.deadline or whole)}
     if spec.job.deadline is not None:
         return {"activeDeadlineSeconds": spec.job.deadline}
@@ -218,7 +228,7 @@ def _pod_template(
         "image": image(spec, settings),
         "command": ["medusa-db"],
         "args": _arguments(spec, step, known=known),
-        "env": list(_environment(spec)),
+        "env": _environment(spec, step),
         "resources": dict(spec.job.resources),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -231,7 +241,7 @@ def _pod_template(
     }
     if spec.job.image_pull_policy:
         container["imagePullPolicy"] = spec.job.image_pull_policy
-    pod = {
+    pod: dict[str, Any] = {
         "metadata": {"labels": _labels(database, step)},
         "spec": {
             "automountServiceAccountToken": False,
@@ -246,6 +256,8 @@ def _pod_template(
             "volumes": volumes,
         },
     }
+    if (server := _served(spec, step)) is not None:
+        _serve(pod["spec"], server)
     merged = template.merge(pod, spec.job.template)
     if settings.template_policy is TemplatePolicy.RESTRICTED:
         merged = restricted.hold(merged)
@@ -253,11 +265,23 @@ def _pod_template(
     return merged
 
 
+def _serve(pod: dict[str, Any], server: ShopImage) -> None:
+    """Make the shop's own image run what the runner's image would."""
+    (container,) = pod["containers"]
+    pod["containers"] = [shop_image.laid_over(container, server)]
+    if installs := shop_image.installs(container, server):
+        pod["initContainers"] = installs
+    pod["volumes"] += shop_image.volumes(server)
+    if server.image_pull_secrets:
+        pod["imagePullSecrets"] = [{"name": secret.name} for secret in server.image_pull_secrets]
+
+
 def _tell_of_secrets(pod: dict[str, Any], spec: Spec) -> None:
     """Say to the runner what comes from Secrets, so that it quotes nothing of that."""
     container = pod["containers"][0]
     found = {variable["name"]: _source(variable) for variable in container["env"]}
-    read = [from_["secretRef"] for from_ in container.get("envFrom", ()) if "secretRef" in from_]
+    secrets = (source.get("secretRef") for source in container.get("envFrom", ()))
+    read = [secret for secret in secrets if secret is not None]
     if read:  # it may hold any variable that is not set beside it
         found["*"] = str(read[0].get("name") or "one")
     else:
@@ -303,6 +327,8 @@ def _arguments(spec: Spec, step: PathStep, *, known: bool) -> list[str]:
 
 def _verify_arguments(spec: Spec, step: PathStep) -> list[str]:
     found = ["verify", "--to", str(step.version)]
+    if spec.server is not None:
+        found += shop_image.asked(spec.server)
     if step.version == spec.version:  # one that is newer, and accepted, has the flags that it has
         found += _flags(spec)
     return found
@@ -323,6 +349,8 @@ def _migrate_arguments(spec: Spec, step: PathStep, *, known: bool) -> list[str]:
     found += _flags(spec)
     if spec.baseline is not None and not known:
         found += ["--baseline", str(spec.baseline)]
+    if spec.server is not None:
+        found += shop_image.arguments(spec.server, spec.timeouts.stall)
     if upgrade.transaction is Transaction.EACH:
         found += ["--transaction", "each"]
     if spec.data_steps.skip:
@@ -351,7 +379,17 @@ def _connecting(spec: Spec) -> list[str]:
     return [*schema, "--connect-wait", spec.timeouts.connect]
 
 
-def _environment(spec: Spec) -> Iterator[dict[str, Any]]:
+def _environment(spec: Spec, step: PathStep) -> list[dict[str, Any]]:
+    where = list(_connection(spec))
+    found = [*where, *_about_the_run(spec, step)]
+    if (server := _served(spec, step)) is None:
+        return found
+    if spec.database.ca is not None:  # libpq's variable means nothing to Node
+        found.append(_variable("NODE_EXTRA_CA_CERTS", f"{CA_FOLDER}/{spec.database.ca.key}"))
+    return shop_image.environment(server, found, {variable["name"] for variable in where})
+
+
+def _connection(spec: Spec) -> Iterator[dict[str, Any]]:
     where = spec.database
     if where.url is not None:
         yield _variable("DATABASE_URL", where.url)
@@ -368,7 +406,11 @@ def _environment(spec: Spec) -> Iterator[dict[str, Any]]:
         yield _variable("PGSSLMODE", where.ssl_mode)
     if where.ca is not None:
         yield _variable("PGSSLROOTCERT", f"{CA_FOLDER}/{where.ca.key}")
-    yield _variable("MEDUSA_DB_REPORT_LIMIT", LEAST)  # no option: an older runner would refuse it
+
+
+def _about_the_run(spec: Spec, step: PathStep) -> Iterator[dict[str, Any]]:
+    limit = shop_image.REPORT_LIMIT if _served(spec, step) else LEAST
+    yield _variable("MEDUSA_DB_REPORT_LIMIT", limit)  # no option: an older runner would refuse it
     yield _variable(caller.VARIABLE, "resource")
     yield _variable("MEDUSA_DB_EXIT_ZERO_FOR", ",".join(LEARNED_FROM))
     for variable, path in (("POD_NAME", "metadata.name"), ("POD_NAMESPACE", "metadata.namespace")):

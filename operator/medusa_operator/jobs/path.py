@@ -153,7 +153,7 @@ def _hops(catalog: Catalog, spec: Spec, proven: ProvenPlace | None) -> list[Path
     after = at
     for version in hops:
         unread = _unread(catalog, spec, after, version) if state in ("version", "partial") else []
-        if unread and not _gated(steps):
+        if unread and spec.server is None and not _gated(steps):
             steps += _up_to(catalog, spec, after, unread[0].version)
         steps.append(PathStep(MIGRATE, version, target, _gate(spec, version, unread)))
         after = version

@@ -109,9 +109,12 @@ def _containers(pod: dict[str, Any], field: BodyField) -> None:
                 raise TemplateError(
                     f"{env.path}: {env['name'].text()} is set by the operator from spec.database"
                 )
+            env["valueFrom"]["secretKeyRef"].mapping()
         ours["env"] = _by_name(ours["env"], item["env"])
+        for source in item["envFrom"].items():
+            source["secretRef"].mapping()
         if item["envFrom"]:
-            ours["envFrom"] = [source.value for source in item["envFrom"].items()]
+            ours["envFrom"] = [dict(source.mapping()) for source in item["envFrom"].items()]
         ours["volumeMounts"] = _by_name(ours["volumeMounts"], item["volumeMounts"], "mountPath")
         for key in _CONTAINER_REPLACED:
             if item[key]:
@@ -122,6 +125,7 @@ def _containers(pod: dict[str, Any], field: BodyField) -> None:
 
 def _paths(container: BodyField) -> None:
     for mount in container["volumeMounts"].items():
+        mount["name"].required()
         if mount["subPathExpr"]:
             raise TemplateError(
                 f"{mount.path}.subPathExpr cannot be set: messages of the kubelet would repeat the value of a "

@@ -17,9 +17,11 @@ from medusa_operator.judgement.decision import (
     Waiting,
 )
 from medusa_operator.knowledge import known, verification
-from medusa_operator.resource import plain
+from medusa_operator.knowledge.facts import ProjectFacts
+from medusa_operator.resource import names, plain
 from medusa_operator.resource.parse import InvalidError, spell_time
 from medusa_operator.resource.reasons import Reason
+from medusa_operator.resource.spec import SERVED_ONLY
 from medusa_operator.resource.status import MESSAGE, Condition, Result, Status, Verification
 
 if TYPE_CHECKING:
@@ -51,10 +53,18 @@ def status(
         began = facts.applied if facts.previous == "empty" else facts.previous
         notes = upgrade_notes.crossed(catalog, began, spec.version)
     job, job_uid = _job(database, observed, decision)
+    project = facts.project or ProjectFacts()
     queued = decision.outlook.reason is Reason.QUEUED
     return Status(
         observed_generation=database.generation,
         applied_version=facts.applied,
+        engine=names.PROJECT if facts.project is not None else "",
+        medusa_version=project.medusa,
+        migrations=project.migrations,
+        links=project.links,
+        scripts=project.scripts,
+        acknowledge=project.acknowledge,
+        unfinished=project.unfinished,
         target_version=target,
         previous_version=facts.previous,
         proven=facts.proven,
@@ -63,7 +73,7 @@ def status(
         conditions=tuple(_conditions(database, observed, decision, now)),
         steps=step_statuses.report(observed, decision),
         upgrade_notes=notes,
-        available_versions=path.available(catalog, path.here(facts.proven)),
+        available_versions=_available(catalog, database, decision),
         history=facts.history,
         attempts=facts.attempts,
         next_retry=facts.next_retry,
@@ -77,6 +87,14 @@ def status(
         waiting_since=(last.waiting_since or now) if queued else None,
         warnings=facts.warnings,
     )
+
+
+def _available(catalog: Catalog, database: Database, decision: Decision) -> tuple[str, ...]:
+    """Return what can come next; which versions of v2 there are, the catalog does not know."""
+    spec = database.spec
+    if not isinstance(spec, InvalidError) and spec.version.major >= SERVED_ONLY:
+        return ()
+    return path.available(catalog, path.here(decision.facts.proven))
 
 
 def _conditions(
@@ -212,7 +230,12 @@ def _verified(database: Database, decision: Decision) -> Triple:
                 "the schema was not compared since the last run",
             )
         case Result.VERIFIED:
-            text = f"the schema is that of {known.version}: Job {known.job}, at {at}"
+            what = (
+                f"the schema is that of {known.version}"
+                if decision.facts.project is None
+                else f"nothing is pending of what {known.version} of the shop's image wants"
+            )
+            text = f"{what}: Job {known.job}, at {at}"
             return "True", Reason.VERIFIED, text
         case Result.DRIFTED:
             return "False", Reason.DRIFTED, f"{known.message} (Job {known.job}, at {at})"

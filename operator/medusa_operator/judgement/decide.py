@@ -128,7 +128,9 @@ def _not_ready_since(database: Database) -> str:
 
 def _path(catalog: Catalog, database: Database, observed: Observed, facts: Facts) -> Path:
     spec = database.spec
-    if isinstance(spec, InvalidError) or spec.version not in catalog.versions:
+    if isinstance(spec, InvalidError):
+        return Path()
+    if spec.server is None and spec.version not in catalog.versions:
         return Path()
     again = known.asked_again(database, facts) and not verification.drifted(spec, facts)
     applied = facts.configuration == spec.identity and not again

@@ -169,7 +169,9 @@ def suspended(case: Case, spec: Spec) -> Ruling | None:
 
 
 def names_unknown(case: Case, spec: Spec) -> Ruling | None:
-    """A version or flag that nobody knows needs a person."""
+    """A version or flag that nobody knows needs a person; which version an image has, it says itself."""
+    if spec.server is not None:
+        return None
     if spec.version not in case.catalog.versions:
         near = ", ".join(map(str, case.catalog.nearest(spec.version)))
         message = f"spec.version {spec.version}: there is no such version; near it are {near}"
@@ -197,6 +199,8 @@ def newer_than_declared(case: Case, spec: Spec) -> Ruling | None:
     proven = case.facts.proven
     if known.asked_again(case.database, case.facts):
         return None
+    if spec.server is not None:
+        return _newer_than_the_image(case, spec)
     if proven is None or not too_old(case.catalog, proven, spec.version):
         return None
     at = case.facts.applied
@@ -208,6 +212,15 @@ def newer_than_declared(case: Case, spec: Spec) -> Ruling | None:
         "done. Declare a later version, set spec.upgrade.allowOlder, or restore a backup"
     )
     return Ruling(Stalled(Reason.DOWNGRADE, message))
+
+
+def _newer_than_the_image(case: Case, spec: Spec) -> Ruling | None:
+    """Accept what the shop's own Medusa has found to be newer than itself, where that is asked for."""
+    failure = case.facts.failure
+    if failure is None or failure.reason != Reason.DOWNGRADE or not spec.upgrade.allow_older:
+        return None
+    message = f"the database is newer than {spec.version} of the shop's image, which is accepted"
+    return Ruling(Ready(Reason.NEWER_ACCEPTED, message))
 
 
 def failed_before(case: Case, spec: Spec) -> Ruling | None:

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from medusa_operator.resource.status import (
         Failure,
+        LinkTables,
         ProvenPlace,
         Run,
+        ScriptRuns,
         Seeded,
         StepStatus,
         Verification,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFacts:
+    """What the Medusa of the shop's own image has reported last."""
+
+    medusa: str = ""
+    """The version that the image has installed."""
+    migrations: Mapping[str, int] = field(default_factory=dict)
+    """How many names each ledger of migrations has."""
+    links: LinkTables | None = None
+    scripts: ScriptRuns | None = None
+    unfinished: tuple[str, ...] = ()
+    acknowledge: tuple[str, ...] = ()
+    """What nobody has agreed to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +60,5 @@ class Facts:
     image_id: str = ""
     warnings: tuple[str, ...] = ()
     verification: Verification | None = None
+    project: ProjectFacts | None = None
+    """None where the operator's own migrations have run, or nothing has."""

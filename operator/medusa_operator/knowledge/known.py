@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from medusa_operator.jobs import pods
 from medusa_operator.jobs.path import SEED
 from medusa_operator.knowledge import verdicts, verification
-from medusa_operator.knowledge.facts import Facts
+from medusa_operator.knowledge.facts import Facts, ProjectFacts
 from medusa_operator.knowledge.learn import LONGEST_DELAY, learn, retry_delay
-from medusa_operator.resource import plain
+from medusa_operator.resource import names, plain
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
 from medusa_operator.resource.spec import KeySource, SeedPolicy, digest
@@ -203,6 +203,20 @@ def _remembered(database: Database, now: datetime) -> Facts:
         image_id=status.image_id,
         warnings=status.warnings if here else (),
         verification=verification.remembered(database),
+        project=_project(status) if here or status.proven is None else None,
+    )
+
+
+def _project(status: Status) -> ProjectFacts | None:
+    if status.engine != names.PROJECT:
+        return None
+    return ProjectFacts(
+        status.medusa_version,
+        status.migrations,
+        status.links,
+        status.scripts,
+        status.unfinished,
+        status.acknowledge,
     )
 
 

@@ -11,6 +11,7 @@ from medusa_migrations.catalog import version as versions
 from medusa_operator.jobs import path
 from medusa_operator.jobs.manifests import LEARNED_FROM
 from medusa_operator.jobs.path import MIGRATE, SEED
+from medusa_operator.knowledge import project_reports
 from medusa_operator.knowledge.verdicts import SeedReport
 from medusa_operator.resource import plain
 from medusa_operator.resource.parse import InvalidError
@@ -70,6 +71,7 @@ def learn(
     """
     learned = _learned(catalog, before, job, verdict)
     facts = _noted(before, job, verdict, learned=learned)
+    facts = project(facts, database, job, verdict)
     spec = database.spec
     if isinstance(spec, InvalidError) or job.reference != spec.database.reference:
         return facts  # evidence of another database
@@ -86,6 +88,17 @@ def learn(
     if verdict.refused and _moved(before.proven, _place_of(verdict)):
         verdict = replace(verdict, reason=Reason.DATABASE_MOVED, retry=True)
     return _failed(facts, job, verdict, now)
+
+
+def project(facts: Facts, database: Database, job: Job, verdict: JobVerdict) -> Facts:
+    """Take over what the shop's own Medusa has reported of the database that is declared."""
+    spec, report = database.spec, verdict.report
+    if report is None or isinstance(spec, InvalidError) or job.reference != spec.database.reference:
+        return facts
+    if report.project is not None:
+        return replace(facts, project=project_reports.kept(report.project, facts.project))
+    migrated = verdict.success and not (job.seeds or job.verifies)
+    return replace(facts, project=None) if migrated else facts
 
 
 def retry_delay(attempt: int, job: str, reason: str = "") -> timedelta:
@@ -236,12 +249,10 @@ def _noted(facts: Facts, job: Job, verdict: JobVerdict, *, learned: bool) -> Fac
         image_id=verdict.image_id,
         uid=job.uid,
     )
-    return replace(
-        facts,
-        history=(run, *facts.history)[:HISTORY],
-        image=job.image if verdict.image_id else facts.image,
-        image_id=verdict.image_id or facts.image_id,
-    )
+    facts = replace(facts, history=(run, *facts.history)[:HISTORY])
+    if not verdict.image_id or (job.seeds and facts.project is not None):
+        return facts  # a seed runs in the runner's image, and says nothing of the shop's
+    return replace(facts, image=job.image, image_id=verdict.image_id)
 
 
 def _with(done: tuple[StepStatus, ...], job: Job, verdict: JobVerdict) -> tuple[StepStatus, ...]:

@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from medusa_migrations.catalog import version as versions
-from medusa_migrations.contract.errors import RefusedError
+from medusa_migrations.contract.errors import RefusedError, VerificationError
 from medusa_migrations.contract.report import FORMAT, LIMIT, RunState
 from medusa_operator.jobs import path
 from medusa_operator.jobs.manifests import LEARNED_FROM
-from medusa_operator.resource import plain
+from medusa_operator.knowledge import project_reports
+from medusa_operator.knowledge.project_reports import ProjectPart
+from medusa_operator.resource import names, plain
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
 from medusa_operator.resource.serial import CAMEL, Body, StrictBool, StrictInt
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 SENTENCE = 700
 """Characters of the runner's own sentence that are passed on."""
+DIFFERS = VerificationError.exit_code
 REFUSED = RefusedError.exit_code
 """The exit code of a refusal that is not asked to be a result."""
 NO_SUCH_PROGRAM = (126, 127)
@@ -53,7 +56,7 @@ EXIT_CODES: Mapping[int, tuple[Reason, bool]] = {
 
 _NOT_STARTED = ("StartError", "ContainerCannotRun")
 """The container runtime's words; its termination message is then that of the runtime."""
-_NO_PROGRAM = ("not found", "no such file", "permission denied")
+_NO_PROGRAM = ("not found", "no such file", "permission denied", "exec format error")
 _REFUSALS = {"Downgrade": Reason.DOWNGRADE, "NotAcknowledged": Reason.AWAITING_ACKNOWLEDGEMENT}
 _OF_MEDUSA_1 = re.compile(r"1\.[0-9]{1,4}\.[0-9]{1,4}")
 _MOST = 2**31 - 1
@@ -103,6 +106,8 @@ class RunReport:
     """Its format."""
     run_id: str = ""
     command: str = ""
+    engine: str = ""
+    """`project` where the shop's own Medusa ran."""
     state: str = ""
     exit_code: StrictInt = -1
     reason: Annotated[str, _cut(64)] = ""
@@ -118,9 +123,12 @@ class RunReport:
     warnings: tuple[_Sentence, ...] = ()
     deferred: tuple[_Sentence, ...] = ()
     seed: SeedReport = field(default_factory=SeedReport)
+    project: Annotated[ProjectPart | None, BeforeValidator(lambda _: None)] = None
+    """What only the shop's own Medusa reports; None where it did not run."""
 
 
 _REPORT = Body(RunReport, "report")
+_PROJECT_PART = Body(ProjectPart, "report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +181,9 @@ def read(message: str, job: Job, exit_code: int) -> RunReport:
     if len(message.encode()) > LIMIT:
         raise InvalidError(f"its report is longer than {LIMIT} bytes")
     try:
-        report = _REPORT.read(json.loads(message))
+        body = json.loads(message)
+        report = _REPORT.read(body)
+        part = _PROJECT_PART.read(body) if report.engine == names.PROJECT else None
     except InvalidError:
         raise
     except (ValueError, RecursionError):
@@ -184,11 +194,36 @@ def read(message: str, job: Job, exit_code: int) -> RunReport:
         raise InvalidError("its report is that of another run")
     if report.command != job.command:
         raise InvalidError("its report is that of another command")
+    if report.engine != job.engine:
+        raise InvalidError("its report is that of another engine")
     if report.state == RunState.RUNNING:
         raise InvalidError("its report is that of a run that has not ended")
     if report.exit_code != exit_code:
         raise InvalidError("its report names another exit code than its container")
+    if part is not None:
+        return _of_project(report, part, job)
     return replace(report, proven=report.proven and _proven(report.proven))
+
+
+def _of_project(report: RunReport, part: ProjectPart, job: Job) -> RunReport:
+    """Return the report of the shop's own Medusa in the words of all others.
+
+    It proves no place unless nothing is pending. Whether that is so is all that a verification compares.
+    """
+    done = report.exit_code == 0 and report.state in ("done", "nothing")
+    if done:
+        project_reports.require_proof(part, job.version)
+    compared = report.exit_code == DIFFERS and report.reason in project_reports.DIFFERENCES
+    return replace(
+        report,
+        target=job.version,
+        before=project_reports.place_before(part) if done else None,
+        proven=project_reports.place(part) if done else None,
+        verified=True if done else False if compared else None,
+        differences=0,
+        migrations=part.applied_migrations,
+        project=part,
+    )
 
 
 def _succeeded(
@@ -290,17 +325,25 @@ def _cause(job: Job, pod: Pod, end: Terminated, report: RunReport | None) -> tup
     if end.reason == "OOMKilled":
         return Reason.OUT_OF_MEMORY, True
     if end.exit_code in EXIT_CODES:
-        reason, retry = EXIT_CODES[end.exit_code]
-        if report is not None and end.exit_code == REFUSED:
-            reason = _REFUSALS.get(report.reason, reason)
-        if job.seeds and reason is Reason.MIGRATION_FAILED:
-            reason = Reason.SEED_FAILED
-        return reason, retry
+        return _by_exit_code(job, end.exit_code, report)
     if pod.disrupted or pod.reason:
         return Reason.POD_LOST, True
     if end.exit_code > BY_SIGNAL:
         return Reason.KILLED, True
     return Reason.RESULT_INVALID, False
+
+
+def _by_exit_code(job: Job, code: int, report: RunReport | None) -> tuple[Reason, bool]:
+    if report is not None and report.project is not None:
+        meant = project_reports.REASONS.get(report.reason)
+        if meant is not None:
+            return meant
+    reason, retry = EXIT_CODES[code]
+    if report is not None and code == REFUSED:
+        reason = _REFUSALS.get(report.reason, reason)
+    if job.seeds and reason is Reason.MIGRATION_FAILED:
+        reason = Reason.SEED_FAILED
+    return reason, retry
 
 
 def _proven(place: ProvenPlace) -> ProvenPlace:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations.catalog import version as versions
 from medusa_operator.jobs import manifests, path, pods
+from medusa_operator.knowledge import learn as learned
 from medusa_operator.knowledge import verdicts
+from medusa_operator.knowledge.project_reports import LINKS_DIFFER
 from medusa_operator.resource import plain
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
+from medusa_operator.resource.spec import LINKS, Approval
 from medusa_operator.resource.status import (
     LEARNED,
     ProvenPlace,
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Catalog
     from medusa_operator.jobs.path import PathStep
     from medusa_operator.knowledge.facts import Facts
-    from medusa_operator.knowledge.verdicts import JobVerdict
+    from medusa_operator.knowledge.verdicts import JobVerdict, RunReport
     from medusa_operator.resource.model import Database, Observed
     from medusa_operator.resource.spec import Spec
     from medusa_operator.resource.status import Status
@@ -42,8 +45,10 @@ FIRST_RETRY = 60.0
 LONGEST_RETRY = 3600.0
 DIFFERS, OTHER, BEHIND, NOT_OURS = 8, 9, 10, 3
 """Exit codes of the runner that say something of the database, where its report agrees."""
-FOREIGN = ("NoLedger", "ForeignLedger", "MedusaV2")
+FOREIGN = ("NoLedger", "ForeignLedger", "MedusaV2", "MedusaV1Database", "MedusaV2Database")
 """Reasons of the runner that name another database than the one that was migrated."""
+PENDING = "Pending"
+"""The runner's reason where the shop's Medusa has migrations to run: the database was at rest, and has moved."""
 _ENDS: Mapping[Result, tuple[str, str]] = {
     Result.NOTHING: ("Failed", ""),
     Result.VERIFIED: ("Succeeded", ""),
@@ -184,7 +189,7 @@ def drifted(spec: Spec, facts: Facts) -> Verification | None:
 
 def version(spec: Spec, facts: Facts) -> versions.Version:
     """Return the version that the schema of a database at rest is to have."""
-    at = path.here(facts.proven)
+    at = path.here(facts.proven) if spec.server is None else None
     return at if at is not None and at > spec.version else spec.version
 
 
@@ -276,18 +281,27 @@ def _learn(
         time=now, job=job.name, version=job.version, message="", differences=0, failure=None,
     )  # fmt: skip
     report, code = verdict.report, verdict.exit_code
-    if verdict.success:
+    facts = learned.project(facts, database, job, verdict)
+    if verdict.success or (report is not None and _accepted(spec, report)):
         return replace(facts, verification=replace(shown, result=Result.VERIFIED))
+    if report is not None and report.project is not None and report.reason == PENDING:
+        return _moved(facts, shown, job, verdict)
     if report is not None and code == DIFFERS and report.verified is False:
         return replace(facts, verification=_drifted(shown, verdict))
     if report is not None and _elsewhere(catalog, job, verdict):
         return _moved(facts, shown, job, verdict)
     reason = verdict.reason or Reason.RESULT_INVALID
-    if code in (DIFFERS, BEHIND):
+    if code in (DIFFERS, BEHIND) and (report is None or report.project is None):
         reason = Reason.RESULT_INVALID
     facts = failed(database, facts, reason, verdict.message, now)
     known = _judged(facts.verification or known, job)
     return replace(facts, verification=known)
+
+
+def _accepted(spec: Spec, report: RunReport) -> bool:
+    """Return whether only tables of links differ, and a person, or nobody, was to agree to that."""
+    agreed = LINKS in spec.upgrade.acknowledged or spec.upgrade.approval is Approval.AUTOMATIC
+    return agreed and report.project is not None and report.reason == LINKS_DIFFER
 
 
 def _judged(known: Verification, job: Job) -> Verification:

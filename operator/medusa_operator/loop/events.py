@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from medusa_operator.api.errors import ApiError
+from medusa_operator.resource import plain
 from medusa_operator.resource.names import API_VERSION, KIND, MANAGED_BY
 from medusa_operator.resource.reasons import MEANINGS, Category, Reason
+from medusa_operator.resource.status import MESSAGE, Condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,12 +23,16 @@ if TYPE_CHECKING:
 
     from medusa_operator.api.cluster import Cluster
     from medusa_operator.resource.model import Database
-    from medusa_operator.resource.status import Condition, Status
+    from medusa_operator.resource.status import Status
 
 BACKLOG = 1000
 """Events that wait to be posted; more are dropped: they are never the only record."""
 NOTE = 1024
 """Bytes of an Event's note."""
+WITHOUT_STATUS = (
+    "the API server stores no status of this resource, as its spec does not fit the definition, and nothing "
+    "runs until it is corrected"
+)
 
 logger = structlog.get_logger("events")
 
@@ -87,6 +93,13 @@ def body(database: Database, condition: Condition, now: datetime) -> dict[str, A
         "reportingController": f"medusadb.dev/{MANAGED_BY}",
         "reportingInstance": os.environ.get("POD_NAME") or socket.gethostname(),
     }
+
+
+def without_status(database: Database, refused: str, now: datetime) -> dict[str, Any]:
+    """Return the Event that reports a spec with which the API server *refused* to store any status."""
+    message = plain.text(f"{WITHOUT_STATUS}: {refused}", MESSAGE)
+    condition = Condition("Ready", "False", Reason.INVALID_SPEC, message, now, database.generation)
+    return body(database, condition, now)
 
 
 @dataclass(frozen=True, slots=True)

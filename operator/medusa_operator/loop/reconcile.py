@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0
 """Seconds that a Job may be without a pod, or a pod without a container, before we ask why."""
+REPEAT = timedelta(minutes=30)
+"""After which an Event that is the only record is made again; the API server keeps one for an hour."""
 
 logger = structlog.get_logger("reconcile")
 
@@ -75,6 +77,8 @@ class Reconciler:
     clock: Callable[[], datetime] = _now
     _definition_is_older: bool = False
     """Whether it was logged that the definition in the cluster drops what we write."""
+    _without_status: dict[str, datetime] = field(default_factory=dict)
+    """When an Event was made last of a resource with which no status is stored, by uid."""
 
     async def reconcile(self, key: Key) -> float | None:
         """Do one pass; return the seconds until the next look, None: when something happens.
@@ -228,7 +232,10 @@ class Reconciler:
         try:
             body = await self.cluster.write_status(database, status.to_dict())
         except ApiRefusedError as exc:
-            if exc.status not in (400, 413, 422) or not concerns_status(exc):
+            if exc.status not in (400, 413, 422):
+                raise
+            if not concerns_status(exc):
+                self._report_without_status(database, exc, now)
                 raise
             logger.exception("The API server refuses a status: a defect of the operator")
             status = conditions.minimal(database, str(exc), now)
@@ -248,6 +255,16 @@ class Reconciler:
         for run in _ended(database.status, status):
             self.ended(run)
         return True
+
+    def _report_without_status(
+        self, database: Database, refused: ApiRefusedError, now: datetime
+    ) -> None:
+        """Make an Event, now and then, of a spec with which the API server stores no status."""
+        recent = {uid: last for uid, last in self._without_status.items() if now - last < REPEAT}
+        if database.uid not in recent:
+            self.recorder.add(events.without_status(database, str(refused), now))
+            recent[database.uid] = now
+        self._without_status = recent
 
     def _log_older_definition(self) -> None:
         if not self._definition_is_older:

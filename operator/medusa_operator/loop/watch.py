@@ -13,7 +13,6 @@ import structlog
 from medusa_operator.api.client import AGENT, CONNECT_SECONDS, REQUEST_SECONDS
 from medusa_operator.api.cluster import CHUNK, ObjectKind
 from medusa_operator.api.errors import DeadWatchError
-from medusa_operator.api.watch_session import open_watch_session
 from medusa_operator.loop.cache import name_of
 from medusa_operator.resource import answers
 from medusa_operator.resource.parse import InvalidError
@@ -21,7 +20,8 @@ from medusa_operator.resource.parse import InvalidError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from medusa_operator.api.client import Call
+    import aiohttp
+
     from medusa_operator.api.login import Login
     from medusa_operator.loop.health import Health
     from medusa_operator.loop.intake import Intake
@@ -34,20 +34,9 @@ CANCELLATIONS, CANCELLATION_SECONDS = 5, 2.0
 logger = structlog.get_logger("watch")
 
 
-def registry(
-    intake: Intake, health: Health, login: Login, called: Callable[[Call], None]
-) -> kopf.OperatorRegistry:
-    """Return the handlers: one for each kind of object that is watched, and the log-in."""
+def registry(intake: Intake, health: Health) -> kopf.OperatorRegistry:
+    """Return the handlers: one for each kind of object that is watched."""
     handlers = kopf.OperatorRegistry()
-
-    @kopf.on.login(registry=handlers)
-    async def log_in(**_: Any) -> kopf.AiohttpSession:
-        return kopf.AiohttpSession(
-            server=login.server,
-            default_namespace=login.namespace,
-            aiohttp_session=open_watch_session(login, called, health.watch_refused),
-        )
-
     for kind in ObjectKind:
         kopf.on.event(*_names(kind), id=kind.plural, registry=handlers)(
             _handler(kind, intake, health)
@@ -98,11 +87,25 @@ def settings(selector: str) -> kopf.OperatorSettings:
 
 async def watch(
     handlers: kopf.OperatorRegistry,
+    login: Login,
+    opened: Callable[[], aiohttp.ClientSession],
     namespaces: Sequence[str],
     selector: str,
     began: Callable[[], None],
 ) -> None:
-    """Watch for ever, calling *began* at the start; raise DeadWatchError when a watch has died."""
+    """Watch for ever, calling *began* at the start; raise DeadWatchError when a watch has died.
+
+    kopf gets a session that is *opened* for each time it logs in.
+    """
+    sessions: list[aiohttp.ClientSession] = []
+
+    @kopf.on.login(registry=handlers)
+    async def log_in(**_: Any) -> kopf.AiohttpSession:
+        session = opened()
+        sessions[:] = [*(one for one in sessions if not one.closed), session]
+        return kopf.AiohttpSession(
+            server=login.server, default_namespace=login.namespace, aiohttp_session=session
+        )
 
     @kopf.on.startup(registry=handlers)
     async def started(**_: Any) -> None:
@@ -125,6 +128,8 @@ async def watch(
         raise DeadWatchError(f"a watch has died: {str(exc) or type(exc).__name__}") from exc
     finally:
         await _end(earlier)
+        for session in sessions:  # kopf closes them, but not where it is cancelled in its end
+            await session.close()
     raise DeadWatchError("the watches have ended")
 
 

@@ -18,6 +18,7 @@ from medusa_operator.api import client
 from medusa_operator.api.cluster import Cluster
 from medusa_operator.api.errors import ApiError
 from medusa_operator.api.lease import Leader
+from medusa_operator.api.watch_session import open_watch_session
 from medusa_operator.loop import watch
 from medusa_operator.loop.cache import Cache
 from medusa_operator.loop.events import Recorder
@@ -34,6 +35,8 @@ from medusa_operator.resource.model import Settings, TemplatePolicy
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+    import aiohttp
 
     from medusa_operator.api.login import Login
     from medusa_operator.process.options import Options
@@ -141,12 +144,17 @@ class Replica:
             resync.revisit(),
             # the last, as in its end it ends every task that was made after it began
             watch.watch(
-                watch.registry(intake, self.health, self.login, self.metrics.called),
+                watch.registry(intake, self.health),
+                self.login,
+                self._watch_session,
                 asked.namespaces,
                 asked.selector,
                 began=self._heed_signals,
             ),
         )
+
+    def _watch_session(self) -> aiohttp.ClientSession:
+        return open_watch_session(self.login, self.metrics.called, self.health.watch_refused)
 
     def _heed_signals(self) -> None:
         """Stop on SIGINT and SIGTERM; again after kopf has begun, which heeds them in its own way."""

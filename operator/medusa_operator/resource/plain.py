@@ -21,5 +21,7 @@ def text(given: str, most: int) -> str:
 
     JSON can spell halves of characters, and not everybody masks passwords.
     """
+    if given.isascii() and given.isprintable():  # nearly always: most of it is our own
+        return redact(given)[:most]
     whole = given.encode("utf-8", "replace").decode()
     return redact(_CONTROL.sub("", _ESCAPE.sub("", whole)))[:most]

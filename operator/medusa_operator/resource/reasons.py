@@ -47,6 +47,7 @@ class Reason(StrEnum):
     RETRY_SCHEDULED = "RetryScheduled"
     UNREACHABLE = "Unreachable"
     LOCK_HELD = "LockHeld"
+    LOCK_LOST = "LockLost"
     INTERRUPTED = "Interrupted"
     POD_LOST = "PodLost"
     JOB_LOST = "JobLost"
@@ -75,6 +76,18 @@ class Reason(StrEnum):
     VERIFICATION_FAILED = "VerificationFailed"
     DRIFTED = "Drifted"
     REFUSED = "Refused"
+    MEDUSA_V1_DATABASE = "MedusaV1Database"
+    MEDUSA_V2_DATABASE = "MedusaV2Database"
+    OTHER_VERSION = "OtherVersion"
+    PENDING = "Pending"
+    UNFINISHED = "Unfinished"
+    NOT_VERIFIED = "NotVerified"
+    COMMAND_FAILED = "CommandFailed"
+    COMMAND_STALLED = "Stalled"
+    TIMED_OUT = "TimedOut"
+    NO_PROJECT = "NoProject"
+    NO_NODE = "NoNode"
+    UNKNOWN_MEDUSA = "UnknownMedusa"
     RETRIES_EXHAUSTED = "RetriesExhausted"
 
 
@@ -151,8 +164,10 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     Reason.AWAITING_ACKNOWLEDGEMENT: Meaning(
         Category.GATE,
-        "The next version on the way has breaking notes that nobody has acknowledged.",
-        "Read `status.upgradeNotes`, then add the version to `spec.upgrade.acknowledged`.",
+        "The next version on the way has breaking notes that nobody has acknowledged; of a shop's own image, its "
+        "migrations drop what has rows, or tables of links are not as its project has them.",
+        "Read `status.upgradeNotes` and the message, then add the version, or `links`, to "
+        "`spec.upgrade.acknowledged`.",
     ),
     Reason.AWAITING_APPROVAL: Meaning(
         Category.GATE,
@@ -173,8 +188,9 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     Reason.IMAGE_PULL_FAILED: Meaning(
         Category.WAITING,
-        "The runner's image cannot be pulled; the kubelet keeps trying.",
-        "Check `spec.job.image` and the pull secrets in `spec.job.template`.",
+        "The image of the runner, or of the shop, cannot be pulled; the kubelet keeps trying.",
+        "Check `spec.job.image` and the pull secrets in `spec.job.template`; `spec.server.image` and "
+        "`spec.server.imagePullSecrets`.",
     ),
     Reason.UNSCHEDULABLE: Meaning(
         Category.WAITING, "No node takes the pod.", "See the message: resources, taints, selectors."
@@ -185,7 +201,10 @@ MEANINGS: Mapping[str, Meaning] = {
         "See the message; Kubernetes keeps trying.",
     ),
     Reason.POD_NOT_STARTING: Meaning(
-        Category.WAITING, "The pod is placed and its container does not start.", "See the message."
+        Category.WAITING,
+        "The pod is placed and its container does not start.",
+        "See the message. A shop's image that runs as root: name another user in "
+        "`spec.job.template.spec.securityContext.runAsUser`.",
     ),
     Reason.POD_TERMINATING: Meaning(
         Category.WAITING,
@@ -227,6 +246,11 @@ MEANINGS: Mapping[str, Meaning] = {
         Category.RETRIED,
         "Another run holds the database's lock, or another session a table, for longer than "
         "`spec.timeouts.lock` (exit code 6); the message says who.",
+    ),
+    Reason.LOCK_LOST: Meaning(
+        Category.RETRIED,
+        "The connection that holds the lock was lost while the shop's Medusa ran, and its command was ended, as another "
+        "run might have begun (exit code 4).",
     ),
     Reason.INTERRUPTED: Meaning(
         Category.RETRIED,
@@ -305,8 +329,9 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     Reason.IMAGE_UNUSABLE: Meaning(
         Category.STALLED,
-        "The image has no `medusa-db` that can be started.",
-        "Correct `spec.job.image`.",
+        "The image has no `medusa-db` that can be started; of a shop's own image, it is of another architecture than the "
+        "runner's, or has none at `/medusa-db` with `spec.server.runner` Image.",
+        "Correct `spec.job.image`, or `spec.server`.",
     ),
     Reason.RESULT_INVALID: Meaning(
         Category.STALLED,
@@ -366,6 +391,78 @@ MEANINGS: Mapping[str, Meaning] = {
         "The runner understood and must not do it: rows in the way, tables without a ledger, a "
         "foreign ledger (exit code 9).",
         f"Do what the message says, {_RETRY}.",
+    ),
+    Reason.MEDUSA_V1_DATABASE: Meaning(
+        Category.STALLED,
+        "The shop's image has Medusa v2, and the database is one of v1; nothing was run, as v2 would drop prices "
+        "and images of it (exit code 9).",
+        f"Name an empty database of its own in `spec.database`, or in the Secret, {_RETRY}; data come to v2 as "
+        "Medusa's guide from v1 to v2 says.",
+    ),
+    Reason.MEDUSA_V2_DATABASE: Meaning(
+        Category.STALLED,
+        "The shop's image has Medusa v1, and the database is one of v2; nothing was run (exit code 9).",
+        f"Name the database of the v1 shop in `spec.database`, or in the Secret, {_RETRY}.",
+    ),
+    Reason.OTHER_VERSION: Meaning(
+        Category.STALLED,
+        "The shop's image has another version of Medusa installed than `spec.version` says; the message names both, "
+        "and nothing was run (exit code 9).",
+        "Declare the version that the image has, or the image that has the version.",
+    ),
+    Reason.PENDING: Meaning(
+        Category.STALLED,
+        "The commands of the shop's Medusa ended with 0, and what its project wants is not in the database, which the "
+        "message names: up to 2.11.1 a migration that fails ends with 0 (exit code 8).",
+        f"Read the pod's log for what failed; fix it, {_RETRY}.",
+    ),
+    Reason.UNFINISHED: Meaning(
+        Category.STALLED,
+        "A migration script of the shop was begun and has not come to its end; Medusa before 2.21 never runs it again "
+        "(exit code 8). `status.unfinished` names it.",
+        "Delete its row from `script_migrations` to have it run again, or set its `finished_at` to skip it, "
+        f"{_RETRY}.",
+    ),
+    Reason.NOT_VERIFIED: Meaning(
+        Category.STALLED,
+        "The project in the shop's image cannot be asked what it wants, so that nothing was run, or nothing proves what "
+        "a run did (exit code 8).",
+        f"Fix what the message names, mostly a variable that the shop's configuration needs: `spec.server.env` and "
+        f"`spec.server.envFrom`; {_RETRY}.",
+    ),
+    Reason.COMMAND_FAILED: Meaning(
+        Category.STALLED,
+        "A command of the shop's Medusa failed; the message has its exit code and the last line of its output "
+        "(exit code 7).",
+        f"Read the pod's log, fix what failed, {_RETRY}.",
+    ),
+    Reason.COMMAND_STALLED: Meaning(
+        Category.STALLED,
+        "A command of the shop's Medusa did nothing for longer than `spec.timeouts.stall`, neither in the database nor in "
+        "its output, and was ended (exit code 7).",
+        f"It may have asked a question: see the message and the pod's log. Where it takes so long, raise "
+        f"`spec.timeouts.stall`; else fix it, {_RETRY}.",
+    ),
+    Reason.TIMED_OUT: Meaning(
+        Category.STALLED,
+        "A command of the shop's Medusa ran longer than `spec.timeouts.run` and was ended (exit code 7).",
+        f"Raise `spec.timeouts.run`, or see in the pod's log what took so long, {_RETRY}.",
+    ),
+    Reason.NO_PROJECT: Meaning(
+        Category.STALLED,
+        "There is no Medusa project in the folder of the shop's image where it was looked for, or its command line is not "
+        "installed (exit code 2).",
+        "Name the folder that has `medusa-config` and `node_modules` in `spec.server.workingDir`.",
+    ),
+    Reason.NO_NODE: Meaning(
+        Category.STALLED,
+        "There is no Node in the shop's image where it was looked for (exit code 2).",
+        "Name its path in `spec.server.node`.",
+    ),
+    Reason.UNKNOWN_MEDUSA: Meaning(
+        Category.STALLED,
+        "The shop's image has a Medusa newer than v2, whose commands the runner does not know (exit code 3).",
+        "Update the operator.",
     ),
     Reason.RETRIES_EXHAUSTED: Meaning(
         Category.STALLED,

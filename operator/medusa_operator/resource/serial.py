@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from itertools import islice
 from reprlib import Repr
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -60,8 +63,18 @@ Time = Annotated[datetime, BeforeValidator(_time), PlainSerializer(spell_time)]
 Moment = Annotated[Time | None, Field(exclude_if=_nothing)]
 """A time that need not be known."""
 
+
+def first(most: int) -> AfterValidator:
+    """Have no more than the first *most* characters, or items, read of a text, a list or a map."""
+
+    def cut(value: Any) -> Any:
+        return dict(islice(value.items(), most)) if isinstance(value, Mapping) else value[:most]
+
+    return AfterValidator(cut)
+
+
 __all__ = ["CAMEL", "Body", "Count", "Moment", "Name", "Number", "StrictBool", "StrictInt", "Text", "Texts",
-           "Time"]  # fmt: skip
+           "Time", "first"]  # fmt: skip
 
 
 class Body(Generic[T]):

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 SHORTEST_INTERVAL = 10.0
 """Seconds between two verifications, at least."""
+SERVED_ONLY = 2
+"""The first major version of Medusa that only the shop's own image can migrate."""
+LINKS = "links"
+"""Acknowledges, beside versions, that tables of links stay as they are."""
 DEEPEST = 32
 """Levels of a patch of the pod template; no pod needs half as many."""
 
@@ -56,6 +60,20 @@ class Transaction(StrEnum):
 
     STEP = "Step"
     EACH = "Each"
+
+
+class RunnerSource(StrEnum):
+    """How the runner comes into the container of the shop's own image."""
+
+    CARRIED = "Carried"
+    IMAGE = "Image"
+
+
+class LinkChanges(StrEnum):
+    """Which changes of tables of links are made."""
+
+    SAFE = "Safe"
+    ALL = "All"
 
 
 class SeedPolicy(StrEnum):
@@ -104,6 +122,10 @@ def _version(value: Any) -> Version:
     return found
 
 
+def _acknowledged(value: Any) -> Version | str:
+    return LINKS if value == LINKS else _version(value)
+
+
 def _duration(value: str) -> str:
     values.duration(value)
     return value
@@ -124,6 +146,25 @@ def _patch(body: Any) -> Any:
     return body
 
 
+def _variable(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Check what is read of a variable later; what else is wrong with it the API server says."""
+    if not isinstance(body.get("name"), str) or not body["name"]:
+        raise ValueError("a variable needs a name")
+    _require_object(body, "valueFrom")
+    _require_object(body.get("valueFrom") or {}, "secretKeyRef")
+    return body
+
+
+def _variables(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    _require_object(body, "secretRef")
+    return body
+
+
+def _require_object(body: Mapping[str, Any], key: str) -> None:
+    if not isinstance(body.get(key), Mapping | None):
+        raise ValueError(f"{key} is not an object")  # noqa: TRY004  pydantic takes ValueError only
+
+
 def _kind_of(value: Any) -> str:
     kind = "key" if isinstance(value, dict) else "number" if isinstance(value, int) else "text"
     return CHOICE + kind
@@ -134,6 +175,7 @@ def _named(*names: str) -> Any:
 
 
 _Version = Annotated[Version, PlainValidator(_version)]
+_Acknowledged = Annotated[Version | str, PlainValidator(_acknowledged)]
 _Duration = Annotated[str, AfterValidator(_duration)]
 _Patch = Annotated[Mapping[str, Any], BeforeValidator(_patch)]
 _Limit = Annotated[StrictInt | None, AfterValidator(lambda number: number or None)]
@@ -193,7 +235,8 @@ class Upgrade:
 
     stops: tuple[_Version, ...] = ()
     approval: Approval = Approval.ON_BREAKING
-    acknowledged: tuple[_Version, ...] = ()
+    acknowledged: tuple[_Acknowledged, ...] = ()
+    """Versions, and `links`."""
     allow_older: StrictBool = False
     transaction: Transaction = Transaction.STEP
 
@@ -257,6 +300,8 @@ class Timeouts:
     lock_timeout: _Duration = "5s"
     statement: _Duration = "0s"
     run: _Duration = "1h"
+    stall: _Duration = ""
+    """How long a command of the shop's own Medusa may do nothing; empty: nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +313,49 @@ class VerifyOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class PullSecret:
+    """A Secret with which images are pulled."""
+
+    name: Name
+
+
+@dataclass(frozen=True, slots=True)
+class ShopImage:
+    """The shop's own image, whose own Medusa migrates the database."""
+
+    __pydantic_config__ = CAMEL
+
+    image: Name
+    image_pull_policy: str = ""
+    image_pull_secrets: tuple[PullSecret, ...] = ()
+    working_dir: str = ""
+    """Where its project is; empty: the image's own working directory."""
+    runner: RunnerSource = RunnerSource.CARRIED
+    env: tuple[Annotated[_Patch, AfterValidator(_variable)], ...] = ()
+    """Variables, as a container has them."""
+    env_from: tuple[Annotated[_Patch, AfterValidator(_variables)], ...] = ()
+    """Secrets and ConfigMaps, as a container has them."""
+    links: LinkChanges = LinkChanges.SAFE
+    scripts: StrictBool = True
+    """Whether migration scripts run."""
+    node: str = ""
+    """Path of Node; empty: it is found."""
+    resources: _Patch = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """A hash of what decides about what it finds to do in a database."""
+        return digest(
+            self.image,
+            self.working_dir,
+            json.dumps([dict(variable) for variable in self.env], sort_keys=True),
+            json.dumps([dict(source) for source in self.env_from], sort_keys=True),
+            self.links,
+            str(self.scripts),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """Everything the owner declares."""
 
@@ -275,6 +363,8 @@ class Spec:
 
     version: _Version
     database: DatabaseRef
+    server: ShopImage | None = None
+    """None: the operator's own migrations of plain Medusa v1 run."""
     flags: Annotated[Mapping[str, StrictBool], _named("featureFlags")] = field(default_factory=dict)
     baseline: _Version | None = None
     upgrade: Upgrade = field(default_factory=Upgrade)
@@ -298,10 +388,11 @@ class Spec:
             self.database.reference,
             str(self.baseline or ""),
             *self.data_steps.extra,
+            *((self.server.identity,) if self.server is not None else ()),
         )
 
 
-_BODY = Body(Spec, "spec", as_it_is=("resources", "template"))
+_BODY = Body(Spec, "spec", as_it_is=("resources", "template", "env", "envFrom"))
 
 
 def from_body(body: object) -> Spec:
@@ -316,10 +407,41 @@ def from_body(body: object) -> Spec:
     if where.url is None and not (where.name and where.user):
         raise InvalidError("spec.database needs a name and a user beside the host")
     if seed is not None and seed.policy is SeedPolicy.NEVER:
-        return replace(spec, seed=None)
+        spec, seed = replace(spec, seed=None), None
     if seed is not None:
         _ = seed.source
+    _require_one_engine(spec)
     return spec
+
+
+def _require_one_engine(spec: Spec) -> None:
+    """Raise InvalidError for what has no meaning where the shop's own Medusa runs, or where it does not."""
+    upgrade = spec.upgrade
+    if spec.server is None:
+        if spec.version.major >= SERVED_ONLY:
+            raise InvalidError(
+                f"spec.version {spec.version} needs spec.server: Medusa v2 is migrated by the shop's own image"
+            )
+        if LINKS in upgrade.acknowledged:
+            raise InvalidError(
+                "spec.upgrade.acknowledged: links has a meaning with spec.server only"
+            )
+        if spec.timeouts.stall:
+            raise InvalidError("spec.timeouts.stall has a meaning with spec.server only")
+        return
+    senseless = {
+        "featureFlags": spec.flags,
+        "baseline": spec.baseline,
+        "dataSteps": spec.data_steps != DataSteps(),
+        "upgrade.stops": upgrade.stops,
+        "upgrade.transaction": upgrade.transaction is not Transaction.STEP,
+        "seed": spec.seed is not None and spec.version.major >= SERVED_ONLY,
+    }
+    for name, given in senseless.items():
+        if given:
+            raise InvalidError(
+                f"spec.{name} has no meaning with spec.server, where the shop's own Medusa runs; leave it out"
+            )
 
 
 def digest(*parts: str, length: int = 16) -> str:

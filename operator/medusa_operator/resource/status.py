@@ -1,13 +1,18 @@
-"""Pure: what is reported of a `MedusaDatabase`: its `status`, as values and as the API has it."""
+"""Pure: what is reported of a `MedusaDatabase`: its `status`, as values and as the API has it.
+
+Of a stored status no more is read than the definition takes: what somebody wrote while it was
+another one would be refused with the next status.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from medusa_operator.resource.reasons import Reason
 from medusa_operator.resource.serial import (
@@ -22,12 +27,14 @@ from medusa_operator.resource.serial import (
     Text,
     Texts,
     Time,
+    first,
 )
 
 MESSAGE = 1024
 """Characters of the longest message."""
 HISTORY = 10
 """Runs that are kept."""
+_VERSION = re.compile(r"[12]\.[0-9]{1,4}\.[0-9]{1,4}")
 LEARNED = "Learned"
 """The outcome of a run that was refused, and reported where the database is: no failure."""
 
@@ -38,10 +45,32 @@ def _of_known_reason(body: Any) -> Any:
     return body if known else None
 
 
+def _version(text: str) -> str:
+    """Return what is spelt as a version; anything else is none."""
+    return text if _VERSION.fullmatch(text) else ""
+
+
+def _one_of_each_name(steps: tuple[StepStatus, ...]) -> tuple[StepStatus, ...]:
+    return tuple({step.name: step for step in steps}.values())
+
+
+_Word = Annotated[Text, first(16)]
+_Reference = Annotated[Text, first(64)]
+"""A hash, a uid, a reason."""
+_Token = Annotated[Text, first(128)]
+_Job = Annotated[Text, first(253)]
+_Image = Annotated[Text, first(512)]
+_Message = Annotated[Text, first(MESSAGE)]
+_Version = Annotated[Text, first(14)]
+_Step = Annotated[Text, first(32)]
+_Counts = Annotated[Mapping[str, StrictInt], first(8)]
 _Started = Annotated[Moment, Field(alias="startTime")]
 _Completed = Annotated[Moment, Field(alias="completionTime")]
-_ImageId = Annotated[Text, Field(alias="imageID")]
+_ImageId = Annotated[_Image, Field(alias="imageID")]
 _LEFT_OUT = Field(exclude_if=lambda value: value is None)
+_LEFT_OUT_EMPTY = Field(exclude_if=lambda found: not found)
+_ONE_EACH = AfterValidator(_one_of_each_name)
+_Applied = Annotated[Text, AfterValidator(_version)]
 _KNOWN = BeforeValidator(_of_known_reason)
 
 
@@ -78,13 +107,13 @@ class ProvenPlace:
 
     __pydantic_config__ = CAMEL
 
-    state: Name
+    state: Annotated[Name, first(16)]
     """`version`, `empty`, `partial` or `unknown`."""
-    oldest: Annotated[Text, Field(alias="from")] = ""
-    newest: Annotated[Text, Field(alias="to")] = ""
-    at: Text = ""
+    oldest: Annotated[_Version, Field(alias="from")] = ""
+    newest: Annotated[_Version, Field(alias="to")] = ""
+    at: _Version = ""
     """The one version of them that it is known to be at."""
-    reference: Text = ""
+    reference: _Reference = ""
     """The database reference that was looked at."""
 
 
@@ -94,12 +123,12 @@ class StepStatus:
 
     __pydantic_config__ = CAMEL
 
-    name: Name
-    type: Name
+    name: Annotated[Name, first(32)]
+    type: Annotated[Name, first(16)]
     """`Migrate` or `Seed`."""
     state: StepState = StepState.PENDING
-    version: Text = ""
-    job: Text = ""
+    version: _Version = ""
+    job: _Job = ""
     started: _Started = None
     completed: _Completed = None
     seconds: Annotated[Number, Field(alias="durationSeconds")] = None
@@ -120,24 +149,55 @@ class UpgradeNote:
 
 
 @dataclass(frozen=True, slots=True)
+class SkippedLink:
+    """A table of links that is not as the project has it, and stays so."""
+
+    __pydantic_config__ = CAMEL
+
+    action: _Step = ""
+    """`delete` or `notify`, in Medusa's words."""
+    table: _Token = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTables:
+    """The tables of links of Medusa v2."""
+
+    __pydantic_config__ = CAMEL
+
+    applied: Count = 0
+    skipped: Annotated[tuple[SkippedLink, ...], first(10), _LEFT_OUT_EMPTY] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptRuns:
+    """The migration scripts of Medusa v2."""
+
+    __pydantic_config__ = CAMEL
+
+    applied: Count = 0
+    pending: Annotated[tuple[_Token, ...], first(10), _LEFT_OUT_EMPTY] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A run that is over, as the history has it."""
 
     __pydantic_config__ = CAMEL
 
-    job: Name
-    step: Text = ""
-    outcome: Text = ""
+    job: Annotated[Name, first(253)]
+    step: _Step = ""
+    outcome: _Word = ""
     """`Succeeded`, `Failed`, or `Learned`: it was refused, and reported where the database is."""
-    version: Text = ""
+    version: _Version = ""
     attempt: StrictInt = 1
-    reason: Text = ""
+    reason: _Reference = ""
     exit_code: Number = None
     started: _Started = None
     completed: _Completed = None
     migrations: Number = None
     image_id: _ImageId = ""
-    uid: Text = ""
+    uid: _Reference = ""
     """Of its Job; empty where an earlier operator did not write it down."""
 
     @property
@@ -153,13 +213,13 @@ class Failure:
     __pydantic_config__ = CAMEL
 
     reason: Name
-    message: Text = ""
-    step: Text = ""
+    message: _Message = ""
+    step: _Step = ""
     retry: StrictBool = False
     """Whether another attempt can help without a person."""
     generation: StrictInt = 0
     """The generation of the resource that was tried; a later one is tried anew."""
-    token: Annotated[Text, Field(alias="retryToken")] = ""
+    token: Annotated[_Token, Field(alias="retryToken")] = ""
     """The retry annotation that was tried; another one is tried anew."""
     exit_code: Number = None
 
@@ -170,17 +230,17 @@ class Seeded:
 
     __pydantic_config__ = CAMEL
 
-    source: Text = ""
+    source: _Reference = ""
     """A hash of the document as the operator saw it, or of the reference to it and the retry annotation."""
-    reference: Text = ""
+    reference: _Reference = ""
     """The database reference that was seeded."""
-    checksum: Text = ""
+    checksum: _Token = ""
     """The runner's checksum of the document."""
     time: Moment = None
-    counts: Annotated[
-        Mapping[str, Mapping[str, StrictInt]], Field(exclude_if=lambda counts: not counts)
-    ] = field(default_factory=dict)
-    skipped: Text = ""
+    counts: Annotated[Mapping[str, _Counts], first(24), _LEFT_OUT_EMPTY] = field(
+        default_factory=dict
+    )
+    skipped: Annotated[Text, first(256)] = ""
     """Why it loaded nothing; empty: it did, or the document was in the shop already."""
 
 
@@ -201,7 +261,7 @@ class VerificationFailure:
     __pydantic_config__ = CAMEL
 
     reason: Name
-    message: Text = ""
+    message: _Message = ""
     """The same in a sentence."""
     time: Moment = None
     """When the last of them was over."""
@@ -215,27 +275,27 @@ class Verification:
 
     __pydantic_config__ = CAMEL
 
-    configuration: Text = ""
+    configuration: _Reference = ""
     result: Annotated[Result, Field(exclude_if=lambda result: not result)] = Result.NOTHING
     time: Moment = None
     """When that was read, on the operator's clock."""
-    job: Text = ""
+    job: _Job = ""
     """The Job that found it: one that verifies, or a run."""
-    version: Text = ""
-    message: Text = ""
+    version: _Version = ""
+    message: _Message = ""
     """What differs, in a sentence."""
     differences: Count = 0
     failure: Annotated[VerificationFailure | None, _KNOWN, _LEFT_OUT] = None
     """None where the last attempt found something out."""
-    uid: Text = ""
+    uid: _Reference = ""
     """Of the last Job that verified and whose end is in here."""
-    running: Text = ""
+    running: _Job = ""
     """The one that is not over."""
     generation: Count = 0
     """The generation of the resource that was verified."""
-    token: Text = ""
+    token: _Token = ""
     """The verify annotation that was last honoured."""
-    retry_token: Text = ""
+    retry_token: _Token = ""
     """The retry annotation that was there."""
 
 
@@ -246,22 +306,34 @@ class Status:
     __pydantic_config__ = CAMEL
 
     observed_generation: StrictInt = -1
-    applied_version: Text = ""
-    target_version: Text = ""
-    previous_version: Text = ""
+    applied_version: _Applied = ""
+    engine: _Word = ""
+    """`project` where the shop's own Medusa has migrated the database."""
+    medusa_version: _Reference = ""
+    """The version that the shop's image has installed."""
+    migrations: Annotated[Mapping[str, StrictInt], first(4), _LEFT_OUT_EMPTY] = field(
+        default_factory=dict
+    )
+    """How many names each ledger of migrations has."""
+    links: Annotated[LinkTables | None, _LEFT_OUT] = None
+    scripts: Annotated[ScriptRuns | None, _LEFT_OUT] = None
+    acknowledge: Annotated[tuple[_Version, ...], first(4), _LEFT_OUT_EMPTY] = ()
+    """What nobody has agreed to, and the last run of the shop's own Medusa was refused for."""
+    unfinished: Annotated[tuple[_Token, ...], first(10), _LEFT_OUT_EMPTY] = ()
+    """Scripts that were begun and have not come to their end."""
+    target_version: _Version = ""
+    previous_version: _Step = ""
     """Where the present path began: a version, `empty`, `partial`."""
     proven: Annotated[ProvenPlace | None, _LEFT_OUT] = None
-    configuration: Text = ""
+    configuration: _Reference = ""
     """The identity of the spec that is applied; empty where none is for certain."""
-    retry_token: Text = ""
+    retry_token: _Token = ""
     """The retry annotation that was last honoured."""
-    conditions: Annotated[tuple[Condition, ...], Field(exclude_if=lambda found: not found)] = ()
-    steps: Annotated[tuple[StepStatus, ...], Field(exclude_if=lambda found: not found)] = ()
-    upgrade_notes: Annotated[
-        tuple[UpgradeNote, ...], Field(exclude_if=lambda found: not found)
-    ] = ()
+    conditions: Annotated[tuple[Condition, ...], _LEFT_OUT_EMPTY] = ()
+    steps: Annotated[tuple[StepStatus, ...], _ONE_EACH, first(40), _LEFT_OUT_EMPTY] = ()
+    upgrade_notes: Annotated[tuple[UpgradeNote, ...], _LEFT_OUT_EMPTY] = ()
     available_versions: Texts = ()
-    history: Annotated[tuple[Run, ...], Field(exclude_if=lambda found: not found)] = ()
+    history: Annotated[tuple[Run, ...], first(HISTORY), _LEFT_OUT_EMPTY] = ()
     """Newest first."""
     attempts: Count = 0
     """Failed attempts of the step in `failure`."""
@@ -270,16 +342,16 @@ class Status:
     """One with a reason that this operator does not know is none: it is tried anew."""
     seed: Annotated[Seeded | None, _LEFT_OUT] = None
     verified: Annotated[Verification | None, _LEFT_OUT] = None
-    job: Text = ""
+    job: _Job = ""
     """The Job of a run that is not over."""
-    job_uid: Annotated[Text, Field(alias="jobUID")] = ""
-    image: Text = ""
+    job_uid: Annotated[_Reference, Field(alias="jobUID")] = ""
+    image: _Image = ""
     """The image of the last run, as the Job named it."""
     image_id: _ImageId = ""
     """The same by digest."""
     waiting_since: Moment = None
     """Since when its next run waits for its turn."""
-    warnings: Texts = ()
+    warnings: Annotated[tuple[Annotated[str, first(256)], ...], first(5), _LEFT_OUT_EMPTY] = ()
 
     @property
     def lost(self) -> bool:

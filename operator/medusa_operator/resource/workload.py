@@ -138,6 +138,8 @@ class Job:
     """The uid of the run that was the last one when it was made."""
     template: str = ""
     image: str = ""
+    engine: str = ""
+    """`project` where the shop's own Medusa runs in it."""
     owned: bool = True
     """Whether the owner reference of its controller names that uid too."""
     complete: bool = False
@@ -217,6 +219,7 @@ class Job:
             image=next(
                 (_note(c["image"], IMAGE) for c in containers if c["name"].value == CONTAINER), ""
             ),
+            engine=_note(notes[names.ENGINE], 16),
             owned=bool(owner) and _controller(meta)["uid"].value == owner,
             complete=_is(conditions, "Complete"),
             failed=_is(conditions, "Failed"),

@@ -88,10 +88,11 @@ class Container:
                 self._process = subprocess.Popen(  # noqa: ASYNC220  a millisecond, and no leak
                     mortal(words) if os.access(words[0], os.X_OK) else words,
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    env=variables, cwd=self._directory(mounted), start_new_session=True,
+                    env=variables, cwd=self._directory({**image.folders, **mounted}), start_new_session=True,
                 )  # fmt: skip
             except OSError as exc:
-                self.end(128, "StartError", f'exec: "{words[0]}": {exc.strerror}')
+                why = str(exc.strerror).lower()  # as Go spells it
+                self.end(128, "StartError", f'exec: "{words[0]}": {why}')
                 return
         self.state.state = {"running": {"startedAt": timestamp()}}
 
@@ -189,9 +190,9 @@ class Container:
         file.write_text(kubeconfig(api.server, api.ca.read_bytes(), namespace, user))
         return str(file)
 
-    def _directory(self, mounted: dict[str, Path]) -> Path:
+    def _directory(self, known: dict[str, Path]) -> Path:
         wanted = self.spec.get("workingDir", "")
-        return mounted.get(wanted.rstrip("/"), self.folder)
+        return known.get(wanted.rstrip("/"), self.folder)
 
 
 async def _exited(process: subprocess.Popen[bytes]) -> None:

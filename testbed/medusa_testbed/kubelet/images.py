@@ -45,6 +45,9 @@ class Image:
     user: int | None = None
     """Run as this user, of group 0 and without a name, as OpenShift runs a pod that names no user."""
 
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    """For a folder of it the one of this machine that a container with that `workingDir` starts in."""
+
     listens: Mapping[int, str] = field(default_factory=dict)
     """For a port of the container the variable that tells the program another `host:port`: all pods
     share one address, and two replicas cannot listen on one port of it."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chaos_recorder import Recorder
+    from chaos_recorder import Key, Recorder
     from chaos_replicas import Replicas
     from chaos_shops import Fleet, Tenant
     from medusa_testbed.api import Api
@@ -36,6 +36,8 @@ class Arena:
     is_without_api_server: bool = False
     loosened: bool = False
     """Whether the definition of MedusaDatabase takes anything."""
+    spoilt: set[Key] = field(default_factory=set)
+    """Shops that hold what the shipped definition prunes as soon as it is back."""
 
     @property
     def api(self) -> Api:

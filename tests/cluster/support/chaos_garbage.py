@@ -40,6 +40,9 @@ def loosen(arena: Arena) -> None:
 def tighten(arena: Arena) -> bool:
     """Put the definition back as it is shipped."""
     if arena.loosened:
+        for key in arena.spoilt:
+            arena.recorder.affected(key, "perhaps pruned")
+        arena.spoilt.clear()
         _define(arena, _shipped())
         arena.loosened = False
     return True
@@ -83,6 +86,7 @@ def a_spec_becomes_garbage(arena: Arena, dice: random.Random) -> Strike | None:
     for _ in range(changes):
         spec = spoilt(dice, spec)
     arena.recorder.affected(tenant.key, "spec spoilt")
+    arena.spoilt.add(tenant.key)
     put = [{"op": "replace", "path": "/spec", "value": spec}]
     back = _within_a_loose_time(arena, lambda: arena.fleet.patch(tenant, put))
 
@@ -119,6 +123,8 @@ def a_status_becomes_garbage(arena: Arena, dice: random.Random) -> Strike | None
     for _ in range(changes):
         status = spoilt(dice, status)
     arena.recorder.affected(tenant.key, "status spoilt")
+    arena.spoilt.add(tenant.key)
+    arena.recorder.invents(status)
     put = [{"op": "replace", "path": "/status", "value": status}]
     back = _within_a_loose_time(arena, lambda: arena.fleet.patch(tenant, put, "status"))
     return Strike(f"{tenant.name}: {_short(status)}", after, back)
@@ -136,6 +142,7 @@ def a_template_is_deep(arena: Arena, dice: random.Random) -> Strike | None:
     for _ in range(depth):
         deep = {"a": deep}
     arena.recorder.affected(tenant.key, "deep template")
+    arena.spoilt.add(tenant.key)
     put = [{"op": "add", "path": "/spec/job", "value": {"template": {where: deep}}}]
     back = _within_a_loose_time(arena, lambda: arena.fleet.patch(tenant, put))
 

@@ -68,6 +68,8 @@ class Recorder:
     defects: list[BaseException] = field(default_factory=list)
     """What went wrong in the recorder itself."""
     events: int = 0
+    _invented: set[str] = field(default_factory=set)
+    """Names of Jobs that a disturbance wrote into histories, which the operator keeps."""
     _in_parts: set[str] = field(default_factory=set)
     """The pods whose runs are several transactions."""
     _due: queue.Queue[Key] = field(default_factory=queue.Queue)
@@ -100,6 +102,11 @@ class Recorder:
     def affected(self, key: Key, what: str) -> None:
         """Note that something is done to a resource, its Jobs or its pods."""
         self.touches.append(Touch(key, time.time(), what))
+
+    def invents(self, status: Any) -> None:
+        """Note the names of Jobs in the history of a *status* that a disturbance writes, of which none ever was."""
+        named = {str(row.get("job")) for row in _history(status)}
+        self._invented |= named - {job.name for job in self.jobs.copy().values()}
 
     def disown(self, job: str) -> None:
         """Note that the pods of the Job with this uid lose what tells that they are ours.
@@ -201,12 +208,11 @@ class Recorder:
         metadata, status = body["metadata"], body.get("status")
         if event == "DELETED" or not isinstance(status, dict):
             return
-        by_hand = _written_by_hand(body)
-        history = status.get("history")
-        if "f:history" not in by_hand and isinstance(history, list):
-            for row in history:
-                if isinstance(row, dict) and not str(row.get("job", GARBLED)).startswith(GARBLED):
-                    about = (metadata["uid"], str(row["job"]), str(row.get("outcome")))
+        if "f:history" not in _written_by_hand(body):
+            for row in _history(status):
+                name = str(row.get("job", GARBLED))
+                if not name.startswith(GARBLED) and name not in self._invented:
+                    about = (metadata["uid"], name, str(row.get("outcome")))
                     if about not in self.verdicts:
                         self.verdicts[about] = VerdictSeen(*about, time.time())
         if _claim(body):
@@ -296,7 +302,7 @@ class Recorder:
 
 def _claim(body: Object) -> str:
     """Return the version that a resource says its database to be at, in the operator's own words."""
-    ready = objects.condition(body, "Ready") if _has_conditions(body) else {}
+    ready = objects.condition(body, "Ready")
     if (ready.get("status"), ready.get("reason")) != ("True", "UpToDate"):
         return ""
     if body["status"].get("observedGeneration") != body["metadata"]["generation"]:
@@ -307,12 +313,10 @@ def _claim(body: Object) -> str:
     return str(spec.get("version", "")) if isinstance(spec, dict) else ""
 
 
-def _has_conditions(body: Object) -> bool:
-    status = body.get("status")
-    conditions = status.get("conditions") if isinstance(status, dict) else None
-    return isinstance(conditions, list) and all(
-        isinstance(condition, dict) and "type" in condition for condition in conditions
-    )
+def _history(status: Any) -> list[Object]:
+    """Return the runs that a status, of whatever kind, names."""
+    rows = status.get("history") if isinstance(status, dict) else None
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _written_by_hand(body: Object) -> set[str]:

@@ -70,7 +70,8 @@ def made(openapi: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         },
         "resources": {
             **maker.object("ResourceRequirements"),
-            "description": "Resources of the run's container, as in a pod.",
+            "description": "Resources of the run's container, as in a pod; with server, of the container that "
+            "installs the runner.",
             "default": {
                 "requests": {"cpu": "50m", "memory": "96Mi"},
                 "limits": {"memory": "512Mi"},

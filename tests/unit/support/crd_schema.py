@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FILE = Path(__file__).parents[3] / "deploy" / "crd" / "medusadatabases.yaml"
-SCHEMA = yaml.safe_load(FILE.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+CRD = yaml.load(FILE.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 STATUS = SCHEMA["properties"]["status"]
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "object": dict, "array": list, "string": str, "integer": int, "boolean": bool,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -84,6 +83,12 @@ def ledger_of(version: str) -> tuple[str, ...]:
 def _range(ledger: tuple[str, ...]) -> tuple[str, str]:
     proof = prove(CATALOG, ledger)
     return str(proof.oldest), str(proof.latest)
+
+
+def _copied(body: Body) -> Body:
+    """Return what an API server gives back of *body*: what JSON holds of it, and nothing that is shared."""
+    found: Body = json.loads(json.dumps(body))
+    return found
 
 
 @dataclass
@@ -218,9 +223,11 @@ class World:
         """Let time pass; Jobs whose time has come go away with their pods."""
         self.now += timedelta(seconds=seconds)
         for name, body in list(self.jobs.items()):
-            job = Job.from_body(body)
             ttl = body["spec"].get("ttlSecondsAfterFinished")
-            if job.over and ttl is not None and job.finished:
+            if ttl is None:
+                continue
+            job = Job.from_body(body)
+            if job.over and job.finished:
                 due = job.finished + timedelta(seconds=ttl)
                 if due <= self.now:
                     self.remove_job(name)
@@ -237,7 +244,7 @@ class World:
             body = known[-min(late, len(known))]
         self.calls_left = crash_after
         with suppress(CrashError, ConflictError):
-            self._pass(name, Database.from_body(copy.deepcopy(body)))
+            self._pass(name, Database.from_body(_copied(body)))
         self.calls_left = None
 
     def _pass(self, name: str, database: Database) -> None:
@@ -304,7 +311,7 @@ class World:
         owner = manifest["metadata"]["ownerReferences"][0]["uid"]
         if owner not in {body["metadata"]["uid"] for body in self.resources.values()}:
             return  # the garbage collector takes it away
-        body = copy.deepcopy(manifest)
+        body = _copied(manifest)
         body["metadata"] |= {"uid": f"{name}-{self._next()}", "creationTimestamp": spelt(self.now)}
         body["status"] = {"startTime": spelt(self.now)}
         self.jobs[name] = body
@@ -317,7 +324,7 @@ class World:
             raise ConflictError(name)
         self.older.pop(name, None)  # the answer to a write is never older than the write
         if "status" in change:
-            body["status"] = json.loads(json.dumps(change["status"]))
+            body["status"] = _copied(change["status"])
         else:
             body["metadata"]["finalizers"] = change["finalizers"]
         body["metadata"]["resourceVersion"] = self._next()
@@ -338,14 +345,20 @@ class World:
 
     def _job(self, body: Body) -> None:
         job = Job.from_body(body)
-        mine = [pod for pod in self.pods.values() if Pod.from_body(pod).job == job.name]
         if job.deleting:
-            for pod in mine:
+            for pod in self._pods_of(job.name):
                 if Pod.from_body(pod).started and not Pod.from_body(pod).over:
                     self._end(pod, 143, "")
             self.remove_job(job.name)
         elif not job.over:
-            self._follow(body, mine)
+            self._follow(body, self._pods_of(job.name))
+
+    def _pods_of(self, job: str) -> list[Body]:
+        return [
+            pod
+            for pod in self.pods.values()
+            if pod["metadata"]["labels"]["batch.kubernetes.io/job-name"] == job
+        ]
 
     def _follow(self, body: Body, mine: list[Body]) -> None:
         pods = [Pod.from_body(pod) for pod in mine]
@@ -502,8 +515,8 @@ class World:
 
     def remove_job(self, name: str) -> None:
         self.jobs.pop(name, None)
-        for pod in [n for n, body in self.pods.items() if Pod.from_body(body).job == name]:
-            del self.pods[pod]
+        for pod in self._pods_of(name):
+            del self.pods[pod["metadata"]["name"]]
 
     def _collect(self, name: str) -> None:
         """Let a deleted resource that nothing holds go, and its Jobs with it."""
@@ -518,7 +531,7 @@ class World:
                     self.remove_job(job)
 
     def _keep(self, name: str) -> None:
-        self.older[name] = [*self.older.get(name, ())[-3:], copy.deepcopy(self.resources[name])]
+        self.older[name] = [*self.older.get(name, ())[-3:], _copied(self.resources[name])]
 
     def _next(self) -> str:
         self.version += 1
