@@ -8,10 +8,9 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 import charts
-from charts import HOOK
+from charts import HOOK, container, environment
 from medusa_testbed import tools
 
 if TYPE_CHECKING:
@@ -30,24 +29,6 @@ def render(chart: Path, values: dict[str, Any], *words: str) -> list[charts.Obje
 def only(objects: list[charts.Object], kind: str) -> charts.Object:
     """Return the one object of *kind*."""
     return charts.only(objects, kind)
-
-
-def container(objects: list[charts.Object], name: str) -> charts.Object:
-    """Return the container *name* of the Job that has one."""
-    found: list[charts.Object] = [
-        each
-        for job in objects
-        if job["kind"] == "Job"
-        for each in job["spec"]["template"]["spec"]["containers"]
-        if each["name"] == name
-    ]
-    assert len(found) == 1
-    return found[0]
-
-
-def environment(of: charts.Object) -> dict[str, Any]:
-    """Return a container's variables, each with its value or where that comes from."""
-    return {each["name"]: each.get("value", each.get("valueFrom")) for each in of["env"]}
 
 
 def test_version_and_secret_are_enough() -> None:
@@ -236,7 +217,8 @@ def test_without_the_hook_the_jobs_belong_to_the_release() -> None:
     [
         pytest.param(
             {"version": ""},
-            'version: set the Medusa server version that the database is to be at, such as "1.20.11"',
+            'version: set the Medusa server version that the database is to be at, such as "1.20.11"; or set '
+            "server.image to the shop's own image, whose Medusa migrates",
             id="no-version",
         ),
         pytest.param(
@@ -277,7 +259,7 @@ def test_without_the_hook_the_jobs_belong_to_the_release() -> None:
         ),
     ],
 )
-def test_values_that_cannot_be_meant_are_refused_in_a_sentence(
+def test_values_that_contradict_each_other_are_refused_in_a_sentence(
     change: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(charts.RefusedError) as refused:
@@ -314,7 +296,7 @@ def test_an_alias_waits_by_its_own_scope(tmp_path: Path) -> None:
     assert wait["args"][:2] == ["wait", "--for=1.20.11"]
 
 
-def test_an_alias_without_its_scope_is_told_how_to_wait(tmp_path: Path) -> None:
+def test_an_alias_without_its_scope_is_refused_with_how_to_wait(tmp_path: Path) -> None:
     _umbrella(tmp_path, 'include "medusa-db-hook.wait" .', '""', alias="db")
 
     with pytest.raises(charts.RefusedError) as refused:
@@ -332,29 +314,23 @@ def test_an_umbrella_chart_leaves_it_out_by_its_condition(tmp_path: Path) -> Non
 
 
 def test_helm_finds_nothing_to_complain_of() -> None:
-    told = subprocess.run(
+    done = subprocess.run(
         [tools.program("helm"), "lint", "--strict", *charts.ALL],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
-    assert "2 chart(s) linted, 0 chart(s) failed" in told.stdout + told.stderr
+    assert "2 chart(s) linted, 0 chart(s) failed" in done.stdout + done.stderr
 
 
 def _umbrella(folder: Path, waits: str, volumes: str, alias: str = "") -> None:
-    """Write the chart of a shop that depends on the hook chart."""
-    depends = {"name": HOOK.name, "version": "*", "repository": f"file://{HOOK}"}
-    depends |= {"alias": alias} if alias else {}
-    depends["condition"] = f"{alias or HOOK.name}.enabled"
-    about = {"apiVersion": "v2", "name": "shop", "version": "1.0.0", "dependencies": [depends]}
-    (folder / "Chart.yaml").write_text(yaml.safe_dump(about))
-    (folder / "templates").mkdir()
-    (folder / "templates" / "server.yaml").write_text(
+    """Write the chart of a shop whose server has an init container of the hook chart."""
+    charts.umbrella(
+        folder,
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: server}\nspec:\n  template:\n"
         f"    spec:\n      initContainers:\n        {{{{- {waits} | nindent 8 }}}}\n"
-        f"      volumes:\n        {{{{- {volumes} | nindent 8 }}}}\n"
+        f"      volumes:\n        {{{{- {volumes} | nindent 8 }}}}\n",
+        alias,
     )
-    (folder / "charts").mkdir()
-    (folder / "charts" / HOOK.name).symlink_to(HOOK)
 
 
 def pod(job: charts.Object) -> dict[str, Any]:
@@ -466,8 +442,7 @@ spec:
   initContainers:
     {{- include "medusa-db-hook.migrate" . | nindent 4 }}
 """
-    _umbrella(tmp_path, "", "")
-    (tmp_path / "templates" / "server.yaml").write_text(template)
+    charts.umbrella(tmp_path, template)
 
     [server] = render(tmp_path, {"medusa-db-hook": values})
 

@@ -1,4 +1,4 @@
-"""Values of the charts: each one told of, each one in the schema, no other one taken."""
+"""Values of the charts: each is documented and in the schema, and no other is accepted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ both = pytest.mark.parametrize("chart", charts.ALL, ids=lambda chart: chart.name
 
 
 @both
-def test_a_comment_tells_of_every_value(chart: Path) -> None:
+def test_a_comment_documents_every_value(chart: Path) -> None:
     silent = charts.undocumented(chart)
 
     assert silent == []
@@ -119,7 +119,7 @@ def test_a_user_may_be_fixed_by_value() -> None:
 def _fixed(made: Any) -> list[tuple[str, Any]]:
     """Return the users and groups that a manifest names, the container's first."""
     match made:
-        case {"kind": "CustomResourceDefinition"}:  # which says what a resource may name
+        case {"kind": "CustomResourceDefinition"}:  # a resource may name some
             return []
         case dict():
             named = [

@@ -1,4 +1,4 @@
-"""The charts below `helm/`: rendered by the real helm, their values with what is said of each."""
+"""The charts below `helm/`: rendered by the real helm, their values with the documentation of each."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 OPERATOR = ROOT / "helm" / "medusa-db-operator"
 HOOK = ROOT / "helm" / "medusa-db-hook"
 ALL = (OPERATOR, HOOK)
+KUBERNETES = "1.37.0"
 
 _KEY = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z]+):(?: |$)")
 
@@ -30,7 +31,7 @@ class RefusedError(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value of a chart as its `values.yaml` tells of it."""
+    """A value of a chart as its `values.yaml` documents it."""
 
     path: str
     default: Any
@@ -48,9 +49,12 @@ def render(
     *words: str,
     namespace: str = "shops",
     release: str = "shop",
+    helm: str = "helm",
 ) -> list[Object]:
-    """Return the objects that helm makes of *chart*, in its order."""
-    command = [str(tools.program("helm")), "template", release, str(chart)]
+    """Return the objects that helm (`helm3`: the last one of Helm 3) makes of *chart*, in its order."""
+    command = [str(tools.program(helm)), "template", release, str(chart)]
+    if helm == "helm3":
+        command += ["--kube-version", KUBERNETES]  # without a cluster it takes 1.20 for it
     done = subprocess.run(
         [*command, "--namespace", namespace, "--values", "-", *words],
         input=json.dumps(values or {}), capture_output=True, text=True, timeout=60, check=False,
@@ -66,6 +70,36 @@ def only(objects: list[Object], kind: str, name: str = "") -> Object:
         each for each in objects if each["kind"] == kind and each["metadata"]["name"].endswith(name)
     ]
     return found
+
+
+def container(objects: list[Object], name: str) -> Object:
+    """Return the container *name* of the Job that has one."""
+    [found] = [
+        each
+        for job in objects
+        if job["kind"] == "Job"
+        for each in job["spec"]["template"]["spec"]["containers"]
+        if each["name"] == name
+    ]
+    return dict(found)
+
+
+def environment(of: Object) -> dict[str, Any]:
+    """Return a container's variables, each with its value or where that comes from."""
+    return {each["name"]: each.get("value", each.get("valueFrom")) for each in of["env"]}
+
+
+def umbrella(folder: Path, template: str, alias: str = "") -> None:
+    """Write the chart of a shop that depends on the hook's; *template* is all of it."""
+    depends = {"name": HOOK.name, "version": "*", "repository": f"file://{HOOK}"}
+    depends |= {"alias": alias} if alias else {}
+    depends["condition"] = f"{alias or HOOK.name}.enabled"
+    about = {"apiVersion": "v2", "name": "shop", "version": "1.0.0", "dependencies": [depends]}
+    (folder / "Chart.yaml").write_text(yaml.safe_dump(about))
+    (folder / "templates").mkdir()
+    (folder / "templates" / "server.yaml").write_text(template)
+    (folder / "charts").mkdir()
+    (folder / "charts" / HOOK.name).symlink_to(HOOK)
 
 
 def manifests(folder: str | Path, *components: str) -> list[Object]:
@@ -87,7 +121,7 @@ def manifests(folder: str | Path, *components: str) -> list[Object]:
 
 
 def documented(chart: Path) -> list[Value]:
-    """Return the values that a `# --` comment tells of, in the order of the file."""
+    """Return the values that a `# --` comment documents, in the order of the file."""
     text = (chart / "values.yaml").read_text()
     values = yaml.safe_load(text)
     found: list[Value] = []
@@ -118,14 +152,14 @@ def at(values: Object, path: list[str]) -> Any:
 
 
 def undocumented(chart: Path) -> list[str]:
-    """Return the paths of values that no comment tells of, neither themselves nor as a whole."""
-    told = {value.path for value in documented(chart)}
+    """Return the paths of values that no comment documents, neither themselves nor as a whole."""
+    named = {value.path for value in documented(chart)}
 
     def missing(values: Object, above: str) -> list[str]:
         found = []
         for key, value in values.items():
             path = f"{above}{key}"
-            if path in told:
+            if path in named:
                 continue
             below = missing(value, f"{path}.") if isinstance(value, dict) and value else [path]
             found += below

@@ -1,6 +1,7 @@
 {{/*
-A Job that runs the runner once: `scope`, `component`, `args` and, where there are, `mounts`, `volumes`
-and the seconds `within` which it must be over. Its name holds the version and a hash of all it is:
+A Job that runs the runner once: `scope`, `component`, `args` and, where there are, `mounts`, `volumes`, whether it runs
+in the `shop`'s own image, and the seconds `within` which it must be over. Its name holds the version, where one is
+named, and a hash of all it is:
 whatever changes is another Job. One that is no hook is another with every revision of the release: Helm
 would leave one that has failed as it is.
 */}}
@@ -12,7 +13,7 @@ would leave one that has failed as it is.
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ printf "%s-%s-%s-%s" (include "medusa-db-hook.fullname" .) $.component (.Values.version | replace "." "-") $hash }}
+  name: {{ compact (list (include "medusa-db-hook.fullname" .) $.component (.Values.version | replace "." "-") $hash) | join "-" }}
   namespace: {{ .Release.Namespace }}
   labels:
     {{- include "medusa-db-hook.labels" . | nindent 4 }}
@@ -31,6 +32,7 @@ spec:
 
 {{- define "medusa-db-hook.jobSpec" -}}
 {{- with .scope }}
+{{- $carried := and $.shop (include "medusa-db-hook.carried" . | eq "true") }}
 backoffLimit: {{ empty $.within | ternary .Values.job.backoffLimit 1 }}
 activeDeadlineSeconds: {{ default .Values.job.activeDeadlineSeconds $.within }}
 {{- if and .Values.hook.enabled (not (kindIs "invalid" .Values.job.ttlSecondsAfterFinished)) }}
@@ -41,8 +43,10 @@ podFailurePolicy:
   rules:
     - action: Ignore
       onPodConditions: [{type: DisruptionTarget}]
+    {{- range $carried | ternary (list $.component "install-medusa-db") (list $.component) }}
     - action: FailJob
-      onExitCodes: {containerName: {{ $.component }}, operator: In, values: [1, 2, 3, 5, 7, 8, 9]}
+      onExitCodes: {containerName: {{ . }}, operator: In, values: [1, 2, 3, 5, 7, 8, 9]}
+    {{- end }}
 template:
   metadata:
     labels:
@@ -64,7 +68,7 @@ template:
     securityContext:
       {{- toYaml . | nindent 6 }}
     {{- end }}
-    {{- with .Values.imagePullSecrets }}
+    {{- with concat .Values.imagePullSecrets ($.shop | ternary .Values.server.imagePullSecrets list) }}
     imagePullSecrets:
       {{- toYaml . | nindent 6 }}
     {{- end }}
@@ -86,25 +90,25 @@ template:
     {{- if and (eq $.component "seed") (not .Values.hook.enabled) }}
     initContainers:
       {{- include "medusa-db-hook.waitContainer" . | trim | nindent 6 }}
+    {{- else if $carried }}
+    initContainers:
+      {{- include "medusa-db-hook.install" . | trim | nindent 6 }}
     {{- end }}
     containers:
       - name: {{ $.component }}
-        image: {{ include "medusa-db-hook.image" . }}
-        imagePullPolicy: {{ .Values.image.pullPolicy }}
+        {{- include "medusa-db-hook.program" (dict "scope" . "shop" $.shop) | trim | nindent 8 }}
         args:
           {{- $.args | nindent 10 }}
         env:
-          {{- include "medusa-db-hook.env" (dict "scope" . "optional" (and .Values.hook.enabled (not .Values.hook.waitForSecret))) | trim | nindent 10 }}
+          {{- include "medusa-db-hook.env" (dict "scope" . "optional" (and .Values.hook.enabled (not .Values.hook.waitForSecret)) "shop" $.shop) | trim | nindent 10 }}
         volumeMounts:
           - name: tmp
             mountPath: /tmp
-          {{- range list (include "medusa-db-hook.mounts" .) (default "" $.mounts) }}
+          {{- range list ($carried | ternary (include "medusa-db-hook.carriedMount" .) "") (include "medusa-db-hook.mounts" .) (default "" $.mounts) }}
           {{- with trim . }}
           {{- . | nindent 10 }}
           {{- end }}
           {{- end }}
-        resources:
-          {{- toYaml .Values.job.resources | nindent 10 }}
         {{- with .Values.job.securityContext }}
         securityContext:
           {{- toYaml . | nindent 10 }}
@@ -113,7 +117,7 @@ template:
     volumes:
       - name: tmp
         emptyDir: {}
-      {{- range list (include "medusa-db-hook.ownVolumes" .) (default "" $.volumes) }}
+      {{- range list ($carried | ternary (include "medusa-db-hook.carriedVolume" .) "") (include "medusa-db-hook.ownVolumes" .) (default "" $.volumes) }}
       {{- with trim . }}
       {{- . | nindent 6 }}
       {{- end }}

@@ -1,4 +1,4 @@
-{{/* How a pod says to the service meshes that it wants no proxy: each has words of its own. */}}
+{{/* How a pod asks each service mesh for no proxy. */}}
 
 {{- define "medusa-db-hook.meshAnnotations" -}}
 {{- if not .Values.job.injectSidecars }}

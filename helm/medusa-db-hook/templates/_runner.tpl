@@ -1,10 +1,9 @@
-{{/* The runner in a container: how it finds the database, and what it is told. */}}
+{{/* The runner in a container: how it finds the database, and with which options it runs. */}}
 
 {{/* Refuse values that contradict each other, in a sentence. */}}
 {{- define "medusa-db-hook.check" -}}
-{{- if not .Values.version }}
-{{- fail "version: set the Medusa server version that the database is to be at, such as \"1.20.11\"" }}
-{{- end }}
+{{- include "medusa-db-hook.checkVersion" . }}
+{{- include "medusa-db-hook.checkServer" . }}
 {{- with .Values.database }}
 {{- if and .url .urlSecret.name }}
 {{- fail "database: set url or urlSecret.name, not both" }}
@@ -52,17 +51,27 @@
 {{- toYaml (omit $found "url" "password" "ca") }}
 {{- end }}
 
-{{/* Which of its variables and files come from Secrets, so that the runner repeats none of them. */}}
+{{/* Which of `variables`, and which files, come from Secrets, so that the runner repeats none of them. */}}
 {{- define "medusa-db-hook.fromSecrets" -}}
 {{- $found := list }}
-{{- with include "medusa-db-hook.database" . | fromYaml }}
-{{- if .urlSecret.name }}
-{{- $found = append $found (printf "DATABASE_URL=%s/%s" .urlSecret.name .urlSecret.key) }}
-{{- else if .passwordSecret.name }}
-{{- $found = append $found (printf "PGPASSWORD=%s/%s" .passwordSecret.name .passwordSecret.key) }}
+{{- $all := "" }}
+{{- if .shop }}
+{{- range .scope.Values.server.envFrom }}
+{{- with .secretRef }}{{ $all = default .name $all }}{{ end }}
 {{- end }}
 {{- end }}
-{{- with .Values.seed }}
+{{- if $all }}
+{{- $found = append $found (printf "*=%s" $all) }}
+{{- end }}
+{{- range .variables }}
+{{- $key := dig "valueFrom" "secretKeyRef" (dict) . }}
+{{- if $key }}
+{{- $found = append $found (printf "%s=%s/%s" .name $key.name $key.key) }}
+{{- else if $all }}
+{{- $found = append $found (printf "%s=" .name) }}
+{{- end }}
+{{- end }}
+{{- with .scope.Values.seed }}
 {{- if and .enabled .secret.name }}
 {{- $found = append $found (printf "/etc/medusa/seed/%s=%s/%s" .secret.key .secret.name .secret.key) }}
 {{- end }}
@@ -72,17 +81,27 @@
 
 {{/*
 The environment of `scope`. With `optional` a Secret that is missing keeps no pod from starting: the runner
-says which one it is.
+names it. With `shop` it is that of the shop's own image.
 */}}
 {{- define "medusa-db-hook.env" -}}
-{{- $optional := ternary ", optional: true" "" .optional }}
-{{- with .scope }}
-- name: MEDUSA_DB_CALLER
-  value: helm
-{{- with include "medusa-db-hook.fromSecrets" . }}
+{{- $variables := include "medusa-db-hook.variables" . | fromYamlArray }}
+{{- if .shop }}
+{{- $variables = concat $variables .scope.Values.server.env }}
+{{- end }}
+{{- with include "medusa-db-hook.fromSecrets" (dict "scope" .scope "variables" $variables "shop" .shop) }}
 - name: MEDUSA_DB_FROM_SECRETS
   value: {{ . | quote }}
 {{- end }}
+{{ toYaml $variables }}
+{{- end }}
+
+{{/* The variables of this chart itself. */}}
+{{- define "medusa-db-hook.variables" -}}
+{{- $optional := ternary ", optional: true" "" .optional }}
+{{- $shop := .shop }}
+{{- with .scope }}
+- name: MEDUSA_DB_CALLER
+  value: helm
 {{- with include "medusa-db-hook.database" . | fromYaml }}
 {{- if .urlSecret.name }}
 - name: DATABASE_URL
@@ -114,6 +133,10 @@ says which one it is.
 {{- if or .caSecret.name .caConfigMap.name }}
 - name: PGSSLROOTCERT
   value: /etc/medusa/ca/ca.crt
+{{- if $shop }}
+- name: NODE_EXTRA_CA_CERTS
+  value: /etc/medusa/ca/ca.crt
+{{- end }}
 {{- end }}
 {{- end }}
 - name: POD_NAME
@@ -157,7 +180,18 @@ says which one it is.
 
 {{/* The volumes behind medusa-db-hook.mounts: a pod with the init container needs them too. */}}
 {{- define "medusa-db-hook.volumes" -}}
-{{- include "medusa-db-hook.scoped" (dict "scope" . "template" "medusa-db-hook.ownVolumes") }}
+{{- include "medusa-db-hook.scoped" (dict "scope" . "template" "medusa-db-hook.podVolumes") }}
+{{- end }}
+
+{{- define "medusa-db-hook.podVolumes" -}}
+{{- if and .Values.server.image (not .Values.job.enabled) }}
+{{- if include "medusa-db-hook.carried" . }}
+{{ include "medusa-db-hook.carriedVolume" . }}
+{{- end }}
+- name: medusa-db-tmp
+  emptyDir: {}
+{{- end }}
+{{ include "medusa-db-hook.ownVolumes" . | trim }}
 {{- end }}
 
 {{- define "medusa-db-hook.ownVolumes" -}}

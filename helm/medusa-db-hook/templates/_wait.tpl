@@ -23,6 +23,9 @@ this one:
 {{- end }}
 
 {{- define "medusa-db-hook.waitContainer" -}}
+{{- if not .Values.version }}
+{{- fail "version: set it to the shop's Medusa version where its pods wait (medusa-db-hook.wait): the init container asks the database for a version" }}
+{{- end }}
 - name: wait-for-database
   image: {{ include "medusa-db-hook.image" . }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
@@ -30,7 +33,7 @@ this one:
     - wait
     - --for={{ .Values.version }}
     - --timeout={{ .Values.wait.timeout }}
-    {{- if .Values.wait.allowNewer }}
+    {{- if and .Values.wait.allowNewer (eq (include "medusa-db-hook.major" .) "1") }}
     - --allow-newer
     {{- end }}
     {{- include "medusa-db-hook.databaseArgs" . | nindent 4 }}
@@ -39,34 +42,42 @@ this one:
     {{- end }}
   resources:
     {{- toYaml .Values.wait.resources | nindent 4 }}
-  {{- include "medusa-db-hook.initContainer" . | nindent 2 }}
+  {{- include "medusa-db-hook.initContainer" (dict "scope" . "shop" false) | nindent 2 }}
 {{- end }}
 
-{{/* An init container that migrates in the pod of the shop's server itself; `job.enabled` is false then. */}}
+{{/* The init containers that migrate in the pod of the shop's server itself; `job.enabled` is false then. */}}
 {{- define "medusa-db-hook.migrate" -}}
 {{- include "medusa-db-hook.scoped" (dict "scope" . "template" "medusa-db-hook.migrateContainer") }}
 {{- end }}
 
 {{- define "medusa-db-hook.migrateContainer" -}}
+{{- $shop := ne .Values.server.image "" }}
+{{- if include "medusa-db-hook.carried" . }}
+{{ include "medusa-db-hook.install" . | trim }}
+{{- end }}
 - name: migrate-database
-  image: {{ include "medusa-db-hook.image" . }}
-  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  {{- include "medusa-db-hook.program" (dict "scope" . "shop" $shop) | trim | nindent 2 }}
   args:
     {{- include "medusa-db-hook.migrateArgs" . | trim | nindent 4 }}
-  resources:
-    {{- toYaml .Values.job.resources | nindent 4 }}
-  {{- include "medusa-db-hook.initContainer" . | nindent 2 }}
+  {{- include "medusa-db-hook.initContainer" (dict "scope" . "shop" $shop) | nindent 2 }}
 {{- end }}
 
 {{/* What both have in common. */}}
 {{- define "medusa-db-hook.initContainer" -}}
 env:
-  {{- include "medusa-db-hook.env" (dict "scope" . "optional" false) | trim | nindent 2 }}
-{{- with include "medusa-db-hook.mounts" . | trim }}
-volumeMounts:
-  {{- . | nindent 2 }}
+  {{- include "medusa-db-hook.env" (dict "scope" .scope "optional" false "shop" .shop) | trim | nindent 2 }}
+{{- $mounts := list }}
+{{- if .shop }}
+{{- if include "medusa-db-hook.carried" .scope }}
+{{- $mounts = append $mounts (include "medusa-db-hook.carriedMount" .scope) }}
 {{- end }}
-{{- with .Values.job.securityContext }}
+{{- $mounts = append $mounts (dict "name" "medusa-db-tmp" "mountPath" "/tmp" | list | toYaml) }}
+{{- end }}
+{{- with append $mounts (include "medusa-db-hook.mounts" .scope | trim) | compact }}
+volumeMounts:
+  {{- join "\n" . | nindent 2 }}
+{{- end }}
+{{- with .scope.Values.job.securityContext }}
 securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
