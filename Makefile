@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo demo-cluster cluster-tools test test-unit test-all test-pythons chaos check format bench sync-chart dist version clean
+.PHONY: help setup lock demo demo-cluster cluster-tools test test-unit test-all test-pythons chaos soak check format bench sync-chart bundle dist version clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -8,6 +8,8 @@ STAMP  := $(VENV)/.made-from-locks
 # One more than the two cores of CI: tests of the cluster wait longer than they compute.
 WORKERS ?= 3
 export UV_NO_PROGRESS := 1
+# What was compiled is kept: the tests start hundreds of processes, and rewrite each assertion of theirs.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +65,9 @@ test-pythons: $(STAMP)  ## The unit tests on the newest other Python here; on ea
 chaos: $(STAMP)  ## A time of chaos on the real control plane (tests/cluster/README.md)
 	@$(BIN)/python -m pytest -p no:cacheprovider tests/cluster/test_chaos.py
 
+soak: $(STAMP)  ## Six hours of churn on a real node; MEDUSA_SOAK_SECONDS=600 for some of it
+	@MEDUSA_SOAK_SECONDS=$${MEDUSA_SOAK_SECONDS:-21600} $(BIN)/python -m pytest -p no:cacheprovider tests/node/test_soak.py
+
 check: $(STAMP)  ## Lint, format, types, import contracts
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -81,6 +86,10 @@ sync-chart: $(STAMP)  ## Renew what is made of other files: the chart's copies o
 	@cp deploy/options/prometheus-rule/prometheusrule.yaml helm/medusa-db-operator/files/prometheusrule.yaml
 	@cp deploy/options/dashboard/medusa-database-operator.json helm/medusa-db-operator/files/dashboard.json
 	@$(BIN)/python tests/support/argocd.py
+
+bundle: $(STAMP)  ## The bundle for the Operator Lifecycle Manager, in dist/olm; ARGS="--image registry.example.com/..."
+	@rm -rf dist/olm
+	@$(BIN)/python deploy/olm/bundle.py dist/olm $(ARGS)
 
 dist: $(STAMP)  ## The wheel and both charts, in dist/; needs helm
 	@command -v helm >/dev/null || { echo "helm packs the charts, and is not installed" >&2; exit 1; }
