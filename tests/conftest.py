@@ -120,7 +120,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     """End with what was left out, and why; and with what a time of chaos, or of mess, has to say."""
     for reports in terminalreporter.stats.values():
         for report in reports:
-            for title in ("chaos", "mess"):
+            for title in ("chaos", "mess", "soak"):
                 told = [
                     text for name, text in getattr(report, "user_properties", ()) if name == title
                 ]

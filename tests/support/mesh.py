@@ -24,21 +24,32 @@ _REFUSES = (
 
 @contextmanager
 def injecting(
-    kubectl: Kubectl, image: str, command: Sequence[str] = (), *, native: bool = False
+    kubectl: Kubectl,
+    image: str,
+    command: Sequence[str] = (),
+    *,
+    native: bool = False,
+    first: bool = False,
 ) -> Iterator[None]:
     """Have a proxy of *image* in each new pod of kubectl's namespace for the duration of a `with`.
 
-    It goes on for ever; a *native* sidecar ends with the pod.
+    It goes on for ever; a *native* sidecar ends with the pod. It is behind the containers of its kind, or *first*.
     """
-    policy = injection(kubectl.namespace, image, command, native=native)
+    policy = injection(kubectl.namespace, image, command, native=native, first=first)
     kubectl.apply(*policy)
     probe = {
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"},
         "spec": {"containers": [{"name": "a", "image": image}], "initContainers": [{"name": "b", "image": image}]},
     }  # fmt: skip
+    kind = "initContainers" if native else "containers"
+    dry = ("create", "--dry-run=server", "-o", "json", "-f", "-")
+
+    def in_force() -> bool:
+        made = json.loads(kubectl(*dry, stdin=json.dumps(probe)))["spec"][kind]
+        return PROXY in {container["name"] for container in made}
+
     try:
-        dry = ("create", "--dry-run=server", "-o", "json", "-f", "-")
-        eventually(lambda: PROXY in kubectl(*dry, stdin=json.dumps(probe)))
+        eventually(in_force)
         yield
     finally:
         for each in policy:
@@ -46,19 +57,25 @@ def injecting(
 
 
 def injection(
-    namespace: str, image: str, command: Sequence[str] = (), *, native: bool = False
+    namespace: str,
+    image: str,
+    command: Sequence[str] = (),
+    *,
+    native: bool = False,
+    first: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the policy, and what puts it into force."""
     kind = "initContainers" if native else "containers"
     more = ', restartPolicy: "Always"' if native else ""
     words = f", command: {json.dumps(list(command))}" if command else ""
     proxy = f'Object.spec.{kind}{{name: "{PROXY}", image: "{image}"{words}{more}}}'
-    add = f'[JSONPatch{{op: "add", path: "/spec/{kind}/-", value: {proxy}}}]'
-    first = f'[JSONPatch{{op: "add", path: "/spec/{kind}", value: [{proxy}]}}]'
+    where = 0 if first else "-"
+    add = f'[JSONPatch{{op: "add", path: "/spec/{kind}/{where}", value: {proxy}}}]'
+    alone = f'[JSONPatch{{op: "add", path: "/spec/{kind}", value: [{proxy}]}}]'
     refuses = " || ".join(
-        f"(has(object.metadata.{where}) && '{key}' in object.metadata.{where} "
-        f"&& object.metadata.{where}['{key}'] == '{value}')"
-        for where, key, value in _REFUSES
+        f"(has(object.metadata.{part}) && '{key}' in object.metadata.{part} "
+        f"&& object.metadata.{part}['{key}'] == '{value}')"
+        for part, key, value in _REFUSES
     )
     pods = {
         "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"],
@@ -75,7 +92,7 @@ def injection(
             {
                 "patchType": "JSONPatch",
                 "jsonPatch": {
-                    "expression": f"has(object.spec.{kind}) && size(object.spec.{kind}) > 0 ? {add} : {first}"
+                    "expression": f"has(object.spec.{kind}) && size(object.spec.{kind}) > 0 ? {add} : {alone}"
                 },
             }
         ],

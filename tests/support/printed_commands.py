@@ -19,12 +19,18 @@ _SPANS = (
     re.compile(r"\((medusa-db [a-z-]+(?: [^()`\n]*)?)\)"),
     re.compile(r"^(?:\s*\$ |\s+|- \s*run: )(?:[A-Z_]+=\S+ )*(medusa-db [a-z-]+(?:[ ][^`\n]*)?)$", re.MULTILINE),
 )  # fmt: skip
+_IN_CONTAINER = (
+    re.compile(r"\b(?:args|command): \[((?:[a-z]+)(?:, [^\]]+)?)\]"),
+    re.compile(r"\bdocker run .*?(?:/shop:\S+|/medusa-database-operator:\S+|\"\$[A-Z]+\") ([a-z]+(?: [^`\n]*)?)$", re.MULTILINE),
+)  # fmt: skip
+"""What follows the name of an image is for its program."""
 _ENDS = re.compile(r"\s(?:\||>|<|&&|#|;|2>)(?:\s.*|\S.*)?$|\s*\\$")
 _PLACEHOLDERS = {
     "V": "1.20.11", "A": "1.12.3", "B": "1.20.11", "1.X.Y": "1.20.11", "X.Y.Z": "1.20.11", "REASON": "Downgrade",
     "N": "5", "TIME": "5s", "...": "", "…": "",
 }  # fmt: skip
 """What is filled in for a reader; other words in capitals are names."""
+_COMMANDS = ("exec", "install", "migrate", "plan", "seed", "status", "verify", "wait")
 
 
 def commands(text: str) -> Iterator[str]:
@@ -32,11 +38,17 @@ def commands(text: str) -> Iterator[str]:
     for pattern in _SPANS:
         for match in pattern.finditer(_whole(text)):
             yield _ENDS.sub("", match[1]).strip()
+    for pattern in _IN_CONTAINER:
+        for match in pattern.finditer(_whole(text)):
+            words = match[1].replace(", ", " ").strip()
+            if words.partition(" ")[0] in _COMMANDS:
+                yield _ENDS.sub("", f"medusa-db {words}").strip()
 
 
 def _whole(text: str) -> str:
     """Put lines together that a backslash continues, and code spans that a page has wrapped."""
     text = re.sub(r"\\\n\s*", " ", text)
+    text = re.sub(r"(docker run [^\n]*)\n +(?=--)", r"\1 ", text)  # a folded text of YAML
     return re.sub(r"`medusa-db [^`]*`", lambda match: " ".join(match[0].split()), text)
 
 

@@ -31,7 +31,7 @@ PAGES = sorted(
         *(ROOT / "migrations" / "versions").rglob("*.json"),
         *(ROOT / "migrations" / "versions").rglob("*.sql"),
     )
-    if "medusa-db " in path.read_text()
+    if "medusa-db " in path.read_text() or "/medusa-db" in path.read_text()
 )
 SOURCES = sorted(
     path
@@ -111,6 +111,19 @@ def test_what_cannot_be_run_is_found():
         "medusa-db plan --sqll", "medusa-db migrat", "medusa-db notes --from 1.12.0 to 1.12.3 --to 1.20.11",
     ]  # fmt: skip
     assert all(map(refusal, found))
+
+
+def test_what_a_container_runs_is_found():
+    text = (
+        "args: [migrate, --to=1.20.11]\ncommand: [sleep, 600]\ncommand: [plan, --sqll]\n"
+        "    docker run --rm registry.example.com/medusa-database-operator:0.1.0 install /medusa-db\n"
+        'run: >-\n  docker run --rm\n  --entrypoint /medusa-db/bin/medusa-db "$SHOP" wait --for 2.21.2\n'
+    )
+
+    assert list(commands(text)) == [
+        "medusa-db migrate --to=1.20.11", "medusa-db plan --sqll", "medusa-db install /medusa-db",
+        "medusa-db wait --for 2.21.2",
+    ]  # fmt: skip
 
 
 def test_enough_is_looked_at():
