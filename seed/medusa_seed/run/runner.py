@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -221,29 +220,26 @@ class _SeedRun:
         A try that fails is rolled back, so that the shop never waits for us while we wait for it.
         """
         wait, before = self.context.options.limits.lock_wait, len(self.outcome.warnings)
-        until, warned = time.monotonic() + wait, False
-        while True:
-            try:
-                fill()
-            except LockHeldError as exc:
-                if not isinstance(exc.__cause__, pg.LockNotAvailable):
-                    raise
-                if time.monotonic() + bounded.PAUSE > until:
-                    exc.add(
-                        f"It was waited for in short tries, for {wait:g} s; no row of the seed remains"
-                    )
-                    raise
-            else:
-                return
-            if not warned:
-                self.context.progress.say(
-                    f"rolled back, a row or a table is locked by others; trying again for up to {wait:g} s",
-                    holder=bounded.blockers(self.conn) or "a session that cannot be seen",
-                )
-                warned = True
+
+        def attempt() -> None:
             self.counts = Counts()
             del self.outcome.warnings[before:]
-            time.sleep(bounded.PAUSE)
+            fill()
+
+        def announce() -> None:
+            self.context.progress.say(
+                f"rolled back, a row or a table is locked by others; trying again for up to {wait:g} s",
+                holder=bounded.blockers(self.conn) or "a session that cannot be seen",
+            )
+
+        try:
+            bounded.retried(wait, attempt, _is_busy, announce)
+        except LockHeldError as exc:
+            if _is_busy(exc):
+                exc.add(
+                    f"It was waited for in short tries, for {wait:g} s; no row of the seed remains"
+                )
+            raise
 
     def _fill(self, place: str, *, remembers: bool) -> None:
         """Fill the shop in one transaction."""
@@ -372,3 +368,8 @@ class _SeedRun:
             dry_run=self.options.dry_run,
             skipped=why,
         )
+
+
+def _is_busy(exc: Exception) -> bool:
+    """Return whether a row or a table that others have locked is what a try failed by."""
+    return isinstance(exc, LockHeldError) and isinstance(exc.__cause__, pg.LockNotAvailable)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 import medusa_seeding
+from shop_api import ShopApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,43 +72,18 @@ DOCUMENT: Document = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Api:
-    """Calls the server as a storefront and as the admin do."""
-
-    url: str
-
-    def get(self, path: str, **headers: str) -> Any:
-        return self._call("GET", path, None, headers)
-
-    def post(self, path: str, body: Document | None = None, **headers: str) -> Any:
-        return self._call("POST", path, body or {}, headers)
-
-    def _call(self, method: str, path: str, body: Document | None, headers: dict[str, str]) -> Any:
-        request = urllib.request.Request(self.url + path, method=method)
-        request.add_header("content-type", "application/json")
-        for name, value in headers.items():
-            request.add_header(name.replace("_", "-"), value)
-        data = None if body is None else json.dumps(body).encode()
-        try:
-            with urllib.request.urlopen(request, data, timeout=30) as response:
-                return json.load(response)
-        except urllib.error.HTTPError as exc:
-            raise AssertionError(f"{method} {path}: {exc.code} {exc.read().decode()}") from exc
-
-
 @pytest.fixture(scope="module")
 def api(
     server: TestServer,
     shop_of: Callable[[str], Shop],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Api]:
+) -> Iterator[ShopApi]:
     """The server's API, on a database that nobody but our seed has written to."""
     with server.database() as name:
         folder: Path = tmp_path_factory.mktemp("document")
         medusa_seeding.by_us(DOCUMENT, server.url(name), folder, "--to", VERSION)
         with shop_of(VERSION).started(server.url(name)) as url:
-            yield Api(url)
+            yield ShopApi(url)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +93,9 @@ def api(
         pytest.param("America", {"S": 2200, "M": 2300}, id="America"),
     ],
 )
-def test_products_have_the_prices_of_a_region(api: Api, where: str, prices: dict[str, int]) -> None:
+def test_products_have_the_prices_of_a_region(
+    api: ShopApi, where: str, prices: dict[str, int]
+) -> None:
     query = f"region_id=reg_{where}&category_id[]=pcat_clothes"
 
     found = api.get(f"/store/products?{query}", x_publishable_api_key="pk_storefront")
@@ -132,7 +106,7 @@ def test_products_have_the_prices_of_a_region(api: Api, where: str, prices: dict
     assert {each["title"]: each["calculated_price"] for each in shirt["variants"]} == prices
 
 
-def test_the_seeded_user_logs_in(api: Api) -> None:
+def test_the_seeded_user_logs_in(api: ShopApi) -> None:
     login = {"email": "owner@example.com", "password": "Grüße, 日本"}
 
     token = api.post("/admin/auth/token", login)["access_token"]
@@ -141,12 +115,12 @@ def test_the_seeded_user_logs_in(api: Api) -> None:
     assert (seen["user"]["email"], seen["user"]["role"]) == ("owner@example.com", "member")
 
 
-def test_a_wrong_password_is_refused(api: Api) -> None:
+def test_a_wrong_password_is_refused(api: ShopApi) -> None:
     with pytest.raises(AssertionError, match="401"):
         api.post("/admin/auth/token", {"email": "owner@example.com", "password": "Grüße"})
 
 
-def test_a_cart_becomes_an_order(api: Api) -> None:
+def test_a_cart_becomes_an_order(api: ShopApi) -> None:
     shirt = api.get("/store/products?handle=shirt")["products"][0]
     small = next(each for each in shirt["variants"] if each["title"] == "S")
     address = {

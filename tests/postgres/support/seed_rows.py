@@ -16,9 +16,11 @@ def contents(url: str) -> dict[str, list[str]]:
             "select schemaname, tablename from pg_tables where schemaname in ('public', 'medusa_db')"
             " order by 1, 2",
         )
-        return {
-            ".".join(table): sorted(
-                map(str, conn.execute(sql.SQL("select * from {}").format(sql.Identifier(*table))))
-            )
+        query = sql.SQL(" union all ").join(
+            sql.SQL("select {}, t::text from {} t").format(".".join(table), sql.Identifier(*table))
             for table in tables
-        }
+        )
+        found: dict[str, list[str]] = {".".join(table): [] for table in tables}
+        for table, row in conn.execute(query):
+            found[table].append(row)
+        return {table: sorted(lines) for table, lines in found.items()}

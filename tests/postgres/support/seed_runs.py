@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import tempfile
@@ -27,6 +28,7 @@ from medusa_seed.run import runner as seeding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from medusa_migrations.catalog.model import Catalog
     from medusa_migrations.run.context import RunContext
 
 
@@ -72,9 +74,14 @@ class _Silent(progress.Log):
         """Tell nobody."""
 
 
+@functools.cache
+def _catalog() -> Catalog:
+    return load.read()
+
+
 @contextlib.contextmanager
 def _begun(url: str) -> Iterator[tuple[RunContext, Outcome]]:
-    catalog = load.read()
+    catalog = _catalog()
     address = addresses.parse(url)
     with (
         connection.open_(address, "seed", patience=0, say=str) as conn,
