@@ -111,3 +111,44 @@ def test_all_of_a_ledger_that_takes_no_row_is_refused_at_once(shop_at: Callable[
             if found["fatal"]:
                 conn.execute(sql.SQL(found["fix"]))
     assert asked(url, "migrate", "--to", "1.20.11")[0] == 0
+
+
+def test_plan_names_all_that_keeps_rows_out_of_the_ledger_and_leaves_nothing_of_its_trial(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.12.3")
+    with psycopg.connect(url) as conn:
+        conn.execute(
+            """
+            create table seen (name text);
+            create function frozen() returns trigger language plpgsql as $$
+              begin
+                insert into seen values (new.name);
+                if new.name like 'AddMetadata%' then raise exception 'frozen by the shop'; end if;
+                return null;
+              end $$;
+            create constraint trigger frozen after insert on migrations
+              deferrable initially deferred for each row execute function frozen();
+            create unique index only_one on migrations ((true)) where timestamp > 1692953518123;
+            alter table migrations add constraint no_drop check (name not like 'drop%') not valid;
+            """
+        )
+    before = snapshot(url)
+
+    code, plan = asked(url, "plan", "--to", "1.20.11")
+    refused, report = asked(url, "migrate", "--to", "1.20.11")
+
+    grave = [found for found in plan["findings"] if found["fatal"]]
+    assert (code, refused, report["reason"]) == (0, 9, "SchemaDiffers")
+    assert snapshot(url) == before
+    assert {found["fix"] for found in grave} == {
+        'alter table "public"."migrations" disable trigger "frozen"',
+        'alter table "public"."migrations" drop constraint "no_drop"',
+        'drop index "public"."only_one"',
+    }
+    with psycopg.connect(url, autocommit=True) as conn:
+        assert conn.execute("select count(*) from seen").fetchone() == (0,)
+        for found in grave:
+            assert found["problem"] in report["message"]
+            conn.execute(sql.SQL(found["fix"]))
+    assert asked(url, "migrate", "--to", "1.20.11")[0] == 0

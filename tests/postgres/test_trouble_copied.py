@@ -92,3 +92,16 @@ def test_sessions_that_fire_no_triggers_are_refused(shop_at):
 
     assert done.returncode == 5
     assert "sessions of this user fire no triggers" in done.stderr
+
+
+def test_a_run_that_only_records_a_version_leaves_the_ids_of_the_ledger_and_says_so(shop_at):
+    url = shop_at("1.20.4")
+    with psycopg.connect(url) as conn:
+        conn.execute(BEHIND["no default"])
+
+    planned = medusa_db("plan", "--to", "1.20.11", "--check", url=url)
+    done = [medusa_db("migrate", "--to", "1.20.11", url=url) for _ in range(2)]
+
+    assert [planned.returncode, *(one.returncode for one in done)] == [10, 0, 0], done[0].stderr
+    said = "migrations.id has no default"
+    assert all(said in " ".join(one.stdout.split()) for one in (planned, *done))

@@ -71,6 +71,18 @@ def test_a_column_of_ones_own_that_refuses_a_pending_row_is_refused(
     assert f"column {column} is not Medusa's, and is not null without a default" in message
 
 
+def test_a_table_that_went_and_that_a_key_of_the_same_name_points_to_again_is_refused(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.12.3")
+    run(url, "alter table line_item rename to mine")
+
+    reason, message = refused(url, "1.13.0")
+
+    assert reason == "SchemaDiffers"
+    assert "line_item" in message
+
+
 OWN = [
     pytest.param(
         "create table goose_db_version (id serial, version_id bigint, is_applied bool, tstamp timestamp);"
@@ -153,3 +165,94 @@ def test_what_only_looks_like_it_runs(
     code, report = migrated(url, "1.20.11", "--migrations-dir", str(tmp_path))
 
     assert (code, report["verified"]) == (0, True), report
+
+
+def test_a_foreign_key_to_a_column_of_a_domain_is_made_where_what_it_is_over_fits(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.1.0")
+    run(
+        url,
+        "create domain short as text; create domain shorter as short; "
+        "alter table address alter id type shorter",
+    )
+
+    code, report = migrated(url, "1.20.11")
+
+    assert (code, report["version"]) == (0, "1.20.11")
+    assert [one["object"] for one in report["differences"]] == ["column address.id"]
+
+
+def test_a_foreign_key_to_a_column_of_a_domain_over_numbers_is_refused(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.1.0")
+    run(
+        url,
+        'create domain whole as int; alter table address drop constraint "PK_d92de1f82754668b5f5f5dd4fd5" cascade; '
+        "alter table address alter id type whole using 1, add primary key (id)",
+    )
+
+    reason, message = refused(url, "1.20.11")
+
+    assert reason == "SchemaDiffers"
+    assert "column address.id is whole instead of character varying" in message
+    assert "would fail on it" in message
+
+
+@pytest.mark.parametrize("start", ["", "1.18.0"])
+def test_flags_that_medusas_own_migrations_do_not_go_through_with_are_refused(
+    shop_at: Callable[..., str], url: str, start: str
+) -> None:
+    flags = ("--flag", "medusa_v2=true", "--flag", "sales_channels=false")
+    shop = shop_at(start, *flags) if start else url
+
+    reason, message = refused(shop, "1.20.11", *flags)
+
+    assert reason == "FlagsExclude"
+    assert message.startswith(
+        "ProductSalesChannelsLink1698056997411, of the flag medusa_v2, cannot run"
+    )
+    assert message.endswith("Add --flag sales_channels=true")
+    other = ("--flag", "medusa_v2=true", "--flag", "sales_channels=true")
+    assert migrated(shop, "1.20.11", *other)[0] == 0
+
+
+def test_a_flag_whose_migrations_the_shop_has_is_not_switched_off(
+    shop_at: Callable[..., str],
+) -> None:
+    shop = shop_at("1.3.9", "--flag", "sales_channels=true")
+
+    reason, message = refused(shop, "1.20.11", "--flag", "sales_channels=false")
+
+    assert reason == "FlagSwitchedOff"
+    assert message.startswith("the flag sales_channels is on in this database")
+    assert migrated(shop, "1.20.11")[0] == 0
+    assert medusa_db("verify", "--to", "1.20.11", url=shop).returncode == 0
+    assert migrated(shop, "1.20.11", "--flag", "sales_channels=false")[0] == 0
+
+
+def test_an_unlogged_table_that_a_new_foreign_key_refers_to_is_refused(
+    shop_at: Callable[..., str],
+) -> None:
+    shop = shop_at("1.2.1")
+    run(shop, 'alter table "user" set unlogged')
+
+    reason, message = refused(shop, "1.20.11")
+
+    assert reason == "SchemaDiffers"
+    assert message == (
+        "table user is unlogged, and addBatchJobModel1649775522087 would fail on it. "
+        'Make it right first: alter table "user" set logged'
+    )
+    run(shop, 'alter table "user" set logged')
+    assert migrated(shop, "1.20.11")[0] == 0
+
+
+def test_an_unlogged_table_that_nothing_new_refers_to_is_upgraded(
+    shop_at: Callable[..., str],
+) -> None:
+    shop = shop_at("1.18.0")
+    run(shop, 'alter table "staged_job" set unlogged')
+
+    assert migrated(shop, "1.20.11")[0] == 0

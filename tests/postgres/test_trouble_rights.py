@@ -302,6 +302,16 @@ def test_a_ledger_that_takes_no_row_of_our_role_is_found_beforehand(
         assert again.returncode == 0, again.stderr
 
 
+@pytest.mark.parametrize("name", LEDGERS)
+def test_a_ledger_that_gets_no_row_needs_to_take_none(server: TestServer, name: str) -> None:
+    with owned_shop(server, "1.18.1") as shop:
+        shop.run(*LEDGERS[name], "revoke create on schema public from public, {}")
+
+        done = servers.medusa_db("migrate", "--to", "1.19.0", url=shop.url)
+
+        assert done.returncode == 0, done.stderr
+
+
 def test_a_ledgers_sequence_that_may_only_be_used_is_enough(server: TestServer) -> None:
     with owned_shop(server, "1.18.0") as shop:
         shop.run(

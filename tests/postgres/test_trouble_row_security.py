@@ -69,6 +69,21 @@ def test_forced_row_security_stops_a_run_before_anything_is_written_and_names_ev
     assert (snapshot(shop.admin), shop.count(PRICES)) == (before, prices)
 
 
+def test_the_tables_of_a_new_foreign_key_are_among_them(server: TestServer) -> None:
+    with owned_shop(server, "1.3.3") as shop:
+        shop.run(*force("batch_job"))
+        before = snapshot(shop.admin)
+
+        done = servers.medusa_db("migrate", "--to", "1.3.4", "--output", "json", url=shop.url)
+
+        body = json.loads(done.stdout)
+        assert (done.returncode, body["reason"]) == (5, "RowSecurity")
+        assert body["message"].startswith(
+            "row-level security may hide rows of batch_job from the role"
+        )
+        assert snapshot(shop.admin) == before
+
+
 @pytest.mark.parametrize(
     "way",
     [

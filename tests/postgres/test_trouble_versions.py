@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -98,6 +99,94 @@ def test_tables_that_are_not_the_version_named_are_not_adopted(unledgered: str, 
     assert "Nothing was written" in done.stderr
     assert "\n- " in done.stderr
     assert (snapshot(unledgered), runs(unledgered)) == (before, 0)
+
+
+REFUSES = """
+    create function keep() returns trigger language plpgsql as $$
+      begin {} end $$;
+    create trigger keep before insert on migrations for each row execute function keep()
+"""
+NOT_TAKEN = "the trigger keep on migrations does not take the row of "
+
+
+@pytest.fixture
+def emptied(shop_at: Callable[..., str]) -> str:
+    """The URL of the tables of 1.12.3 with a ledger that has lost its rows."""
+    url = shop_at("1.12.3")
+    with psycopg.connect(url) as conn:
+        conn.execute("delete from migrations; drop schema medusa_db cascade")
+    return url
+
+
+@pytest.mark.parametrize("to", ["1.12.3", "1.13.0"])
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        pytest.param(
+            REFUSES.format("raise exception 'closed on Sundays';"),
+            NOT_TAKEN,
+            id="refused",
+        ),
+        pytest.param(
+            REFUSES.format(
+                "if new.name like 'initialSchema%' then perform 1 / 0; end if; return new;"
+            ),
+            NOT_TAKEN,
+            id="refused-some",
+        ),
+        pytest.param(REFUSES.format("return null;"), "trigger keep", id="swallowed"),
+        pytest.param(
+            "create rule keep as on insert to migrations do instead nothing",
+            "rule keep",
+            id="swallowed-by-a-rule",
+        ),
+    ],
+)
+def test_a_ledger_that_does_not_take_the_rows_of_a_baseline_is_found_beforehand(
+    emptied: str, made: str, says: str, to: str
+) -> None:
+    with psycopg.connect(emptied) as conn:
+        conn.execute(made)
+    before = snapshot(emptied)
+    asked = ("--baseline", "1.12.3", "--to", to)
+
+    plan = servers.medusa_db("plan", "--check", *asked, "--output", "json", url=emptied)
+    run = servers.medusa_db("migrate", *asked, "--output", "json", url=emptied)
+
+    grave = [found for found in json.loads(plan.stdout)["findings"] if found["fatal"]]
+    assert (plan.returncode, run.returncode) == (9, 9)
+    assert snapshot(emptied) == before
+    assert any(says in found["problem"] for found in grave)
+    assert json.loads(run.stdout)["reason"] == "SchemaDiffers"
+    assert says in json.loads(run.stdout)["message"]
+    with psycopg.connect(emptied, autocommit=True) as conn:
+        for found in grave:
+            conn.execute(found["fix"].encode())
+    done = servers.medusa_db("migrate", *asked, url=emptied)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_trigger_of_the_ledger_finds_the_tables_of_the_shop_under_a_baseline(
+    emptied: str,
+) -> None:
+    with psycopg.connect(emptied, autocommit=True) as conn:
+        conn.execute(
+            "create schema audit; create table audit.seen (name text);"
+            "create function seen() returns trigger language plpgsql as"
+            " 'begin insert into seen values (new.name); return new; end';"
+            "create trigger seen before insert on migrations for each row execute function seen();"
+        )
+        conn.execute(f"alter database {conn.info.dbname} set search_path = audit, public".encode())
+
+    done = servers.medusa_db(
+        "migrate", "--baseline", "1.12.3", "--to", "1.12.3", "--schema", "public", url=emptied
+    )
+
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(emptied) as conn:
+        assert servers.rows(
+            conn, "select (select count(*) from audit.seen) = count(*) from migrations"
+        ) == [(True,)]
 
 
 def test_a_ledger_that_is_there_is_not_replaced_by_a_baseline(shop: str) -> None:

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg import errors as pg
 
+import postgres_versions
 from medusa_migrations.contract.report import LIMIT
 from medusa_migrations.postgres import connection
 from servers import medusa_db
@@ -279,3 +280,19 @@ def test_a_snapshot_sees_one_moment_and_cannot_be_written_to(url, conn):
             looking.execute("insert into t values (2)")
 
     assert before == after == (0,)
+
+
+@pytest.mark.parametrize("server", [postgres_versions.MAJORS[0]], indirect=True)
+def test_the_oldest_server_is_migrated_and_compared(url):
+    """The others of these versions are for MEDUSA_TEST_ALL=1; what only later ones know fails here first."""
+    migrated = medusa_db("migrate", url=url)
+    verified = medusa_db("verify", url=url)
+    with psycopg.connect(url) as conn:
+        conn.execute('alter table product alter handle type text collate "C"')
+        conn.execute('create index mine on product (title collate "C")')
+    compared = medusa_db("verify", url=url)
+
+    assert migrated.returncode == 0, migrated.stderr
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert compared.returncode == 8
+    assert 'product.handle has the collation "C"' in compared.stderr

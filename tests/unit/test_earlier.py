@@ -64,6 +64,24 @@ def told(found: Earlier) -> tuple[list[str], list[str], list[str]]:
             id="a-widened-column-stays",
         ),
         pytest.param(
+            "1.12.3",
+            'alter table "customer" drop column "deleted_at"',
+            ["AlterCustomerUniqueConstraint1709888477798: column customer.deleted_at is missing"],
+            [],
+            [],
+            id="the-column-of-an-index's-condition",
+        ),
+        pytest.param(
+            "1.1.0",
+            'alter table "product_variant" drop column "deleted_at"',
+            [
+                "softDeletingUniqueConstraints1624610325746: column product_variant.deleted_at is missing"
+            ],
+            [],
+            [],
+            id="the-column-of-many-conditions",
+        ),
+        pytest.param(
             "1.1.55",
             'alter table "order" alter column "tax_rate" type numeric',
             [],

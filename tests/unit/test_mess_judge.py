@@ -38,7 +38,7 @@ SURPRISED = dataclasses.replace(
         pytest.param(STOPPED, {}, [], id="refused-as-medusa-fails"),
         pytest.param(STOPPED, {"theirs": ""}, ["Medusa's own"], id="refused-where-medusa-can"),
         pytest.param(STOPPED, {"changed": "a row"}, ["something was written"], id="a-half"),
-        pytest.param(STOPPED, {"second": DONE}, ["a second run says"], id="two-answers"),
+        pytest.param(STOPPED, {"second": DONE}, ["a second run ends otherwise"], id="two-answers"),
         pytest.param(STOPPED, {"plan": WOULD}, ["plan foresees nothing"], id="plan-was-blind"),
         pytest.param(
             STOPPED, {"first": HIDDEN, "second": HIDDEN}, ["plan foresees ["], id="plan-errs"

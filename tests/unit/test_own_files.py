@@ -61,6 +61,12 @@ TWO_HALVES = {
     "by-hand-rollback": f"{UP}\n\n\n-- rollback\n{DOWN}",
     "by-hand-roll-back": f"{UP}\n\n\n-- Roll back:\n{DOWN}",
     "by-hand-undo": f"{UP}\n\n\n--- UNDO SECTION ---\n{DOWN}",
+    "by-hand-block": f"/* up */\n{UP}\n\n/* Down */\n{DOWN}",
+    "by-hand-banner": f"{UP}\n\n\n/*****\n * DOWN\n *****/\n{DOWN}",
+    "by-hand-camel": f"{UP}\n\n\n-- DownMigration\n{DOWN}",
+    "by-hand-hyphen": f"{UP}\n\n\n-- Roll-back\n{DOWN}",
+    "by-hand-reverse": f"{UP}\n\n\n-- Reverse migration\n{DOWN}",
+    "by-hand-name": f"-- name: up\n{UP}\n\n-- name: down\n{DOWN}",
     "windows": f"-- Up Migration\r\n{UP}\r\n\r\n-- Down Migration\r\n{DOWN}",
     "dbmate-with-option": f"-- migrate:up\n{UP}\n\n-- migrate:down transaction:false\n{DOWN}",
     "node-pg-migrate-with-words": f"-- Up Migration\n{UP}\n\n-- Down Migration (takes the tier away)\n{DOWN}",
@@ -72,7 +78,7 @@ TWO_HALVES = {
 def test_a_half_that_takes_back_does_not_run_behind_the_other(tmp_path, content):
     said = refused(tmp_path, content)
 
-    assert said.startswith("line 5: `--")
+    assert said.startswith(("line 5: `--", "line 5: `/*"))
     assert "begins what takes the migration back, and here all of a file runs" in said
 
 
@@ -93,6 +99,8 @@ def test_what_takes_back_and_comes_first_is_refused_too(tmp_path):
     "content",
     [
         pytest.param(f"-- rollback is not possible: restore a backup\n{UP}", id="prose"),
+        pytest.param(f"{UP}/* Down:\n{DOWN}*/\n{UP}", id="taken-out"),
+        pytest.param(f"{UP}select 1 /* down */ ;\n{UP}", id="within-a-line"),
         pytest.param(f"{UP}-- scale down the batch\n{UP}", id="prose-down"),
         pytest.param(f"{UP}-- on rollback nothing is left\n{UP}", id="prose-behind"),
         pytest.param(f"{UP}-- rollback drop table loyalty;\n{UP}", id="sql-in-a-comment"),

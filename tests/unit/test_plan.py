@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ledgers import CATALOG, names, v
@@ -11,6 +13,10 @@ from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import RefusedError, UsageError
 from medusa_migrations.plan.plan import Request, plan
 from medusa_migrations.plan.proof import prove
+
+MANY = 3000 if os.environ.get("MEDUSA_TEST_ALL") else 60
+LASTING = [version for version in CATALOG.versions if version >= v("1.2.0")]
+"""Versions whose migrations the later ones have too: a part of an earlier set is that of a later version."""
 
 
 def planned(ledger, target, at=None, **request):
@@ -63,6 +69,53 @@ def test_stops_on_the_way_change_nothing_about_where_it_ends(first, second, stop
     ever = {n for s in stops if start < s < target for n in names(str(s))}
     ever |= {name for step in CATALOG.data_steps for name in step.repeats}
     assert direct <= stopped <= direct | ever
+
+
+@given(
+    versions=st.lists(st.sampled_from(LASTING), min_size=2, max_size=2).map(sorted),
+    had=st.dictionaries(st.sampled_from(sorted(CATALOG.flags)), st.booleans()),
+    asked=st.dictionaries(st.sampled_from(sorted(CATALOG.flags)), st.booleans()),
+    drawn=st.data(),
+)
+@settings(max_examples=MANY, deadline=None)
+def test_a_run_that_ended_early_is_finished_by_the_same_command(versions, had, asked, drawn):
+    ledger, target = names(str(versions[0]), **had), str(versions[1])
+    try:
+        path = planned(ledger, target, flags=asked)
+    except RefusedError:
+        assume(False)
+    run = [item for item in path.items if isinstance(item, Migration)]
+    assume(run)
+    done = drawn.draw(st.integers(1, len(run)))
+
+    left = planned([*ledger, *(m.name for m in run[:done])], target, flags=asked)
+
+    rest = [item.name for item in left.items if isinstance(item, Migration)]
+    assert sorted(rest) == sorted(one.name for one in run[done:])
+
+
+@given(
+    versions=st.lists(st.sampled_from(CATALOG.versions), min_size=2, max_size=2).map(sorted),
+    had=st.dictionaries(st.sampled_from(sorted(CATALOG.flags)), st.booleans()),
+    asked=st.dictionaries(st.sampled_from(sorted(CATALOG.flags)), st.booleans()),
+)
+@settings(max_examples=MANY, deadline=None)
+def test_a_run_ends_at_its_version_or_is_refused_as_a_flag_cannot_be_switched_off(
+    versions, had, asked
+):
+    before, target = versions
+    ledger, refused = names(str(before), **had), None
+    try:
+        path = planned(ledger, str(target), flags=asked)
+    except RefusedError as exc:
+        refused = exc
+        on = {flag: True for flag in asked if f"--flag {flag}=false" in str(exc)}
+        path = planned(ledger, str(target), flags={**asked, **on})
+
+    after = prove(CATALOG, [*ledger, *(m.name for m in path.items if isinstance(m, Migration))])
+
+    assert target in after.possible
+    assert refused is None or refused.reason == "FlagSwitchedOff"
 
 
 def test_pending_is_a_difference_of_names_and_not_newer_than_the_last():

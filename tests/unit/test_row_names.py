@@ -15,6 +15,17 @@ from medusa_migrations.schema.row_names import named
         pytest.param("create table n as select * from o", {"n", "o"}, id="create-as"),
         pytest.param("copy p (q) from stdin", {"p"}, id="copy"),
         pytest.param("alter table product add column x text", set(), id="alter"),
+        pytest.param(
+            'alter table "a" add x text, add constraint k foreign key (x) references "public"."B" (id)',
+            {"a", "B"},
+            id="foreign-key",
+        ),
+        pytest.param(
+            "alter table if exists only n validate constraint k", {"n"}, id="validate-constraint"
+        ),
+        pytest.param(
+            "alter table n add foreign key (o) references p not valid", set(), id="key-not-valid"
+        ),
         pytest.param("create index i on product (id)", set(), id="index"),
         pytest.param("create table f (id text references product)", set(), id="create"),
         pytest.param("comment on table product is 'update product'", set(), id="comment"),
@@ -22,6 +33,9 @@ from medusa_migrations.schema.row_names import named
             "do $$ begin alter table a add b int; exception when others then null; end $$",
             set(),
             id="do-that-alters",
+        ),
+        pytest.param(
+            "do $$ begin\n  ALTER TABLE a ADD b int REFERENCES e; end $$", {"a", "e"}, id="do-key"
         ),
         pytest.param(
             "do $$ begin if true then update a set b = 1; end if; -- c\n end $$", {"a"}, id="do"

@@ -93,12 +93,8 @@ def look(
 ) -> Basis:
     """Return which database this is, and what it is like."""
     found, schema = where(conn, address, observed.schema), observed.schema
-
-    def medusas() -> frozenset[str]:
-        return verify.tables(catalog)
-
-    closed = introspect.closed(conn, schema, medusas)
-    objects = plan_file.objects(introspect.read(conn, schema, medusas, closed))
+    closed = introspect.closed(conn, schema, lambda: verify.tables(catalog))
+    objects = plan_file.objects(introspect.read_without(conn, schema, closed))
     if closed:
         unread = conn.execute(_TABLES, [schema, list(closed)])
         objects |= {f"table {name}": plan_file.UNREAD for (name,) in unread}

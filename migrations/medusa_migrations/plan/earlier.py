@@ -85,7 +85,7 @@ def foresee(
     ):  # the names of the ledger cannot all have run: `repair` has a word on it
         return Earlier()
     tables = frozenset(verdict.wanted.tables)
-    if not verdict.differences:
+    if not verdict.differences and not any(one.unlogged for one in live.tables.values()):
         return Earlier(tables=tables)
     walk = _Walk(verdict.wanted.copy(), live.copy())
     for item in items:
@@ -246,7 +246,7 @@ class _Walk:
             new = [
                 one
                 for one in table.constraints.values()
-                if before is None or one.name not in before.constraints
+                if before is None or before.constraints.get(one.name) != one
             ]
             keys = [
                 one.name for one in table.constraints.values() if one.kind is ConstraintKind.PRIMARY
@@ -262,27 +262,33 @@ class _Walk:
     ) -> Iterator[tuple[list[Difference], str]]:
         """Yield why the foreign key *key* of *table* cannot be made."""
         target = after.tables.get(key.references)
-        found = [
-            one
-            for one in self._differences()
-            if one.object.table in (table.name, key.references)
-            and one.object.kind in ("table", "column", "constraint", "index")
-        ]
         if target is None:
-            yield found, f"the table {key.references} is not there"
+            yield self._at(table.name, key.references), f"the table {key.references} is not there"
+        elif target.unlogged and not table.unlogged:
+            yield [drift.unlogged(target.name, f'"{target.name}"')], ""
         elif not _unique(after, target, key.referenced):
+            found = self._at(table.name, key.references)
             about = [one for one in found if one.object.kind != "column"]
             columns = ", ".join(key.referenced)
             yield about, f"nothing makes {columns} of {key.references} unique"
         elif any(
             a in table.columns
             and b in target.columns
-            and _family(table.columns[a].type) != _family(target.columns[b].type)
+            and _family(table.columns[a].stored) != _family(target.columns[b].stored)
             for a, b in zip(key.columns, key.referenced, strict=True)
         ):
-            names = {*key.columns, *key.referenced}
+            found, names = self._at(table.name, key.references), {*key.columns, *key.referenced}
             about = [one for one in found if one.object.name in names and _is_other(one)]
             yield about, f"the columns of the foreign key {key.name} have types that do not fit"
+
+    def _at(self, *tables: str) -> list[Difference]:
+        """Return the differences in *tables*, and in their columns, constraints and indexes."""
+        return [
+            one
+            for one in self._differences()
+            if one.object.table in tables
+            and one.object.kind in ("table", "column", "constraint", "index")
+        ]
 
     def _heal(self, changed: Affected) -> None:
         """Let what is there be as it should be where a statement failed, so that it counts once."""
@@ -324,18 +330,18 @@ def _takes_not(one: Difference, item: Migration) -> bool:
         return False
     if live.generated or live.identity == "always":
         return True
-    family, length = _family(live.type), _LENGTH.search(live.type)
+    family, length = _family(live.stored), _LENGTH.search(live.stored)
     value = str(item.timestamp) if one.object.name == "timestamp" else item.name
     if family == "text":
         return length is not None and len(value) > int(length[1])
     if one.object.name == "timestamp" and family == "number":
-        return live.type in _SMALL and item.timestamp > _SMALL[live.type]
+        return live.stored in _SMALL and item.timestamp > _SMALL[live.stored]
     return family in _FAMILIES
 
 
 def _is_other(one: Difference) -> bool:
     """Return whether a column is of a type that takes no values of the one it should have."""
-    wanted, live = getattr(one.wanted, "type", None), getattr(one.live, "type", None)
+    wanted, live = getattr(one.wanted, "stored", None), getattr(one.live, "stored", None)
     if wanted is None or live is None or wanted == live:
         return False
     # an enum takes literals as text does, and texts are what it is copied from

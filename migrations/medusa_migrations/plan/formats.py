@@ -53,12 +53,12 @@ PAIRS = (Format.GOLANG_MIGRATE, Format.SQLX)
 """Formats with a file for each half."""
 
 _DOWN = {
-    "down", "downs", "downgrade", "undo", "rollback", "revert", "backward", "backwards",
+    "down", "downs", "downgrade", "undo", "rollback", "revert", "reverse", "backward", "backwards", "teardown",
 }  # fmt: skip
 _UP = {"up", "ups", "upgrade", "forward", "forwards", "do", "apply"}
 _BESIDE = {
     "begin", "begins", "below", "block", "change", "changes", "code", "commands", "direction", "goose",
-    "here", "jet", "micrate", "migrate", "migration", "migrations", "part", "queries", "query",
+    "here", "jet", "micrate", "migrate", "migration", "migrations", "name", "part", "queries", "query",
     "rambler", "script", "scripts", "section", "sql", "start", "starts", "statement", "statements",
 }  # fmt: skip
 """Words that stand beside the direction in a marker; with any other word a comment is prose."""
@@ -93,7 +93,7 @@ class Marked:
     """What is opened and never closed."""
 
     def note(self, comment: Comment) -> None:
-        """Take in a comment that is alone on its line."""
+        """Take in a comment that begins its line."""
         if _MAY_BE_MARK.search(comment.text):
             self.comments.append(comment)
 
@@ -222,7 +222,8 @@ def _direction(comment: str) -> str:
                 return "up"
             if marks.down.match(comment):
                 return "down"
-    words = re.findall(r"[^\W\d_]+", comment.lower().replace("roll back", "rollback"))
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", comment).lower()
+    words = re.findall(r"[^\W\d_]+", re.sub(r"roll\W+back", "rollback", apart))
     if words == _TERN:
         return "down"
     for direction, named in (("down", _DOWN), ("up", _UP)):

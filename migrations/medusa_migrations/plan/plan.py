@@ -132,6 +132,7 @@ def plan(catalog: Catalog, proof: Proof, request: Request, *, at: Version | None
         return Plan(proof, target, kept_flags(catalog, proof, target), (), (), stays=True)
     _refuse_downgrade(catalog, proof, target, at)
     flags = kept_flags(catalog, proof, target) | dict(request.flags)
+    _refuse_switched_off(catalog, proof, target, flags)
     have = set(proof.applied)
     steps: list[Step] = []
     behind = at or proof.latest
@@ -246,6 +247,33 @@ def kept_flags(catalog: Catalog, proof: Proof, target: Version) -> dict[str, boo
         usual = catalog.defaults(proof.latest)
         kept = {name: on for name, on in kept.items() if on or usual[name]}
     return catalog.defaults(target) | kept
+
+
+def _refuse_switched_off(
+    catalog: Catalog, proof: Proof, target: Version, flags: Mapping[str, bool]
+) -> None:
+    """Raise RefusedError where a flag is off by which the ledger has migrations, and others would be left out.
+
+    Nobody could tell such a ledger from that of a run that ended early.
+    """
+    gates = {one.name: catalog.gates(one, target) for one in catalog.present(target)}
+    on = {flag for name in proof.applied for flag in gates.get(name, ())}
+    off = {flag for flag in on if not flags[flag]}
+    run = {one.name for one in catalog.enabled(target, flags)}.union(proof.applied)
+    with_them = catalog.enabled(target, {**flags, **dict.fromkeys(off, True)})
+    left_out = [one.name for one in with_them if one.name not in run]
+    if not left_out:
+        return
+    switched = sorted({flag for name in left_out for flag in gates[name] if flag in off})
+    options = " and ".join(f"--flag {flag}=false" for flag in switched)
+    variables = " and ".join(f"MEDUSA_FF_{flag.upper()}" for flag in switched)
+    what = f"the flag {switched[0]} is" if len(switched) == 1 else f"the flags {some(switched)} are"
+    raise RefusedError(
+        f"{what} on in this database, as its ledger shows, and cannot be switched off: "
+        f"{some(left_out)} would be left out, and the schema would be that of no version. Leave out "
+        f"{options}, or what sets {variables}",
+        reason="FlagSwitchedOff",
+    )
 
 
 def _stops(catalog: Catalog, proof: Proof, request: Request) -> list[Version]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from medusa_migrations.catalog.model import Catalog
+    from medusa_migrations.catalog.model import Catalog, Migration
     from medusa_migrations.catalog.version import Version
 
 
@@ -73,7 +73,7 @@ def prove(catalog: Catalog, names: Iterable[str]) -> Proof:
             by_hand = sum(flags[name] != defaults[name] for name in flags)
             fits.setdefault((by_hand, wanted != have), []).append(version)
     proven = fits[min(fits)] if fits else []
-    flags = shown_flags(catalog, proven[-1], have) if proven else _on(catalog, have)
+    flags = shown_flags(catalog, proven[-1], have) if proven else _between(catalog, have)
     return Proof(
         versions=tuple(proven),
         possible=tuple(sorted(version for found in fits.values() for version in found)),
@@ -105,6 +105,29 @@ def newer(catalog: Catalog, applied: Sequence[str], target: Version) -> tuple[st
     return tuple(name for name in applied if name not in catalog.ever(target))
 
 
-def _on(catalog: Catalog, have: frozenset[str]) -> dict[str, bool]:
-    texts = (catalog.texts[name][-1] for name in have)
-    return {flag: True for text in texts for flag in text.flags}
+def _between(catalog: Catalog, have: frozenset[str]) -> dict[str, bool]:
+    """Return the flags that a ledger shows which proves no version.
+
+    A flag is off only where that is certain: its default was on, and a migration ran whose turn came after
+    that of one which only this flag gates. Else that one may just not have run yet.
+    """
+    on = {flag for name in have for flag in catalog.texts[name][-1].flags}
+    shown = dict.fromkeys(on, True)
+    for name, texts in catalog.texts.items():
+        left_out = texts[-1]
+        if name not in have and len(left_out.flags) == 1 and on.isdisjoint(left_out.flags):
+            (flag,) = left_out.flags
+            if _was_passed(catalog, left_out, flag, have):
+                shown[flag] = False
+    return shown
+
+
+def _was_passed(catalog: Catalog, left_out: Migration, flag: str, have: frozenset[str]) -> bool:
+    """Return whether a migration ran behind *left_out*, in a version in which *flag* is on by default."""
+    since = catalog.first_version(left_out.name)
+    for name in have:
+        ran_since = catalog.first_version(name)
+        behind = ran_since >= since and catalog.texts[name][-1].order > left_out.order
+        if behind and catalog.defaults(ran_since).get(flag, False):
+            return True
+    return False

@@ -200,16 +200,33 @@ def patiently(
     LockNotAvailable after that time, and what *look* raises else.
     """
     wait_for_locks(conn, within)
+
+    def announce() -> None:
+        who = blockers(conn) or "a session that cannot be seen"
+        say(f"waiting up to {within:g} s for a lock: {who}")
+
+    return retried(within, look, lambda exc: isinstance(exc, pg.LockNotAvailable), announce)
+
+
+def retried(
+    within: float,
+    attempt: Callable[[], Result],
+    is_busy: Callable[[Exception], bool],
+    announce: Callable[[], None],
+) -> Result:
+    """Return what *attempt* returns; call it again, after a pause, while what it raises *is_busy*.
+
+    Before the first pause *announce* is called. Raises what the last attempt raises, after *within* seconds.
+    """
     until, announced = time.monotonic() + within, False
     while True:
         try:
-            return look()
-        except pg.LockNotAvailable:
-            if time.monotonic() + PAUSE > until:
+            return attempt()
+        except Exception as exc:
+            if not is_busy(exc) or time.monotonic() + PAUSE > until:
                 raise
         if not announced:
-            who = blockers(conn) or "a session that cannot be seen"
-            say(f"waiting up to {within:g} s for a lock: {who}")
+            announce()
             announced = True
         time.sleep(PAUSE)
 

@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
     import psycopg
 
-_FUNCTION = re.compile(r"(?:PL/\w+|SQL)[ -]\w+ ((?:\"[^\"]+\"|[\w$.])+(?:\([^()]*\))?)")
+_FUNCTION = r"(?:PL/\w+|SQL)[ -]\w+ ((?:\"[^\"]+\"|[\w$.])+(?:\([^()]*\))?)"
 _LINES, _WIDTH = 8, 160
 
 
 def functions(exc: psycopg.Error) -> tuple[str, ...]:
     """Return the functions that *exc* was raised in, the innermost first, as PostgreSQL names them."""
-    found = (_FUNCTION.match(line.strip()) for line in (exc.diag.context or "").splitlines())
+    found = (re.match(_FUNCTION, line.strip()) for line in (exc.diag.context or "").splitlines())
     names = dict.fromkeys(match[1].strip('"') for match in found if match)
     return tuple(name for name in names if name != "inline_code_block")  # a `do` has no name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,16 @@ if TYPE_CHECKING:
 _COLUMNS = """
     select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
            case when c.oid <> all(%(closed)s::oid[]) then pg_get_expr(d.adbin, d.adrelid) end, a.attidentity, a.attgenerated,
-           case when a.attcollation <> t.typcollation then a.attcollation::regcollation::text end,
-           {unproven}
+           case when a.attcollation <> t.typcollation then {collation} end,
+           {unproven},
+           case when t.typtype = 'd' then (
+             with recursive below (type, modifier, level) as (
+               select t.typbasetype, t.typtypmod, 1
+               union all
+               select d.typbasetype, d.typtypmod, level + 1
+                 from below join pg_type d on d.oid = below.type and d.typtype = 'd')
+             select format_type(type, modifier) from below order by level desc limit 1) end,
+           c.relpersistence = 'u'
       from pg_class c
       join pg_namespace n on n.oid = c.relnamespace
       join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -37,6 +46,13 @@ _COLUMNS = """
      where n.nspname = %(schema)s and c.relkind in ('r', 'p')
      order by c.relname, a.attnum
 """
+_COLLATION = """
+    (select case when pg_collation_is_visible(l.oid) then '' else quote_ident(s.nspname) || '.' end
+            || quote_ident(l.collname)
+       from pg_collation l join pg_namespace s on s.oid = l.collnamespace
+      where l.oid = a.attcollation)
+"""
+"""As `regcollation` prints it, which PostgreSQL 12 does not have."""
 _UNPROVEN = """
     exists (select from pg_constraint k where k.conrelid = c.oid and k.contype = 'n'
                    and k.conkey = array[a.attnum] and not k.convalidated)
@@ -69,14 +85,14 @@ _CONSTRAINTS = """
       join pg_namespace n on n.oid = c.relnamespace
       left join pg_class f on f.oid = k.confrelid
       left join pg_index x on x.indexrelid = k.conindid and k.contype in ('p', 'u', 'x')
-     where n.nspname = %(schema)s and k.contype in ('p', 'u', 'f', 'c', 'x')
+     where n.nspname = %(schema)s and c.relkind in ('r', 'p') and k.contype in ('p', 'u', 'f', 'c', 'x')
 """
 _INDEXES = """
     select i.relname, t.relname, x.indisunique, m.amname,
            array(select case when t.oid <> all(%(closed)s::oid[]) then pg_get_indexdef(x.indexrelid, k, false)
                              else '(not read)' end
                         || case when a.attcollation in (0, coalesce(o.attcollation, 100)) then ''
-                                else ' collate ' || a.attcollation::regcollation end
+                                else ' collate ' || {collation} end
                         || case when p.opcdefault then '' else ' ' || p.opcname end
                         || case when m.amname <> 'btree' then ''
                                 else case x.indoption[k - 1] & 3
@@ -149,38 +165,42 @@ def closed(
     return tuple(sorted({oid for oid, name in locked if name is None or name not in matter}))
 
 
-def read(
-    conn: Connection[Any],
-    schema: str,
-    medusas: Callable[[], Collection[str]],
-    unread: Sequence[int] | None = None,
-) -> Schema:
+def read(conn: Connection[Any], schema: str, medusas: Callable[[], Collection[str]]) -> Schema:
     """Return what *schema* consists of; needs no right but to connect.
 
-    Names are printed as seen from *schema* itself, whatever the session's search path is. To print a default
-    PostgreSQL opens its table, and waits for it where others have locked it. *medusas* names the tables
-    that matter; the defaults, checks and keys of others are left out then, or of *unread* where `closed` has
-    been asked already.
+    To print a default PostgreSQL opens its table, and waits for it where others have locked it. *medusas* names
+    the tables that matter; the defaults, checks and keys of others are left out then.
     """
-    oids = closed(conn, schema, medusas) if unread is None else unread
+    return read_without(conn, schema, closed(conn, schema, medusas))
+
+
+def read_without(conn: Connection[Any], schema: str, unread: Sequence[int]) -> Schema:
+    """Return what *schema* consists of, but for the defaults, checks and keys of the relations *unread*.
+
+    Names are printed as seen from *schema* itself, whatever the session's search path is.
+    """
     with conn.transaction():
         conn.execute(search_path.seen_from(schema))
-        return _read(conn, schema, oids)
+        return _read(conn, schema, unread)
 
 
 def _read(conn: Connection[Any], schema: str, unread: Sequence[int]) -> Schema:
     found, parameters = Schema(), {"schema": schema, "closed": list(unread)}
     version = conn.info.server_version
     parts = {
+        "collation": _COLLATION,
         "unproven": _UNPROVEN if version >= 180000 else "false",
         "enforced": "k.conenforced" if version >= 180000 else "true",
         "period": "case when k.conperiod then 'with a period' end" if version >= 180000 else "null",
         "nulls": "x.indnullsnotdistinct" if version >= 150000 else "false",
     }
     fitting = {name: sql.SQL(part) for name, part in parts.items()}
-    for table, *column in conn.execute(sql.SQL(_COLUMNS).format(**fitting), parameters):
-        made = found.tables.setdefault(table, Table(table))
-        made.columns[column[0]] = _column(*column)
+    for name, *row, base, unlogged in conn.execute(sql.SQL(_COLUMNS).format(**fitting), parameters):
+        column = _column(*row)
+        if base:
+            column = dataclasses.replace(column, base=type_name(base))
+        table = found.tables.setdefault(name, Table(name, unlogged=unlogged))
+        table.columns[column.name] = column
     for row in conn.execute(sql.SQL(_CONSTRAINTS).format(**fitting), parameters):
         constraint = _constraint(row)
         found.tables[row[0]].constraints[constraint.name] = constraint

@@ -18,10 +18,12 @@ EXAMPLE = "postgres://user@host:5432/shop"
 
 _QUOTES = "\"'`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{LEFT SINGLE QUOTATION MARK}"
 _QUOTES += "\N{RIGHT SINGLE QUOTATION MARK}"
-_UNEXPANDED = re.compile(
+_UNEXPANDED = (
     r"\$\{\w+[^{}]*\}|\$\(\w+\)|\{\{[^{}]*\}\}|\$\{?[A-Z_][A-Z0-9_]*\}?\Z|%[A-Z_][A-Z0-9_]*%\Z"
 )
-_PLACEHOLDER = re.compile(r"\[[A-Za-z][\w -]*\]|<[A-Za-z][\w -]*>|\{[A-Za-z][\w -]*\}")
+_PLACEHOLDER = r"\[[A-Za-z][\w -]*\]|<[A-Za-z][\w -]*>|\{[A-Za-z][\w -]*\}"
+_MARKS = frozenset("$%{[<")
+"""What is in all that either of the two finds."""
 _SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _NODE_SSLMODES = {
     "no-verify": "require (encrypted, the certificate is not checked)",
@@ -154,9 +156,11 @@ def check_scheme(scheme: str) -> None:
 def check_parts(parts: Iterable[str]) -> None:
     """Raise UsageError where one of *parts* - user, password, host, port, name - was not filled in."""
     for part in parts:
-        if _UNEXPANDED.match(part) or re.search(r"\$\{\w+\}|\$\([A-Z_]\w*\)", part):
+        if _MARKS.isdisjoint(part):
+            continue
+        if re.match(_UNEXPANDED, part) or re.search(r"\$\{\w+\}|\$\([A-Z_]\w*\)", part):
             raise _variable()
-        if _PLACEHOLDER.fullmatch(part) and not re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", part):
+        if re.fullmatch(_PLACEHOLDER, part) and not re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", part):
             raise _unreadable(
                 "a placeholder in it was not filled in; brackets that are meant so are written %5B %5D "
                 "%3C %3E %7B %7D"

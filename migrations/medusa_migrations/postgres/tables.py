@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
+from medusa_migrations.schema import drift
 from medusa_migrations.schema.drift import Difference, Object
 from medusa_migrations.schema.severity import DriftSeverity
 
@@ -189,10 +190,7 @@ def _differences(row: _Row) -> Iterator[Difference]:
     one = Object("table", row.table, row.table)
     match row.what:
         case "unlogged":
-            yield Difference(
-                one, f"{one} is unlogged", fix=f"alter table {row.called} set logged",
-                effect="a crash of the server empties it",
-            )  # fmt: skip
+            yield drift.unlogged(row.table, row.called)
         case "partitioned":
             yield Difference(
                 one, f"{one} is partitioned", severity=DriftSeverity.HARMLESS,

@@ -304,19 +304,19 @@ _CONSTANT = (
     ("unsupported startup parameter", "unsupported startup parameter"),
 )
 """What is said in libpq's place where its own words may quote what comes from a Secret."""
-_USELESS = re.compile(
+_USELESS = (
     r"invalid (?:integer value|port number|[a-z_]+ value)|could not match \d+ |definition of service"
     r"|service file|could not parse network address|socket path .* too long|weak sslmode"
 )
-_SETTING = re.compile(r"(?:unrecognized configuration|invalid value for) parameter")
-_OPTION = re.compile(
+_SETTING = r"(?:unrecognized configuration|invalid value for) parameter"
+_OPTION = (
     r'connection option "(port|connect_timeout|keepalives\w{0,9}|tcp_user_timeout)"'
     r"|invalid (sslmode|sslnegotiation|gssencmode|channel_binding|require_auth|target_session_attrs"
     r"|load_balance_hosts|ssl_min_protocol_version|ssl_max_protocol_version) value"
 )
 _FOREIGN = ("connection_limit", "pgbouncer", "pool_timeout", "pool", "ssl", "statement_cache_size")
 """Parameters of a URL that other drivers know, and that libpq does not."""
-_MISSING = re.compile(r'(database|role) ".*" does not exist')
+_MISSING = r'(database|role) ".*" does not exist'
 _RESOLVE = "its host name cannot be resolved: "
 
 
@@ -344,19 +344,19 @@ def _no_connection(exc: psycopg.OperationalError, address: Address) -> RunnerErr
     """Tell failures apart by their words: libpq gives no SQLSTATE while it connects."""
     text = str(exc)
     where = f"{address.shown}: {_sentence(exc) if address.quotable else _constant(text)}"
-    if _USELESS.search(text):
+    if re.search(_USELESS, text):
         return UsageError(f"{where}; libpq cannot use it, check the URL and the PG* variables")
     for words, advice in _AGAIN:
         if words in text:
             return UnreachableError(f"{where}; {advice}")
-    missing = _MISSING.search(text)
+    missing = re.search(_MISSING, text)
     if missing:
         advice = "create it first (createdb), or check" if missing[1] == "database" else "check"
         return DeniedError(f"{where}; {advice} the URL", reason=f"No{missing[1].title()}")
     for words, advice in _NO:
         if words in text:
             return DeniedError(f"{where}; {advice}")
-    if _SETTING.search(text):
+    if re.search(_SETTING, text):
         return UsageError(f"{where}; check `options` in the URL, and PGOPTIONS")
     if "unsupported startup parameter" in text:
         return UnsupportedError(
@@ -371,10 +371,10 @@ def _no_connection(exc: psycopg.OperationalError, address: Address) -> RunnerErr
 
 def _constant(text: str) -> str:
     """Return what *text* says in fixed words, so that nothing in it is quoted."""
-    option = _OPTION.search(text)
+    option = re.search(_OPTION, text)
     if option:
         return f"the value of {option[1] or option[2]} is none"
-    missing = _MISSING.search(text)
+    missing = re.search(_MISSING, text)
     if missing:
         return f"the {missing[1]} does not exist"
     for words, _ in (*_AGAIN, *_NO):

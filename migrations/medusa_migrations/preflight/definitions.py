@@ -8,11 +8,12 @@ import psycopg
 
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import RefusedError, VerificationError
+from medusa_migrations.contract.values import some
 from medusa_migrations.plan import earlier, evidence
 from medusa_migrations.plan.findings import Finding, joined
 from medusa_migrations.postgres import introspect
 from medusa_migrations.preflight import comparison
-from medusa_migrations.records import ledger
+from medusa_migrations.records import ledger, ledger_trial
 from medusa_migrations.schema import affected, ddl, fixes, verify
 
 if TYPE_CHECKING:
@@ -38,18 +39,25 @@ def look(
     observed: DatabaseState,
     target: Version,
     items: Sequence[Migration | DataStep],
+    adopts: Sequence[Migration],
 ) -> Iterator[Finding]:
-    """Find what the tables' definitions say, of the ledger and of what *items* make on the way to *target*."""
+    """Find what the tables' definitions say, of the ledger and of what *items* make on the way to *target*.
+
+    The rows of *adopts* are added to the ledger before those of *items*.
+    """
     advice = "What differs is found by the verification at the end"
     existing = read(conn, catalog, observed.schema, advice)
+    migrations = [item for item in items if isinstance(item, Migration)]
     if isinstance(existing, Finding):
         yield existing
+        yield from _tried(conn, observed, [*adopts, *migrations], others=False)
         return
-    migrations = [item for item in items if isinstance(item, Migration)]
     hint = evidence.hint(catalog, observed.ledger.names, existing)
     if hint:
         yield Finding(hint, "")
-    yield from _earlier(conn, catalog, observed, target, items, existing, doubted=bool(hint))
+    yield from _earlier(
+        conn, catalog, observed, target, items, existing, adopts=adopts, doubted=bool(hint)
+    )
     yield from _passed_over(existing, migrations)
 
 
@@ -92,12 +100,14 @@ def _earlier(
     items: Sequence[Migration | DataStep],
     existing: Schema,
     *,
+    adopts: Sequence[Migration],
     doubted: bool,
 ) -> Iterator[Finding]:
     """Find what differs from the version the database is at, by what becomes of it on the way.
 
     Where the ledger is *doubted*, the way to make something right may be to repair that.
     """
+    yield from _excluded(catalog, observed, target, items)
     found = earlier.foresee(catalog, observed.proof, observed.at, target, items, existing)
     for blocked in found.blocked:
         yield _blocked(blocked, observed.schema, doubted=doubted)
@@ -108,11 +118,16 @@ def _earlier(
         for one in (*live.around.differences, *live.numbering)
         if one.object.table in known and one.harmful
     ]
-    in_the_way = list(_of_the_ledger(conn, observed, live, items))
+    recorded = [*adopts, *(item for item in items if isinstance(item, Migration))]
+    in_the_way = list(_of_the_ledger(conn, observed, live, len(recorded)))
     yield from (_unrecordable(one, observed.schema) for one in in_the_way)
-    around = [one for one in around if one not in in_the_way]
+    because = [one for blocked in found.blocked for one in blocked.because]
+    others = bool(in_the_way) or any(one.object.table == verify.LEDGER.name for one in because)
+    yield from _tried(conn, observed, recorded, others=others)
+    around = [one for one in around if one not in in_the_way and one not in because]
     stay = [one for one in found.stays if one.harmful]
-    ours = [one for one in (*stay, *around) if _is_repaired(one)]
+    # one that only records a version does not touch the ledger
+    ours = [one for one in (*stay, *around) if items and _is_repaired(one)]
     for one in (*stay, *around):
         if one not in ours:
             yield stays(one, observed.schema)
@@ -121,14 +136,33 @@ def _earlier(
         yield Finding(f"{one}, before this run already", "The run makes it right")
 
 
-def _of_the_ledger(
-    conn: Connection[Any],
+def _excluded(
+    catalog: Catalog,
     observed: DatabaseState,
-    live: Live,
+    target: Version,
     items: Sequence[Migration | DataStep],
+) -> Iterator[Finding]:
+    """Find a migration that cannot run with the flags that are set."""
+    medusas = [one for one in items if isinstance(one, Migration) and one.version is not None]
+    found = verify.excluding(catalog, target, observed.proof.applied, medusas)
+    if found is None:
+        return
+    migration, remedy = found
+    flags = " ".join(f"--flag {name}={str(on).lower()}" for name, on in remedy.items())
+    of = " and ".join(catalog.gates(migration, target))
+    yield Finding(
+        f"{migration.name}{f', of the flag {of},' if of else ''} cannot run with these feature flags, nor "
+        "does it in Medusa: what it changes is made under another flag",
+        f"Add {flags}" if flags else "Set the flags as the shop's server has them",
+        RefusedError,
+        "FlagsExclude",
+    )
+
+
+def _of_the_ledger(
+    conn: Connection[Any], observed: DatabaseState, live: Live, rows: int
 ) -> Iterator[Difference]:
-    """Yield what is around the ledger by which the rows of the migrations among *items* cannot be added to it."""
-    rows = sum(isinstance(item, Migration) for item in items)
+    """Yield what is around the ledger by which so many *rows* of migrations cannot be added to it."""
     if not rows or not observed.ledger.exists:
         return
     yield from (one for one in live.around.swallowing if one.object.table == verify.LEDGER.name)
@@ -136,6 +170,39 @@ def _of_the_ledger(
     bounding = [one for one in numbering if one.harmful and not _is_repaired(one)]
     if bounding and ledger.is_exhausted(conn, observed.schema, rows):
         yield from bounding
+
+
+def _tried(
+    conn: Connection[Any], observed: DatabaseState, migrations: Sequence[Migration], *, others: bool
+) -> Iterator[Finding]:
+    """Find by a trial what keeps the rows of *migrations* out of the ledger.
+
+    With *others* something that keeps all of them out was found already: what the trial cannot name is that.
+    """
+    table = verify.LEDGER.name
+    if not observed.ledger.exists:
+        return
+    try:
+        found = ledger_trial.look(conn, observed.schema, migrations)
+    except ledger_trial.NotTriedError as exc:
+        yield Finding(
+            f"whether the ledger, {table}, takes the rows of the migrations could not be tried: {exc}",
+            "Where it does not, the run fails and is rolled back",
+        )
+        return
+    for one in found:
+        if not one.cause and others:
+            continue
+        names = some(one.names, what="more migrations")
+        what = f"{one.cause} on {table}" if one.cause else f"the ledger, {table},"
+        advice = f"Fix it first: {one.fix}" if one.fix else "Fix that table first"
+        yield Finding(
+            f"{what} does not take the row of {names}: {one.message}",
+            f"No migration can be applied without its row. {advice}",
+            RefusedError,
+            REASON,
+            fix=one.fix,
+        )
 
 
 def _unrecordable(one: Difference, schema: str) -> Finding:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.postgres.address import Address
     from medusa_migrations.postgres.table_locks import TableLock
+    from medusa_migrations.schema.affected import Affected
 
 
 def look(
@@ -43,10 +44,11 @@ def look(
     observed: DatabaseState,
     target: Version,
     items: Sequence[Migration | DataStep],
+    adopts: Sequence[Migration] = (),
 ) -> list[Finding]:
     """Return what stands in the way of *items*, on the way from what was *observed* to *target*.
 
-    Writes nothing.
+    The ledger gets the rows of *adopts* before, which is what was observed with them. Writes nothing.
     """
     schema = observed.schema
     items = shop_files.without_done(conn, schema, items)
@@ -58,8 +60,7 @@ def look(
     return [
         *_server(conn),
         *pooler.look(conn, address),
-        *rights.look(conn, schema, changed),
-        *rights.recordable(conn, schema),
+        *(_rights(conn, schema, changed) if migrations or adopts else ()),
         *_of_other_tools(conn, migrations),
         *_gone(items),
         *rights.not_lockable(conn, schema, needs, locks),
@@ -69,11 +70,16 @@ def look(
         *in_the_way.look(conn, catalog, schema, items),
         *function_texts.look(conn, schema, migrations),
         *function_texts.taken(conn, schema, migrations),
-        *definitions.look(conn, catalog, observed, target, items),
+        *definitions.look(conn, catalog, observed, target, items, adopts),
         *_blockers(conn, schema, locks),
         *_halves(conn, schema, migrations),
         *row_checks.look(conn, schema, row_checks.of_items(items)),
     ]
+
+
+def _rights(conn: Connection[Any], schema: str, changed: Affected) -> Iterator[Finding]:
+    yield from rights.look(conn, schema, changed)
+    yield from rights.recordable(conn, schema)
 
 
 def _halves(

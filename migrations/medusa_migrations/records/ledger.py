@@ -201,6 +201,30 @@ def is_exhausted(conn: Connection[Any], schema: str, rows: int) -> bool:
     return bool(row and row[0])
 
 
+def next_ids(conn: Connection[Any], schema: str, count: int) -> list[int]:
+    """Return the ids that the next *count* rows of a ledger will have, as far as can be seen without taking one."""
+    _, sequence = _ids(conn, schema)
+    row = conn.execute(
+        sql.SQL(
+            "select greatest(coalesce(m.last, 0), coalesce(p.last_value, 0)), coalesce(p.increment_by, 1)"
+            " from (select max(id) as last from {}) m left join (select s.* from pg_sequences s"
+            " join pg_namespace n on n.nspname = s.schemaname"
+            " join pg_class c on c.relnamespace = n.oid and c.relname = s.sequencename"
+            " where c.oid = %s::regclass) p on true"
+        ).format(_table(schema)),
+        [sequence],
+    ).fetchone()
+    last, step = row or (0, 1)
+    return [last + number * max(step, 1) for number in range(1, count + 1)]
+
+
+def insert_statement(schema: str, migration: Migration, id_: int) -> sql.Composed:
+    """Return the statement that adds the row of *migration* with an id of its own, whatever makes the ids."""
+    return sql.SQL(
+        'insert into {} ("id", "timestamp", "name") overriding system value values ({}, {}, {})'
+    ).format(_table(schema), id_, migration.timestamp, migration.name)
+
+
 def _ids(conn: Connection[Any], schema: str) -> tuple[bool, str | None]:
     """Return whether ids come by themselves, and the sequence they come from."""
     row = conn.execute(

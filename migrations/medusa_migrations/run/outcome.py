@@ -237,7 +237,7 @@ def report(outcome: Outcome, ending: Ending, seconds: float) -> Report:
         data_steps=committed.data_steps,
         deferred=tuple(waiting),
         assumed_done=tuple(step.name for step in outcome.assumed_done),
-        notes=tuple(_note(note) for note in outcome.notes),
+        notes=tuple(note.brief() for note in outcome.notes),
         warnings=tuple(outcome.warnings),
         drift=compared.drift,
         earlier=compared.earlier,
@@ -270,12 +270,3 @@ def running(outcome: Outcome) -> Report:
 
 def _words(place: Place | None) -> str:
     return "" if place is None or place.state is ProvenState.UNKNOWN else str(place)
-
-
-def _note(note: Note) -> dict[str, Any]:
-    return {
-        "version": str(note.version),
-        "severity": str(note.severity),
-        "summary": note.summary,
-        "url": note.url,
-    }

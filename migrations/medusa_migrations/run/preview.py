@@ -93,7 +93,7 @@ def look(context: RunContext, outcome: Outcome) -> Preview:
         standing.findings(conn, context.catalog, observed)
         if nothing
         else preflight.look(
-            conn, context.address, context.catalog, observed, path.target, path.items
+            conn, context.address, context.catalog, observed, path.target, path.items, adopts
         )
     )
     return Preview(

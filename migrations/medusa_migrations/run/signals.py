@@ -32,10 +32,12 @@ _signals = _Signals()
 def install() -> None:
     """Remember from now on what would end the process, until `release`.
 
-    What was started with `nohup` goes on ignoring that its terminal is closed.
+    What has come already, and was not raised, is not forgotten. What was started with `nohup` goes on
+    ignoring that its terminal is closed.
     """
-    global _signals  # noqa: PLW0603  handlers are of the whole process
-    _signals = _Signals()
+    _signals.held = True
+    if _signals.raised:
+        _signals.came, _signals.raised = None, False
     for number in ENDING:
         if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _take)

@@ -132,7 +132,9 @@ class Steps:
     def adopt(self, names: Sequence[Migration], version: Version) -> None:
         """Write the ledger of *version*, which has these *names*."""
         after = Committed(baseline=version)
+        path = search_path.of_role(self.conn, self.context.schema)
         with self._committed_at_its_end(after, version):
+            self.conn.execute(search_path.seen_from(*path))
             ledger.ensure(self.conn, self.context.schema)
             for migration in names:
                 ledger.record(self.conn, self.context.schema, migration)

@@ -63,8 +63,7 @@ class _UnderLock:
             translation.translated(context.address, context.conn),
             deadline.running(context.conn),
         ):
-            if not path.nothing:
-                steps.differed = self._preflight(observed, path)
+            steps.differed = self._preflight(observed, path, adopts)
             if version is not None:
                 self._adopt(steps, adopts, version)
                 observed, path = contexts.look(context, outcome, adopted=True)
@@ -113,11 +112,19 @@ class _UnderLock:
             for line in note.before:
                 self.context.progress.say(f"{note.version} asks beforehand: {line}")
 
-    def _preflight(self, observed: DatabaseState, path: Plan) -> tuple[str, ...]:
+    def _preflight(
+        self, observed: DatabaseState, path: Plan, adopts: Sequence[Migration]
+    ) -> tuple[str, ...]:
         """Refuse what stands in the way; return the differences from before that stay."""
         context = self.context
         findings = preflight.look(
-            context.conn, context.address, context.catalog, observed, path.target, path.items
+            context.conn,
+            context.address,
+            context.catalog,
+            observed,
+            path.target,
+            path.items,
+            adopts,
         )
         for finding in findings:
             if finding.error is None:

@@ -32,6 +32,8 @@ _ROWS = frozenset({"insert", "update", "delete", "with", "comment"})
 _COLUMN_ENDS = frozenset({"not", "null", "default", "using", ",", ")"})
 _PLAIN = re.compile(r"\w+")
 """The key of an index that is a column; else an expression, or one with an operator class."""
+_QUOTED = re.compile(r'"([^"]+)"')
+"""A name in an expression; our own SQL quotes every one."""
 _SERIALS = {"serial": "integer", "bigserial": "bigint"}
 
 
@@ -284,6 +286,7 @@ def _add_constraint(table: Table, reader: _Reader) -> None:
         made = Constraint(name, ConstraintKind.UNIQUE, _columns(table, reader.names()))
     elif reader.skip("check"):
         written = reader.group()
+        _columns(table, tuple(_QUOTED.findall(written)))
         made = Constraint(name, ConstraintKind.CHECK, check=normal(written), check_sql=written)
     else:
         reader.expect("foreign", "key")
@@ -337,6 +340,8 @@ def _create_index(schema: Schema, reader: _Reader, *, unique: bool = False) -> N
     if table not in schema.tables:
         raise DialectError(f"there is no table {table}")
     _columns(schema.tables[table], tuple(key for key in keys if _PLAIN.fullmatch(key)))
+    for expression in (*written, where):
+        _columns(schema.tables[table], tuple(_QUOTED.findall(expression)))
     made = Index(
         name, table, unique, method, keys, normal(where), keys_sql=written, where_sql=where
     )
@@ -486,7 +491,7 @@ def _alter_column(table: Table, reader: _Reader) -> None:
         column = dataclasses.replace(column, default=None, default_sql=None)
     else:
         reader.expect("type")
-        column = dataclasses.replace(column, type=type_name(_type(reader)))
+        column = dataclasses.replace(column, type=type_name(_type(reader)), base="")
         if reader.skip("using"):
             reader.until(frozenset({","}))
     table.columns[column.name] = column

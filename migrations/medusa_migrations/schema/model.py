@@ -41,6 +41,13 @@ class Column:
     """As it is written, or as PostgreSQL prints it."""
     anywhere: bool = field(default=False, compare=False)
     """Whether it may have been there before its migration, and so at another place in the table."""
+    base: str = field(default="", compare=False)
+    """Where its type is a domain: the type that this is over, with none in between."""
+
+    @property
+    def stored(self) -> str:
+        """The type that its values have, which a foreign key or a literal has to fit."""
+        return self.base or self.type
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +114,12 @@ class Table:
     name: str
     columns: dict[str, Column] = field(default_factory=dict)
     constraints: dict[str, Constraint] = field(default_factory=dict)
+    unlogged: bool = field(default=False, compare=False)
+    """Whether a crash empties it, so that no other one may refer to it."""
 
     def copy(self) -> Table:
         """Return one that can be changed by itself."""
-        return Table(self.name, dict(self.columns), dict(self.constraints))
+        return Table(self.name, dict(self.columns), dict(self.constraints), self.unlogged)
 
 
 @dataclass(slots=True)

@@ -6,9 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from medusa_migrations.schema import statements
+from medusa_migrations.schema.affected import affected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from medusa_migrations.schema.statements import Statement
 
 _ROWS = frozenset({
     "insert", "update", "delete", "merge", "with", "select", "values", "table", "copy", "do", "call",
@@ -18,6 +21,7 @@ _BEFORE_NAMES = frozenset({
     "table", "exists", "on", "from", "join", "into", "update", "references", "index", "type", "using", "only",
     "sequence", "view", "::", "delete", "as",
 })  # fmt: skip
+_PROVES = re.compile(r"^alter table\b(?!.*\bnot valid\b).*\b(?:references\b|validate constraint\b)")
 _NAME = re.compile(r'"((?:[^"]|"")+)"|([^\W\d][\w$]*)')
 _OPENING = re.compile(
     r"(?is)^\s*(?:<<\w+>>|begin|then|else|loop|declare|exception\s+when\s+\w+\s+then)\b"
@@ -28,11 +32,12 @@ _NO_ROWS = re.compile(r"(?i)\s*(?:alter|create|drop|comment|grant|revoke|truncat
 def named(texts: Iterable[str]) -> frozenset[str]:
     """Return every name in those statements of *texts* that read or write rows; more than tables.
 
-    Statements that only change the schema see no rows, so that what they name is left out. The body
-    of a `do` block is taken apart at its semicolons; what a function does, is not seen.
+    Statements that only change the schema see no rows, so that what they name is left out; but for a
+    foreign key on a table that exists, which PostgreSQL proves by a query on both tables. The body of
+    a `do` block is taken apart at its semicolons; what a function does, is not seen.
     """
     return frozenset(
-        name for text in texts for one in statements.split(text) for name in _names(one.tokens)
+        name for text in texts for one in statements.split(text) for name in _names(one)
     )
 
 
@@ -50,7 +55,8 @@ def of_objects(texts: Iterable[str]) -> frozenset[str]:
     )
 
 
-def _names(tokens: tuple[str, ...]) -> Iterator[str]:
+def _names(statement: Statement) -> Iterator[str]:
+    tokens = statement.tokens
     words = [token.lower() for token in tokens]
     kind = words[0]
     if kind == "do":
@@ -59,6 +65,9 @@ def _names(tokens: tuple[str, ...]) -> Iterator[str]:
                 yield from _of_block(token)
     elif kind in _ROWS or (kind == "create" and "as" in words and _is_table(words)):
         yield from _plain(tokens)
+    elif kind == "alter" and _PROVES.search(" ".join(words)):
+        found = affected([statement.text])
+        yield from found.altered | found.referenced
 
 
 def _plain(tokens: tuple[str, ...]) -> Iterator[str]:
@@ -85,6 +94,6 @@ def _of_block(body: str) -> Iterator[str]:
         rest = piece
         while opened := _OPENING.match(rest):
             rest = rest[opened.end() :]
-        if not _NO_ROWS.match(rest):
+        if not _NO_ROWS.match(rest) or _PROVES.match(rest.strip().lower()):
             for quoted, plain in _NAME.findall(rest):
                 yield quoted.replace('""', '"') or plain.lower()

@@ -94,15 +94,15 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment that is alone on its line, `-- so`."""
+    """A comment that begins its line, `-- so` or `/* so */`."""
 
     text: str
-    """Without its white space around."""
+    """On one line, without white space around."""
     line: int
     start: int
     """Where in the text its line begins."""
     end: int
-    """Where that line ends, without the character that ends it."""
+    """Where it ends, without the character that ends its line."""
 
 
 @functools.lru_cache(maxsize=8192)
@@ -126,14 +126,14 @@ def scan(
 ) -> Iterator[Statement]:
     """Yield the statements of the text that *read* returns piece by piece, empty at its end.
 
-    No more of the text is held than one statement and a piece. Each comment that is alone on its line
+    No more of the text is held than one statement and a piece. Each comment that begins its line
     is handed to *note*, before the statement that it stands before or in.
     """
     return _each(_Reader("", read, note), plain=True)
 
 
 def comments(sql: str) -> tuple[Comment, ...]:
-    """Return the comments of *sql* that are alone on their line, outside of quotes and bodies.
+    """Return the comments of *sql* that begin their line, outside of quotes and bodies.
 
     Raises UnterminatedError.
     """
@@ -248,7 +248,7 @@ class _Reader:
     read: Callable[[], str] | None = None
     """Returns the next piece of the text, empty at its end; None: the window is all of it."""
     note: Callable[[Comment], object] | None = None
-    """What is called with each comment that is alone on its line."""
+    """What is called with each comment that begins its line."""
     position: int = 0
     """Where the next token is looked for."""
     held: int | None = None
@@ -276,13 +276,19 @@ class _Reader:
                 continue
             place = self._base + match.start(kind)
             if self.note is not None and place > self.position:
-                self._note(self.position, place)
+                for comment in _LINE_COMMENT.finditer(
+                    self.window, self.position - self._base, place - self._base
+                ):
+                    self._note(self._base + comment.start(), self._base + comment.end())
             if opens:
                 raise UnterminatedError(self.line(place), f"the text that {match[kind][-1]} opens")
             token = match[kind]
             if kind == "comment":
                 kind, token = "nothing", ""
-                self.position = self._end_of_comment(place)
+                end = self._end_of_comment(place)
+                if self.note is not None:
+                    self._note(place, end)
+                self.position = end
             elif kind == "dollar":
                 self.position = self._end_of_body(token, self._base + end)
                 token = self.cut(place, self.position)
@@ -339,23 +345,15 @@ class _Reader:
         self.window = "".join(pieces)
         self._base += cut
 
-    def _note(self, gap: int, place: int) -> None:
-        """Hand on the comments between *gap* and *place*."""
+    def _note(self, begin: int, end: int) -> None:
+        """Hand on the comment from *begin* to *end*, where it begins its line."""
         assert self.note is not None  # noqa: S101  asked by the caller
-        base, window = self._base, self.window
-        for match in _LINE_COMMENT.finditer(window, gap - base, place - base):
-            at = match.start()
-            start = window.rfind("\n", 0, at) + 1
-            start = window.rfind("\r", start, at) + 1 or start
-            if not window[start:at].strip():
-                self.note(
-                    Comment(
-                        match.group().strip(),
-                        self.line(base + at),
-                        base + start,
-                        base + match.end(),
-                    )
-                )
+        at = begin - self._base
+        start = self.window.rfind("\n", 0, at) + 1
+        start = self.window.rfind("\r", start, at) + 1 or start
+        if not self.window[start:at].strip():
+            text = " ".join(self.cut(begin, end).split())
+            self.note(Comment(text, self.line(begin), self._base + start, end))
 
     def _end_of_body(self, opening: str, position: int) -> int:
         place = position - len(opening)

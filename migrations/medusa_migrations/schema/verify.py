@@ -178,6 +178,48 @@ def foresee(catalog: Catalog, version: Version, applied: Sequence[str]) -> None:
         expected(_chosen(catalog, version, applied).values())
 
 
+def excluding(
+    catalog: Catalog, version: Version, applied: Sequence[str], pending: Sequence[Migration]
+) -> tuple[Migration, dict[str, bool]] | None:
+    """Return which of the *pending* ones cannot run with the flags that chose them, and flags with which all can.
+
+    Such a set is none of Medusa's: flags were set by hand that need each other. None where all can run, or
+    where what is *applied* explains nothing.
+    """
+    names = {*applied, *(migration.name for migration in pending)}
+    if names == {migration.name for migration in catalog.enabled(version, {})}:
+        return None
+    try:
+        schema = expected(_chosen(catalog, version, applied).values()).copy()
+    except ddl.DialectError:
+        return None
+    for migration in pending:
+        try:
+            apply(schema, migration)
+        except ddl.DialectError:
+            return migration, _remedy(catalog, version, names, migration)
+    return None
+
+
+def _remedy(
+    catalog: Catalog, version: Version, names: set[str], failing: Migration
+) -> dict[str, bool]:
+    """Return the one flag to switch, on or else off, with which the migrations run."""
+    on = {
+        flag
+        for name in names & catalog.texts.keys()
+        for flag in catalog.gates(catalog.text(name, version), version)
+    }
+    flags = {flag: flag in on for flag in catalog.flags}
+    missing = [{flag: True} for flag, is_on in flags.items() if not is_on]
+    own = [{flag: False} for flag in catalog.gates(failing, version)]
+    for change in (*missing, *own):
+        with suppress(ddl.DialectError):
+            expected(catalog.enabled(version, flags | change))
+            return change
+    return {}
+
+
 def _chosen(catalog: Catalog, version: Version, applied: Sequence[str]) -> dict[str, Migration]:
     names = (name for name in dict.fromkeys(applied) if catalog.knows(name))
     return {name: catalog.text(name, version) for name in names}

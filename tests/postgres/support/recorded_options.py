@@ -10,7 +10,7 @@ from typing import Any
 
 from medusa_db import parser
 
-_COMPARE = ("dataclasses", "medusa_db.commands.project.carry_out")
+_COMPARE = ("dataclasses", "medusa_db.commands.project.permitted")
 """Modules that look at every option, whatever it means: to copy it, or to refuse what means nothing."""
 
 
