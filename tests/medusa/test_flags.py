@@ -7,24 +7,12 @@ import os
 import pytest
 
 from medusa_equality import differences, migrate
+from medusa_flags import VERSIONS, known
 from medusa_replay import replay
-from medusa_testbed.medusa import packages
-
-FLAGS = {
-    "sales_channels": ("1.3.4", "1.20.11"),
-    "tax_inclusive_pricing": ("1.3.9", "1.20.11"),
-    "order_editing": ("1.4.1", "1.20.11"),
-    "analytics": ("1.6.0", "1.20.11"),
-    "publishable_api_keys": ("1.6.5", "1.20.11"),
-    "isolate_product_domain": ("1.15.1", "1.17.4"),
-    "medusa_v2": ("1.18.0", "1.20.11"),
-}
-"""The first and the last published version whose package knows a flag of a migration."""
 
 NO_MIGRATION = {"product_categories", "reservations", "workflows", "isolate_pricing_domain"}
 """Flags that gate no migration in any version."""
 
-VERSIONS = packages.published_versions()
 SAMPLE = [
     ("1.3.4", "every"),
     ("1.3.9", "every"),
@@ -46,15 +34,6 @@ SAMPLE = [
     ("1.20.11", "sales_channels"),
     ("1.20.11", "analytics"),
 ]
-
-
-def known(version: str) -> list[str]:
-    place = VERSIONS.index(version)
-    return [
-        flag
-        for flag, (first, last) in FLAGS.items()
-        if VERSIONS.index(first) <= place <= VERSIONS.index(last)
-    ]
 
 
 def cases() -> list[tuple[str, str]]:

@@ -1,7 +1,9 @@
 """Whatever real life has done to a shop: it is upgraded as Medusa does it, or refused with a reason.
 
+With any feature flags, and with the data steps beside Medusa's own scripts.
+
 A few shops on each server, half an hour of them with MEDUSA_TEST_ALL=1, or as long as MEDUSA_MESS_SECONDS
-says; MEDUSA_MESS_SEED repeats them.
+is set to; MEDUSA_MESS_SEED repeats them.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 import mess_judge
@@ -25,10 +27,13 @@ from medusa_db.demo import embedded
 from medusa_testbed.medusa import packages
 from mess_mutations import BY_NAME
 from mess_shops import Shop, Shops, Step
+from mess_upgrades import upgrades
 from tiers import need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from mess_upgrades import Upgrade
 
 LONG = bool(os.environ.get("MEDUSA_TEST_ALL"))
 SECONDS = float(os.environ.get("MEDUSA_MESS_SECONDS") or (1800 if LONG else 0))
@@ -61,16 +66,19 @@ def test_a_messy_shop_is_upgraded_as_medusa_does_or_refused_with_a_reason(
     shops: Shops, record_property: Callable[[str, object], None]
 ) -> None:
     ends: Counter[str] = Counter()
+    drawn: Counter[str] = Counter()
     until = time.monotonic() + SECONDS
     for number in itertools.count():
-        record_property("mess", f"MEDUSA_MESS_SEED={SEED}-{number}")
-        one_round(shops, f"{SEED}-{number}", ends)
-        if time.monotonic() > until:
+        drawn_from = SEED if "-" in SEED else f"{SEED}-{number}"  # one round, repeated
+        record_property("mess", f"MEDUSA_MESS_SEED={drawn_from}")
+        one_round(shops, drawn_from, ends, drawn)
+        if drawn_from == SEED or time.monotonic() > until:
             break
-    record_property("mess", f"{sum(ends.values())} shops: {dict(ends.most_common())}")
+    shops_of_kinds = f"{sum(ends.values())} shops: {dict(ends.most_common())}; {dict(drawn)}"
+    record_property("mess", shops_of_kinds)
 
 
-def one_round(shops: Shops, drawn_from: str, ends: Counter[str]) -> None:
+def one_round(shops: Shops, drawn_from: str, ends: Counter[str], drawn: Counter[str]) -> None:
     @seed(drawn_from)
     @settings(
         max_examples=ROUND, deadline=None, database=None, print_blob=False,
@@ -78,38 +86,30 @@ def one_round(shops: Shops, drawn_from: str, ends: Counter[str]) -> None:
     )  # fmt: skip
     @given(data=st.data())
     def messy(data: st.DataObject) -> None:
-        before, after = data.draw(hops(), "upgrade")
-        with shops.shop(before, after) as shop:
-            for _ in range(data.draw(st.integers(1, 6), "mutations")):
-                mutate(shop, data)
+        upgrade = data.draw(upgrades(VERSIONS, NEWEST), "upgrade")
+        with shops.shop(upgrade) as shop:
+            done = [mutate(shop, data) for _ in range(data.draw(st.integers(1, 6), "mutations"))]
             seen = shop.see(each=data.draw(st.booleans(), "each"))
         ends[seen.first.reason or "upgraded"] += 1
+        drawn.update(upgrade.kinds)
         wrong = mess_judge.complaints(seen)
-        note(f"Medusa's own: {seen.theirs or 'went through'}")
         if wrong:
-            pytest.fail("\n".join(wrong), pytrace=False)
+            theirs = f"Medusa's own, {upgrade}: {seen.theirs or 'went through'}"
+            pytest.fail("\n".join([*wrong, *filter(None, done), theirs]), pytrace=False)
 
     messy()
 
 
-def hops() -> st.SearchStrategy[tuple[str, str]]:
-    """Draw two versions, the newest as the later one most of the time."""
-    places = st.integers(0, len(VERSIONS) - 2)
-    newest = places.map(lambda place: (VERSIONS[place], NEWEST))
-    others = st.tuples(places, places).filter(lambda pair: pair[0] < pair[1])
-    return newest | newest | others.map(lambda pair: (VERSIONS[pair[0]], VERSIONS[pair[1]]))
-
-
-def mutate(shop: Shop, data: st.DataObject) -> None:
-    """Draw a mutation and what it is done to, half of the time what the upgrade names."""
+def mutate(shop: Shop, data: st.DataObject) -> str:
+    """Draw a mutation and what it is done to, half of the time one of the upgrade's; return it in words."""
     mutation = BY_NAME[data.draw(st.sampled_from(list(BY_NAME)), "mutation")]
     found = shop.candidates(mutation)
     if not found:
-        return
-    named = [one for one in found if _is_named(one, _pending(shop.before, shop.after))]
+        return ""
+    named = [one for one in found if _is_named(one, _pending(shop.upgrade))]
     step = Step(mutation, data.draw(st.sampled_from(named or found) | st.sampled_from(found)))
     refused = shop.apply(step)
-    note(f"- {step}" + (f" (PostgreSQL: {refused})" if refused else ""))
+    return f"- {step}" + (f" (PostgreSQL: {refused})" if refused else "")
 
 
 def _is_named(one: tuple[str, ...], words: frozenset[str]) -> bool:
@@ -117,15 +117,16 @@ def _is_named(one: tuple[str, ...], words: frozenset[str]) -> bool:
     return table in words and name in words
 
 
-_words: dict[tuple[str, str], frozenset[str]] = {}
+_words: dict[Upgrade, frozenset[str]] = {}
 
 
-def _pending(before: str, after: str) -> frozenset[str]:
+def _pending(upgrade: Upgrade) -> frozenset[str]:
     """Return the words in the SQL of what is pending, to guess what matters to it."""
-    if (before, after) not in _words:
-        there = {migration.name for migration in CATALOG.enabled(v(before), {})}
-        text = " ".join(
-            one.statements for one in CATALOG.enabled(v(after), {}) if one.name not in there
-        )
-        _words[before, after] = frozenset(re.findall(r"\w+", text))
-    return _words[before, after]
+    if upgrade not in _words:
+        have = {one.name for one in CATALOG.enabled(v(upgrade.before), dict(upgrade.had))}
+        later = CATALOG.enabled(v(upgrade.after), upgrade.theirs)
+        text = " ".join(one.statements for one in later if one.name not in have)
+        if upgrade.data_steps:
+            text += " ".join(one.text for one in CATALOG.data_steps if upgrade.crosses(one.version))
+        _words[upgrade] = frozenset(re.findall(r"\w+", text))
+    return _words[upgrade]

@@ -24,10 +24,13 @@ def installed(version: str) -> Path:
     return _package(version)
 
 
-def run(version: str, script: str, url: str) -> subprocess.CompletedProcess[str]:
+def run(
+    version: str, script: str, url: str, *, within: float = 300
+) -> subprocess.CompletedProcess[str]:
     """Run the data script of Medusa *version* on the database at *url*.
 
-    Its exit code says little: some scripts end with 0 when they have rolled back.
+    Its exit code says little: some scripts end with 0 when they have rolled back. Raises TimeoutExpired where it
+    takes longer than *within* seconds: one of them goes on for ever where rows are not taken.
     """
     node = shutil.which("node")
     if node is None:
@@ -45,7 +48,7 @@ def run(version: str, script: str, url: str) -> subprocess.CompletedProcess[str]
     }
     return subprocess.run(
         [node, "-r", str(FOLDER / "stub.js"), str(package / "dist" / "scripts" / f"{script}.js")],
-        cwd=FOLDER, env=environment, capture_output=True, text=True, check=False, timeout=300,
+        cwd=FOLDER, env=environment, capture_output=True, text=True, check=False, timeout=within,
     )  # fmt: skip
 
 

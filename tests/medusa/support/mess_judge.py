@@ -29,7 +29,8 @@ class Run:
 
     code: int
     report: dict[str, Any]
-    said: str = ""
+    log: str = ""
+    """What it wrote to stderr."""
 
     @property
     def reason(self) -> str:
@@ -41,8 +42,8 @@ class Run:
         return [one["reason"] for one in self.report.get("findings", ()) if one["fatal"]]
 
     def __str__(self) -> str:
-        said = [line for line in self.said.splitlines() if not line.startswith("{")]  # a log's line
-        return " ".join([str(self.code), self.reason, *said])[:1500]
+        lines = [line for line in self.log.splitlines() if not line.startswith("{")]
+        return " ".join([str(self.code), self.reason, *lines])[:1500]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _went_through(seen: Seen) -> Iterator[str]:
     if (seen.verify.code == 0) is not bool(verified) and seen.first.report.get(
         "state"
     ) != "nothing":
-        yield f"verified is {verified}, and then verify says {seen.verify}"
+        yield f"verified is {verified}, and then verify ends with {seen.verify}"
 
 
 def _are_named_labels(seen: Seen) -> bool:
@@ -116,7 +117,7 @@ def _refused(seen: Seen) -> Iterator[str]:
     if not seen.theirs and first.reason not in JUSTIFIED and not excused:
         yield f"Medusa's own migrations go through, and we refuse: {first}"
     if (seen.second.code, seen.second.reason) != (first.code, first.reason):
-        yield f"a second run says something else: {first}, then {seen.second}"
+        yield f"a second run ends otherwise: {first}, then {seen.second}"
 
 
 def _plan_agrees(seen: Seen) -> Iterator[str]:

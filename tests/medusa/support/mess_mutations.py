@@ -248,7 +248,7 @@ MUTATIONS = (
     Mutation("may not create in the database", ONCE, "do $$begin execute format('revoke create on database %I from shopkeeper', current_database()); end$$", admin=True),
     Mutation("a sequence behind its rows", SEQUENCES, "select setval({0:text}, 1, false)"),
     Mutation("a table emptied", TABLES, "delete from {0}"),
-    Mutation("a table emptied with what hangs on it", TABLES, "truncate {0} cascade"),
+    Mutation("a table emptied with what refers to it", TABLES, "truncate {0} cascade"),
     Mutation("soft-deleted rows", TIMES, "update {0} set {1} = '2020-01-01'"),
     Mutation("texts emptied", TEXTS, "update {0} set {1} = ''"),
     Mutation("values forgotten", OPTIONAL, "update {0} set {1} = null"),

@@ -9,12 +9,14 @@ import json
 import os
 import signal
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import psycopg
 from psycopg import sql
 
+import data_step_shop
 import medusa_rows
 import medusa_snapshot as snapshots
 from medusa_db import parser
@@ -22,15 +24,33 @@ from medusa_equality import NAMES, clock
 from medusa_replay import ReplayError, replay
 from mess_judge import Run, Seen
 from mess_mutations import OWNER, STRANGER, Mutation, Name
+from mess_scripts import ScriptError, data_scripts, run_script, without_new_ids
+from mess_upgrades import environment
 from servers import environ
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from mess_upgrades import Upgrade
     from servers import TestServer
 
 _numbers = itertools.count(1)
+
+SIZE = data_step_shop.Size(orders=12, products=12, rules=12, gift_cards=12)
+KEPT = 80
+"""How many templates are kept at most, beside those of the shop at hand."""
+
+
+class Rows(StrEnum):
+    """What is in a shop."""
+
+    NONE = "none"
+    RANDOM = "random"
+    """A few of each table, of any value."""
+    OF_DATA_STEPS = "of data steps"
+    """Those that the data steps are about, as real orders and discounts have them."""
+
 
 _SURROUNDINGS = """
     select 'policy ' || pg_get_expr(polqual, polrelid) || ' on ' || polrelid::regclass from pg_policy
@@ -52,7 +72,7 @@ _SURROUNDINGS = """
     union all select format('schema %%s of %%s: %%s', oid::regnamespace, nspowner::regrole, nspacl)
         from pg_namespace where oid = any (%(schemas)s::regnamespace[])
 """
-"""What a snapshot does not tell: what hangs on tables, and whose they are."""
+"""What a snapshot does not tell: what depends on tables, and whose they are."""
 _SCHEMAS = """
     select nspname::text from pg_namespace
     where nspname !~ '^pg_' and nspname not in ('information_schema', 'medusa_db') order by 1
@@ -80,7 +100,8 @@ class Shops:
     """Populated shops of a server, one a version: templates that are made when they are asked for."""
 
     server: TestServer
-    made: dict[tuple[str, bool], str] = field(default_factory=dict)
+    made: dict[tuple[str, tuple[tuple[str, bool], ...], Rows], str] = field(default_factory=dict)
+    """By version, flags and rows; the one that was asked for last stands last."""
 
     def prepare(self) -> None:
         """Make the roles, which belong to the server."""
@@ -94,17 +115,21 @@ class Shops:
         for name in (OWNER, STRANGER):
             self.server.execute("drop role {}", name)
 
-    def template(self, version: str, *, full: bool = True) -> str:
-        """Name a database that Medusa has brought to *version*, with rows where it is *full*."""
-        key = (version, full)
-        if key not in self.made:
+    def template(self, version: str, flags: dict[str, bool], rows: Rows) -> str:
+        """Name a database that Medusa has brought to *version* with *flags*, and its *rows*."""
+        key = (version, tuple(sorted(flags.items())), rows)
+        if key in self.made:
+            self.made[key] = self.made.pop(key)
+        else:
             name = f"mess_{os.getpid()}_{next(_numbers)}"
-            if full:
-                self.server.execute(
-                    "create database {} template {}", name, self.template(version, full=False)
-                )
-                with psycopg.connect(self.server.url(name)) as conn:
-                    medusa_rows.fill(conn, seed=version, rows=4)
+            if rows is not Rows.NONE:
+                empty = self.template(version, flags, Rows.NONE)
+                self.server.execute("create database {} template {}", name, empty)
+                if rows is Rows.OF_DATA_STEPS:
+                    data_step_shop.fill(self.server.url(name), SIZE, seed=0)
+                else:
+                    with psycopg.connect(self.server.url(name)) as conn:
+                        medusa_rows.fill(conn, seed=version, rows=4)
             else:
                 self.server.execute("create database {} template template0", name)
                 self.server.execute("grant create on database {} to {}", name, OWNER)
@@ -112,17 +137,24 @@ class Shops:
                     conn.execute(
                         sql.SQL("alter schema public owner to {}").format(sql.Identifier(OWNER))
                     )
-                replay(version, self.server.url(name, OWNER))
+                replay(version, self.server.url(name, OWNER), environment(flags))
             self.made[key] = name
         return self.made[key]
 
+    def _forget(self) -> None:
+        """Drop the templates that were not asked for lately: there are thousands of kinds."""
+        for key in list(self.made)[:-KEPT]:
+            self.server.drop(self.made.pop(key))
+
     @contextlib.contextmanager
-    def shop(self, before: str, after: str) -> Iterator[Shop]:
-        """Yield a shop of *before* that nothing was done to yet."""
-        with self.server.database(self.template(before)) as name:
+    def shop(self, upgrade: Upgrade) -> Iterator[Shop]:
+        """Yield the shop that *upgrade* is for, with nothing done to it yet."""
+        self._forget()
+        rows = Rows.OF_DATA_STEPS if upgrade.data_steps else Rows.RANDOM
+        with self.server.database(self.template(upgrade.before, dict(upgrade.had), rows)) as name:
             # what the owner may on a database is not copied with it
             self.server.execute("grant create on database {} to {}", name, OWNER)
-            yield Shop(self, name, before, after)
+            yield Shop(self, name, upgrade)
 
 
 @dataclass
@@ -131,8 +163,7 @@ class Shop:
 
     shops: Shops
     name: str
-    before: str
-    after: str
+    upgrade: Upgrade
     done: list[Step] = field(default_factory=list)
 
     @property
@@ -150,12 +181,15 @@ class Shop:
 
     def candidates(self, mutation: Mutation) -> list[tuple[str, ...]]:
         """Return what *mutation* can be done to."""
-        here = self._ask(self.name, mutation.on, self.schema)
+        present = self._ask(self.name, mutation.on, self.schema)
         if not mutation.later:
-            return here
-        there = self._ask(self.shops.template(self.after, full=False), mutation.on, "public")
-        names = {one[:2] for one in here}
-        return [one for one in there if one[:2] not in names]
+            return present
+        try:
+            later = self.shops.template(self.upgrade.after, self.upgrade.theirs, Rows.NONE)
+        except ReplayError:  # with these flags Medusa has no such version
+            return []
+        names = {one[:2] for one in present}
+        return [one for one in self._ask(later, mutation.on, "public") if one[:2] not in names]
 
     def _ask(self, name: str, query: str, schema: str) -> list[tuple[str, ...]]:
         with psycopg.connect(self.server.url(name)) as conn:
@@ -195,19 +229,23 @@ class Shop:
                     self.server.execute("revoke create on database {} from {}", copy, OWNER)
             ours, theirs = self.server.url(self.name, OWNER), self.server.url(copy, OWNER)
             since = clock(self.server.admin_url)  # in no database that has settings of its own
-            how = ("--no-data-steps", *(["--transaction", "each"] if each else []))
-            plan = run("plan", "--check", "--to", self.after, *how, url=ours)
-            first = run("migrate", "--to", self.after, *how, url=ours)
+            to, flags = self.upgrade.after, self.upgrade.ours
+            how = [f"--flag={name}={str(on).lower()}" for name, on in flags.items()]
+            how += [f"--stop={version}" for version, _ in data_scripts(self.upgrade)]
+            how += [] if self.upgrade.data_steps else ["--no-data-steps"]
+            how += ["--transaction", "each"] if each else []
+            plan = run("plan", "--check", "--to", to, *how, url=ours)
+            first = run("migrate", "--to", to, *how, url=ours)
             changed = failed = difference = ""
             if first.code:  # the copy is as it was
                 changed = _difference(
                     self.state(copy), self.state(self.name), ("before", "afterwards")
                 )
-            second = run("migrate", "--to", self.after, *how, url=ours)
-            verify = run("verify", "--to", self.after, url=ours)
+            second = run("migrate", "--to", to, *how, url=ours)
+            verify = run("verify", "--to", to, url=ours)
             try:
-                replay(self.after, theirs)
-            except ReplayError as exc:
+                self._as_medusa_does(theirs)
+            except (ReplayError, ScriptError) as exc:
                 failed = str(exc)
             if not failed and first.code == 0:
                 difference = _difference(
@@ -218,6 +256,14 @@ class Shop:
                 changed=changed, difference=difference, each=each,
                 unforeseeable=any(step.mutation.unforeseeable for step in self.done),
             )  # fmt: skip
+
+    def _as_medusa_does(self, url: str) -> None:
+        """Upgrade the shop at *url* by Medusa's migrations, and its scripts where data steps are wanted."""
+        for version, scripts in data_scripts(self.upgrade):
+            replay(version, url, environment(self.upgrade.on_the_way))
+            for script in scripts:
+                run_script(version, script, url)
+        replay(self.upgrade.after, url, environment(self.upgrade.theirs))
 
     def state(self, name: str, *, since: datetime | None = None) -> list[str]:
         """Return everything that a database holds: schemas, rows, ledger, owners, rights, and the rest.
@@ -252,6 +298,8 @@ class Shop:
                     f"schema medusa_db {row}"
                     for row in conn.execute("select from pg_namespace where nspname = 'medusa_db'")
                 ]
+            if since and self.upgrade.data_steps:
+                facts = without_new_ids(conn, facts)
         return sorted(facts)
 
 
