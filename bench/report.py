@@ -17,11 +17,13 @@ class Wanted:
 
     bench: str
     name: str
-    """Whose measure is held against the bound."""
+    """Whose measure is compared with the bound."""
     most: float
     """The largest ratio, or bytes where there is nobody to compare with."""
     than: str | None = None
     text: str = ""
+    added: bool = False
+    """Whether *most* is no ratio: how many seconds longer it may take."""
 
 
 def section(title: str, note: str, series: Sequence[Series], rounds: int) -> str:
@@ -67,6 +69,10 @@ def verdicts(wanted: Sequence[Wanted], found: Mapping[str, Sequence[Series]]) ->
         if one.than is None:
             met = ours.memory <= one.most
             shown = f"{ours.memory / 1e6:.0f} MB | "
+        elif one.added:
+            other = series[one.than]
+            met = ours.wall - other.wall <= one.most
+            shown = f"+{_seconds(ours.wall - other.wall)} | +{_seconds(ours.cpu - other.cpu)}"
         else:
             other = series[one.than]
             met = ours.wall <= one.most * other.wall

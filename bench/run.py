@@ -23,6 +23,8 @@ import fleet
 import machine
 import measure
 import own_file
+import portable_tree
+import project
 import report
 import seeds
 import shop
@@ -62,6 +64,10 @@ WANTED = (
         "seed-many", SIZED[10_000], 10, SIZED[1_000],
         "seed of 10,000 products: at most ten times the time of 1,000",
     ),
+    Wanted(
+        "exec", project.EXEC, 0.5, project.ALONE, "a fenced command: at most 0.5 s more", added=True
+    ),
+    Wanted("exec", project.EXEC, 40e6, text="a fenced command: at most 40 MB"),
     Wanted("own", OURS, 1.5, PSQL, "a large file of the shop's own: at most 1.5 times psql"),
     Wanted("own", OURS, 150e6, text="a large file of the shop's own: at most 150 MB"),
     Wanted("seed-many", SIZED[10_000], 300e6, text="seed of 10,000 products: at most 300 MB"),
@@ -252,6 +258,37 @@ def start(_cluster: Cluster, folder: Path, _orders: int) -> Bench:
     return bench
 
 
+def exec_(cluster: Cluster, folder: Path, _orders: int) -> Bench:
+    """A command that does nothing runs under the lock, and alone."""
+    bench = Bench("Fenced", "A command that does nothing, on an empty database.", rounds=15)
+    bench.enter(lambda: project.fenced(folder), project.EXEC, cluster.copy)
+    bench.enter(lambda: project.alone(folder), project.ALONE, cluster.copy)
+    return bench
+
+
+def listing(cluster: Cluster, folder: Path, _orders: int) -> Bench:
+    """A project of v2 is asked what it wants, and its own Medusa finds nothing to do."""
+    bench = Bench(
+        "What a project wants",
+        f"A database that a project of Medusa {project.VERSION} has brought up to date: what asking it costs, which "
+        "`migrate --project` does before its commands and after them, beside its own command.",
+        rounds=5,
+    )
+    kept = cluster.create()
+
+    def place() -> AbstractContextManager[str]:
+        return cluster.copy(kept)
+
+    def ours() -> Contestant:
+        shop_folder = project.shop(folder)
+        project.bring(cluster.url(kept), shop_folder)
+        return project.listed(shop_folder)
+
+    bench.enter(ours, project.LISTED, place)
+    bench.enter(lambda: project.own(project.shop(folder)), project.OWN, place)
+    return bench
+
+
 def seed(cluster: Cluster, folder: Path, _orders: int) -> Bench:
     """A migrated database gets a small shop."""
     return _seed(cluster, folder, migrate=False)
@@ -328,7 +365,9 @@ def seed_twice(cluster: Cluster, folder: Path, _orders: int) -> Bench:
 
 
 FLEET = "fleet"
-"""The benchmark that has no contestants: the operator is held against bounds."""
+"""The operator; it has no contestants, but is compared with bounds."""
+TREE = "tree"
+"""What is copied into a shop's container, which has none either."""
 
 BENCHES = {
     "fresh": fresh,
@@ -336,6 +375,8 @@ BENCHES = {
     "upgrade": upgrade,
     "own": own,
     "start": start,
+    "exec": exec_,
+    "project": listing,
     "seed": seed,
     "seed-fresh": seed_fresh,
     "seed-many": seed_many,
@@ -363,7 +404,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="2 rounds, and a shop of 5,000 orders")
     parser.add_argument(
-        "--only", action="append", choices=[*BENCHES, FLEET], help="may be repeated"
+        "--only", action="append", choices=[*BENCHES, TREE, FLEET], help="may be repeated"
     )
     args = parser.parse_args(argv)
     orders = 5_000 if args.quick else 100_000
@@ -375,9 +416,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         database.started() as cluster,
     ):
         described = machine.described(cluster.version())
-        for name in args.only or [*(name for name in BENCHES if name not in LONG), FLEET]:
-            if name == FLEET:
-                text, met = fleet.section(quick=args.quick)
+        for name in args.only or [*(name for name in BENCHES if name not in LONG), TREE, FLEET]:
+            if name in {FLEET, TREE}:
+                text, met = (
+                    fleet.section(quick=args.quick) if name == FLEET else portable_tree.section()
+                )
                 sections.append(text)
                 failed = failed or not met
                 continue
