@@ -13,10 +13,11 @@ from medusa_migrations.catalog.version import Version
 from medusa_migrations.contract.errors import NotYetError, RefusedError, UsageError
 from medusa_migrations.contract.project_report import CommandDone, ProjectReport, bounded
 from medusa_migrations.fence.command import EndCause, Ended, Fenced
-from medusa_migrations.project import destructive, guard, installation, pending, verdict
+from medusa_migrations.packages import installation
+from medusa_migrations.packages.installation import Project
+from medusa_migrations.project import destructive, guard, pending, verdict
 from medusa_migrations.project.destructive import Dropped, Loss
 from medusa_migrations.project.execution import CommandRun, Execution
-from medusa_migrations.project.installation import Project
 from medusa_migrations.project.ledgers import Ledgers
 from medusa_migrations.project.pending import LinkChange, Listing, Wanted
 from medusa_migrations.records.project_runs import ProjectRun

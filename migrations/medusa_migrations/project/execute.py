@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
+    from medusa_migrations.packages.installation import Project
     from medusa_migrations.postgres.address import Address
-    from medusa_migrations.project.installation import Project
     from medusa_migrations.project.ledgers import Ledgers
     from medusa_migrations.project.pending import Listing
 

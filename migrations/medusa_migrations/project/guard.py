@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations.contract.errors import NotAcknowledgedError, NotYetError, RefusedError
 from medusa_migrations.contract.values import some
-from medusa_migrations.project import installation
+from medusa_migrations.packages import installation
 from medusa_migrations.project.ledgers import FIRST_OF_V1, V2_LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from medusa_migrations.catalog.version import Version
+    from medusa_migrations.packages.installation import Project
     from medusa_migrations.project.destructive import Loss
-    from medusa_migrations.project.installation import Project
     from medusa_migrations.project.ledgers import Ledgers
     from medusa_migrations.project.pending import LinkChange, Wanted
     from medusa_migrations.records.project_runs import ProjectRun

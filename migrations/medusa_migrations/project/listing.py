@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from medusa_migrations.contract.errors import UsageError
 from medusa_migrations.fence import fence
 from medusa_migrations.fence.command import EndCause
-from medusa_migrations.project import pending, programs
+from medusa_migrations.packages import programs
+from medusa_migrations.project import pending
 from medusa_migrations.project.pending import Listing
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from medusa_migrations.fence.command import Fenced
-    from medusa_migrations.project.installation import Project
+    from medusa_migrations.packages.installation import Project
     from medusa_migrations.project.ledgers import Ledgers
 
 _PROGRAM = Path(__file__).with_name("list.cjs")

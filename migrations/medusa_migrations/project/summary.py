@@ -15,8 +15,8 @@ from medusa_migrations.contract.project_report import CommandDone, ProjectReport
 from medusa_migrations.project import verdict
 
 if TYPE_CHECKING:
+    from medusa_migrations.packages.installation import Project
     from medusa_migrations.project.execution import Execution
-    from medusa_migrations.project.installation import Project
 
 
 @dataclass(frozen=True, slots=True)

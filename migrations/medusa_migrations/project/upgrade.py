@@ -9,16 +9,8 @@ from medusa_migrations.catalog import release_notes
 from medusa_migrations.catalog.version import Version
 from medusa_migrations.contract.errors import NotAcknowledgedError
 from medusa_migrations.fence.command import EndCause
-from medusa_migrations.project import (
-    destructive,
-    execute,
-    guard,
-    installation,
-    look,
-    pending,
-    programs,
-    recipes,
-)
+from medusa_migrations.packages import installation, programs, recipes
+from medusa_migrations.project import destructive, execute, guard, look, pending
 from medusa_migrations.project.execution import Execution
 from medusa_migrations.records import project_runs
 
@@ -27,13 +19,13 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Note
     from medusa_migrations.contract.errors import RefusedError
+    from medusa_migrations.packages.installation import Project
     from medusa_migrations.project.execute import (
         FencedDatabase,
         FencedRun,
         FenceOptions,
     )
     from medusa_migrations.project.execution import CommandRun
-    from medusa_migrations.project.installation import Project
     from medusa_migrations.project.ledgers import Ledgers
     from medusa_migrations.project.pending import Unapplied, Wanted
     from medusa_migrations.records.project_runs import ProjectRun

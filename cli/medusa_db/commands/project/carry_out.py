@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from medusa_db.arguments.groups import ReportArguments
     from medusa_migrations.contract.project_report import ProjectReport
+    from medusa_migrations.packages.installation import Project
     from medusa_migrations.project.execute import FenceOptions
     from medusa_migrations.project.execution import Execution
-    from medusa_migrations.project.installation import Project
 
 
 def carry_out(

@@ -11,16 +11,16 @@ from medusa_db.commands import running
 from medusa_db.commands.project import carry_out as projects
 from medusa_db.show import project as text
 from medusa_migrations.contract.errors import UsageError
+from medusa_migrations.packages import installation
 from medusa_migrations.project import execute as executing
-from medusa_migrations.project import installation
 from medusa_migrations.project.execute import FenceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from medusa_db.arguments.fenced import ExecArguments
+    from medusa_migrations.packages.installation import Project
     from medusa_migrations.project.execution import Execution
-    from medusa_migrations.project.installation import Project
 
 
 def execute(args: ExecArguments, token: str) -> int:

@@ -15,7 +15,8 @@ from medusa_db.commands.project import permitted
 from medusa_db.show import project as text
 from medusa_migrations.contract.errors import NotYetError, VerificationError
 from medusa_migrations.contract.values import some
-from medusa_migrations.project import guard, installation, look, upgrade
+from medusa_migrations.packages import installation
+from medusa_migrations.project import guard, look, upgrade
 from medusa_migrations.project.execute import FenceOptions
 from medusa_migrations.project.upgrade import UpgradeOptions
 from medusa_migrations.records import project_runs
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from medusa_db.arguments.looking import StatusArguments, VerifyArguments
     from medusa_migrations.catalog.version import Version
+    from medusa_migrations.packages.installation import Project
     from medusa_migrations.project.execution import Execution
-    from medusa_migrations.project.installation import Project
     from medusa_migrations.project.ledgers import Ledgers
     from medusa_migrations.records.project_runs import ProjectRun
 

@@ -12,7 +12,8 @@ from medusa_db.commands import running
 from medusa_db.commands.project import carry_out as projects
 from medusa_db.commands.project import permitted
 from medusa_db.show import project as text
-from medusa_migrations.project import installation, summary, upgrade
+from medusa_migrations.packages import installation
+from medusa_migrations.project import summary, upgrade
 from medusa_migrations.project.execute import FenceOptions
 from medusa_migrations.project.upgrade import UpgradeOptions
 
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
     from medusa_db.arguments.running import MigrateArguments, PlanArguments
     from medusa_migrations.contract.project_report import ProjectReport
+    from medusa_migrations.packages.installation import Project
     from medusa_migrations.project.execute import FencedDatabase
     from medusa_migrations.project.execution import Execution
-    from medusa_migrations.project.installation import Project
     from medusa_migrations.project.summary import Reported
     from medusa_migrations.project.upgrade import ProjectUpgrade
 

@@ -12,8 +12,8 @@ from medusa_migrations.contract.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from medusa_migrations.project.installation import Project
-    from medusa_migrations.project.recipes import Recipe
+    from medusa_migrations.packages.installation import Project
+    from medusa_migrations.packages.recipes import Recipe
 
 _USUAL_NODES = ("/nodejs/bin/node", "/usr/local/bin/node")
 """Where images without a PATH have Node."""

@@ -1,0 +1,1 @@
+"""Which Medusa a folder has installed, and by which programs and words it is started."""
