@@ -124,7 +124,7 @@ CASES = {
                 {"product_category_id": "here", "product_id": "tea"},
             ],
         },
-        ("gone",),
+        ("empty", "gone"),
         pg.ObjectNotInPrerequisiteState,
         'alter table "product_category_product" replica identity full',
         beside="create publication replica for table product_category_product",

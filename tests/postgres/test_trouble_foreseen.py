@@ -39,6 +39,12 @@ def refused(url: str, to: str, *options: str) -> tuple[str, str]:
     return report["reason"], report["message"]
 
 
+def needs(url: str, version: int) -> None:
+    with psycopg.connect(url) as conn:
+        if conn.info.server_version < version * 10_000:
+            pytest.skip(f"PostgreSQL {version} made it possible")
+
+
 def test_an_enums_value_that_was_added_by_hand_is_passed_over(shop_at: Callable[..., str]) -> None:
     url = shop_at("1.3.7")
     run(url, "alter type swap_fulfillment_status_enum add value 'partially_shipped'")
@@ -256,3 +262,94 @@ def test_an_unlogged_table_that_nothing_new_refers_to_is_upgraded(
     run(shop, 'alter table "staged_job" set unlogged')
 
     assert migrated(shop, "1.20.11")[0] == 0
+
+
+CATEGORY = "table product_category: the publication mine publishes its columns name, without id of its replica identity"
+
+
+@pytest.mark.parametrize(
+    ("publication", "says", "fix"),
+    [
+        (
+            "create publication mine for table product_category (name)",
+            CATEGORY,
+            "alter publication mine drop table product_category; alter publication mine add table product_category (name, id)",
+        ),
+        (
+            "create publication mine for table product_category where (is_active)",
+            "table product_category: the condition of the publication mine names is_active, which its replica identity has not",
+            "alter table product_category replica identity full",
+        ),
+    ],
+    ids=["columns", "a condition"],
+)
+def test_a_publication_that_refuses_the_update_of_a_migration_is_refused(
+    shop_at: Callable[..., str], publication: str, says: str, fix: str
+) -> None:
+    shop = shop_at("1.7.7")
+    needs(shop, 15)
+    run(shop, publication)
+
+    reason, message = refused(shop, "1.12.1")
+
+    item = "productCategoryRank1677234878504"
+    assert reason == "SchemaDiffers"
+    assert message == f"{says}, and {item} would fail on it. Make it right first: {fix}"
+    run(shop, fix)
+    assert migrated(shop, "1.12.1")[0] == 0
+
+
+def test_a_table_without_a_replica_identity_is_refused_where_a_data_step_updates_it(
+    shop_at: Callable[..., str],
+) -> None:
+    shop = shop_at("1.7.0")
+    run(
+        shop,
+        "alter table gift_card replica identity nothing; create publication mine for table gift_card",
+    )
+
+    _, message = refused(shop, "1.7.1")
+
+    assert message.startswith(
+        "table gift_card is in the publication mine and has no replica identity, and 1.7.1/gift_card_tax_rate would fail on it"
+    )
+
+
+@pytest.mark.parametrize(
+    "publication",
+    [
+        "create publication mine for table product_category (name) with (publish = 'insert, delete')",
+        "create publication mine for table product_collection (title)",
+    ],
+    ids=["of no updates", "of a table that nothing updates"],
+)
+def test_a_publication_that_refuses_nothing_of_the_run_stays(
+    shop_at: Callable[..., str], publication: str
+) -> None:
+    shop = shop_at("1.7.7")
+    needs(shop, 15)
+    run(shop, publication)
+
+    code, report = migrated(shop, "1.7.15")
+
+    assert code == 0, report
+    assert sum("publication mine" in line for line in report["earlier"]) == 1, report
+
+
+@pytest.mark.parametrize(
+    ("before", "code"), [("", 9), ("alter publication mine set table product_collection;", 0)]
+)
+def test_an_own_file_that_updates_such_a_table_is_refused_unless_it_may_have_changed_that(
+    shop_at: Callable[..., str], tmp_path: Path, before: str, code: int
+) -> None:
+    shop = shop_at("1.20.10")
+    needs(shop, 15)
+    run(shop, "create publication mine for table product_collection (title)")
+    (tmp_path / "1790000000000_titles.sql").write_text(
+        f"{before} update product_collection set title = upper(title);\n"
+    )
+
+    done, report = migrated(shop, "1.20.11", "--migrations-dir", str(tmp_path))
+
+    assert done == code, report["message"]
+    assert code == 0 or "and titles1790000000000 would fail on it" in report["message"]

@@ -23,16 +23,20 @@ from medusa_migrations.schema.affected import Affected, affected
         ),
         (
             "with gone as (delete from a using b returning *) insert into c select * from (select * from gone) as g",
-            Affected(written={"a", "c"}, inserted={"c"}, read={"a", "b", "gone"}),
+            Affected(written={"a", "c"}, inserted={"c"}, deleted={"a"}, read={"a", "b", "gone"}),
         ),
         (
             "insert into a (x) values (1) on conflict (x) do update set x = excluded.x",
             Affected(written={"a"}, inserted={"a"}),
         ),
-        ("update a set x = b.x from only b", Affected(written={"a"}, read={"b"})),
+        ("update a set x = b.x from only b", Affected(written={"a"}, updated={"a"}, read={"b"})),
         (
             "merge into a using b on true when matched then delete",
-            Affected(written={"a"}, inserted={"a"}, read={"b"}),
+            Affected(written={"a"}, inserted={"a"}, deleted={"a"}, read={"b"}),
+        ),
+        (
+            "merge into a using b on true when matched then update set x = 1",
+            Affected(written={"a"}, inserted={"a"}, updated={"a"}, read={"b"}),
         ),
         ("create table a as select * from b left join c on true", Affected(read={"b", "c"})),
         ("create materialized view a as select 1 from b", Affected(read={"b"})),
@@ -55,8 +59,8 @@ from medusa_migrations.schema.affected import Affected, affected
         ),
         ("create policy p on a using (true); drop trigger t on b", Affected(altered={"a", "b"})),
         ("create rule r as on insert to a do nothing", Affected(altered={"a"})),
-        ("update only cart set x = 1", Affected(written={"cart"})),
-        ("delete from cart; truncate table swap", Affected(written={"cart", "swap"}, read={"cart"})),
+        ("update only cart set x = 1", Affected(written={"cart"}, updated={"cart"})),
+        ("delete from cart; truncate table swap", Affected(written={"cart", "swap"}, deleted={"cart"}, read={"cart"})),
         (
             'create table a (b text references "c" (d)); alter table e add foreign key (f) references g',
             Affected(altered={"e"}, referenced={"c", "g"}),

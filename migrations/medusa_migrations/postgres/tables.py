@@ -21,6 +21,13 @@ _LOOK = r"""
     with tab as (
       select c.*, quote_ident(c.relname) as called
         from pg_class c where c.relnamespace = to_regnamespace(quote_ident(%(schema)s)) and c.relkind in ('r', 'p')
+    ), keys as (
+      select distinct on (t.oid) t.oid, x.indisprimary as is_primary, x.indkey[:x.indnkeyatts - 1] as columns,
+             (select string_agg(quote_ident(a.attname), ', ' order by a.attnum) from pg_attribute a
+               where a.attrelid = t.oid and a.attnum = any(x.indkey[:x.indnkeyatts - 1])) as names
+        from tab t join pg_index x on x.indrelid = t.oid
+       where x.indisvalid and x.indimmediate
+         and case t.relreplident when 'i' then x.indisreplident else x.indisprimary end
     ), granted as (
       select t.oid, a.grantee from tab t cross join lateral aclexplode(t.relacl) a
        where a.grantee not in (0, t.relowner) and t.relname <> 'migrations'
@@ -87,15 +94,14 @@ _LOOK = r"""
       from pg_inherits i join tab t on t.oid = i.inhrelid where not t.relispartition
     union all
     select 'publication', t.relname, p.pubname, t.called,
-           array[case when (p.pubupdate or p.pubdelete) and (t.relreplident = 'n' or (t.relreplident = 'd'
-                        and not exists (select from pg_index x where x.indrelid = t.oid and x.indisprimary and x.indisvalid)))
-                      then 'refuses' else '' end,
-                 case when t.relreplident = 'n' and exists (
-                        select from pg_index x where x.indrelid = t.oid and x.indisprimary) then 'default' else 'full' end]
+           array[concat_ws(' and ', case when p.pubupdate then 'updates' end, case when p.pubdelete then 'deletes' end),
+                 t.relreplident::text, case when k.names is null then '' else k.names end,
+                 case when k.is_primary then 'default' else 'full' end, quote_ident(p.pubname)] || {part}
       from pg_publication p
-      join tab t on p.puballtables or exists (
-             select from pg_publication_rel r where r.prpubid = p.oid and r.prrelid = t.oid) {in_schema}
-     where t.relpersistence = 'p'
+      cross join tab t
+      left join pg_publication_rel r on r.prpubid = p.oid and r.prrelid = t.oid
+      left join keys k on k.oid = t.oid
+     where t.relpersistence = 'p' and (p.puballtables or r.oid is not null {in_schema})
     union all
     select 'event trigger', '', evtname, '', '{}' from pg_event_trigger e
      where e.evtenabled <> 'D' and not exists (select from pg_depend d
@@ -131,6 +137,18 @@ _LOOK = r"""
      where current_setting('session_replication_role') = 'replica'
     order by 1, 2, 3
 """
+_PART = r"""
+           case when r.oid is null then '{}' else array[
+             (select string_agg(quote_ident(a.attname), ', ' order by a.attnum) from pg_attribute a
+               where a.attrelid = t.oid and a.attnum = any(r.prattrs)),
+             (select string_agg(quote_ident(a.attname), ', ' order by a.attnum) from pg_attribute a
+               where a.attrelid = t.oid and a.attnum = any(k.columns) and not a.attnum = any(r.prattrs)),
+             (select string_agg(distinct quote_ident(a.attname), ', ') from pg_attribute a
+               join regexp_matches(r.prqual::text, ':varattno (\d+)', 'g') f (number) on a.attnum = f.number[1]::int2
+               where a.attrelid = t.oid and not coalesce(a.attnum = any(k.columns), false)),
+             pg_get_expr(r.prqual, r.prrelid)] end"""
+"""Which columns and rows a publication takes: its columns, those of the key that are not among them, those of its
+condition that are not in the key, its condition."""
 _IN_SCHEMA = " or exists (select from pg_publication_namespace m where m.pnpubid = p.oid and m.pnnspid = t.relnamespace)"
 _RETURNS = re.compile(r"\breturn\s+(\w+|\()", re.IGNORECASE)
 _FOREIGN = (
@@ -155,6 +173,10 @@ class Surroundings:
     """Each object of the shop's, with the table it is about; empty: of the database."""
     swallowing: tuple[Difference, ...] = ()
     """Those of the differences by which no row that is inserted into their table comes to stay there."""
+    refusing_updates: tuple[Difference, ...] = ()
+    """Those by which PostgreSQL refuses every update of their table, whether or not a row matches."""
+    refusing_deletes: tuple[Difference, ...] = ()
+    """The same of deletes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +191,9 @@ class _Row:
 
 def look(conn: Connection[Any], schema: str) -> Surroundings:
     """Return what is not as Medusa makes it around the tables of *schema*; writes nothing."""
-    in_schema = _IN_SCHEMA if conn.info.server_version >= 150000 else ""
-    query = sql.SQL(_LOOK.replace("{in_schema}", in_schema))
+    is_newer = conn.info.server_version >= 150000
+    look = _LOOK.replace("{in_schema}", _IN_SCHEMA if is_newer else "")
+    query = sql.SQL(look.replace("{part}", _PART if is_newer else "'{}'::text[]"))
     rows = [_Row(*row) for row in conn.execute(query, {"schema": schema})]
     foreign = {
         (f"{row.what} {row.name} on {row.table}" if row.what in _PARTS else f"{row.what} {row.name}",
@@ -183,6 +206,8 @@ def look(conn: Connection[Any], schema: str) -> Surroundings:
         tuple(one for _, one in found),
         tuple(sorted(foreign)),
         tuple(one for row, one in found if one.harmful and "every insert" in row.more[-1:]),
+        tuple(one for row, one in found if row.what == "publication" and "updates" in row.more[0]),
+        tuple(one for row, one in found if row.what == "publication" and "deletes" in row.more[0]),
     )
 
 
@@ -214,11 +239,7 @@ def _differences(row: _Row) -> Iterator[Difference]:
                 severity=DriftSeverity.HARMLESS, effect="what reads the parent reads its rows as well",
             )  # fmt: skip
         case "publication" if row.more[0]:
-            yield Difference(
-                one, f"{one} is in the publication {row.name} and has no replica identity",
-                fix=f"alter table {row.called} replica identity {row.more[1]}",
-                effect="the server's updates and deletes of its rows are refused",
-            )  # fmt: skip
+            yield from _publication(one, row)
         case "lacks" | "lacks sequence" | "lacks schema":
             yield _right(one, row)
         case "disabled":
@@ -236,6 +257,48 @@ def _differences(row: _Row) -> Iterator[Difference]:
             )
         case _:
             pass
+
+
+def _publication(one: Object, row: _Row) -> Iterator[Difference]:
+    """Yield by what PostgreSQL cannot name the rows that are updated or deleted to a subscriber.
+
+    See https://www.postgresql.org/docs/current/logical-replication-publication.html and the pages on
+    column lists and row filters beside it.
+    """
+    published, identity, key, usual, name, *part = row.more
+    columns, lacking, beyond, where = part or (None, None, None, None)
+    effect = f"the server's {published} of its rows are refused"
+    again = f"alter table {row.called} replica identity"
+    if identity == "n" or (identity != "f" and not key):
+        yield Difference(
+            one, f"{one} is in the publication {row.name} and has no replica identity",
+            fix=f"{again} {usual}", effect=effect,
+        )  # fmt: skip
+        if not key:
+            return
+    if columns and identity == "f":
+        yield Difference(
+            one, f"{one} has replica identity full, with which the publication {row.name} cannot have a list of its columns",
+            fix=f"{again} default" if key and not lacking and not beyond else "",
+            hint="publish all of its columns, or give the table a key as its replica identity that is among them",
+            effect=effect,
+        )  # fmt: skip
+        return
+    if lacking:
+        condition = f" where ({where})" if where else ""
+        yield Difference(
+            one, f"{one}: the publication {row.name} publishes its columns {columns}, without {lacking} of its replica identity",
+            fix=f"alter publication {name} drop table {row.called}; "
+            f"alter publication {name} add table {row.called} ({columns}, {lacking}){condition}",
+            effect=effect,
+        )  # fmt: skip
+    if beyond and identity != "f":
+        yield Difference(
+            one, f"{one}: the condition of the publication {row.name} names {beyond}, which its replica identity has not",
+            fix="" if columns else f"{again} full",
+            hint="let the condition name columns of the replica identity alone, or publish all columns and make the identity full",
+            effect=effect,
+        )  # fmt: skip
 
 
 def _right(one: Object, row: _Row) -> Difference:

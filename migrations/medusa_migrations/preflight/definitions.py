@@ -10,6 +10,7 @@ from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import RefusedError, VerificationError
 from medusa_migrations.contract.values import some
 from medusa_migrations.plan import earlier, evidence
+from medusa_migrations.plan.earlier import Failing
 from medusa_migrations.plan.findings import Finding, joined
 from medusa_migrations.postgres import introspect
 from medusa_migrations.preflight import comparison
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Catalog, DataStep
     from medusa_migrations.catalog.version import Version
-    from medusa_migrations.plan.earlier import Failing
     from medusa_migrations.plan.observe import DatabaseState
+    from medusa_migrations.postgres.tables import Surroundings
     from medusa_migrations.preflight.comparison import Live
     from medusa_migrations.schema.drift import Difference
     from medusa_migrations.schema.model import Schema
@@ -121,7 +122,10 @@ def _earlier(
     recorded = [*adopts, *(item for item in items if isinstance(item, Migration))]
     in_the_way = list(_of_the_ledger(conn, observed, live, len(recorded)))
     yield from (_unrecordable(one, observed.schema) for one in in_the_way)
-    because = [one for blocked in found.blocked for one in blocked.because]
+    refused = list(_unchangeable(live.around, items))
+    for blocked in refused:
+        yield _blocked(blocked, observed.schema, doubted=doubted)
+    because = [one for blocked in (*found.blocked, *refused) for one in blocked.because]
     others = bool(in_the_way) or any(one.object.table == verify.LEDGER.name for one in because)
     yield from _tried(conn, observed, recorded, others=others)
     around = [one for one in around if one not in in_the_way and one not in because]
@@ -157,6 +161,34 @@ def _excluded(
         RefusedError,
         "FlagsExclude",
     )
+
+
+def _unchangeable(around: Surroundings, items: Sequence[Migration | DataStep]) -> Iterator[Failing]:
+    """Yield the items that update or delete rows of a table of which PostgreSQL refuses that, whether or not a row matches.
+
+    What the shop's own statements made of the table, its keys and publications before is not known.
+    """
+    updates = [(one.object.table, one) for one in around.refusing_updates]
+    deletes = [(one.object.table, one) for one in around.refusing_deletes]
+    if not updates and not deletes:
+        return
+    known: set[Difference] = set()
+    for item in items:
+        text = item.statements if isinstance(item, Migration) else item.text
+        changed = affected.affected([text])
+        if (
+            isinstance(item, Migration)
+            and item.version is None
+            and (changed.altered or changed.unseen)
+        ):
+            return
+        because = [one for table, one in updates if table in changed.updated]
+        because += [
+            one for table, one in deletes if table in changed.deleted and one not in because
+        ]
+        if new := [one for one in because if one not in known]:
+            known.update(new)
+            yield Failing(item.name, tuple(new))
 
 
 def _of_the_ledger(

@@ -31,6 +31,10 @@ class Affected:
     """Tables whose rows change."""
     inserted: set[str] = field(default_factory=set)
     """Those of them that get new rows."""
+    updated: set[str] = field(default_factory=set)
+    """Those of them whose rows are given other values."""
+    deleted: set[str] = field(default_factory=set)
+    """Those of them that lose rows one by one."""
     read: set[str] = field(default_factory=set)
     """Tables whose rows are read by a statement that writes others, or a table, of them."""
     triggered: set[str] = field(default_factory=set)
@@ -219,10 +223,15 @@ def _rows(found: Affected, tokens: list[str], words: list[str]) -> None:
         if (word, after) in (("insert", "into"), ("merge", "into")):
             target = _names(tokens, place + 2)[:1]
             found.inserted.update(target)
+            if word == "merge":
+                found.updated.update(target if "update" in words else ())
+                found.deleted.update(target if "delete" in words else ())
         elif (word, after) == ("delete", "from"):
             target = _names(tokens, place + 2)[:1]
+            found.deleted.update(target)
         elif word == "update" and before in ("", "(", ")", ";") and after != "set":
             target = _names(tokens, place + 1)[:1]
+            found.updated.update(target)
         else:
             continue
         found.written.update(target)
