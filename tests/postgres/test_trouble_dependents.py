@@ -57,9 +57,6 @@ BLOCKING = {
     "create trigger on_when before update on line_item_adjustment for each row when (new.amount > 5)"
     " execute function note()": f"trigger on_when on public.line_item_adjustment depends on {AMOUNT}",
     "create table plugin.variant (variant_id text)": None,
-    "alter table product add column profile text generated always as (profile_id || '!') stored": (
-        f"column public.product.profile depends on {PROFILE}"
-    ),
     "create table plugin.audit (old line_item_adjustment)": (
         f"column plugin.audit.old depends on {AMOUNT}"
     ),
@@ -78,6 +75,9 @@ FROM_14 = {
     " select count(profile_id) from product; end": f"function public.profiles() depends on {PROFILE}",
 }
 FROM_15 = {
+    "alter table product add column profile text generated always as (profile_id || '!') stored": (
+        f"column public.product.profile depends on {PROFILE}"
+    ),
     "create publication amounts for table line_item_adjustment (id, amount)": (
         f"the columns or rows of public.line_item_adjustment in publication amounts depends on {AMOUNT}"
     ),
@@ -272,6 +272,24 @@ def test_what_falls_with_a_column_is_told(shop_at: Callable[..., str]) -> None:
         f"index public.one_price on money_amount goes along with {VARIANT}. PostgreSQL drops it"
         in said
     )
+
+
+def test_a_generated_column_is_in_the_way_or_goes_along_as_the_server_has_it(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.12.3")
+    with psycopg.connect(url) as conn:
+        refuses = conn.info.server_version >= 150000
+    change(
+        url, "alter table product add column profile text generated always as (profile_id) stored"
+    )
+
+    problems = [f["problem"] for f in planned(url)]
+    code = servers.medusa_db("migrate", "--to", "1.20.11", url=url).returncode
+
+    does = "depends on" if refuses else "goes along with"
+    assert f"column public.product.profile {does} {PROFILE}" in problems
+    assert code == (9 if refuses else 0)
 
 
 def own(folder: Path, **files: str) -> Sequence[str]:
