@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+import fenced
 import recorded_options
 from medusa_db import commands
 from medusa_db.arguments import option
@@ -50,10 +51,10 @@ def asked(words: str, folder: Path) -> list[tuple[str, ...]]:
 
 def project(folder: Path) -> None:
     """Make a project of v2, which no database of v1 lets run."""
-    package = folder / "node_modules" / "@medusajs"
-    for file, text in (("medusa/package.json", f'{{"version": "{V2}"}}'), ("cli/cli.js", "")):
-        (package / file).parent.mkdir(parents=True)
-        (package / file).write_text(text)
+    fenced.project(folder, V2)
+    cli = folder / "node_modules" / "@medusajs" / "cli" / "cli.js"
+    cli.parent.mkdir()
+    cli.touch()
 
 
 @pytest.mark.parametrize("words", commands.COMMANDS)

@@ -159,4 +159,8 @@ def project(folder: Path, version: str) -> Path:
     file = folder / "node_modules" / "@medusajs" / "medusa" / "package.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"version": version}))
+    (folder / "medusa-config.js").touch()
+    (folder / "package.json").write_text(
+        json.dumps({"dependencies": {"@medusajs/medusa": version}})
+    )
     return folder

@@ -41,6 +41,10 @@ packages:
   /@medusajs/medusa/1.12.3_typeorm@0.3.16:
     dev: false
 """
+BUN = """\
+    "@medusajs/medusa-cli": ["@medusajs/medusa-cli@1.3.22", "", {}, "sha512-none"],
+    "@medusajs/medusa": ["@medusajs/medusa@1.12.3", "", { "dependencies": {} }, "sha512-none"],
+"""
 
 
 def write(folder, name, text):
@@ -61,6 +65,7 @@ def write(folder, name, text):
         pytest.param("yarn.lock", YARN_BERRY, id="yarn-berry"),
         pytest.param("pnpm-lock.yaml", PNPM_9, id="pnpm-9"),
         pytest.param("pnpm-lock.yaml", PNPM_5, id="pnpm-5"),
+        pytest.param("bun.lock", BUN, id="bun"),
     ],
 )  # fmt: skip
 def test_the_version_is_read_from_a_folder_below_the_project(tmp_path, name, text):

@@ -66,12 +66,14 @@ def install(folder, version):
     file = folder / "node_modules/@medusajs/medusa/package.json"
     file.parent.mkdir(parents=True)
     file.write_text(version if version.startswith("[") else json.dumps({"version": version}))
+    (folder / "medusa-config.js").touch()
 
 
 def test_the_version_is_that_of_node_modules_in_the_folder_or_above_it(tmp_path):
     install(tmp_path, "2.21.2")
     inner = tmp_path / "apps" / "backend"
     inner.mkdir(parents=True)
+    (inner / "medusa-config.ts").touch()
 
     found = installation.require(inner)
 

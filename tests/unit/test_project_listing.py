@@ -28,6 +28,15 @@ NODE = (
             ("error:   Could not load medusa-config.js", "Node.js v20"),
             "error:   Could not load medusa-config.js",
         ),
+        (
+            (
+                '{"level":"info","message":"redisUrl not found"}',
+                '{"level":"error","message":"Error: Cannot find \\"x\\"\\nRequire stack:\\n- /a, and so o',
+                "}",
+            ),
+            'Error: Cannot find "x"',
+        ),
+        (('{"level":"error","message":"No luck"}', "}"), "error: No luck"),
         (("Killed",), "Killed"),
         ((), ""),
     ],

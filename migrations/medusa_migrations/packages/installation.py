@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medusa_migrations.contract.errors import UsageError
+from medusa_migrations.packages import layout, lookup
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PACKAGE = "node_modules/@medusajs/medusa/package.json"
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})(?:[-+].*)?")
 
 
@@ -49,39 +49,55 @@ class Project:
 
 
 def find(folder: Path) -> Project | None:
-    """Return the project in *folder*, whose packages may be in one of its parents; None for none.
+    """Return the project that *folder* is; None where it is none.
 
-    Raises UsageError where it is one, and its version cannot be read.
+    Raises UsageError where it is one whose Medusa cannot be found or its version be read, and where it is within a
+    project or has some below it, whose packages are around it: then nobody knows which one is meant.
     """
-    for place in (folder, *folder.parents):
-        file = place / _PACKAGE
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except (OSError, UnicodeDecodeError) as exc:
-            raise UsageError(f"{file} cannot be read: {exc}", reason="NoProject") from exc
-        return Project(folder, file, _version(file, text))
-    return None
+    found = _medusa(folder)
+    if found is None and not layout.names_medusa(folder):
+        return None
+    if found is not None and not layout.is_shop(folder) and not layout.elsewhere(folder):
+        return None  # packages of something else, above it
+    return _required(folder, found, f"{folder}")
 
 
 def require(folder: Path) -> Project:
-    """Return the project in *folder*; raise UsageError where there is none."""
+    """Return the project in *folder*; raise UsageError where there is none, or its Medusa cannot be found."""
     if not folder.is_dir():
         raise UsageError(f"--project {folder}: there is no such folder", reason="NoProject")
-    found = find(folder)
-    if found is None:
+    return _required(folder, _medusa(folder), f"--project {folder}")
+
+
+def require_declared(project: Project) -> None:
+    """Raise UsageError where Medusa's command line would not run: it reads the package.json of its folder."""
+    if not layout.names_medusa(project.folder):
         raise UsageError(
-            f"--project {folder}: neither it nor a folder above it has {_PACKAGE}; install the "
-            "project's packages (npm ci), or name another folder",
+            f"{project.folder / 'package.json'} does not name {layout.MEDUSA} in its dependencies, or is not there, and "
+            "Medusa's command line runs only where it does; copy the project's package.json beside its medusa-config",
             reason="NoProject",
         )
-    return found
 
 
-def _version(file: Path, text: str) -> str:
+def _required(folder: Path, found: Path | None, spelled: str) -> Project:
+    if found is None:
+        raise UsageError(f"{spelled}: {layout.why_nothing(folder)}", reason="NoProject")
+    if not layout.is_shop(folder):
+        why = layout.elsewhere(folder) or "it has no medusa-config; name the folder of a shop"
+        raise UsageError(f"{spelled}: {why}", reason="NoProject")
+    return Project(folder, found, _version(found))
+
+
+def _medusa(folder: Path) -> Path | None:
+    """Return the package.json of the Medusa that counts in *folder*: what its own command line would load."""
+    return lookup.nearest(f"{layout.MEDUSA}/package.json", folder)
+
+
+def _version(file: Path) -> str:
     try:
-        body = json.loads(text)
+        body = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UsageError(f"{file} cannot be read: {exc}", reason="NoProject") from exc
     except (ValueError, RecursionError) as exc:
         raise UsageError(f"{file} is not JSON: {exc}", reason="NoProject") from exc
     version = str(body.get("version", "")) if isinstance(body, dict) else ""

@@ -25,6 +25,8 @@ _YARN = re.compile(
 """An entry of yarn.lock: `"@medusajs/medusa@^1.20.0":`, then `version "1.20.3"` (or `version: 1.20.3`)."""
 _PNPM = re.compile(r"^ *['\"]?/?@medusajs/medusa[@/](\d[^:('\"_]*)", re.MULTILINE)
 """A package of pnpm-lock.yaml: `'@medusajs/medusa@1.20.3(..)':`, older ones `/@medusajs/medusa/1.20.3:`."""
+_BUN = re.compile(r'^\s*"@medusajs/medusa": \["@medusajs/medusa@(\d[^"]*)"', re.MULTILINE)
+"""A package of bun.lock: `"@medusajs/medusa": ["@medusajs/medusa@1.20.3", ..`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,10 @@ def _of_pnpm(text: str) -> Iterator[str]:
     yield from _PNPM.findall(text)
 
 
+def _of_bun(text: str) -> Iterator[str]:
+    yield from _BUN.findall(text)
+
+
 def _mapping(found: object) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
@@ -111,4 +117,5 @@ _LOCKS: dict[str, Callable[[str], Iterator[str]]] = {
     "npm-shrinkwrap.json": _of_npm,
     "yarn.lock": _of_yarn,
     "pnpm-lock.yaml": _of_pnpm,
+    "bun.lock": _of_bun,
 }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_migrations.contract.errors import UsageError
+from medusa_migrations.packages import lookup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 _USUAL_NODES = ("/nodejs/bin/node", "/usr/local/bin/node")
 """Where images without a PATH have Node."""
+_STARTED = re.compile(r'"\$basedir/([^"]+/cli\.js)"')
 
 
 def node(named: str | None, environment: Mapping[str, str]) -> str:
@@ -45,17 +48,34 @@ def node(named: str | None, environment: Mapping[str, str]) -> str:
 def cli(project: Project, recipe: Recipe) -> Path:
     """Return the program of Medusa's command line; raise UsageError where it is not installed.
 
-    It is looked for where Node would: in node_modules of the project's folder, of those above it, and
-    then of those around Medusa itself, which has it as a dependency of its own.
+    It is looked for where Node would: from the project's folder, then from Medusa itself and from its framework, which
+    have it as a dependency of their own where a package manager keeps packages apart; last where the command `medusa`
+    of the project leads.
     """
-    around = [project.folder, *project.folder.parents, *project.file.resolve().parents]
-    for place in around:
-        file = place / "node_modules" / recipe.cli
-        if file.is_file():
-            return file
+    framework = lookup.nearest("@medusajs/framework/package.json", project.folder)
+    starts = [
+        project.folder,
+        *(file.resolve().parent for file in (project.file, framework) if file),
+    ]
+    found = (lookup.nearest(recipe.cli, start) for start in starts)
+    file = next((one for one in found if one), None) or _behind_medusa(project.folder)
+    if file is not None:
+        return file
     package = recipe.cli.removesuffix("/cli.js")
     raise UsageError(
         f"{project.spelled}: node_modules/{recipe.cli} is not installed; add {package} to the project's "
         "dependencies, of the version that Medusa has",
         reason="NoProject",
     )
+
+
+def _behind_medusa(folder: Path) -> Path | None:
+    """Return what node_modules/.bin/medusa starts: it is a link to it, or a shell script of pnpm's that names it."""
+    link = lookup.nearest(".bin/medusa", folder)
+    if link is None:
+        return None
+    if link.resolve().name == "cli.js":
+        return link.resolve()
+    named = _STARTED.search(link.read_text(encoding="utf-8", errors="replace"))
+    file = link.parent / named[1] if named else link
+    return file if named and file.is_file() else None

@@ -1,7 +1,7 @@
 /*
  * Lists, without changing anything, what the Medusa of a project would apply: every migration and script that it
  * would look for in its ledgers, and what it would do to the tables of links. Runs inside the project, with its
- * packages: node list.cjs PACKAGE_JSON_OF_MEDUSA PROJECT LEDGERS_FILE ANSWER_FILE
+ * packages: node list.cjs PACKAGE_JSON_OF_MEDUSA PROJECT LEDGERS_FILE ANSWER_FILE [PROGRAM_OF_MEDUSAS_COMMAND_LINE]
  *
  * Uses what Medusa's own command uses: v1 its get-migrations, v2 its loaders. Whoever reads the answer takes off
  * what the ledgers have; here they only decide which files need not be read. Sessions must be read-only; what would
@@ -13,15 +13,34 @@ const fs = require("fs")
 const path = require("path")
 const { createRequire } = require("module")
 
-const [packageFile, directory, ledgersFile, answerFile] = process.argv.slice(2)
+const [packageFile, directory, ledgersFile, answerFile, cli] = process.argv.slice(2)
 const ledgers = JSON.parse(fs.readFileSync(ledgersFile, "utf8"))
 const medusa = fs.realpathSync(path.dirname(packageFile)) // as Medusa itself resolves it
-const fromMedusa = createRequire(packageFile)
+const fromMedusa = createRequire(path.join(medusa, "package.json")) // and so with the packages that a store has beside it
 const [major, minor] = JSON.parse(fs.readFileSync(packageFile, "utf8")).version.split(".").map(Number)
 
 async function main() {
+  begin()
   const found = major === 1 ? await v1() : await v2()
   fs.writeFileSync(answerFile, JSON.stringify({ ...found, node: process.version }))
+}
+
+/* As the command line begins: with TypeScript, where what runs it is installed, and with the project's file .env. */
+function begin() {
+  if (!cli) return
+  const fromCli = createRequire(fs.realpathSync(cli))
+  const load = (name) => {
+    try {
+      return fromCli(name)
+    } catch {
+      return undefined // the command line does without it, too
+    }
+  }
+  if (major > 1) {
+    load("ts-node")?.register({})
+    load("tsconfig-paths")?.register({})
+  }
+  load("dotenv")?.config()
 }
 
 function has(ledger, name) {
@@ -50,7 +69,8 @@ function firstOf(...names) {
     try {
       return fromMedusa(name)
     } catch (error) {
-      if (!["MODULE_NOT_FOUND", "ERR_PACKAGE_PATH_NOT_EXPORTED"].includes(error.code)) throw error
+      const missing = error.code === "MODULE_NOT_FOUND" && error.message.includes(`'${name}'`) // and none that it needs
+      if (!missing && error.code !== "ERR_PACKAGE_PATH_NOT_EXPORTED") throw error
     }
   }
   throw new Error(`none of ${names.join(", ")} exists in ${medusa}`)
@@ -350,6 +370,7 @@ main().then(
   () => process.exit(0),
   (error) => {
     console.error(error)
+    console.error(String(error).split("\n")[0]) // once more behind it all: only the last lines are kept
     process.exit(1)
   }
 )

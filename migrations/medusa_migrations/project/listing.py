@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medusa_migrations.contract.errors import UsageError
+from medusa_migrations.contract.errors import RunnerError, UsageError
 from medusa_migrations.fence import fence
 from medusa_migrations.fence.command import EndCause
-from medusa_migrations.packages import programs
+from medusa_migrations.packages import layout, programs, recipes
 from medusa_migrations.project import pending
 from medusa_migrations.project.pending import Listing
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _PROGRAM = Path(__file__).with_name("list.cjs")
 _ERROR = re.compile(r"(?:Uncaught )?(?:\w+Error|Error|error)\b.*:")
+_LOGGED = re.compile(r'"message":"((?:[^"\\]|\\[^n])*)')
+"""What Medusa's own log says in production, up to its first line's end; the line may be cut behind it."""
 _LIMIT = 300.0
 """Seconds for it: three on a machine that does nothing else."""
 
@@ -52,7 +54,8 @@ def read(
         answer, known = Path(folder) / "answer.json", Path(folder) / "ledgers.json"
         known.write_text(json.dumps(ledgers.done), encoding="utf-8")
         options = f"{fenced.environment.get('PGOPTIONS', '')} -c default_transaction_read_only=on"
-        words = (_PROGRAM, project.file, project.folder, known, answer)
+        cli = _cli(project)
+        words = (_PROGRAM, project.file, project.folder, known, answer, cli or "")
         program = replace(
             fenced,
             argv=(node, *map(str, words)),
@@ -63,8 +66,10 @@ def read(
         )
         ended = fence.run(conn, program, mask, say, shown=False)
         if ended.cause is not EndCause.BY_ITSELF or ended.exit_code != 0:
-            why = filter(None, ("listing what it wants failed", cause(ended.last)))
-            return Listing(None, ": ".join(why), ended)
+            said = cause(ended.last)
+            why = ": ".join(filter(None, ("listing what it wants failed", said)))
+            help_ = layout.why_not_listed(project.file, project.folder, cli, said)
+            return Listing(None, ". ".join(filter(None, (why, help_))), ended)
         try:
             found = pending.parse(json.loads(answer.read_text(encoding="utf-8")))
         except (OSError, ValueError) as exc:
@@ -77,5 +82,22 @@ def cause(lines: Sequence[str]) -> str:
 
     Behind it Node prints where that was, and the error's properties.
     """
+    lines = [_plain(line) for line in lines]
     named = (line for line in lines if _ERROR.match(line))
     return next(named, lines[-1] if lines else "")
+
+
+def _plain(line: str) -> str:
+    logged = _LOGGED.search(line) if line.startswith("{") else None
+    if logged is None:
+        return line
+    text = logged[1].replace('\\"', '"')
+    return text if _ERROR.match(text) else f"error: {text}" if '"level":"error"' in line else text
+
+
+def _cli(project: Project) -> Path | None:
+    """Return the program of Medusa's command line, as which ours begins; what does without it is asked without."""
+    try:
+        return programs.cli(project, recipes.of(project))
+    except RunnerError:
+        return None

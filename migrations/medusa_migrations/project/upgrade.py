@@ -9,7 +9,7 @@ from medusa_migrations.catalog import release_notes
 from medusa_migrations.catalog.version import Version
 from medusa_migrations.contract.errors import NotAcknowledgedError
 from medusa_migrations.fence.command import EndCause
-from medusa_migrations.packages import installation, programs, recipes
+from medusa_migrations.packages import installation, programs, recipes, skew
 from medusa_migrations.project import destructive, execute, guard, look, pending
 from medusa_migrations.project.execution import Execution
 from medusa_migrations.records import project_runs
@@ -55,6 +55,8 @@ class ProjectUpgrade:
     asked: UpgradeOptions
     commands: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
     """Each command: what is started, and how messages spell it."""
+    notes: tuple[str, ...]
+    """What a person should know of the way they will run."""
 
 
 def prepare(project: Project, asked: UpgradeOptions, options: FenceOptions) -> ProjectUpgrade:
@@ -64,11 +66,13 @@ def prepare(project: Project, asked: UpgradeOptions, options: FenceOptions) -> P
     line or Node is missing, or it does not know what is asked.
     """
     guard.require_installed(project, asked.to)
+    installation.require_declared(project)
     node = programs.node(options.node, options.environment)
-    cli = str(programs.cli(project, recipes.of(project)))
+    cli = programs.cli(project, recipes.of(project))
     found = recipes.commands(project, asked.links, scripts=asked.scripts)
-    commands = tuple(((node, cli, *words), ("medusa", *words)) for words in found)
-    return ProjectUpgrade(project, asked, commands)
+    commands = tuple(((node, str(cli), *words), ("medusa", *words)) for words in found)
+    notes = (*recipes.warnings(project), *skew.warnings(project, cli))
+    return ProjectUpgrade(project, asked, commands, notes)
 
 
 def migrate(database: FencedDatabase, upgrade: ProjectUpgrade) -> Execution:
@@ -130,7 +134,7 @@ def _look(this: FencedRun, upgrade: ProjectUpgrade) -> Execution:
     """Ask the project, and note what would be dropped and what nobody has agreed to."""
     project, asked = upgrade.project, upgrade.asked
     listed = this.list(project)
-    notes = tuple(recipes.warnings(project))
+    notes = upgrade.notes
     done = Execution(
         (), this.before, this.before, listed,
         scripts_wanted=asked.scripts and bool(recipes.of(project).without_scripts),

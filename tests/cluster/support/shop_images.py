@@ -57,4 +57,8 @@ def hollow(folder: Path, version: str) -> Path:
         place.mkdir(parents=True)
         (place / "package.json").write_text(json.dumps({"name": package, "version": version}))
         (place / "cli.js").write_text("process.exit(1)\n")
+    (folder / "medusa-config.js").touch()
+    (folder / "package.json").write_text(
+        json.dumps({"dependencies": {"@medusajs/medusa": version}})
+    )
     return folder

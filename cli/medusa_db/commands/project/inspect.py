@@ -72,7 +72,7 @@ class _Seen:
                 "node": wanted.node if wanted else "",
                 "pending": left.to_dict(),
                 "links": {"skipped": [link.to_dict() for link in left.skipped]},
-                "warnings": list(wanted.warnings) if wanted else [],
+                "warnings": [*self.done.notes, *(wanted.warnings if wanted else ())],
             }
         return body
 
