@@ -133,7 +133,9 @@ def _cut(rows: Sequence[Row], words: Sequence[str]) -> tuple[Sequence[str], dict
 
     for row in rows:
         if row.option.takes is Takes.REST:
-            place = words.index("--") if "--" in words else len(words)
+            if "--" not in words:
+                return words, {}
+            place = words.index("--")
             return words[:place], {row.field: tuple(words[place + 1 :])}
     return words, {}
 
@@ -145,7 +147,7 @@ def _add(parser: argparse.ArgumentParser, rows: Iterable[Row]) -> None:
     groups: dict[str, Any] = {"": parser}
     for row in rows:
         if row.option.takes is Takes.REST:
-            parser.usage = f"%(prog)s [options] -- {row.option.metavar}"
+            parser.usage = f"%(prog)s [options] {row.option.metavar}"
             parser.description = row.option.help
             continue
         if row.title not in groups:

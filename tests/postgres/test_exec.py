@@ -16,6 +16,7 @@ import fenced
 import servers
 from fenced import Pids, execute, python, result, session, started
 from medusa_db.demo import embedded
+from medusa_migrations.fence import sessions
 from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
@@ -543,6 +544,17 @@ def test_a_server_that_is_restarted_ends_the_command(pids: Pids, how: signal.Sig
         assert process.returncode == 4, err
         assert json.loads(out)["reason"] == "LockLost"
         assert pids.running() == []
+
+
+def test_a_session_that_only_polls_counts_as_none(conn: Connection[Any], url: str) -> None:
+    with psycopg.connect(url, autocommit=True, application_name="medusa-db:polls") as polling:
+        polling.execute("select 'anything new?'")
+        counted = sessions.look(conn, "medusa-db:polls", "select 'any")
+        others = sessions.look(conn, "medusa-db:polls", "select 'no")
+        polling.execute("begin; select 'anything new?'")
+        in_transaction = sessions.look(conn, "medusa-db:polls", "begin; select 'any")
+
+    assert (len(counted), len(others), len(in_transaction)) == (0, 1, 1)
 
 
 def test_sessions_that_a_killed_run_has_left_are_ended_before_the_next_command_starts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,12 @@ from hypothesis import strategies as st
 
 from medusa_migrations.catalog.version import Version
 from medusa_migrations.contract.errors import NotYetError, RefusedError, UsageError
-from medusa_migrations.contract.project_report import CommandDone, ProjectReport, bounded
+from medusa_migrations.contract.project_report import (
+    CommandDone,
+    ProjectReport,
+    SeedDone,
+    bounded,
+)
 from medusa_migrations.fence.command import EndCause, Ended, Fenced
 from medusa_migrations.packages import installation
 from medusa_migrations.packages.installation import Project
@@ -169,6 +175,9 @@ def test_a_report_fits_and_its_counts_are_never_cut(names, lines, warnings, mess
         applied={"mikro_orm_migrations": tuple(f"Migration{n:014}" for n in range(names))},
         output=("o" * 400,) * lines,
         warnings=("w" * 200,) * warnings,
+        seed=SeedDone(
+            "src/" * warnings * 20, f"sha256:{'0' * 64}", skipped="the shop has products"
+        ),
     )
 
     text = bounded(report.to_dict(str), limit)
@@ -234,6 +243,21 @@ def test_in_a_project_the_ledgers_decide(done, code, reason, part):
     assert (error.exit_code if error else 0) == code
     assert (error.reason if error else "") == reason
     assert part in str(error or "")
+
+
+@pytest.mark.parametrize(
+    ("seed", "code", "said"),
+    [
+        pytest.param(None, 1, False, id="no-seed"),
+        pytest.param(SeedDone("seed.js", "sha256:0"), 1, True, id="failed"),
+        pytest.param(SeedDone("seed.js", "sha256:0", loaded=True, recorded=True), 0, False, id="seeded"),
+    ],
+)  # fmt: skip
+def test_a_seed_that_has_failed_says_what_may_be_left_of_it(seed, code, said):
+    done = replace(execution(WANTED, DONE, "medusa", "exec", code=code), listed=None, seed=seed)
+
+    assert verdict.half_seeded(done) == said
+    assert (verdict.HALF_SEEDED in str(verdict.error(done))) == said
 
 
 def test_what_is_not_done_without_asking_is_a_warning():

@@ -66,6 +66,23 @@ def test_what_a_version_does_not_know_is_refused(version, options, said):
         recipes.commands(project(version), **options)
 
 
+@pytest.mark.parametrize(
+    ("version", "args", "expected"),
+    [
+        ("2.21.2", (), "exec src/scripts/seed.js"),
+        ("2.0.7", ("demo", "3"), "exec src/scripts/seed.js demo 3"),
+        ("1.20.11", (), "seed -f src/scripts/seed.js --no-migrate"),
+    ],
+)
+def test_a_shop_is_seeded_by_the_command_of_its_version(version, args, expected):
+    assert " ".join(recipes.seeding(project(version), "src/scripts/seed.js", args)) == expected
+
+
+def test_an_argument_that_medusa_exec_would_refuse_or_lose_is_refused_at_once():
+    with pytest.raises(UsageError, match=r"^--force: `medusa exec` takes no argument that begins"):
+        recipes.seeding(project("2.21.2"), "seed.js", ("a", "--force"))
+
+
 def test_a_newer_v2_is_known_to_be_newer_and_a_v3_is_refused():
     assert "2.21.3 of /shop is newer than 2.21.2" in next(recipes.warnings(project("2.21.3")))
     assert list(recipes.warnings(project("2.21.2"))) == []

@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from medusa_migrations.contract.project_report import CommandDone, ProjectReport, bounded
+from medusa_migrations.contract.project_report import (
+    CommandDone,
+    ProjectReport,
+    SeedDone,
+    bounded,
+)
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "project.schema.json").read_text())
 TYPES = {
@@ -20,6 +25,7 @@ FULL = ProjectReport(
     ({"migration": "M", "says": "drop table t", "rows": 1},), ("links",),
     ({"action": "delete", "table": "c_d"},), ("last line",), ("careful",),
     ({"version": "2.17.0", "severity": "breaking", "summary": "a sentence", "url": "https://x"},),
+    SeedDone("src/scripts/seed.js", "sha256:0", skipped="the shop has products"),
 )  # fmt: skip
 
 

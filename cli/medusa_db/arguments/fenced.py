@@ -53,7 +53,7 @@ class ExecArguments:
 
     argv: tuple[str, ...] = rest(
         "Run a command of your own on the database: under the lock, bounded, and nothing of it left running.",
-        "CMD ARG...",
+        "-- CMD ARG...",
     )
     database: DatabaseArguments = group(DatabaseArguments)
     patience: PatienceArguments = group(PatienceArguments)

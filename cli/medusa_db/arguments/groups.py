@@ -172,6 +172,25 @@ class ReportArguments:
     )
 
 
+def running_node() -> str | None:
+    """Declare `--node` of a command that runs a project's own."""
+    return optional(
+        path, "the Node to run it with (default: that of PATH)", "FILE", needs="project"
+    )
+
+
+def stall() -> float:
+    """Declare `--stall` beside it."""
+    return one(
+        duration,
+        "end a command that does nothing, in the database and in its output, for this long "
+        "(default 2m; 0s: never)",
+        "TIME",
+        default=120.0,
+        needs="project",
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ProjectArguments:
     """That the shop's own Medusa runs, in place of the migrations that we know."""
@@ -188,17 +207,8 @@ class ProjectArguments:
         needs="project",
     )
     no_scripts: bool = switch("run no migration scripts", needs="project")
-    node: str | None = optional(
-        path, "the Node to run it with (default: that of PATH)", "FILE", needs="project"
-    )
-    stall: float = one(
-        duration,
-        "end a command that does nothing, in the database and in its output, for this long "
-        "(default 2m; 0s: never)",
-        "TIME",
-        default=120.0,
-        needs="project",
-    )
+    node: str | None = running_node()
+    stall: float = stall()
 
 
 def asked_project() -> str | None:

@@ -74,6 +74,8 @@ class Row(NamedTuple):
     def name(self) -> str:
         """Return how it is written: `--lock-wait`, or the word's name."""
         word = self.field.strip("_").replace("_", "-")
+        if self.option.takes is Takes.REST:
+            return "--"
         return word if self.option.takes is Takes.PLACE else f"--{word}"
 
     @property
@@ -147,10 +149,13 @@ def on_off(text: str, *, default: bool) -> bool:
     return _field(default, Option(text, str, Takes.ON_OFF))
 
 
-def rest(text: str, metavar: str) -> tuple[str, ...]:
-    """Declare that the command takes every word behind `--`, whatever it is."""
+def rest(text: str, metavar: str, *, needs: str = "") -> tuple[str, ...]:
+    """Declare that the command takes every word behind `--`, whatever it is.
+
+    *text* is what `--help` says of the command itself, *metavar* how it spells those words, hyphens included.
+    """
     empty: tuple[str, ...] = ()
-    return _field(empty, Option(text, str, Takes.REST, metavar))
+    return _field(empty, Option(text, str, Takes.REST, metavar, needs=needs))
 
 
 def group(kind: type[T], *, needs: str = "", but: str = "") -> T:

@@ -13,12 +13,50 @@ from medusa_db.arguments.groups import (
     ReportArguments,
     WayArguments,
     output,
+    running_node,
+    stall,
 )
-from medusa_db.arguments.option import choice, group, on_off, optional, switch
-from medusa_db.arguments.readers import version, word
+from medusa_db.arguments.option import choice, group, on_off, optional, rest, switch
+from medusa_db.arguments.readers import path, version, word
 
 if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class OwnSeedArguments:
+    """That a command of the shop's own Medusa seeds it."""
+
+    TITLE: ClassVar[str] = "the shop's own Medusa"
+
+    project: str | None = optional(
+        path, "seed by a command of the Medusa project in this folder, once and recorded", "DIR"
+    )
+    script: str | None = optional(
+        word,
+        "the file of the project that `medusa exec` runs, src/scripts/seed.ts or .js (v2)",
+        "FILE",
+        needs="project",
+        excludes=("seed_file", "demo", "npm_script"),
+    )
+    npm_script: str | None = optional(
+        word,
+        "the script of the project's package.json that npm runs",
+        "NAME",
+        needs="project",
+        excludes=("seed_file", "demo", "script"),
+    )
+    args: tuple[str, ...] = rest(
+        "Fill the shop: from a seed document, or by a script of its own, which gets what is behind the two hyphens.",
+        "[-- ARG...]",
+        needs="project",
+    )
+    no_scripts: bool = switch(
+        "seed although migration scripts are pending, or have not come to their end",
+        needs="project",
+    )
+    node: str | None = running_node()
+    stall: float = stall()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -34,9 +72,13 @@ class SeedArguments:
         "the document: a file, a folder of several, or - for stdin (default data/seed.json)",
         "FILE",
         short="-f",
-        excludes=("demo",),
+        excludes=("demo", "script", "npm_script"),
     )
-    demo: bool = switch("seed the demo shop that comes with this tool", excludes=("seed_file",))
+    demo: bool = switch(
+        "seed the demo shop that comes with this tool",
+        excludes=("seed_file", "script", "npm_script"),
+    )
+    own: OwnSeedArguments = group(OwnSeedArguments)
     if_exists: str = choice(
         ("update", "skip", "fail"),
         "what becomes of rows that exist already: update what the document changes (default), leave "

@@ -184,6 +184,11 @@ def _seed() -> Command[SeedArguments]:
     from medusa_db.arguments.seeding import SeedArguments
 
     def run(args: SeedArguments) -> int:
+        if args.own.project is not None:
+            token = _supervised()
+            from medusa_db.commands.project.seed import seed as seed_project
+
+            return seed_project(args, token)
         from medusa_db.commands.seed import seed
 
         return seed(args)
@@ -282,7 +287,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     ),
     "exec": CommandEntry("run a command of your own, fenced: exec -- CMD ARG...", _exec, "exec"),
     "wait": CommandEntry("wait until the database is at a version; read-only", _wait),
-    "seed": CommandEntry("fill the shop from a seed document", _seed, "seed"),
+    "seed": CommandEntry(
+        "fill the shop: from a seed document, or by a script of its own", _seed, "seed"
+    ),
     "seed export": CommandEntry("write a shop as a seed document to stdout", _export),
     "seed schema": CommandEntry("write the JSON Schema of seed documents to stdout", _schema),
     "notes": CommandEntry("show what the upgrade guides ask; no database needed", _notes),

@@ -21,6 +21,7 @@ from medusa_seed.document.findings import Findings
 from medusa_seed.planning.merge import IfExists, Policy
 from medusa_seed.run import demo
 from medusa_seed.run import runner as seeding
+from medusa_seed.run.once import When
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -124,8 +125,7 @@ def _how(args: SeedArguments, target: Version | None) -> seeding.SeedOptions:
         to=target,
         policy=Policy(IfExists(args.if_exists), args.overwrite),
         dry_run=args.dry_run,
-        once=args.once,
-        on_change=args.on_change,
+        when=When.ONCE if args.once else When.ON_CHANGE if args.on_change else When.ALWAYS,
         demo=args.demo,
         agreed=args.approval.yes,
     )

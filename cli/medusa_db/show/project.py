@@ -64,8 +64,9 @@ def status(
     runs: Sequence[ProjectRun],
     project: Project | None,
     left: Unapplied | None,
+    seed: Sequence[Sequence[str]] = (),
 ) -> str:
-    """Show what the ledgers have, what is *left*, and which runs there were."""
+    """Show what the ledgers have, what is *left*, which runs there were, and the rows that tell of its *seed*."""
     major = "v1" if ledgers.is_v1 else "v2" if ledgers.is_v2 else "none"
     rows = [["medusa", major if project is None else f"{project.version} is installed"]]
     rows += [["schema", schema]]
@@ -74,6 +75,7 @@ def status(
         rows += [["pending", ", ".join(f"{n} {kind}" for kind, n in left.counts.items())]]
         rows += [["left as it is", f"{link.table} ({link.action})"] for link in left.skipped]
     rows += [["unfinished", name] for name in ledgers.unfinished]
+    rows += [list(row) for row in seed]
     wide = max(len(row[0]) for row in rows)
     parts = ["\n".join(f"{name:<{wide}}  {value}" for name, value in rows)]
     if runs:
@@ -117,6 +119,22 @@ def report(found: ProjectReport) -> str:
     elif found.applied is not None:
         parts.append("Nothing is new in the ledgers of Medusa.")
     parts += _crossed(found)
+    if found.warnings:
+        parts.append(f"\nWarnings:\n{bullets(found.warnings)}")
+    return "\n".join(parts)
+
+
+def seeded(found: ProjectReport) -> str:
+    """Tell what became of a seed that did not fail."""
+    seed = found.seed
+    if seed is None or seed.skipped:
+        parts = [f"Nothing to do: {seed.skipped if seed else 'nothing was asked'}."]
+    else:
+        parts = [
+            f"{shlex.join(done.argv)} ended with {done.exit_code} after {duration(done.seconds)}."
+            for done in found.commands
+        ]
+        parts.append(f"{seed.document} is recorded as the shop's seed.")
     if found.warnings:
         parts.append(f"\nWarnings:\n{bullets(found.warnings)}")
     return "\n".join(parts)

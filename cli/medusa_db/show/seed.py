@@ -9,7 +9,7 @@ from medusa_migrations.contract.report import RunState
 
 if TYPE_CHECKING:
     from medusa_migrations.run.outcome import Outcome
-    from medusa_seed.shop.records import Seed
+    from medusa_seed.shop.records import Seed, Unfinished
 
 
 def report(found: Outcome, seconds: float) -> str:
@@ -51,6 +51,11 @@ def seeded(seed: Seed | None) -> str:
     if seed is None:
         return ""
     return f"{seed.document}, {seed.started_at:%Y-%m-%d %H:%M:%S}, by {seed.by_whom}"
+
+
+def begun(seed: Unfinished) -> str:
+    """Describe a script that has not come to its end in a line."""
+    return f"{seed.script}, begun {seed.started_at:%Y-%m-%d %H:%M:%S}, by {seed.by_whom}"
 
 
 def _verdict(found: Outcome, seconds: float) -> str:

@@ -29,6 +29,8 @@ _KEYS = {
     "--links": "server.links",
     "--no-scripts": "server.scripts",
     "--stall": "timeouts.stall",
+    "--script": "seed.script",
+    "--npm-script": "seed.npmScript",
 }
 _VALUES = {"--links all": "server.links All"}
 """Options whose value is spelt in another way there."""

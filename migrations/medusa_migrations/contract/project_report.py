@@ -18,6 +18,8 @@ COUNTED = {
     "scriptCount": ("script_migrations",),
 }
 """Each count, and the ledgers whose new names it counts."""
+_NAME = 200
+"""Characters of the name of a file, so that a report fits however deep it lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,31 @@ class CommandDone:
         if self.exit_code is not None:
             body |= {"exitCode": self.exit_code, "seconds": round(self.seconds, 3)}
         return body
+
+
+@dataclass(frozen=True, slots=True)
+class SeedDone:
+    """What became of a seed by a command of the shop's own."""
+
+    document: str
+    """The file, or the script of package.json, that it is seeded by."""
+    checksum: str
+    loaded: bool = False
+    """Whether it was run to its end: now, or the last time that something was."""
+    recorded: bool = False
+    """Whether this run is recorded as a seed."""
+    skipped: str = ""
+    """Why nothing was run; empty: it was, or was to be."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        body: dict[str, Any] = {
+            "document": self.document[:_NAME],
+            "checksum": self.checksum,
+            "loaded": self.loaded,
+            "recorded": self.recorded,
+        }
+        return body | ({"skipped": self.skipped} if self.skipped else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +102,8 @@ class ProjectReport:
     warnings: tuple[str, ...] = ()
     notes: tuple[Mapping[str, str], ...] = ()
     """What the releases on the way ask."""
+    seed: SeedDone | None = None
+    """What became of a seed; None for all other commands."""
 
     def to_dict(self, mask: Callable[[str], str]) -> dict[str, Any]:
         """Return everything, its texts masked; keys without a value are left out."""
@@ -116,6 +145,7 @@ class ProjectReport:
             "output": [mask(line) for line in self.output],
             "warnings": [mask(warning) for warning in self.warnings],
             "notes": [dict(note) for note in self.notes],
+            "seed": _masked(self.seed, mask) if self.seed is not None else None,
         }
         always = {"exitCode", "pending", "predicted", *COUNTED}
         return {k: v for k, v in body.items() if v or (k in always and v is not None)}
@@ -133,6 +163,11 @@ def bounded(body: Mapping[str, Any], limit: int = LIMIT) -> str:
         kept["truncated"] = True
         text = _json(kept)
     return text
+
+
+def _masked(seed: SeedDone, mask: Callable[[str], str]) -> dict[str, Any]:
+    body = seed.to_dict()
+    return body | {"document": mask(body["document"])}
 
 
 def _cut(body: dict[str, Any]) -> bool:

@@ -38,6 +38,8 @@ class Fenced:
     """What all commands of its run may take together; 0: it is the only one."""
     shown: tuple[str, ...] = ()
     """How messages and reports spell it, where that is not what is started."""
+    polls: str = ""
+    """How a statement begins that it repeats also where it does nothing; empty: there is none."""
 
     @property
     def words(self) -> tuple[str, ...]:

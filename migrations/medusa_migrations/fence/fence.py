@@ -65,7 +65,8 @@ def run(
     ends = os.pipe()
     reading, writing = os.fdopen(ends[0], "rb"), os.fdopen(ends[1], "wb")
     pump = _Pump(reading, Output(mask), shown=shown)
-    watch = _Watch(conn, fenced.session_name, min(_LOOK, fenced.stall / 4 or _LOOK))
+    every = min(_LOOK, fenced.stall / 4 or _LOOK)
+    watch = _Watch(conn, fenced.session_name, every, fenced.polls)
     with _signals() as received:
         started = time.monotonic()
         try:
@@ -243,6 +244,8 @@ class _Watch:
     name: str
     every: float
     """Seconds between two looks."""
+    polls: str = ""
+    """How a statement begins that is no activity."""
     lost: str = ""
     """What the server said when the connection, and so the lock, was lost."""
     _seen: tuple[Session, ...] | None = None
@@ -271,7 +274,7 @@ class _Watch:
     def _run(self) -> None:
         while not self._over.wait(self.every):
             try:
-                self._seen = sessions.look(self.conn, self.name)
+                self._seen = sessions.look(self.conn, self.name, self.polls)
             except psycopg.Error as exc:
                 if translation.is_lost(exc):
                     self.lost = _first_line(exc)

@@ -21,7 +21,7 @@ _PREFIX = "medusa-db:"
 _POLL = 0.2
 _LOOK = """
     select pid, coalesce(state, ''), coalesce(wait_event_type, ''), coalesce(query_start::text, ''),
-           coalesce(state_change::text, ''), application_name
+           coalesce(state_change::text, ''), application_name, left(coalesce(query, ''), 64)
       from pg_stat_activity
      where datname = current_database() and application_name like %s and pid <> pg_backend_pid()
        and coalesce(backend_type, 'client backend') = 'client backend'
@@ -29,10 +29,17 @@ _LOOK = """
 """
 
 
-def look(conn: Connection[Any], name: str) -> tuple[Session, ...]:
-    """Return the sessions of this database whose application_name is *name*."""
+def look(conn: Connection[Any], name: str, polls: str = "") -> tuple[Session, ...]:
+    """Return the sessions of this database whose application_name is *name*.
+
+    Without those that idle behind a statement which begins with *polls*.
+    """
     found = conn.execute(_LOOK, [_escaped(name)])
-    return tuple(Session(*row[:5]) for row in found)
+    return tuple(
+        Session(*row[:5])
+        for row in found
+        if not (polls and row[1] == "idle" and row[6].startswith(polls))
+    )
 
 
 def end(conn: Connection[Any], name: str, wait: float) -> int:

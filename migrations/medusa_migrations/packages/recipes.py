@@ -41,6 +41,8 @@ class Recipe:
     """Whether it does more than can be listed beforehand: indexes of a search engine."""
     repeats_unfinished: bool = False
     """Whether a script that was begun and not finished runs again."""
+    polls: str = ""
+    """How the statement begins that its loaded server repeats all the time; empty: it does not."""
 
 
 _TAKES_DOTS_FOR_FILES = {(2, 4)}
@@ -49,7 +51,7 @@ _V1, _V2 = "@medusajs/medusa-cli/cli.js", "@medusajs/cli/cli.js"
 _LINKS = ("--execute-safe-links",), ("--execute-all-links",)
 _SKIP, _SCRIPTS = ("--skip-scripts",), ("db:migrate:scripts",)
 RECIPES = (
-    Recipe((1, 0, 0), _V1, ("migrations", "run")),
+    Recipe((1, 0, 0), _V1, ("migrations", "run"), polls='SELECT "StagedJob"'),
     Recipe((2, 0, 0), _V2, ("db:migrate",), *_LINKS),
     Recipe((2, 3, 0), _V2, ("db:migrate",), *_LINKS, _SKIP),
     Recipe((2, 4, 0), _V2, ("db:migrate",), *_LINKS, _SKIP, _SCRIPTS),
@@ -114,3 +116,19 @@ def commands(
         *recipe.more,
     )
     return (first, recipe.scripts) if recipe.scripts and scripts else (first,)
+
+
+def seeding(project: Project, file: str, args: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of the command that seeds a shop by *file*: a script of v2, a seed document of v1.
+
+    Raises UsageError for arguments that it would refuse or lose.
+    """
+    if project.major == 1:
+        return ("seed", "-f", file, "--no-migrate")
+    for word in args:
+        if word.startswith("-"):
+            raise UsageError(
+                f"{word}: `medusa exec` takes no argument that begins with a hyphen; spell it without one, and let the "
+                "script read that"
+            )
+    return ("exec", file, *args)

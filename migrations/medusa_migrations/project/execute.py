@@ -110,9 +110,14 @@ class FencedRun:
         """Return what the ledgers hold."""
         return look.ledgers(self.conn, self.where)
 
-    def run(self, argv: tuple[str, ...], shown: tuple[str, ...] = ()) -> CommandRun:
-        """Run one command to its end; *shown* is how messages spell it, where that differs."""
-        fenced = self._fenced(argv, shown)
+    def run(
+        self, argv: tuple[str, ...], shown: tuple[str, ...] = (), polls: str = ""
+    ) -> CommandRun:
+        """Run one command to its end; *shown* is how messages spell it, where that differs.
+
+        A statement that begins with *polls* it repeats also where it does nothing.
+        """
+        fenced = replace(self._fenced(argv, shown), polls=polls)
         on = self.database
         return CommandRun(fenced, fence.run(on.conn, fenced, on.mask, on.say))
 

@@ -11,6 +11,7 @@ from medusa_migrations.project import pending
 if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Note
     from medusa_migrations.contract.errors import RunnerError
+    from medusa_migrations.contract.project_report import SeedDone
     from medusa_migrations.fence.command import Ended, Fenced
     from medusa_migrations.project.destructive import Loss
     from medusa_migrations.project.ledgers import Ledgers
@@ -52,6 +53,8 @@ class Execution:
     """What a person should know of the run itself."""
     crossed: tuple[Note, ...] = ()
     """What the releases on the way ask."""
+    seed: SeedDone | None = None
+    """What became of the seed that the command is; None where it is none."""
 
     @property
     def pending(self) -> Unapplied | None:

@@ -51,7 +51,10 @@ def report(
     left = done.pending if done else None
     after = done.after if done else None
     applied = after.since(done.before) if done and after else None
-    quiet = applied is not None and not any(applied.values())
+    if done is not None and done.seed is not None:
+        quiet = not done.runs  # what a seed does is in no ledger
+    else:
+        quiet = applied is not None and not any(applied.values())
     ended = done.ended if done else None
     wanted = done.listed.wanted if done and done.listed else None
     state = "nothing" if quiet else "done"
@@ -80,6 +83,7 @@ def report(
         skipped=tuple(link.to_dict() for link in left.skipped) if left else (),
         warnings=tuple(verdict.warnings(done)) if done else (),
         notes=tuple(note.brief() for note in done.crossed) if done else (),
+        seed=done.seed if done else None,
     )
 
 

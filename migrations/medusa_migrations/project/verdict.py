@@ -22,6 +22,10 @@ _WAYS_OUT = (
     "Medusa before 2.21 never runs them again. To have one run again, delete its row from script_migrations; to "
     "skip it, set its finished_at"
 )
+HALF_SEEDED = (
+    "What it had written by then may stay, as it is no single transaction. It is not recorded as a seed, and the same command "
+    "runs it again from its beginning: see what is there, and make it pass over that, or take it back"
+)
 
 
 def error(done: Execution) -> RunnerError | None:
@@ -29,6 +33,20 @@ def error(done: Execution) -> RunnerError | None:
 
     In a project the ledgers decide, and not the exit code of a command alone.
     """
+    found = _error(done)
+    if found is not None and half_seeded(done):
+        found.add(HALF_SEEDED)
+    return found
+
+
+def half_seeded(done: Execution) -> bool:
+    """Return whether a seed was begun, and is not known to have come to its end."""
+    return (
+        done.seed is not None and bool(done.runs) and not done.seed.loaded and done.refusal is None
+    )
+
+
+def _error(done: Execution) -> RunnerError | None:
     if done.refusal is not None:
         return done.refusal
     ended = done.ended

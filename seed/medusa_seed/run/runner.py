@@ -31,8 +31,9 @@ from medusa_migrations.run.outcome import CommitOf, SeedOutcome
 from medusa_migrations.run.steps import limited
 from medusa_seed.planning.changes import Counts
 from medusa_seed.planning.merge import Policy
-from medusa_seed.run import demo
+from medusa_seed.run import demo, once
 from medusa_seed.run.filling import Filling
+from medusa_seed.run.once import Skip, When
 from medusa_seed.shop import records, tables, visible
 
 if TYPE_CHECKING:
@@ -62,8 +63,7 @@ class SeedOptions:
     """The version to migrate to; None: the one the database is at, the newest for an empty one."""
     policy: Policy = field(default_factory=Policy)
     dry_run: bool = False
-    once: bool = False
-    on_change: bool = False
+    when: When = When.ALWAYS
     demo: bool = False
     """It is the demo shop: for a shop that is not in use, as far as its schema can hold it."""
     agreed: bool = False
@@ -144,24 +144,23 @@ class _SeedRun:
 
     def _skips(self) -> bool:
         """Return whether there is nothing to do, whatever the document asks for; note why."""
-        why, loaded = "", False
         if self.document.empty:
-            why = "the document is empty"
-        elif self.options.once or self.options.on_change:
-            if self._is_latest():
-                why, loaded = "this very document was the last one seeded", True
-            elif self.options.once and records.latest(self.conn, self.schema) is not None:
-                why = "the shop was seeded before"
-            elif self.options.once and tables.has_products(self.conn, self.schema):
-                why = "the shop has products"
-        if why:
-            self._finish(RunState.NOTHING, recorded=False, why=why, loaded=loaded)
-        return bool(why)
+            skip: Skip | None = Skip("the document is empty")
+        else:
+            skip = once.skip(
+                self.options.when,
+                "document",
+                self.source.checksum,
+                lambda: records.latest_checksum(self.conn, self.schema),
+                lambda: tables.has_products(self.conn, self.schema),
+            )
+        if skip is not None:
+            self._finish(RunState.NOTHING, recorded=False, why=skip.why, loaded=skip.loaded)
+        return skip is not None
 
     def _is_latest(self) -> bool:
         """Return whether the last seed was one of this very document."""
-        latest = records.latest(self.conn, self.schema)
-        return latest is not None and latest.checksum == self.source.checksum
+        return records.latest_checksum(self.conn, self.schema) == self.source.checksum
 
     def _target(self, observed: DatabaseState) -> Request:
         target = self.options.to or observed.at or observed.proof.latest

@@ -1,4 +1,4 @@
-"""Our record of seeds, `medusa_db.seed`, and what we remember of seeded rows, `medusa_db.seeded_row`."""
+"""Our records in `medusa_db`: of seeds (`seed`), of rows they wrote (`seeded_row`), of scripts that go on (`unfinished_seed`)."""
 
 from __future__ import annotations
 
@@ -39,9 +39,18 @@ _CREATE = """
       primary key (schema_name, table_name, id)
     )
 """
+_CREATE_UNFINISHED = """
+    create table if not exists medusa_db.unfinished_seed (
+      schema_name text primary key,
+      script text not null,
+      started_at timestamptz not null,
+      by_whom text not null
+    )
+"""
 _AT_ONCE = 5_000
 """Rows that are sent in one statement: they are one value of it, which has a bound."""
 _TABLES = {"seed": ("select", "insert"), "seeded_row": ("select", "insert", "update")}
+_UNFINISHED = {"unfinished_seed": ("select", "insert", "update", "delete")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,12 @@ def latest(conn: Connection[Any], schema: str) -> Seed | None:
         [schema],
     ).fetchone()
     return Seed(*row) if row else None
+
+
+def latest_checksum(conn: Connection[Any], schema: str) -> str | None:
+    """Return the checksum of the last seed of *schema*; None where none was recorded."""
+    found = latest(conn, schema)
+    return found.checksum if found is not None else None
 
 
 def to_dict(seed: Seed) -> dict[str, Any]:
@@ -138,3 +153,60 @@ def record(conn: Connection[Any], seed: Seed) -> None:
             seed.runner_version, seed.by_whom,
         ],
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A script that was begun, and is not known to have come to its end."""
+
+    script: str
+    started_at: datetime
+    by_whom: str
+
+
+def why_scripts_off(conn: Connection[Any]) -> str | None:
+    """Return why it cannot be recorded that a script has run; None where it can."""
+    return records_schema.why_off(conn, {**_TABLES, **_UNFINISHED})
+
+
+def unfinished(conn: Connection[Any], schema: str) -> Unfinished | None:
+    """Return the script of *schema* that has not come to its end; None for none."""
+    if not records_schema.readable(conn, _UNFINISHED):
+        return None
+    row = conn.execute(
+        "select script, started_at, by_whom from medusa_db.unfinished_seed where schema_name = %s",
+        [schema],
+    ).fetchone()
+    return Unfinished(*row) if row else None
+
+
+def begin(conn: Connection[Any], seed: Seed) -> None:
+    """Note that a script begins; make what is missing for that, and for the record of its end."""
+    with conn.transaction():
+        prepare(conn)
+        records_schema.prepare(conn, _UNFINISHED, _CREATE_UNFINISHED)
+        conn.execute(
+            """
+            insert into medusa_db.unfinished_seed (schema_name, script, started_at, by_whom)
+            values (%s, %s, %s, session_user || %s)
+            on conflict (schema_name) do update
+              set script = excluded.script, started_at = excluded.started_at, by_whom = excluded.by_whom
+            """,
+            [seed.schema, seed.document, seed.started_at, seed.by_whom],
+        )
+
+
+def finish(conn: Connection[Any], seed: Seed) -> None:
+    """Record the seed whose script has come to its end."""
+    with conn.transaction():
+        record(conn, seed)
+        conn.execute("delete from medusa_db.unfinished_seed where schema_name = %s", [seed.schema])
+
+
+def unfinished_to_dict(begun: Unfinished) -> dict[str, Any]:
+    """Return *begun* for JSON."""
+    return {
+        "startedAt": begun.started_at.isoformat(),
+        "script": begun.script,
+        "by": begun.by_whom,
+    }

@@ -155,6 +155,8 @@ def _raise_for(done: Execution) -> None:
         interrupted.text = (
             f"interrupted; {name} and what it started were ended, the lock is released"
         )
+        if verdict.half_seeded(done):
+            interrupted.add(verdict.HALF_SEEDED)
         raise interrupted
     error = verdict.error(done)
     if error is not None:

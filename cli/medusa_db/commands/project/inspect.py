@@ -13,6 +13,7 @@ from medusa_db.commands.database import connected
 from medusa_db.commands.project import carry_out as projects
 from medusa_db.commands.project import permitted
 from medusa_db.show import project as text
+from medusa_db.show import seed as seed_text
 from medusa_migrations.contract.errors import NotYetError, VerificationError
 from medusa_migrations.contract.values import some
 from medusa_migrations.packages import installation
@@ -20,6 +21,7 @@ from medusa_migrations.project import guard, look, upgrade
 from medusa_migrations.project.execute import FenceOptions
 from medusa_migrations.project.upgrade import UpgradeOptions
 from medusa_migrations.records import project_runs
+from medusa_seed.shop import records as seeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from medusa_migrations.project.execution import Execution
     from medusa_migrations.project.ledgers import Ledgers
     from medusa_migrations.records.project_runs import ProjectRun
+    from medusa_seed.shop.records import Seed, Unfinished
 
 _STATUS = frozenset(
     (
@@ -48,6 +51,10 @@ class _Seen:
     ledgers: Ledgers
     schema: str
     runs: list[ProjectRun]
+    seed: Seed | None
+    """The last one that was recorded."""
+    begun: Unfinished | None
+    """The script that was to seed it and has not come to its end."""
     project: Project | None = None
     done: Execution | None = None
     indexes: tuple[str, ...] = ()
@@ -62,7 +69,10 @@ class _Seen:
             "ledgers": {ledger: len(names) for ledger, names in self.ledgers.names.items()},
             "unfinished": list(self.ledgers.unfinished),
             "history": [project_runs.to_dict(run) for run in self.runs],
+            "seed": seeds.to_dict(self.seed) if self.seed is not None else None,
         }
+        if self.begun is not None:
+            body |= {"unfinishedSeed": seeds.unfinished_to_dict(self.begun)}
         if self.project is not None:
             body |= {"medusa": self.project.version}
         left = self.done.pending if self.done else None
@@ -93,7 +103,13 @@ def status_without_project(args: StatusArguments, *, names: bool = False) -> int
         where = look.schemas(conn, args.database.schema or address.schema)
         found = look.ledgers(conn, where)
         schema = look.schema_of(conn, where)
-        seen = _Seen(found, schema, project_runs.read(conn, schema))
+        seen = _Seen(
+            found,
+            schema,
+            project_runs.read(conn, schema),
+            seeds.latest(conn, schema),
+            seeds.unfinished(conn, schema),
+        )
     _print(args, seen, names=names, mask=str)
     if args.check is not None:
         guard.require_at(args.check, found, next(iter(seen.runs), None))
@@ -182,7 +198,16 @@ def _look(
         wanted = done.listed.wanted if done.listed else None
         filters = wanted is not None and wanted.filters_links
         indexes = look.unfiltered_indexes(conn, where) if filters else ()
-        return _Seen(done.before, schema, project_runs.read(conn, schema), project, done, indexes)
+        return _Seen(
+            done.before,
+            schema,
+            project_runs.read(conn, schema),
+            seeds.latest(conn, schema),
+            seeds.unfinished(conn, schema),
+            project,
+            done,
+            indexes,
+        )
 
 
 def _print(args: StatusArguments, seen: _Seen, *, names: bool, mask: Callable[[str], str]) -> None:
@@ -197,5 +222,13 @@ def _print(args: StatusArguments, seen: _Seen, *, names: bool, mask: Callable[[s
         lines += [f"[ ] {name}" for name in (*left.migrations, *left.scripts)] if left else []
         output.print_result("\n".join(lines), within=within)
         return
-    shown = text.status(seen.ledgers, seen.schema, seen.runs, seen.project, left)
+    shown = text.status(seen.ledgers, seen.schema, seen.runs, seen.project, left, _seed_shown(seen))
     output.print_result(mask(shown), within=within)
+
+
+def _seed_shown(seen: _Seen) -> list[list[str]]:
+    """Return the rows that tell of the shop's seed."""
+    rows = [["seeded", seed_text.seeded(seen.seed)]] if seen.seed is not None else []
+    if seen.begun is not None:
+        rows.append(["seed unfinished", seed_text.begun(seen.begun)])
+    return rows
