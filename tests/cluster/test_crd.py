@@ -85,6 +85,29 @@ def patch(**spec):
         ),
         pytest.param(served(seed={"from": SEED}), "seed documents are for Medusa v1", id="v2-seed"),
         pytest.param(
+            {"seed": {"script": "seed.js"}},
+            "script and npmScript are of the shop's own image: add spec.server",
+            id="script-without-server",
+        ),
+        pytest.param(
+            {"server": SERVER, "seed": {"script": "seed.js"}},
+            "Medusa v1 has no medusa exec",
+            id="v1-script",
+        ),
+        pytest.param(
+            served(seed={"script": "seed.js", "npmScript": "seed"}),
+            "give one of from, script and npmScript, and only one",
+            id="two-scripts",
+        ),
+        pytest.param(
+            {"seed": {"from": SEED, "args": ["a"]}},
+            "args are what a script is given",
+            id="arguments-of-a-document",
+        ),
+        pytest.param(
+            served(seed={"script": "--help"}), "spec.seed.script in body should match", id="hyphen"
+        ),
+        pytest.param(
             served(server=SERVER | {"env": [{"name": "DATABASE_URL", "value": "x"}]}),
             "DATABASE_URL is set from spec.database",
             id="server-database",
@@ -494,6 +517,19 @@ def test_every_field_of_the_spec_explains_itself(kubectl):
     text = kubectl("explain", "mdb.spec.upgrade.approval")
 
     assert "OnBreaking before a version whose notes" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        {"script": "./src/scripts/seed.js", "args": ["demo", "--all"], "policy": "OnChange"},
+        {"npmScript": "seed"},
+        {"policy": "Never", "from": SEED},
+    ],
+    ids=["script", "npm", "never"],
+)
+def test_a_shop_of_v2_is_seeded_by_a_script_of_its_own(kubectl, seed):
+    kubectl.apply(resource(**served(seed=seed)))
 
 
 @pytest.mark.parametrize(

@@ -590,10 +590,10 @@ def test_an_annotation_that_was_honoured_does_nothing():
 )
 def test_when_a_seed_is_due(policy, stored, document, due):
     shop = database(applied(), seed=SEED | {"policy": policy})
-    seed = database(seed=SEED).spec.seed
+    spec = database(seed=SEED).spec
     facts = decided(shop).facts
     if stored:
-        source = known.seed_source(seed, facts, SeedSource(stored))
+        source = known.seed_source(spec, facts, SeedSource(stored))
         reference = shop.spec.database.reference
         shop = database(
             applied(seed={"source": source, "reference": reference}), seed=SEED | {"policy": policy}

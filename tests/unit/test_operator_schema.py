@@ -222,10 +222,11 @@ CHANGES = {
 LATER = {
     ".upgrade.allowOlder", ".retry", ".retry.limit", ".deletionPolicy", ".job.ttlSecondsAfterFinished",
     ".seed", ".seed.policy", ".seed.from", ".seed.from.configMapKeyRef", ".seed.from.secretKeyRef",
+    ".seed.script", ".seed.npmScript", ".seed.args",
     ".verify", ".verify.interval",
 }  # fmt: skip
 """Fields on which only a later decision depends: test_operator_decide has a case for each, or
-test_operator_verification."""
+test_operator_verification, or test_operator_seed_script."""
 
 
 def test_every_field_of_the_spec_is_accounted_for():

@@ -494,7 +494,6 @@ def test_breaking_notes_of_v1_are_asked_for_before_the_image_runs():
         ({"dataSteps": {"skip": True}}, "spec.dataSteps has no meaning with spec.server"),
         ({"upgrade": {"stops": ["1.12.3"]}}, "spec.upgrade.stops has no meaning with spec.server"),
         ({"upgrade": {"transaction": "Each"}}, "spec.upgrade.transaction has no meaning"),
-        ({"seed": SEED}, "spec.seed has no meaning with spec.server"),
         ({"version": "1.20.11", "server": None, "upgrade": {"acknowledged": ["links"]}},
          "spec.upgrade.acknowledged: links has a meaning with spec.server only"),
         ({"version": "1.20.11", "server": None, "timeouts": {"stall": "5m"}},

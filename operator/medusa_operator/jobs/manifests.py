@@ -107,7 +107,8 @@ def manifest(
     run_id = f"{database.uid}/{step.name}/{name}"
     pod = _pod_template(database, spec, step, settings, known=known)
     fingerprint = _fingerprint(pod)
-    pod["spec"]["containers"][0]["args"] += ["--run-id", run_id]
+    container = pod["spec"]["containers"][0]
+    container["args"] = _named(container["args"], run_id)
     notes = {
         names.STEP: step.name,
         names.RUN_ID: run_id,
@@ -170,6 +171,12 @@ def manifest(
     }
 
 
+def _named(arguments: list[str], run_id: str) -> list[str]:
+    """Return *arguments* with the name of the run; what is behind two hyphens is for a script of the shop."""
+    place = arguments.index("--") if "--" in arguments else len(arguments)
+    return [*arguments[:place], "--run-id", run_id, *arguments[place:]]
+
+
 def image(spec: Spec, settings: Settings) -> str:
     """Return the image of the runner in the Jobs of a resource."""
     return spec.job.image or settings.image
@@ -192,7 +199,9 @@ def _spec(database: Database) -> Spec:
 
 def _served(spec: Spec, step: PathStep) -> ShopImage | None:
     """Return the shop's own image, where that runs the step: seed documents are the runner's own."""
-    return None if step.seeds else spec.server
+    if step.seeds and not (spec.seed is not None and spec.seed.own):
+        return None
+    return spec.server
 
 
 def _labels(database: Database, step: PathStep) -> dict[str, str]:
@@ -290,8 +299,8 @@ def _tell_of_secrets(pod: dict[str, Any], spec: Spec) -> None:
     for mount in container["volumeMounts"]:
         if mount["name"] in held:
             found[quote(mount["mountPath"].rstrip("/") + "/")] = f"volume {mount['name']}"
-    if spec.seed is not None and spec.seed.source.source is KeySource.SECRET:
-        seed = spec.seed.source
+    seed = spec.seed.document if spec.seed is not None else None
+    if seed is not None and seed.source is KeySource.SECRET:
         found[f"{SEED_FOLDER}/{seed.key}"] = f"{seed.name}/{seed.key}"
     sources = ",".join(f"{name}={source}" for name, source in sorted(found.items()))
     container["env"].insert(0, {"name": FROM_SECRETS, "value": sources})
@@ -321,7 +330,8 @@ def _arguments(spec: Spec, step: PathStep, *, known: bool) -> list[str]:
         found = [*_verify_arguments(spec, step), *_connecting(spec), *_REPORTING]
     else:
         own = _seed_arguments(spec) if step.seeds else _migrate_arguments(spec, step, known=known)
-        found = [*own, *_common_arguments(spec)]
+        behind = ("--", *spec.seed.args) if step.seeds and spec.seed and spec.seed.args else ()
+        found = [*own, *_common_arguments(spec), *behind]
     return [_literal(word) for word in found]
 
 
@@ -363,7 +373,12 @@ def _migrate_arguments(spec: Spec, step: PathStep, *, known: bool) -> list[str]:
 def _seed_arguments(spec: Spec) -> list[str]:
     assert spec.seed is not None  # noqa: S101  a seed step is planned only where there is one
     when = "--once" if spec.seed.policy is SeedPolicy.ONCE else "--on-change"
-    return ["seed", "-f", f"{SEED_FOLDER}/{spec.seed.source.key}", when, "--no-migrate"]
+    document = spec.seed.document
+    if document is not None:
+        return ["seed", "-f", f"{SEED_FOLDER}/{document.key}", when, "--no-migrate"]
+    assert spec.server is not None  # noqa: S101  a script is of its image
+    by = shop_image.seeding(spec.server, spec.seed, spec.timeouts.stall)
+    return ["seed", *by, when, "--to", str(spec.version)]
 
 
 def _common_arguments(spec: Spec) -> list[str]:
@@ -429,7 +444,7 @@ def _volumes(spec: Spec, step: PathStep) -> tuple[list[dict[str, Any]], list[dic
     mounts: list[dict[str, Any]] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108  in the pod
     mounted = [("ca", CA_FOLDER, spec.database.ca)]
     if step.seeds and spec.seed is not None:
-        mounted.append(("seed", SEED_FOLDER, spec.seed.source))
+        mounted.append(("seed", SEED_FOLDER, spec.seed.document))
     for volume, folder, source in mounted:
         if source is not None:
             volumes.append({"name": volume, **_files(source)})

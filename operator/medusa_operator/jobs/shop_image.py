@@ -10,7 +10,7 @@ from medusa_operator.resource.spec import LinkChanges, RunnerSource
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from medusa_operator.resource.spec import ShopImage
+    from medusa_operator.resource.spec import SeedSpec, ShopImage
 
 FOLDER = "/medusa-db"
 """Where the runner is in the shop's container; its programs name that folder."""
@@ -80,6 +80,13 @@ def arguments(server: ShopImage, stall: str) -> list[str]:
     if not server.scripts:
         found.append("--no-scripts")
     return found
+
+
+def seeding(server: ShopImage, seed: SeedSpec, stall: str) -> list[str]:
+    """Return by which script of its own the shop is seeded, which may do nothing for *stall*."""
+    by = ("--script", seed.script) if seed.script else ("--npm-script", seed.npm_script)
+    found = [*asked(server), *by, "--stall", stall or _STALL]
+    return found if server.scripts else [*found, "--no-scripts"]
 
 
 def asked(server: ShopImage) -> list[str]:

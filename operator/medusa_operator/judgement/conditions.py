@@ -206,12 +206,15 @@ def _seeded(database: Database, observed: Observed, decision: Decision) -> Tripl
     spec, facts = database.spec, decision.facts
     if isinstance(spec, InvalidError) or spec.seed is None:
         return "False", Reason.NOT_REQUESTED, "no seed is asked for"
+    seed = spec.seed
+    by = f"by {seed.shown}" if seed.own else f"from {seed.shown}"
     if not known.seed_due(spec, facts, observed.seed):
         if facts.seed is not None and facts.seed.skipped:
-            text = f"{spec.seed.source} was not loaded: {facts.seed.skipped}"
+            was = "run" if seed.own else "loaded"
+            text = f"{seed.shown} was not {was}: {facts.seed.skipped}"
             return "False", Reason.SEED_SKIPPED, text
-        return "True", Reason.SEEDED, f"seeded from {spec.seed.source}"
-    return "False", decision.outlook.reason, f"to be seeded from {spec.seed.source}"
+        return "True", Reason.SEEDED, f"seeded {by}"
+    return "False", decision.outlook.reason, f"to be seeded {by}"
 
 
 def _verified(database: Database, decision: Decision) -> Triple:

@@ -145,9 +145,9 @@ def _path(catalog: Catalog, database: Database, observed: Observed, facts: Facts
 
 def _seed_source(case: Case) -> str:
     spec = case.database.spec
-    if isinstance(spec, InvalidError) or spec.seed is None:
+    if isinstance(spec, InvalidError):
         return ""
-    return known.seed_source(spec.seed, case.facts, case.observed.seed)
+    return known.seed_source(spec, case.facts, case.observed.seed)
 
 
 def _tidy(case: Case, act: Act | None) -> Act | None:

@@ -5,6 +5,7 @@ Status alone can be lost, Jobs alone are gone after a day; each is enough to go 
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from medusa_migrations.catalog.model import Catalog
     from medusa_operator.resource.model import CreateError, Database, Observed, SeedSource
-    from medusa_operator.resource.spec import SeedSpec, Spec
+    from medusa_operator.resource.spec import Spec
     from medusa_operator.resource.workload import Job
 
 _CREATE_ERRORS = {
@@ -120,17 +121,25 @@ def seed_due(spec: Spec, facts: Facts, found: SeedSource | None) -> bool:
         return True
     if spec.seed.policy is SeedPolicy.ONCE or (found is not None and found.missing):
         return False
-    return last.source != seed_source(spec.seed, facts, found)
+    return last.source != seed_source(spec, facts, found)
 
 
-def seed_source(seed: SeedSpec, facts: Facts, found: SeedSource | None) -> str:
-    """Return a hash that is another one when the document is.
+def seed_source(spec: Spec, facts: Facts, found: SeedSource | None) -> str:
+    """Return a hash that is another one when the seed of *spec* may be; empty where there is none.
 
-    A Secret cannot be looked into: there the reference and the retry annotation say so.
+    A Secret cannot be looked into: there the reference and the retry annotation say so. Nor can the shop's image: another
+    one may have another script, which the runner finds out.
     """
-    if seed.source.source is KeySource.SECRET:
-        return digest(str(seed.source), facts.retry_token)
-    return digest(str(seed.source), found.checksum if found is not None else "")
+    seed = spec.seed
+    if seed is None:
+        return ""
+    document = seed.document
+    if document is None:
+        image = spec.server.identity if spec.server is not None else ""
+        return digest("script", seed.script, seed.npm_script, json.dumps(seed.args), image)
+    if document.source is KeySource.SECRET:
+        return digest(str(document), facts.retry_token)
+    return digest(str(document), found.checksum if found is not None else "")
 
 
 def _is_of(run: Run, job: Job) -> bool:

@@ -13,7 +13,7 @@ from medusa_operator.jobs.manifests import LEARNED_FROM
 from medusa_operator.jobs.path import MIGRATE, SEED
 from medusa_operator.knowledge import project_reports
 from medusa_operator.knowledge.verdicts import SeedReport
-from medusa_operator.resource import plain
+from medusa_operator.resource import names, plain
 from medusa_operator.resource.parse import InvalidError
 from medusa_operator.resource.reasons import Reason
 from medusa_operator.resource.status import (
@@ -250,8 +250,9 @@ def _noted(facts: Facts, job: Job, verdict: JobVerdict, *, learned: bool) -> Fac
         uid=job.uid,
     )
     facts = replace(facts, history=(run, *facts.history)[:HISTORY])
-    if not verdict.image_id or (job.seeds and facts.project is not None):
-        return facts  # a seed runs in the runner's image, and says nothing of the shop's
+    ours = job.seeds and job.engine != names.PROJECT
+    if not verdict.image_id or (ours and facts.project is not None):
+        return facts  # a document is seeded by the runner's image, which says nothing of the shop's
     return replace(facts, image=job.image, image_id=verdict.image_id)
 
 

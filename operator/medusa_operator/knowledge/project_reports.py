@@ -43,9 +43,13 @@ REASONS: Mapping[str, tuple[Reason, bool]] = {
     "NoProject": (Reason.NO_PROJECT, False),
     "NoCommand": (Reason.NO_PROJECT, False),
     "NoNode": (Reason.NO_NODE, False),
+    "NoScript": (Reason.NO_SCRIPT, False),
+    "MigrationsPending": (Reason.PENDING, False),
     "UnknownMedusa": (Reason.UNKNOWN_MEDUSA, False),
 }
 """What a reason of the runner means, and whether another attempt can help by itself."""
+SEED_FAILURES = ("CommandFailed", "NotRecorded")
+"""Reasons of the runner that mean, of a seed, that it has failed."""
 DIFFERENCES = ("Pending", "Unfinished", "VerificationFailed")
 """Reasons of the runner that tell how the database differs from what the project wants."""
 LINKS_DIFFER = "VerificationFailed"
@@ -141,14 +145,19 @@ class ProjectPart:
 
 def require_proof(part: ProjectPart, wanted: str) -> None:
     """Raise InvalidError where the report does not prove that nothing is pending that *wanted* asks for."""
-    if part.release != wanted:
-        raise InvalidError(
-            f"its report is of Medusa {part.medusa or 'of no version'}, and not of {wanted}"
-        )
+    require_release(part, wanted)
     if part.pending is None:
         raise InvalidError("its report does not say what is pending")
     if left := (*part.pending.migrations, *(link.table for link in part.pending.links)):
         raise InvalidError(f"its report says that {left[0]} is pending")
+
+
+def require_release(part: ProjectPart, wanted: str) -> None:
+    """Raise InvalidError where the report is of another version than *wanted*."""
+    if part.release != wanted:
+        raise InvalidError(
+            f"its report is of Medusa {part.medusa or 'of no version'}, and not of {wanted}"
+        )
 
 
 def place(part: ProjectPart) -> ProvenPlace:

@@ -208,9 +208,14 @@ def read(message: str, job: Job, exit_code: int) -> RunReport:
 def _of_project(report: RunReport, part: ProjectPart, job: Job) -> RunReport:
     """Return the report of the shop's own Medusa in the words of all others.
 
-    It proves no place unless nothing is pending. Whether that is so is all that a verification compares.
+    It proves no place unless nothing is pending. Whether that is so is all that a verification compares; a seed asks it
+    beforehand, and proves none.
     """
     done = report.exit_code == 0 and report.state in ("done", "nothing")
+    if job.seeds:
+        if done:
+            project_reports.require_release(part, job.version)
+        return replace(report, target=job.version, before=None, proven=None, project=part)
     if done:
         project_reports.require_proof(part, job.version)
     compared = report.exit_code == DIFFERS and report.reason in project_reports.DIFFERENCES
@@ -335,6 +340,8 @@ def _cause(job: Job, pod: Pod, end: Terminated, report: RunReport | None) -> tup
 
 def _by_exit_code(job: Job, code: int, report: RunReport | None) -> tuple[Reason, bool]:
     if report is not None and report.project is not None:
+        if job.seeds and report.reason in project_reports.SEED_FAILURES:
+            return Reason.SEED_FAILED, False
         meant = project_reports.REASONS.get(report.reason)
         if meant is not None:
             return meant

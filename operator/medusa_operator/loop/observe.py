@@ -84,21 +84,22 @@ async def _seed(cluster: Cluster, database: Database) -> SeedSource | None:
     if isinstance(database.spec, InvalidError) or database.deleting:
         return None
     seed = database.spec.seed
-    if seed is None or seed.source.source is not KeySource.CONFIG_MAP:
+    document = seed.document if seed is not None else None
+    if seed is None or document is None or document.source is not KeySource.CONFIG_MAP:
         return None
     if seed.policy is SeedPolicy.ONCE and database.status.seed is not None:
         return None
     try:
-        found = await cluster.config_map(database.namespace, seed.source.name)
+        found = await cluster.config_map(database.namespace, document.name)
     except ApiError as exc:
         if not is_refusal(exc):
             raise
-        return SeedSource(missing=f"ConfigMap {seed.source.name} cannot be read: {exc}")
+        return SeedSource(missing=f"ConfigMap {document.name} cannot be read: {exc}")
     if found is None:
-        return SeedSource(missing=f"ConfigMap {seed.source.name} is not there")
-    content = _content(found, seed.source.key)
+        return SeedSource(missing=f"ConfigMap {document.name} is not there")
+    content = _content(found, document.key)
     if content is None:
-        return SeedSource(missing=f"ConfigMap {seed.source.name} has no key {seed.source.key}")
+        return SeedSource(missing=f"ConfigMap {document.name} has no key {document.key}")
     return SeedSource(checksum=hashlib.sha256(content).hexdigest())
 
 

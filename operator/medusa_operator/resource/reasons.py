@@ -87,6 +87,7 @@ class Reason(StrEnum):
     TIMED_OUT = "TimedOut"
     NO_PROJECT = "NoProject"
     NO_NODE = "NoNode"
+    NO_SCRIPT = "NoScript"
     UNKNOWN_MEDUSA = "UnknownMedusa"
     RETRIES_EXHAUSTED = "RetriesExhausted"
 
@@ -123,7 +124,10 @@ MEANINGS: Mapping[str, Meaning] = {
         Category.READY,
         "The database is newer than `spec.version`, and `spec.upgrade.allowOlder` accepts that.",
     ),
-    Reason.SEEDED: Meaning(Category.READY, "The seed document was loaded (condition Seeded)."),
+    Reason.SEEDED: Meaning(
+        Category.READY,
+        "The seed document was loaded, or the shop's script has ended with 0 (condition Seeded).",
+    ),
     Reason.VERIFIED: Meaning(
         Category.READY,
         "The live schema was compared with the version's and does not differ (condition Verified); "
@@ -138,9 +142,9 @@ MEANINGS: Mapping[str, Meaning] = {
     Reason.NOT_REQUESTED: Meaning(Category.ASIDE, "No seed is asked for (condition Seeded)."),
     Reason.SEED_SKIPPED: Meaning(
         Category.ASIDE,
-        "The seed document was not loaded: with the policy Once, as the shop was seeded before or has "
-        "products (condition Seeded).",
-        "To load it all the same, set `spec.seed.policy` to OnChange.",
+        "The seed document was not loaded, or the shop's script not run: with the policy Once, as the shop was seeded "
+        "before or has products (condition Seeded).",
+        "To seed it all the same, set `spec.seed.policy` to OnChange.",
     ),
     Reason.SUSPENDED: Meaning(
         Category.ASIDE,
@@ -370,8 +374,9 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     Reason.SEED_FAILED: Meaning(
         Category.STALLED,
-        "The seed failed and was rolled back (exit code 7).",
-        f"Fix the document or what the message names, {_RETRY}.",
+        "The seed failed. One of a document was rolled back (exit code 7); a script of the shop's has left what it had written by "
+        "then (exit code 7), or has ended with 0 and could not be recorded (exit code 8).",
+        f"Fix the document, the script or what the message names, {_RETRY}. That runs a script again from its beginning.",
     ),
     Reason.VERIFICATION_FAILED: Meaning(
         Category.STALLED,
@@ -413,7 +418,8 @@ MEANINGS: Mapping[str, Meaning] = {
     Reason.PENDING: Meaning(
         Category.STALLED,
         "The commands of the shop's Medusa ended with 0, and what its project wants is not in the database, which the "
-        "message names: up to 2.11.1 a migration that fails ends with 0 (exit code 8).",
+        "message names: up to 2.11.1 a migration that fails ends with 0 (exit code 8). Of a seed: it was there beforehand, and "
+        "nothing was run (exit code 9).",
         f"Read the pod's log for what failed; fix it, {_RETRY}.",
     ),
     Reason.UNFINISHED: Meaning(
@@ -458,6 +464,11 @@ MEANINGS: Mapping[str, Meaning] = {
         Category.STALLED,
         "There is no Node in the shop's image where it was looked for (exit code 2).",
         "Name its path in `spec.server.node`.",
+    ),
+    Reason.NO_SCRIPT: Meaning(
+        Category.STALLED,
+        "The shop's image has no such script to be seeded by in the folder of its project, or in its package.json (exit code 2).",
+        "Name it in `spec.seed` as the image has it, mostly `./src/scripts/seed.js`.",
     ),
     Reason.UNKNOWN_MEDUSA: Meaning(
         Category.STALLED,

@@ -253,21 +253,36 @@ class DataSteps:
 class SeedSpec:
     """What to fill the shop with, and when."""
 
+    __pydantic_config__ = CAMEL
+
     config_map: Annotated[
         _ConfigMap | None, Field(validation_alias=AliasPath("from", "configMapKeyRef"))
     ] = None
     secret: Annotated[_Secret | None, Field(validation_alias=AliasPath("from", "secretKeyRef"))] = (
         None
     )
+    script: str = ""
+    """A file of the shop's image that `medusa exec` runs."""
+    npm_script: str = ""
+    """A script of the package.json in it."""
+    args: tuple[str, ...] = ()
+    """What that is given."""
     policy: SeedPolicy = SeedPolicy.ONCE
 
     @property
-    def source(self) -> KeyRef:
-        """Where the document is."""
-        found = self.config_map or self.secret
-        if found is None:
-            raise InvalidError("spec.seed.from needs configMapKeyRef or secretKeyRef")
-        return found
+    def document(self) -> KeyRef | None:
+        """Where the document is; None where the shop's own image seeds it."""
+        return self.config_map or self.secret
+
+    @property
+    def own(self) -> bool:
+        """Whether a script of the shop's own image seeds it."""
+        return bool(self.script or self.npm_script)
+
+    @property
+    def shown(self) -> str:
+        """How messages name what it is seeded by."""
+        return str(self.document or self.script or f"npm run {self.npm_script}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,9 +424,20 @@ def from_body(body: object) -> Spec:
     if seed is not None and seed.policy is SeedPolicy.NEVER:
         spec, seed = replace(spec, seed=None), None
     if seed is not None:
-        _ = seed.source
+        _require_one_source(seed)
     _require_one_engine(spec)
     return spec
+
+
+def _require_one_source(seed: SeedSpec) -> None:
+    """Raise InvalidError where it is not one thing that the shop is seeded by."""
+    found = (seed.config_map, seed.secret, seed.script, seed.npm_script)
+    if len([one for one in found if one]) != 1:
+        raise InvalidError(
+            "spec.seed needs one of from.configMapKeyRef, from.secretKeyRef, script and npmScript, and only one"
+        )
+    if seed.args and not seed.own:
+        raise InvalidError("spec.seed.args are for a script; leave them out")
 
 
 def _require_one_engine(spec: Spec) -> None:
@@ -426,6 +452,10 @@ def _require_one_engine(spec: Spec) -> None:
             raise InvalidError(
                 "spec.upgrade.acknowledged: links has a meaning with spec.server only"
             )
+        if spec.seed is not None and spec.seed.own:
+            raise InvalidError(
+                "spec.seed: script and npmScript are of the shop's own image, and need spec.server; without it a seed has from"
+            )
         if spec.timeouts.stall:
             raise InvalidError("spec.timeouts.stall has a meaning with spec.server only")
         return
@@ -435,13 +465,21 @@ def _require_one_engine(spec: Spec) -> None:
         "dataSteps": spec.data_steps != DataSteps(),
         "upgrade.stops": upgrade.stops,
         "upgrade.transaction": upgrade.transaction is not Transaction.STEP,
-        "seed": spec.seed is not None and spec.version.major >= SERVED_ONLY,
     }
     for name, given in senseless.items():
         if given:
             raise InvalidError(
                 f"spec.{name} has no meaning with spec.server, where the shop's own Medusa runs; leave it out"
             )
+    if spec.seed is not None and spec.seed.document and spec.version.major >= SERVED_ONLY:
+        raise InvalidError(
+            "spec.seed.from is for Medusa v1, which has seed documents; a shop of v2 is seeded by spec.seed.script"
+        )
+    if spec.seed is not None and spec.seed.script and spec.version.major < SERVED_ONLY:
+        raise InvalidError(
+            "spec.seed.script is for Medusa v2, which has `medusa exec`; a shop of v1 is seeded from a document, or by "
+            "spec.seed.npmScript"
+        )
 
 
 def digest(*parts: str, length: int = 16) -> str:
