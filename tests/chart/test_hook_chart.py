@@ -254,7 +254,7 @@ def test_without_the_hook_the_jobs_belong_to_the_release() -> None:
         ),
         pytest.param(
             {"seed": {"enabled": True, "configMap": {"name": "a"}, "secret": {"name": "b"}}},
-            "seed: set configMap.name, secret.name or document, and only one of them",
+            "seed: set configMap.name, secret.name, document, script or npmScript, and only one of them",
             id="two-seed-documents",
         ),
     ],

@@ -163,6 +163,50 @@ def test_another_image_is_another_job() -> None:
     assert name(IMAGE) == name(IMAGE) != name("registry.example.com/shop:43")
 
 
+def test_a_script_of_the_shops_image_seeds_it_in_that_image() -> None:
+    values = server(workingDir="/server", scripts=False) | {
+        "version": "2.21.2",
+        "seed": {
+            "enabled": True, "policy": "OnChange", "script": "./src/scripts/seed.js", "args": ["demo", "$(HOME)"],
+        },
+    }  # fmt: skip
+
+    made = charts.render(HOOK, values)
+
+    seed = container(made, "seed")
+    assert (seed["image"], seed["command"]) == (IMAGE, ["/medusa-db/bin/medusa-db"])
+    assert seed["workingDir"] == "/server"
+    assert seed["args"] == [
+        "seed", "--project=.", "--script=./src/scripts/seed.js", "--on-change", "--no-scripts", "--stall=2m",
+        "--to=2.21.2", "--lock-timeout=5s", "--statement-timeout=0s", "--run-timeout=1h", "--lock-wait=10m",
+        "--report-file=/dev/termination-log", "--connect-wait=2m", "--", "demo", "$$(HOME)",
+    ]  # fmt: skip
+    found = pod(made, "-seed-")
+    assert [each["name"] for each in found["initContainers"]] == ["install-medusa-db"]
+    assert "seed" not in [each["name"] for each in found["volumes"]]
+
+
+def test_a_script_of_package_json_waits_for_the_version_where_nothing_else_orders_the_jobs() -> (
+    None
+):
+    values = SHOP | {
+        "version": "2.21.2", "hook": {"enabled": False}, "seed": {"enabled": True, "npmScript": "seed"},
+    }  # fmt: skip
+
+    made = charts.render(HOOK, values)
+
+    assert container(made, "seed")["args"][:4] == [
+        "seed",
+        "--project=.",
+        "--npm-script=seed",
+        "--once",
+    ]
+    found = pod(made, "-seed-")
+    assert [each["name"] for each in found["initContainers"]] == [
+        "wait-for-database", "install-medusa-db",
+    ]  # fmt: skip
+
+
 def test_a_seed_document_of_v1_is_seeded_by_the_runners_own_image() -> None:
     seed = {"enabled": True, "configMap": {"name": "shop-seed"}}
 
@@ -269,6 +313,26 @@ NO_MEANING = (
             {"version": "2.21.2", "featureFlags": {"a": True}},
             "featureFlags: Medusa v2 has none here",
             id="flags-of-v2",
+        ),
+        pytest.param(
+            {"seed": {"enabled": True, "script": "seed.js", "npmScript": "seed"}},
+            "seed: set configMap.name, secret.name, document, script or npmScript, and only one of them",
+            id="two-scripts",
+        ),
+        pytest.param(
+            {"version": "1.20.11", "seed": {"enabled": True, "script": "seed.js"}},
+            "seed.script: Medusa v1 has no medusa exec",
+            id="script-of-v1",
+        ),
+        pytest.param(
+            {"server": {"image": ""}, "version": "1.20.11", "seed": {"enabled": True, "script": "seed.js"}},
+            "seed: script and npmScript are of the shop's own image; set server.image",
+            id="script-without-image",
+        ),
+        pytest.param(
+            {"version": "1.20.11", "seed": {"enabled": True, "document": "{}", "args": ["a"]}},
+            "seed.args: they are what a script is given",
+            id="arguments-of-a-document",
         ),
         pytest.param(
             {"seed": {"enabled": True, "document": "{}"}},

@@ -87,12 +87,15 @@ template:
     affinity:
       {{- toYaml . | nindent 6 }}
     {{- end }}
-    {{- if and (eq $.component "seed") (not .Values.hook.enabled) }}
+    {{- $waits := and (eq $.component "seed") (not .Values.hook.enabled) }}
+    {{- if or $waits $carried }}
     initContainers:
+      {{- if $waits }}
       {{- include "medusa-db-hook.waitContainer" . | trim | nindent 6 }}
-    {{- else if $carried }}
-    initContainers:
+      {{- end }}
+      {{- if $carried }}
       {{- include "medusa-db-hook.install" . | trim | nindent 6 }}
+      {{- end }}
     {{- end }}
     containers:
       - name: {{ $.component }}

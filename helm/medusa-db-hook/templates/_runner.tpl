@@ -29,11 +29,13 @@
 {{- end }}
 {{- if .Values.seed.enabled }}
 {{- with .Values.seed }}
-{{- $sources := compact (list .document .configMap.name .secret.name) }}
+{{- $sources := compact (list .document .configMap.name .secret.name .script .npmScript) }}
 {{- if gt (len $sources) 1 }}
-{{- fail "seed: set configMap.name, secret.name or document, and only one of them" }}
+{{- fail "seed: set configMap.name, secret.name, document, script or npmScript, and only one of them" }}
 {{- else if not $sources }}
-{{- fail "seed: set configMap.name or secret.name to what holds the seed document, or document to the document itself" }}
+{{- fail "seed: set configMap.name or secret.name to what holds the seed document, document to the document itself, or script to the file of the shop's own image that medusa exec runs" }}
+{{- else if and .args (not .script) (not .npmScript) }}
+{{- fail "seed.args: they are what a script is given; set script or npmScript, or leave them out" }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -29,8 +29,10 @@
 {{- if and $v.featureFlags (not $v1) }}
 {{- fail "featureFlags: Medusa v2 has none here, and the shop's own Medusa reads those of v1 from server.env (MEDUSA_FF_...); leave them out, or set version to the v1 version for which the init container waits" }}
 {{- end }}
-{{- if and $v.seed.enabled (not $v1) }}
-{{- fail "seed: a seed document is for Medusa v1 (set version, where it is one); a shop of v2 seeds by its own script, such as medusa exec" }}
+{{- if and (eq (include "medusa-db-hook.seedBy" .) "document") (not $v1) }}
+{{- fail "seed: a seed document is for Medusa v1 (set version, where it is one); a shop of v2 is seeded by a script of its own image: name it in seed.script, such as ./src/scripts/seed.js" }}
+{{- else if and $v.seed.enabled $v.seed.script $v1 }}
+{{- fail "seed.script: Medusa v1 has no medusa exec; seed from a document, or name a script of package.json in seed.npmScript" }}
 {{- end }}
 {{- if and $v1 (eq $v.server.links "All") }}
 {{- fail "server.links: Medusa v1 has no tables of links; leave it out" }}
@@ -47,6 +49,9 @@
 {{- end }}
 {{- end }}
 {{- else }}
+{{- if eq (include "medusa-db-hook.seedBy" .) "script" }}
+{{- fail "seed: script and npmScript are of the shop's own image; set server.image, or seed from a document" }}
+{{- end }}
 {{- with $v.server }}
 {{- range $name, $given := dict "workingDir" .workingDir "runner" (eq .runner "Image") "imagePullSecrets" .imagePullSecrets "env" .env "envFrom" .envFrom "links" (eq .links "All") "scripts" (not .scripts) "node" .node }}
 {{- if $given }}
@@ -115,4 +120,15 @@ imagePullPolicy: {{ .scope.Values.image.pullPolicy }}
 resources:
   {{- toYaml .scope.Values.job.resources | nindent 2 }}
 {{- end }}
+{{- end }}
+
+{{/* How commands of the shop's own Medusa run. */}}
+{{- define "medusa-db-hook.projectArgs" }}
+{{- if not .Values.server.scripts }}
+- --no-scripts
+{{- end }}
+{{- with .Values.server.node }}
+- --node={{ . }}
+{{- end }}
+- --stall={{ .Values.timeouts.stall }}
 {{- end }}
