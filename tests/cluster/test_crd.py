@@ -49,6 +49,10 @@ def served(**spec):
     return {"version": "2.21.2", "server": SERVER} | spec
 
 
+def workload(**ref):
+    return served(server=SERVER | {"workloadRef": ref})
+
+
 def patch(**spec):
     return {"job": {"template": {"spec": spec}}}
 
@@ -66,6 +70,24 @@ def patch(**spec):
         ),
         pytest.param({"version": "3.0.0"}, "2.0.0 and later with spec.server", id="v3"),
         pytest.param(served(server={}), "spec.server.image: Required value", id="no-image"),
+        pytest.param(
+            workload(), "spec.server.workloadRef.name: Required value", id="workload-no-name"
+        ),
+        pytest.param(
+            workload(name="../secrets/a"),
+            "spec.server.workloadRef.name in body should match",
+            id="workload-path",
+        ),
+        pytest.param(
+            workload(name="shop", kind="Rollout"),
+            'Unsupported value: "Rollout": supported values: "Deployment", "StatefulSet"',
+            id="workload-kind",
+        ),
+        pytest.param(
+            workload(name="shop", container="A b"),
+            "spec.server.workloadRef.container in body should match",
+            id="workload-container",
+        ),
         pytest.param(
             served(featureFlags={"a": True}), "set the variables MEDUSA_FF_...", id="server-flags"
         ),
@@ -320,6 +342,14 @@ def test_defaults_appear(kubectl):
         "deletionPolicy": "Wait",
         "suspend": False,
     }
+
+
+def test_a_workload_is_a_deployment_where_nothing_is_said(kubectl):
+    kubectl.apply(resource(**workload(name="shop")))
+
+    found = kubectl.json("get", "mdb", "shop")["spec"]["server"]["workloadRef"]
+
+    assert found == {"kind": "Deployment", "name": "shop"}
 
 
 @pytest.fixture

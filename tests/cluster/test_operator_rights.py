@@ -248,6 +248,8 @@ def test_the_sample_policy_asks_for_the_rights_of_whoever_declares(kubectl, even
     }  # fmt: skip
     changed = {**declared, "spec": {**declared["spec"], "job": {"image": "evil:1"}}}
     own = {**declared, "spec": {**declared["spec"], "server": {"image": "evil:1"}}}
+    spied = {"image": "evil:1", "workloadRef": {"kind": "StatefulSet", "name": "payment"}}
+    spying = {**declared, "spec": {**declared["spec"], "server": spied}}
 
     def said(body):
         done = kubectl.run("create", "--dry-run=server", "-f", "-", "--as=dev", stdin=body)
@@ -260,3 +262,10 @@ def test_the_sample_policy_asks_for_the_rights_of_whoever_declares(kubectl, even
 
     assert "must be allowed to create pods" in said(changed)
     assert "must be allowed to create pods" in said(own)
+    kubectl("create", "role", "pods", "--verb=create", "--resource=pods")
+    kubectl("create", "rolebinding", "pods", "--role=pods", "--user=dev")
+    eventually(lambda: said(own) == "")
+    assert "who names a workload must be allowed to get it: StatefulSet payment" in said(spying)
+    kubectl("create", "role", "sets", "--verb=get", "--resource=statefulsets.apps")
+    kubectl("create", "rolebinding", "sets", "--role=sets", "--user=dev")
+    eventually(lambda: said(spying) == "")

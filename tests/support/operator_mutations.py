@@ -45,6 +45,7 @@ SERVED = resource(
         "image": "registry.example.com/shop:42",
         "workingDir": "/server",
         "imagePullSecrets": [{"name": "registry"}],
+        "workloadRef": {"kind": "StatefulSet", "name": "shop", "container": "server"},
         "resources": {"limits": {"memory": "1Gi"}},
         "env": [
             {"name": "MEDUSA_FF_INDEX_ENGINE", "value": "$(A)"},

@@ -12,7 +12,7 @@ from medusa_operator.judgement.decision import Start
 from medusa_operator.resource import status as statuses
 from medusa_operator.resource.model import Database
 from medusa_operator.resource.reasons import Reason
-from medusa_operator.resource.spec import Timeouts, from_body
+from medusa_operator.resource.spec import Timeouts, WorkloadRef, from_body
 from operator_bodies import decided, resource
 
 SPEC = SCHEMA["properties"]["spec"]
@@ -146,6 +146,7 @@ def test_the_defaults_of_the_code_are_those_of_the_schema():
     assert [default("server", key) for key in ("runner", "links", "scripts")] == [
         served.runner, served.links, served.scripts
     ]  # fmt: skip
+    assert default("server", "workloadRef", "kind") == WorkloadRef("shop").kind
     assert STATUS["default"] == statuses.Status().to_dict()
 
 
@@ -204,7 +205,11 @@ CHANGES = {
         "scripts": False,
         "node": "/nodejs/bin/node",
         "resources": {"limits": {"memory": "1Gi"}},
+        "workloadRef": {"name": "x"},
     }.items()
+} | {
+    ".server.workloadRef.kind": {"server": {"image": "shop:1", "workloadRef": {"name": "x", "kind": "StatefulSet"}}},
+    ".server.workloadRef.container": {"server": {"image": "shop:1", "workloadRef": {"name": "x", "container": "y"}}},
 } | {
     ".server.imagePullSecrets[].name": {"server": {"image": "shop:1", "imagePullSecrets": [{"name": "x"}]}},
 } | {

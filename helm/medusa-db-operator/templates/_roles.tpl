@@ -26,6 +26,10 @@
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get]
+# what a run takes over where spec.server.workloadRef names one
+- apiGroups: [apps]
+  resources: [deployments, statefulsets]
+  verbs: [get]
 # whether the owner of a namespace lets a resource use another ServiceAccount than default
 - apiGroups: [""]
   resources: [serviceaccounts]

@@ -194,6 +194,13 @@ class Cluster:
         except MissingError:
             return None
 
+    async def workload(self, namespace: str, plural: str, name: str) -> Body | None:
+        """Return a Deployment or a StatefulSet, or None."""
+        try:
+            return await self._call("GET", f"/apis/apps/v1/namespaces/{namespace}/{plural}/{name}")
+        except MissingError:
+            return None
+
     async def metadata_of(self, namespace: str, plural: str, name: str) -> Body | None:
         """Return the metadata of a Secret or a ServiceAccount, or None; never what it holds."""
         path = f"/api/v1/namespaces/{namespace}/{plural}/{quote(name, safe='')}"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from medusa_migrations.contract import caller, values
 from medusa_migrations.contract.errors import NO_RETRY
 from medusa_migrations.contract.report import LEAST
-from medusa_operator.jobs import restricted, shop_image, template
+from medusa_operator.jobs import restricted, shop_image, taken_over, template
+from medusa_operator.jobs.taken_over import TakenOver
 from medusa_operator.resource import names
 from medusa_operator.resource.model import TemplatePolicy
 from medusa_operator.resource.names import API_VERSION, KIND, MANAGED_BY, UID_LABEL
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from medusa_operator.jobs.path import PathStep
-    from medusa_operator.resource.model import Database, Settings
-    from medusa_operator.resource.spec import ShopImage
+    from medusa_operator.resource.model import Database, Settings, Workload
+    from medusa_operator.resource.spec import ShopImage, WorkloadRef
 
 SLACK = 600.0
 """Seconds that scheduling and pulling the image may take, beyond the run's own timeouts."""
@@ -87,32 +89,44 @@ def called(database: Database, step: PathStep, *parts: str) -> str:
     return f"{cut}-{step.type.lower()}-{digest(*parts, length=10)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Which run of its step a Job is."""
+
+    name: str
+    """That of the Job."""
+    number: int
+    seed_source: str = ""
+    """What is known of the seed document."""
+    after: str = ""
+    """The uid of the run before it."""
+
+
 def manifest(
     database: Database,
     step: PathStep,
-    attempt: int,
+    attempt: Attempt,
     settings: Settings,
-    name: str,
     *,
     known: bool,
-    seed_source: str = "",
-    after: str = "",
+    workload: Workload | None,
 ) -> dict[str, Any]:
-    """Return the Job of one attempt at *step*.
+    """Return the Job of one *attempt* at *step*.
 
-    *known* says that the database was seen before, so that no baseline is to be taken. Raises
-    TemplateError where `spec.job.template` sets what is not the owner's to set.
+    *known* says that the database was seen before, so that no baseline is to be taken; *workload* is
+    what `workload_of` names. Raises TemplateError where `spec.job.template` sets what is not the owner's
+    to set, WorkloadError where the workload cannot be taken over.
     """
     spec = _spec(database)
-    run_id = f"{database.uid}/{step.name}/{name}"
-    pod = _pod_template(database, spec, step, settings, known=known)
-    fingerprint = _fingerprint(pod)
+    run_id = f"{database.uid}/{step.name}/{attempt.name}"
+    pod = _pod_template(database, spec, step, settings, known=known, workload=workload)
+    with_workload = _fingerprint(pod) if workload is not None else ""
     container = pod["spec"]["containers"][0]
     container["args"] = _named(container["args"], run_id)
     notes = {
         names.STEP: step.name,
         names.RUN_ID: run_id,
-        names.ATTEMPT: str(attempt),
+        names.ATTEMPT: str(attempt.number),
         names.VERSION: str(step.version),
         names.TARGET: str(step.target),
         names.CONFIGURATION: spec.identity,
@@ -120,16 +134,17 @@ def manifest(
         names.GENERATION: str(database.generation),
         names.RETRY: database.retry,
         names.VERIFY: database.verify,
-        names.SEED_SOURCE: seed_source,
-        names.AFTER: after,
-        names.TEMPLATE: fingerprint,
+        names.SEED_SOURCE: attempt.seed_source,
+        names.AFTER: attempt.after,
+        names.TEMPLATE: template_hash(database, step, settings, known=known),
+        names.WORKLOAD: with_workload,
         names.ENGINE: names.PROJECT if _served(spec, step) else "",
     }
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": name,
+            "name": attempt.name,
             "namespace": database.namespace,
             "labels": _labels(database, step),
             "annotations": {key: value for key, value in notes.items() if value},
@@ -182,9 +197,28 @@ def image(spec: Spec, settings: Settings) -> str:
     return spec.job.image or settings.image
 
 
-def template_hash(database: Database, step: PathStep, settings: Settings, *, known: bool) -> str:
-    """Return the hash of everything in a Job's pod that comes from the spec."""
-    return _fingerprint(_pod_template(database, _spec(database), step, settings, known=known))
+def template_hash(
+    database: Database,
+    step: PathStep,
+    settings: Settings,
+    *,
+    known: bool,
+    workload: Workload | None = None,
+) -> str:
+    """Return the hash of everything in a Job's pod that comes from the spec, and from *workload*.
+
+    Raises what `manifest` raises.
+    """
+    spec = _spec(database)
+    return _fingerprint(
+        _pod_template(database, spec, step, settings, known=known, workload=workload)
+    )
+
+
+def workload_of(spec: Spec, step: PathStep) -> WorkloadRef | None:
+    """Return the workload of which the Job of *step* takes something over; None where of none."""
+    server = _served(spec, step)
+    return server.workload if server is not None else None
 
 
 def _fingerprint(pod: dict[str, Any]) -> str:
@@ -229,9 +263,22 @@ def _deadline(spec: Spec, step: PathStep) -> dict[str, int]:
 
 
 def _pod_template(
-    database: Database, spec: Spec, step: PathStep, settings: Settings, *, known: bool
+    database: Database,
+    spec: Spec,
+    step: PathStep,
+    settings: Settings,
+    *,
+    known: bool,
+    workload: Workload | None,
 ) -> dict[str, Any]:
     volumes, mounts = _volumes(spec, step)
+    taken = TakenOver()
+    if workload is not None and (server := _served(spec, step)) is not None:
+        paths = [mount["mountPath"] for mount in mounts]
+        taken = taken_over.of(workload, spec, settings, paths=paths, volumes=OWN_VOLUMES)
+        spec = replace(spec, server=taken.below(server))
+        volumes += taken.volumes
+        mounts += taken.mounts
     container: dict[str, Any] = {
         "name": CONTAINER,
         "image": image(spec, settings),
@@ -259,6 +306,7 @@ def _pod_template(
             "securityContext": {
                 "runAsNonRoot": True,
                 "seccompProfile": {"type": "RuntimeDefault"},
+                **taken.users,
             },
             "serviceAccountName": spec.job.service_account,
             "terminationGracePeriodSeconds": 30,
@@ -288,7 +336,7 @@ def _serve(pod: dict[str, Any], server: ShopImage) -> None:
 def _tell_of_secrets(pod: dict[str, Any], spec: Spec) -> None:
     """Say to the runner what comes from Secrets, so that it quotes nothing of that."""
     container = pod["containers"][0]
-    found = {variable["name"]: _source(variable) for variable in container["env"]}
+    found = {quote(variable["name"]): _source(variable) for variable in container["env"]}
     secrets = (source.get("secretRef") for source in container.get("envFrom", ()))
     read = [secret for secret in secrets if secret is not None]
     if read:  # it may hold any variable that is not set beside it

@@ -83,20 +83,22 @@ def _pod(spec: BodyField) -> None:
         raise _refused(spec["priority"], "the classes of the system are not for a shop")
 
 
-def _volume(volume: BodyField) -> None:
-    name = volume["name"].text()
-    where = f"{PATH}.spec.volumes: {name}"
+def why_not(volume: BodyField) -> str:
+    """Return what of *volume* a run's pod may not have, as the end of a sentence; empty where it may have it."""
     for kind in volume.mapping():
-        if kind != "name" and kind not in _VOLUMES:
-            raise TemplateError(
-                f"{where} is of kind {kind}, and a restricted pod has only {', '.join(_VOLUMES)}; {TODO}"
-            )
+        if kind != "name" and kind not in _VOLUMES and volume[kind]:
+            return f"is of kind {kind}, and a restricted pod has only {', '.join(_VOLUMES)}"
     for source in volume["projected"]["sources"].items():
         for kind in _TOKENS:
             if source[kind]:
-                raise TemplateError(
-                    f"{where} projects a {kind}, and a run needs no right on the Kubernetes API; {TODO}"
-                )
+                return f"projects a {kind}, and a run needs no right on the Kubernetes API"
+    return ""
+
+
+def _volume(volume: BodyField) -> None:
+    why = why_not(volume)
+    if why:
+        raise TemplateError(f"{PATH}.spec.volumes: {volume['name'].text()} {why}; {TODO}")
 
 
 def _context(context: BodyField) -> None:

@@ -21,7 +21,7 @@ REPORT_LIMIT = 2048
 """Bytes that hold what a report of a project needs; six containers may share the 12 KiB of a pod."""
 _STALL = "2m"
 _SIZE = "200Mi"
-_OPTIONS = "MEDUSA_DB_"
+OPTIONS = "MEDUSA_DB_"
 """What variables of the runner begin with."""
 
 
@@ -108,7 +108,7 @@ def environment(
             raise InvalidError(
                 f"spec.server.env[{number}]: {name} is set from spec.database; leave it out"
             )
-        if name.startswith(_OPTIONS):
+        if name.startswith(OPTIONS):
             raise InvalidError(
                 f"spec.server.env[{number}]: {name} is an option of the runner, for which the spec has a field; "
                 "leave it out"

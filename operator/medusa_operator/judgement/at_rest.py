@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from medusa_operator.jobs import manifests, pods
 from medusa_operator.jobs.path import VERIFY, PathStep
+from medusa_operator.jobs.taken_over import WorkloadError
+from medusa_operator.judgement import rules
 from medusa_operator.judgement.decision import Cancel, Ready, Running, Stalled, Suspended, Verify
 from medusa_operator.judgement.rules import LOOK_AGAIN, Case, Ruling
 from medusa_operator.knowledge import verification
@@ -63,15 +65,19 @@ def _begin(case: Case, spec: Spec, found: Ruling) -> Ruling:
         return replace(found, act=act, wake=case.now + LOOK_AGAIN)
     version = verification.version(spec, case.facts)
     step = PathStep(VERIFY, version, version)
+    if (look := rules.look_at_workload(case, step)) is not None:
+        return replace(found, act=look)
     known = case.facts.verification
     attempt = verification.attempts(known) + 1
     name = verification.job_name(case.database, step, known, set(case.observed.gone))
     try:
-        manifest = manifests.manifest(case.database, step, attempt, case.settings, name, known=True)
+        manifest = manifests.manifest(
+            case.database, step, manifests.Attempt(name, attempt), case.settings,
+            known=True, workload=case.observed.workload,
+        )  # fmt: skip
     except InvalidError as exc:
-        facts = verification.failed(
-            case.database, case.facts, Reason.TEMPLATE_REFUSED, str(exc), case.now
-        )
+        reason = exc.reason if isinstance(exc, WorkloadError) else Reason.TEMPLATE_REFUSED
+        facts = verification.failed(case.database, case.facts, reason, str(exc), case.now)
         due = verification.due(case.database, spec, facts, case.now)
         return replace(found, facts=facts, wake=due)
     return replace(found, act=Verify(step, name, attempt, manifest))

@@ -53,6 +53,7 @@ RULES: tuple[Callable[[Case, Spec], Ruling | None], ...] = (
     rules.newer_than_declared,
     rules.failed_before,
     rules.as_declared,
+    rules.workload_unusable,
     rules.pod_template_refused,
     rules.gated,
     rules.seed_document_missing,
@@ -99,6 +100,8 @@ def _first(case: Case) -> Ruling:
 def _start(case: Case, step: PathStep) -> Ruling:
     about = "the seed" if step.seeds else f"the step to {step.version}"
     outlook = Running(Reason.STARTING, f"a Job for {about} is made")
+    if (look := rules.look_at_workload(case, step)) is not None:
+        return Ruling(outlook, look)
     if not case.database.has_finalizer:
         return Ruling(outlook, AddFinalizer())
     attempt = case.facts.attempts + 1
@@ -112,10 +115,8 @@ def _start(case: Case, step: PathStep) -> Ruling:
         after=before, since=since, seed_source=source, taken=taken,
     )  # fmt: skip
     manifest = manifests.manifest(
-        case.database, step, attempt, case.settings, name,
-        known=case.facts.proven is not None,
-        seed_source=source,
-        after=before,
+        case.database, step, manifests.Attempt(name, attempt, source, before), case.settings,
+        known=case.facts.proven is not None, workload=case.observed.workload,
     )  # fmt: skip
     return Ruling(outlook, Start(step, name, attempt, manifest))
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from medusa_operator.jobs.path import Path, PathStep
     from medusa_operator.knowledge.facts import Facts
     from medusa_operator.resource.reasons import Reason
+    from medusa_operator.resource.spec import WorkloadRef
     from medusa_operator.resource.workload import Job
 
 
@@ -73,6 +74,13 @@ class RemoveFinalizer:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAtWorkload:
+    """Ask for what `spec.server.workloadRef` names, then decide again with `Observed.workload`."""
+
+    ref: WorkloadRef
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """Create the Job; one of that name that belongs to our uid already is as good.
 
@@ -111,7 +119,7 @@ class Expire:
     seconds: int
 
 
-Act = AddFinalizer | RemoveFinalizer | Start | Verify | Cancel | Expire
+Act = AddFinalizer | RemoveFinalizer | LookAtWorkload | Start | Verify | Cancel | Expire
 
 
 @dataclass(frozen=True, slots=True)

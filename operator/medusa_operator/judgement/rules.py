@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from medusa_operator.jobs import manifests, pods
 from medusa_operator.jobs.path import Path, too_old
+from medusa_operator.jobs.taken_over import WorkloadError
 from medusa_operator.judgement.decision import (
     Act,
     Cancel,
+    LookAtWorkload,
     Outlook,
     Ready,
     Running,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from medusa_migrations.catalog.model import Catalog
+    from medusa_operator.jobs.path import PathStep
     from medusa_operator.knowledge.facts import Facts
     from medusa_operator.resource.model import Database, Observed, Settings
     from medusa_operator.resource.spec import Spec
@@ -153,8 +156,8 @@ def run_goes_on(case: Case) -> Ruling | None:
     waited = (case.now - since).total_seconds()  # by our clock, where it was told of the change
     wake = case.now + timedelta(seconds=min(300.0, max(6.0, waited / 4)))
     stuck = pods.stuck(job, case.observed)
-    if stuck is not None:
-        return Ruling(Waiting(*stuck), wake=wake)
+    if stuck is not None:  # for want of what a workload names that was corrected meanwhile, perhaps
+        return Ruling(Waiting(*stuck), look_at_workload(case, case.path.next), wake)
     return Ruling(Running(Reason.STARTING, f"Job {job.name} is there, its pod starts"), wake=wake)
 
 
@@ -262,11 +265,26 @@ def as_declared(case: Case, spec: Spec) -> Ruling | None:
     return Ruling(Ready(Reason.UP_TO_DATE, f"the database is at {spec.version}{seeded}"))
 
 
+def workload_unusable(case: Case, _spec: Spec) -> Ruling | None:
+    """A run waits for the workload that serves the shop, and takes over only what it may have."""
+    if case.path.next is None or case.observed.workload is None:
+        return None
+    try:
+        _pod_hash(case, case.path.next)
+    except WorkloadError as exc:
+        stalls = exc.reason is Reason.WORKLOAD_UNUSABLE
+        outlook = (Stalled if stalls else Waiting)(exc.reason, str(exc))
+        return Ruling(outlook, wake=case.now + LOOK_AGAIN)
+    except ValueError:
+        return None  # for the next rule
+    return None
+
+
 def pod_template_refused(case: Case, _spec: Spec) -> Ruling | None:
     """A patch of the pod template that would break a run needs a person."""
     assert case.path.next is not None  # noqa: S101  else the rule before would have spoken
     try:
-        manifests.template_hash(case.database, case.path.next, case.settings, known=True)
+        _pod_hash(case, case.path.next)
     except ValueError as exc:  # an InvalidError, or a duration that is none
         malformed = str(exc).startswith("spec.job.template")
         reason = Reason.TEMPLATE_REFUSED if malformed else Reason.INVALID_SPEC
@@ -341,12 +359,30 @@ def _outdated(case: Case, job: Job) -> bool:
     if step.name != job.step:
         return True
     known = case.facts.proven is not None
+    seen = case.observed.workload
     try:
-        return (
-            manifests.template_hash(case.database, step, case.settings, known=known) != job.template
-        )
+        if manifests.template_hash(case.database, step, case.settings, known=known) != job.template:
+            return True
+        return seen is not None and seen.refusal is None and _pod_hash(case, step) != job.workload
     except InvalidError:
         return True
+
+
+def look_at_workload(case: Case, step: PathStep | None) -> LookAtWorkload | None:
+    """Return how to find out what the Job of *step* takes over; None where it takes nothing, or that is known."""
+    spec = case.database.spec
+    if isinstance(spec, InvalidError) or step is None or case.observed.workload is not None:
+        return None
+    ref = manifests.workload_of(spec, step)
+    return LookAtWorkload(ref) if ref is not None else None
+
+
+def _pod_hash(case: Case, step: PathStep) -> str:
+    """Return the hash of the pod of *step*, with what it takes over as far as that was asked for."""
+    return manifests.template_hash(
+        case.database, step, case.settings,
+        known=case.facts.proven is not None, workload=case.observed.workload,
+    )  # fmt: skip
 
 
 def _rough(count: int) -> str:

@@ -11,11 +11,20 @@ from typing import TYPE_CHECKING
 import structlog
 
 from medusa_operator.api.cluster import ObjectKind
-from medusa_operator.api.errors import ApiError, MissingError, is_refusal
+from medusa_operator.api.errors import ApiError, ApiRefusedError, MissingError, is_refusal
 from medusa_operator.knowledge import known, verification
 from medusa_operator.loop.cache import Key
-from medusa_operator.resource.model import Event, InvalidError, Observed, Pod, SeedSource
+from medusa_operator.resource.model import (
+    Event,
+    InvalidError,
+    Observed,
+    Pod,
+    Refusal,
+    SeedSource,
+    Workload,
+)
 from medusa_operator.resource.names import UID_LABEL
+from medusa_operator.resource.reasons import Reason
 from medusa_operator.resource.spec import KeySource, SeedPolicy
 
 if TYPE_CHECKING:
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
     from medusa_operator.api.cluster import Body, Cluster
     from medusa_operator.loop.cache import Cache
     from medusa_operator.resource.model import Database
+    from medusa_operator.resource.spec import WorkloadRef
 
 PATIENCE = 5.0
 """Seconds that a Job may be without a pod, or a pod without a container, before we ask why."""
@@ -33,11 +43,17 @@ logger = structlog.get_logger("reconcile")
 
 
 async def observe(
-    cluster: Cluster, cache: Cache, database: Database, limit: int, clock: Callable[[], datetime]
+    cluster: Cluster,
+    cache: Cache,
+    database: Database,
+    limit: int,
+    clock: Callable[[], datetime],
+    workload: Workload | None = None,
 ) -> tuple[Database, Observed]:
     """Return the resource as it is by now, and what else a decision about it needs.
 
-    At most *limit* runs go on at once; 0: no limit.
+    At most *limit* runs go on at once; 0: no limit. The *workload* was asked for just before; it counts
+    where the resource still names it.
     """
     # Whatever has to be asked for comes first. Watches go on filling the cache while we wait for the
     # answers, so what is read from it afterwards, without waiting in between, is all of one moment:
@@ -54,9 +70,28 @@ async def observe(
         rivals=cache.rivals(database),
         turn=cache.turn(database, limit, clock()),
         seed=seed,
+        workload=workload if workload is not None and _named(database) == workload.ref else None,
         verifying=cache.verifying(database),
         event=event,
     )
+
+
+async def look_at(cluster: Cluster, database: Database, ref: WorkloadRef) -> Workload:
+    """Return the workload that *ref* names, or why there is none to be seen."""
+    where = f"the run waits: {ref} of spec.server.workloadRef"
+    try:
+        body = await cluster.workload(database.namespace, ref.kind.plural, ref.name)
+    except ApiRefusedError as exc:
+        why = f"{where} cannot be read: {str(exc)[:500]}"
+        return Workload(ref, refusal=Refusal(Reason.REFERENCE_FORBIDDEN, why))
+    if body is None:
+        return Workload(ref, refusal=Refusal(Reason.REFERENCE_MISSING, f"{where} is not there"))
+    return Workload(ref, body)
+
+
+def _named(database: Database) -> WorkloadRef | None:
+    spec = database.spec
+    return None if isinstance(spec, InvalidError) or spec.server is None else spec.server.workload
 
 
 async def _catch_up(cluster: Cluster, cache: Cache, database: Database) -> None:

@@ -20,6 +20,7 @@ from medusa_operator.judgement.decision import (
     AddFinalizer,
     Cancel,
     Expire,
+    LookAtWorkload,
     RemoveFinalizer,
     Start,
     Verify,
@@ -53,8 +54,8 @@ async def perform(
                 await _cancel(cluster, cache, database, job)
             case Start() | Verify() as start:
                 return await _start(cluster, cache, database, start)
-            case None:
-                pass
+            case LookAtWorkload() | None:
+                pass  # nothing changes in the cluster
     except ApiError as exc:
         if not is_refusal(exc):
             raise

@@ -22,6 +22,7 @@ from medusa_operator.judgement.decision import (
     AddFinalizer,
     Cancel,
     Expire,
+    LookAtWorkload,
     RemoveFinalizer,
     Start,
     Verify,
@@ -29,7 +30,7 @@ from medusa_operator.judgement.decision import (
 from medusa_operator.knowledge import verification
 from medusa_operator.loop import events
 from medusa_operator.loop.cache import Key
-from medusa_operator.loop.observe import observe
+from medusa_operator.loop.observe import look_at, observe
 from medusa_operator.loop.perform import perform, refusal, remove_finalizer
 from medusa_operator.resource.model import CreateError, Database, InvalidError, Observed
 from medusa_operator.resource.names import FINALIZER
@@ -42,11 +43,9 @@ if TYPE_CHECKING:
     from medusa_operator.judgement.decision import Decision
     from medusa_operator.loop.cache import Cache
     from medusa_operator.loop.events import Recorder
-    from medusa_operator.resource.model import Settings
+    from medusa_operator.resource.model import Settings, Workload
     from medusa_operator.resource.status import Run, Status
 
-PATIENCE = 5.0
-"""Seconds that a Job may be without a pod, or a pod without a container, before we ask why."""
 REPEAT = timedelta(minutes=30)
 """After which an Event that is the only record is made again; the API server keeps one for an hour."""
 
@@ -134,13 +133,15 @@ class Reconciler:
             except MissingError:
                 return
 
-    async def _pass(self, key: Key, database: Database) -> float | None:
+    async def _pass(
+        self, key: Key, database: Database, workload: Workload | None = None
+    ) -> float | None:
         ending = database.deleting and database.has_finalizer and database.namespace == self.home
         if ending and await self.cluster.terminating(database.namespace):
             await remove_finalizer(self.cluster, self.cache, database)
             return None
         database, observed = await observe(
-            self.cluster, self.cache, database, self.limit, self.clock
+            self.cluster, self.cache, database, self.limit, self.clock, workload
         )
         return await self._act(key, database, observed)
 
@@ -164,7 +165,10 @@ class Reconciler:
             case AddFinalizer():
                 # Once more, and at once: the turn is ours only as long as nobody else comes in between.
                 # Observed anew, as the finalizer took a request, in which anything can have happened.
-                return await self._pass(key, database)
+                return await self._pass(key, database, observed.workload)
+            case LookAtWorkload(ref):
+                workload = await look_at(self.cluster, database, ref)
+                return await self._pass(key, database, workload)
             case RemoveFinalizer() | Expire() | Start() | Verify():
                 return 0.0
             case Cancel() | None:

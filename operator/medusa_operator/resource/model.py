@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from medusa_operator.resource.reasons import Reason
-    from medusa_operator.resource.spec import Spec
+    from medusa_operator.resource.spec import Spec, WorkloadRef
 
 __all__ = [
     "CreateError",
@@ -34,6 +34,7 @@ __all__ = [
     "Settings",
     "TemplatePolicy",
     "Turn",
+    "Workload",
 ]  # fmt: skip
 
 
@@ -164,6 +165,16 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Workload:
+    """What `spec.server.workloadRef` names, as it was when it was asked for."""
+
+    ref: WorkloadRef
+    body: Mapping[str, Any] = field(default_factory=dict)
+    refusal: Refusal | None = None
+    """Why there is no body."""
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """What a Warning event says of a Job that gets no pod, or of a pod that does not start."""
 
@@ -195,6 +206,8 @@ class Observed:
     """None: no ConfigMap is named, or it was not looked at."""
     verifying: int = 0
     """Jobs of other resources that verify."""
+    workload: Workload | None = None
+    """None: none is named, or it was not asked for; it is where a Job is to be made."""
     event: Event | None = None
     """Of the Job that is not over, or its pod; needed only once it has waited for some seconds."""
     refusal: Refusal | None = None

@@ -63,6 +63,7 @@ class Reason(StrEnum):
     UNKNOWN_VERSION = "UnknownVersion"
     DOWNGRADE = "Downgrade"
     TEMPLATE_REFUSED = "TemplateRefused"
+    WORKLOAD_UNUSABLE = "WorkloadUnusable"
     JOB_INVALID = "JobInvalid"
     JOB_NAME_TAKEN = "JobNameTaken"
     IMAGE_UNUSABLE = "ImageUnusable"
@@ -180,15 +181,17 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     Reason.REFERENCE_MISSING: Meaning(
         Category.WAITING,
-        "A Secret, a ConfigMap or a key of one that the run needs is not there.",
+        "A Secret, a ConfigMap or a key of one that the run needs is not there; or the workload of "
+        "`spec.server.workloadRef`, or its container.",
         "Create it; the run goes on by itself. Or correct the reference.",
     ),
     Reason.REFERENCE_FORBIDDEN: Meaning(
         Category.WAITING,
         "A Secret that the run needs does not carry the annotation `medusadb.dev/allow`, and the operator "
-        "asks for it (`--require-secret-annotation`).",
-        "`kubectl annotate secret SECRET medusadb.dev/allow=NAME`, by somebody who may change the Secret; "
-        "the run goes on by itself.",
+        "asks for it (`--require-secret-annotation`); or the operator has no right to get the workload of "
+        "`spec.server.workloadRef`.",
+        "`kubectl annotate secret SECRET medusadb.dev/allow=NAME`, by somebody who may change the Secret; or give the "
+        "operator the right that the message names (`deploy/rbac`). The run goes on by itself.",
     ),
     Reason.IMAGE_PULL_FAILED: Meaning(
         Category.WAITING,
@@ -321,6 +324,14 @@ MEANINGS: Mapping[str, Meaning] = {
         "Correct or remove the field that the message names, or `kubectl label serviceaccount ACCOUNT "
         "medusadb.dev/allow=true`.",
     ),
+    Reason.WORKLOAD_UNUSABLE: Meaning(
+        Category.STALLED,
+        "The workload of `spec.server.workloadRef` has what a run cannot take over: several containers of which none is "
+        "named, a volume or a variable that its pod may not have or that an init container makes. It is looked at again "
+        "every 30 seconds.",
+        "Do what the message says: name the container, or declare the volume in `spec.job.template`, the variable in "
+        "`spec.server.env`, which then count instead.",
+    ),
     Reason.JOB_INVALID: Meaning(
         Category.STALLED,
         "The API server finds the Job invalid, too large, or knows no such field.",
@@ -433,8 +444,8 @@ MEANINGS: Mapping[str, Meaning] = {
         Category.STALLED,
         "The project in the shop's image cannot be asked what it wants, so that nothing was run, or nothing proves what "
         "a run did (exit code 8).",
-        f"Fix what the message names, mostly a variable that the shop's configuration needs: `spec.server.env` and "
-        f"`spec.server.envFrom`; {_RETRY}.",
+        f"Fix what the message names, mostly a variable that the shop's configuration needs: `spec.server.env`, "
+        f"`spec.server.envFrom` or `spec.server.workloadRef`; {_RETRY}.",
     ),
     Reason.COMMAND_FAILED: Meaning(
         Category.STALLED,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,6 +46,9 @@ LINKS = "links"
 """Acknowledges, beside versions, that tables of links stay as they are."""
 DEEPEST = 32
 """Levels of a patch of the pod template; no pod needs half as many."""
+LONGEST_NAME = 253
+_OBJECT = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+"""How objects are called that a request for one names: nothing else gets into its path."""
 
 
 class Approval(StrEnum):
@@ -67,6 +71,18 @@ class RunnerSource(StrEnum):
 
     CARRIED = "Carried"
     IMAGE = "Image"
+
+
+class WorkloadKind(StrEnum):
+    """The kind of object that serves the shop."""
+
+    DEPLOYMENT = "Deployment"
+    STATEFUL_SET = "StatefulSet"
+
+    @property
+    def plural(self) -> str:
+        """Its name in paths and Roles."""
+        return f"{self.lower()}s"
 
 
 class LinkChanges(StrEnum):
@@ -158,6 +174,12 @@ def _variable(body: Mapping[str, Any]) -> Mapping[str, Any]:
 def _variables(body: Mapping[str, Any]) -> Mapping[str, Any]:
     _require_object(body, "secretRef")
     return body
+
+
+def _object_name(value: str) -> str:
+    if len(value) > LONGEST_NAME or not _OBJECT.fullmatch(value):
+        raise ValueError(f"{value[:100]!r} is not the name of an object")
+    return value
 
 
 def _require_object(body: Mapping[str, Any], key: str) -> None:
@@ -335,6 +357,19 @@ class PullSecret:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkloadRef:
+    """The container that serves the shop: in a workload of the resource's own namespace."""
+
+    name: Annotated[Name, AfterValidator(_object_name)]
+    kind: WorkloadKind = WorkloadKind.DEPLOYMENT
+    container: str = ""
+    """Empty: the only one, or the one that the workload calls its default."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class ShopImage:
     """The shop's own image, whose own Medusa migrates the database."""
 
@@ -346,6 +381,8 @@ class ShopImage:
     working_dir: str = ""
     """Where its project is; empty: the image's own working directory."""
     runner: RunnerSource = RunnerSource.CARRIED
+    workload: Annotated[WorkloadRef | None, _named("workloadRef")] = None
+    """What serves the shop, whose variables, volumes, users and pull secrets a run takes over."""
     env: tuple[Annotated[_Patch, AfterValidator(_variable)], ...] = ()
     """Variables, as a container has them."""
     env_from: tuple[Annotated[_Patch, AfterValidator(_variables)], ...] = ()
@@ -367,6 +404,7 @@ class ShopImage:
             json.dumps([dict(source) for source in self.env_from], sort_keys=True),
             self.links,
             str(self.scripts),
+            *(astuple(self.workload) if self.workload is not None else ()),
         )
 
 

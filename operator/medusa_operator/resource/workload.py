@@ -137,6 +137,7 @@ class Job:
     after: str = ""
     """The uid of the run that was the last one when it was made."""
     template: str = ""
+    workload: str = ""
     image: str = ""
     engine: str = ""
     """`project` where the shop's own Medusa runs in it."""
@@ -216,6 +217,7 @@ class Job:
             seed_source=_note(notes[names.SEED_SOURCE], 64),
             after=_note(notes[names.AFTER], 253),
             template=notes[names.TEMPLATE].text(),
+            workload=notes[names.WORKLOAD].text(),
             image=next(
                 (_note(c["image"], IMAGE) for c in containers if c["name"].value == CONTAINER), ""
             ),
