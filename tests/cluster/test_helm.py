@@ -432,6 +432,39 @@ def test_a_shop_of_v2_is_migrated_by_its_own_image(kubectl, v2, shop, release):
         )
 
 
+def test_a_shop_of_v2_is_seeded_by_a_script_of_its_own_image(kubectl, v2, shop, release):
+    file = v2 / "src/scripts/seed.js"
+    file.parent.mkdir()
+    makes = "await container.resolve('product').createProducts([{ title: args.join(' ') }])"
+    text = "module.exports = { default: async ({ container, args }) => { BODY } }"
+    values = {
+        "image": {"repository": "runner", "tag": "test"},
+        "server": {"image": "shop:42", "workingDir": "/server"},
+        "database": {"urlSecret": {"name": "shop-db"}},
+        "seed": {"enabled": True, "script": "./src/scripts/seed.js", "args": ["Shirt", "$(HOME)"]},
+    }
+    file.write_text(text.replace("BODY", makes))
+
+    done = [release(charts.HOOK, values, "--timeout", "280s") for _ in range(2)]
+    file.write_text(text.replace("BODY", "throw new Error('no such region')"))
+    changed = values | {"seed": values["seed"] | {"policy": "OnChange"}}
+    failed = release(charts.HOOK, changed, "--timeout", "120s")
+
+    assert [each.returncode for each in done] == [0, 0], done[0].stderr + done[1].stderr
+    seeds = [each for each in said(kubectl) if each["command"] == "seed"]
+    assert ("nothing", "this very script was the last one seeded") in [
+        (each["state"], each["seed"].get("skipped")) for each in seeds
+    ]
+    with psycopg.connect(shop) as conn:
+        assert conn.execute("select title from product").fetchall() == [("Shirt $(HOME)",)]
+    assert failed.returncode != 0
+    assert (
+        "medusa exec ended with 1: Error running script: no such region. What it had written by then"
+        in failed.stderr
+    )
+    assert "What it had written by then may stay" in failed.stderr
+
+
 def test_a_server_waits_for_the_job_of_its_own_release(kubectl, shop, release, tmp_path):
     _shop_chart(tmp_path / "chart")
     values = {"medusa-db-hook": SHOP | {"hook": {"enabled": False}}}

@@ -131,7 +131,9 @@ def test_a_script_that_fails_halfway_is_not_recorded_and_says_what_may_be_left(a
     found, done = seed(folder, url, "--script", name)
 
     assert (done.returncode, found["state"], found["reason"]) == (7, "failed", "CommandFailed")
-    assert found["message"].startswith("medusa exec ended with 1; the last line of its output is ")
+    assert found["message"].startswith(
+        "medusa exec ended with 1: Error running script: no such region. What it "
+    )
     assert "no such region" in found["message"]
     assert "What it had written by then may stay" in found["message"]
     assert (found["seed"]["loaded"], found["seed"]["recorded"]) == (False, False)
@@ -324,5 +326,6 @@ def test_a_seed_of_v1_that_fails_and_hangs_is_ended_and_nothing_of_it_stays(at: 
     found, done = seed(folder, url, "-f", "data/seed.json", "--stall", "15s")
 
     assert (done.returncode, found["reason"]) == (7, "Stalled")
+    assert " and was ended: Error: " in found["message"], found["message"]
     assert products(url) == []
     assert recorded(url) == [("data/seed.json", "unfinished")]

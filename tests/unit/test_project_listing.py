@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from medusa_migrations.project.listing import cause
+from medusa_migrations.fence.output import cause
 
 NODE = (
     "node:os:68",

@@ -1,4 +1,4 @@
-"""Pure: what of a command's output is shown and kept: masked, and bounded in every direction."""
+"""Pure: what of a command's output is shown and kept, masked and bounded in every direction; which line says why it failed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 SHOWN = 16 * 2**20
 """Bytes of output that are shown; of what follows only the end is."""
@@ -21,6 +21,10 @@ _MARGIN = 4096
 """Bytes beyond a cut that are masked with the rest, so that no secret is cut in two unmasked."""
 _END = 64 * 1024
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+
+_ERROR = re.compile(r"(?:Uncaught )?(?:\w+Error|Error|error)\b.*:")
+_LOGGED = re.compile(r'"message":"((?:[^"\\]|\\[^n])*)')
+"""What Medusa's own log says in production, up to its first line's end; the line may be cut behind it."""
 
 
 class Output:
@@ -106,3 +110,21 @@ def _lines(data: bytes) -> list[bytes]:
     """Cut behind each line feed, and nowhere else."""
     parts = data.split(b"\n")
     return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+def cause(lines: Sequence[str]) -> str:
+    """Return the line of a program's output that says why it failed; the last, where none names an error.
+
+    Behind it Node prints where that was, and the error's properties.
+    """
+    lines = [_plain(line) for line in lines]
+    named = (line for line in lines if _ERROR.match(line))
+    return next(named, lines[-1] if lines else "")
+
+
+def _plain(line: str) -> str:
+    logged = _LOGGED.search(line) if line.startswith("{") else None
+    if logged is None:
+        return line
+    text = logged[1].replace('\\"', '"')
+    return text if _ERROR.match(text) else f"error: {text}" if '"level":"error"' in line else text

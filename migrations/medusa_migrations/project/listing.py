@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from medusa_migrations.contract.errors import RunnerError, UsageError
 from medusa_migrations.fence import fence
 from medusa_migrations.fence.command import EndCause
+from medusa_migrations.fence.output import cause
 from medusa_migrations.packages import layout, programs, recipes
 from medusa_migrations.project import pending
 from medusa_migrations.project.pending import Listing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from psycopg import Connection
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from medusa_migrations.project.ledgers import Ledgers
 
 _PROGRAM = Path(__file__).with_name("list.cjs")
-_ERROR = re.compile(r"(?:Uncaught )?(?:\w+Error|Error|error)\b.*:")
-_LOGGED = re.compile(r'"message":"((?:[^"\\]|\\[^n])*)')
-"""What Medusa's own log says in production, up to its first line's end; the line may be cut behind it."""
 _LIMIT = 300.0
 """Seconds for it: three on a machine that does nothing else."""
 
@@ -75,24 +72,6 @@ def read(
         except (OSError, ValueError) as exc:
             return Listing(None, f"what it wants cannot be read: {exc}", ended)
         return Listing(found, ended=ended)
-
-
-def cause(lines: Sequence[str]) -> str:
-    """Return the line of a program's output that says why it failed; the last, where none names an error.
-
-    Behind it Node prints where that was, and the error's properties.
-    """
-    lines = [_plain(line) for line in lines]
-    named = (line for line in lines if _ERROR.match(line))
-    return next(named, lines[-1] if lines else "")
-
-
-def _plain(line: str) -> str:
-    logged = _LOGGED.search(line) if line.startswith("{") else None
-    if logged is None:
-        return line
-    text = logged[1].replace('\\"', '"')
-    return text if _ERROR.match(text) else f"error: {text}" if '"level":"error"' in line else text
 
 
 def _cli(project: Project) -> Path | None:

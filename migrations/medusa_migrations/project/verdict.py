@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from medusa_migrations.contract.errors import FailedError, UnreachableError, VerificationError
 from medusa_migrations.contract.values import some
 from medusa_migrations.fence.command import EndCause
+from medusa_migrations.fence.output import cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,7 @@ def _error(done: Execution) -> RunnerError | None:
             stall = done.runs[-1].fenced.stall
             return FailedError(
                 f"{name} did nothing for {stall:g} s, neither in the database nor in its "
-                f"output, and was ended{_last(ended)}. It may wait for an answer that nobody gives: "
+                f"output, and was ended{_said(done, ended)}. It may wait for an answer that nobody gives: "
                 "its input is closed. Allow it more with --stall",
                 reason="Stalled",
             )
@@ -66,7 +67,7 @@ def _error(done: Execution) -> RunnerError | None:
             fenced = done.runs[-1].fenced
             return FailedError(
                 f"{name} ran longer than --run-timeout {fenced.limit or fenced.run_timeout:g} s and was ended"
-                f"{_last(ended)}. Allow it more",
+                f"{_said(done, ended)}. Allow it more",
                 reason="TimedOut",
             )
         case EndCause.LOCK_LOST:
@@ -82,7 +83,7 @@ def _error(done: Execution) -> RunnerError | None:
                 return _unproven(done)
             none = done.pending is not None and not _missing(done)
             return FailedError(
-                f"{name} {_spelled(ended.exit_code)}{', with nothing pending' if none else ''}{_last(ended)}",
+                f"{name} {_spelled(ended.exit_code)}{', with nothing pending' if none else ''}{_said(done, ended)}",
                 reason="CommandFailed",
             )
 
@@ -176,6 +177,12 @@ def _spelled(code: int) -> str:
     except ValueError:
         named = ""
     return f"was killed by signal {-code}{named}"
+
+
+def _said(done: Execution, ended: Ended) -> str:
+    """Return what a command has said at its end; of a seed, whose words are Medusa's, why it failed."""
+    why = cause(ended.last) if done.seed is not None else ""
+    return f": {why}" if why else _last(ended)
 
 
 def _last(ended: Ended) -> str:
