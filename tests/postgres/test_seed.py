@@ -10,6 +10,7 @@ import pytest
 import faults
 from medusa_migrations.contract.errors import RefusedError
 from medusa_seed.planning import passwords
+from medusa_seed.run.once import When
 from seed_documents import product, shop, written
 from seed_rows import contents
 from seed_runs import changed, seed
@@ -297,11 +298,11 @@ def test_a_shop_stays_at_its_version_unless_asked(shop_at):
 
 def test_once_does_nothing_where_a_seed_was_recorded(shop_at):
     url = shop_at("1.20.11")
-    first = seed(url, shop(), once=True)
+    first = seed(url, shop(), when=When.ONCE)
     before = contents(url)
 
-    second = seed(url, {"products": [product("bowl")]}, once=True)
-    same = seed(url, shop(), once=True)
+    second = seed(url, {"products": [product("bowl")]}, when=When.ONCE)
+    same = seed(url, shop(), when=When.ONCE)
 
     assert (first["state"], second["state"], same["state"]) == ("done", "nothing", "nothing")
     assert [found["loaded"] for found in (first, second, same)] == [True, False, True]
@@ -330,7 +331,7 @@ def test_once_does_nothing_where_there_are_products(shop_at):
     with psycopg.connect(url) as conn:
         conn.execute("insert into product (id, title) values ('prod_own', 'Mine')")
 
-    report = seed(url, shop(), once=True)
+    report = seed(url, shop(), when=When.ONCE)
 
     assert (report["state"], report["skipped"]) == ("nothing", "the shop has products")
 
@@ -339,7 +340,7 @@ def test_on_change_does_something_only_for_another_document(shop_at):
     url = shop_at("1.20.11")
 
     states = [
-        seed(url, body, on_change=True)["state"]
+        seed(url, body, when=When.ON_CHANGE)["state"]
         for body in (shop(), shop(), shop(store={"name": "Other"}), shop())
     ]
 
