@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MEDUSA = "@medusajs/medusa"
 FOLDER = Path(__file__).parents[2] / "medusa"
@@ -62,14 +62,26 @@ def installed(project: Path) -> Path:
     No install script of any package runs.
     """
     files = [project / name for name in ("package.json", "package-lock.json", ".npmrc")]
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-    target = _cache() / "projects" / f"{project.name}-{digest}"
+
+    def install(staging: Path) -> None:
+        for file in files:
+            shutil.copy(file, staging)
+        _npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=staging)
+
+    return made(project.name, b"".join(file.read_bytes() for file in files), install)
+
+
+def made(name: str, of: bytes, make: Callable[[Path], None]) -> Path:
+    """Return a folder of the cache, which *make* fills where it is not there yet.
+
+    It is named by what it is made *of*; once made it is moved there, so that links in it must be relative.
+    """
+    digest = hashlib.sha256(of).hexdigest()[:16]
+    target = _cache() / "projects" / f"{name}-{digest}"
     if not target.exists():
         with _only_one(), _staging() as staging:
             if not target.exists():
-                for file in files:
-                    shutil.copy(file, staging)
-                _npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=staging)
+                make(staging)
                 _put(staging, target)
     return target
 
