@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import contestants
 import database
 import fleet
+import looks
 import machine
 import measure
 import own_file
@@ -50,6 +51,18 @@ WANTED = (
     Wanted("nothing", OURS, 1 / 10, MEDUSA, "nothing to do: at most 1/10 of Medusa's own CLI"),
     Wanted("nothing", OURS, 2, BARE, "nothing to do: at most twice bare psycopg"),
     Wanted("nothing", OURS, 60e6, text="nothing to do: at most 60 MB"),
+    Wanted(
+        "look", looks.named(looks.VERIFY, looks.AGAIN), 2, BARE,
+        "`verify`: at most twice bare psycopg",
+    ),
+    Wanted(
+        "look", looks.named(looks.STATUS, looks.FIRST), 2, BARE,
+        "`status` that compares the schema: at most twice bare psycopg",
+    ),
+    Wanted(
+        "look", looks.named(looks.STATUS, looks.AGAIN), 1.5, BARE,
+        "`status` of a shop that is as it was: at most 1.5 times bare psycopg",
+    ),
     Wanted("start", VERSION, 1.5, ARGPARSE, "`--version`: at most 1.5 times bare argparse"),
     Wanted("seed", seeds.OURS, 1 / 20, seeds.MEDUSA, "seed: at most 1/20 of Medusa's own CLI"),
     Wanted(
@@ -215,10 +228,7 @@ def upgrade(cluster: Cluster, folder: Path, orders: int) -> Bench:
         f"{counts['money_amount']:,} prices.",
         rounds=5,
     )
-    sys.stderr.write(f"{bench.title}: filling a shop\n")
-    template = cluster.create()
-    contestants.bring(cluster.url(template), shop.VERSION)
-    cluster.execute(template, shop.script(orders))
+    template = _filled(cluster, bench.title, orders)
     script = contestants.plan(cluster.url(template))
 
     def place() -> AbstractContextManager[str]:
@@ -248,6 +258,41 @@ def own(cluster: Cluster, folder: Path, _orders: int) -> Bench:
     bench.enter(lambda: own_file.ours(folder, script), OURS, place)
     bench.enter(lambda: contestants.psql(folder, script), PSQL, place)
     return bench
+
+
+def look(cluster: Cluster, folder: Path, orders: int) -> Bench:
+    """A shop with orders is looked at, and nothing has to be done."""
+    bench = Bench(
+        f"A look at a shop at {TARGET}",
+        f"A shop with {orders:,} orders that was at {shop.VERSION}. First: no run has noted the catalogs that it has verified, "
+        "so `status` and `migrate` compare the whole schema; again: they see that nothing has changed. "
+        "`verify` compares it each time.",
+        rounds=15,
+    )
+    template, fresh = _filled(cluster, bench.title, orders), cluster.create()
+    contestants.bring(cluster.url(fresh), TARGET)
+    contestants.bring(cluster.url(template), TARGET)
+    unknown = cluster.create(template)
+    cluster.execute(unknown, looks.FORGET)
+    for what in (looks.VERIFY, looks.STATUS, looks.NOTHING):
+        for when, kept in ((looks.FIRST, unknown), (looks.AGAIN, template)):
+            make = partial(looks.ours, folder, what, when)
+            bench.enter(make, looks.named(what, when), partial(_kept, cluster, kept))
+    for make, name in (
+        (lambda: looks.by_hand(folder, cluster.url(fresh)), looks.BY_HAND),
+        (lambda: contestants.bare(folder), BARE),
+    ):
+        bench.enter(make, name, lambda: _kept(cluster, template))
+    return bench
+
+
+def _filled(cluster: Cluster, title: str, orders: int) -> str:
+    """Return a database with a shop of an older version."""
+    sys.stderr.write(f"{title}: filling a shop\n")
+    template = cluster.create()
+    contestants.bring(cluster.url(template), shop.VERSION)
+    cluster.execute(template, shop.script(orders))
+    return template
 
 
 def start(_cluster: Cluster, folder: Path, _orders: int) -> Bench:
@@ -372,6 +417,7 @@ TREE = "tree"
 BENCHES = {
     "fresh": fresh,
     "nothing": nothing,
+    "look": look,
     "upgrade": upgrade,
     "own": own,
     "start": start,
