@@ -272,6 +272,22 @@ def has(conn: Connection[Any], schema: str, table: str, column: str | None) -> b
     return row is not None
 
 
+def is_empty(conn: Connection[Any], schema: str) -> bool:
+    """Return whether nothing at all is in *schema*, of whatever kind and whoever made it.
+
+    What is in a schema depends on it, or is a part of something that does.
+    """
+    row = conn.execute(
+        """
+        select not exists (select from pg_depend
+                            where refclassid = 'pg_namespace'::regclass
+                              and refobjid = to_regnamespace(quote_ident(%s)))
+        """,
+        [schema],
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 def schema_of_extension(conn: Connection[Any], name: str) -> str | None:
     """Return the schema that the extension *name* is in; None: it is not installed."""
     row = conn.execute(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import errors as pg
 from psycopg import sql
 
-from medusa_migrations.postgres import backend
+from medusa_migrations.postgres import backend, introspect
 from medusa_migrations.schema import lock_modes
 
 if TYPE_CHECKING:
@@ -95,11 +95,13 @@ def existing(conn: Connection[Any], schema: str, needs: Needs) -> list[TableLock
     return [found[table] for table in sorted(found)]
 
 
-def held(
+def of_items(
     conn: Connection[Any], schema: str, items: Sequence[Migration | DataStep]
-) -> list[tuple[str, list[str]]]:
-    """Return the modes and tables that a transaction of *items* begins with locking."""
-    return groups(existing(conn, schema, lock_modes.needs(items)))
+) -> list[TableLock]:
+    """Return the locks that *items* need on tables that exist; an empty schema has none."""
+    if introspect.is_empty(conn, schema):
+        return []
+    return existing(conn, schema, lock_modes.needs(items))
 
 
 def groups(locks: Sequence[TableLock]) -> list[tuple[str, list[str]]]:

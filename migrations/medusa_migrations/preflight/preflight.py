@@ -10,7 +10,7 @@ from medusa_migrations.contract.errors import DeniedError, RefusedError, Unsuppo
 from medusa_migrations.contract.values import some
 from medusa_migrations.plan import gone
 from medusa_migrations.plan.findings import Finding
-from medusa_migrations.postgres import table_locks
+from medusa_migrations.postgres import introspect, table_locks
 from medusa_migrations.preflight import (
     definitions,
     event_triggers,
@@ -23,6 +23,8 @@ from medusa_migrations.preflight import (
 )
 from medusa_migrations.records import other_tools, shop_files
 from medusa_migrations.schema import affected, lock_modes
+from medusa_migrations.schema.affected import Affected
+from medusa_migrations.schema.lock_modes import Needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.postgres.address import Address
     from medusa_migrations.postgres.table_locks import TableLock
-    from medusa_migrations.schema.affected import Affected
 
 
 def look(
@@ -49,14 +50,18 @@ def look(
     """Return what stands in the way of *items*, on the way from what was *observed* to *target*.
 
     The ledger gets the rows of *adopts* before, which is what was observed with them. Writes nothing.
+
+    Medusa's own migrations are about nothing outside of the shop's schema. Where that is empty, nothing that is
+    there is asked for by the names in them, and they are not read for that.
     """
     schema = observed.schema
     items = shop_files.without_done(conn, schema, items)
     migrations = [item for item in items if isinstance(item, Migration)]
-    changed = affected.affected(migration.statements for migration in migrations)
-    changed.written.update(table for migration in migrations for table in migration.rows)
-    needs = lock_modes.needs(items)
-    locks = table_locks.existing(conn, schema, needs)
+    own = any(item.version is None for item in items)
+    meets = own or not introspect.is_empty(conn, schema)
+    changed = _changed(migrations) if meets else Affected()
+    needs = lock_modes.needs(items) if meets else Needs()
+    locks = table_locks.existing(conn, schema, needs) if meets else []
     return [
         *_server(conn),
         *pooler.look(conn, address),
@@ -67,14 +72,20 @@ def look(
         *rights.hidden(conn, schema, items),
         *extensions.look(conn, migrations),
         *event_triggers.look(conn, migrations),
-        *in_the_way.look(conn, catalog, schema, items),
-        *function_texts.look(conn, schema, migrations),
+        *(in_the_way.look(conn, catalog, schema, items) if meets else ()),
+        *(function_texts.look(conn, schema, migrations) if meets else ()),
         *function_texts.taken(conn, schema, migrations),
         *definitions.look(conn, catalog, observed, target, items, adopts),
         *_blockers(conn, schema, locks),
         *_halves(conn, schema, migrations),
         *row_checks.look(conn, schema, row_checks.of_items(items)),
     ]
+
+
+def _changed(migrations: Sequence[Migration]) -> Affected:
+    changed = affected.affected(migration.statements for migration in migrations)
+    changed.written.update(table for migration in migrations for table in migration.rows)
+    return changed
 
 
 def _rights(conn: Connection[Any], schema: str, changed: Affected) -> Iterator[Finding]:

@@ -128,7 +128,8 @@ def _transaction(context: RunContext, items: tuple[Item, ...]) -> PlannedTransac
     found = PlannedTransaction(items, ())
     if found.outside:  # each statement takes its own locks
         return found
-    return PlannedTransaction(items, table_locks.held(context.conn, context.schema, items))
+    locks = table_locks.of_items(context.conn, context.schema, items)
+    return PlannedTransaction(items, table_locks.groups(locks))
 
 
 def _warnings(context: RunContext) -> Iterator[str]:

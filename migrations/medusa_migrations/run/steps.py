@@ -34,7 +34,7 @@ from medusa_migrations.preflight import standing
 from medusa_migrations.records import history, ledger
 from medusa_migrations.run import lost_commit, outside, shop_file, signals
 from medusa_migrations.run.outcome import CommitOf, Committed
-from medusa_migrations.schema import affected, lock_modes, row_names
+from medusa_migrations.schema import affected, row_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -240,7 +240,7 @@ class Steps:
         self.medusas = search_path.unambiguous(
             self.conn, self.path, _names(items) if self.path[1:] else ()
         )
-        locks = table_locks.existing(self.conn, schema, lock_modes.needs(items))
+        locks = table_locks.of_items(self.conn, schema, items)
         patience = table_locks.deadlock_timeout(self.conn)
         locked = False
         try:
