@@ -46,9 +46,10 @@ class GoneName:
 def look(items: Sequence[Migration | DataStep]) -> Iterator[GoneName]:
     """Yield what files of the shop's own name that *items* before them have dropped or renamed."""
     gone: dict[_Key, str] = {}
-    for item in items:
-        if not isinstance(item, Migration):
-            continue
+    migrations = [item for item in items if isinstance(item, Migration)]
+    if all(migration.version is not None for migration in migrations):
+        return
+    for item in migrations:
         if item.version is not None:
             if item.when is None:
                 for effect in effects.of(item.statements):

@@ -18,7 +18,7 @@ from medusa_migrations.contract.errors import DeniedError
 from medusa_migrations.contract.values import some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from psycopg import Connection
 
@@ -88,27 +88,34 @@ class HiddenRows:
             raise DeniedError(self.sentence, reason=REASON)
 
 
-def look(conn: Connection[Any], schema: str, names: Iterable[str]) -> HiddenRows:
+def look(conn: Connection[Any], schema: str, names: Callable[[], Iterable[str]]) -> HiddenRows:
     """Return which of the tables *names*, of *schema* or of another one among them, hide rows.
 
     Our own records and the ledger are looked at as well. A role that bypasses row-level security, and
-    an owner where it is not forced, see everything.
+    an owner where it is not forced, see everything: where no table hides rows, nobody asks for *names*.
     """
-    known = list(names)
     rows = conn.execute(
         """
         select n.nspname, c.relname, pg_get_userbyid(c.relowner), pg_has_role(c.relowner, 'usage'),
                current_user
           from pg_class c join pg_namespace n on n.oid = c.relnamespace
          where c.relrowsecurity and c.relkind in ('r', 'p') and row_security_active(c.oid)
-           and ((c.relname = any(%(names)s) and (n.nspname = %(schema)s or n.nspname = any(%(names)s)))
-                or (n.nspname, c.relname) = (%(schema)s, 'migrations')
-                or (n.nspname = 'medusa_db' and c.relname = any(%(own)s)))
          order by n.nspname = 'medusa_db', 1, 2
-        """,
-        {"names": known, "schema": schema, "own": list(OWN_TABLES)},
+        """
     ).fetchall()
-    return HiddenRows(rows[0][4] if rows else "", tuple(Hiding(*row[:4]) for row in rows))
+    if not rows:
+        return HiddenRows("", ())
+    known = {*names()}
+    hiding = (Hiding(*row[:4]) for row in rows)
+    return HiddenRows(rows[0][4], tuple(one for one in hiding if _is_meant(one, schema, known)))
+
+
+def _is_meant(one: Hiding, schema: str, names: Collection[str]) -> bool:
+    if one.schema == "medusa_db" and one.table in OWN_TABLES:
+        return True
+    if one.schema == schema and one.table == "migrations":
+        return True
+    return one.table in names and (one.schema == schema or one.schema in names)
 
 
 def refused(exc: psycopg.Error) -> bool:

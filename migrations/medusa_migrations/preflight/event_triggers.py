@@ -42,6 +42,9 @@ def look(conn: Connection[Any], migrations: Sequence[Migration]) -> Iterator[Fin
 
     Whether it does is not known beforehand. One of an extension's in C is taken to let everything pass.
     """
+    triggers = conn.execute(_LOOK).fetchall()
+    if not triggers:
+        return
     tags = {tag for migration in migrations for tag in tags_of(migration.statements)}
     missing = [migration.extension for migration in migrations if migration.extension]
     installed = conn.execute(
@@ -52,7 +55,7 @@ def look(conn: Connection[Any], migrations: Sequence[Migration]) -> Iterator[Fin
     all_effects = [effect for m in migrations for effect in effects.of(m.statements)]
     drops = any(isinstance(effect, Drop) for effect in all_effects)
     rewrites = any(isinstance(effect, Retype) for effect in all_effects)
-    for name, event, wanted, function, source in conn.execute(_LOOK):
+    for name, event, wanted, function, source in triggers:
         if (event == "sql_drop" and not drops) or (event == "table_rewrite" and not rewrites):
             continue
         met = sorted(tags & set(wanted) if wanted else tags)

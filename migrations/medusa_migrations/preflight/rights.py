@@ -127,7 +127,7 @@ def hidden(
     conn: Connection[Any], schema: str, items: Sequence[Migration | DataStep]
 ) -> Iterator[Finding]:
     """Find the tables whose rows policies hide from our role, among those that *items* read or write."""
-    found = row_security.look(conn, schema, row_names.named(_texts(items)))
+    found = row_security.look(conn, schema, lambda: row_names.named(_texts(items)))
     if found.tables:
         yield Finding(found.problem, found.advice, DeniedError, row_security.REASON)
 

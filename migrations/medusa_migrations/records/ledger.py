@@ -69,7 +69,7 @@ def read(conn: Connection[Any], schema: str) -> Ledger:
             reason="ForeignLedger",
         )
     if any(hidden for *_, hidden in rows):
-        row_security.look(conn, schema, ()).raise_if_any()
+        row_security.look(conn, schema, tuple).raise_if_any()
     query = sql.SQL("select name from {} order by id").format(_table(schema))
     return Ledger(exists=True, names=tuple(name for (name,) in conn.execute(query)), tables=tables)
 
