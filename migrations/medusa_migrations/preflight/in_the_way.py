@@ -35,7 +35,7 @@ def look(
     def is_medusas(thing: Thing) -> bool:  # it goes along as it should
         kind = "index" if thing.kind == "index" else "constraint"
         made = Object(kind, thing.table, thing.name)
-        return thing.schema == schema and made in verify.known_objects(catalog)
+        return thing.schema == schema and verify.is_known(catalog, made)
 
     found.lost = [one for one in found.lost if not is_medusas(one.thing)]
     nodes = {one.thing.node for one in found.blocked} | {one.thing.node for one in found.lost}

@@ -14,7 +14,7 @@ from medusa_migrations.schema.model import Column, Constraint, ConstraintKind, I
 from medusa_migrations.schema.severity import DriftSeverity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from medusa_migrations.catalog.model import Catalog, Migration
     from medusa_migrations.catalog.version import Version
@@ -316,12 +316,21 @@ def _counts(found: Object, wanted: Schema) -> bool:
 @functools.lru_cache(maxsize=1)
 def known_objects(catalog: Catalog) -> frozenset[Object]:
     """Return every object that some text of Medusa's makes, to tell left-overs from foreign ones."""
-    return frozenset(
-        Object(*made)
-        for texts in catalog.texts.values()
-        for migration in texts
-        for made in ddl.makes(migration.statements)
-    )
+    return frozenset().union(*map(_made, _texts(catalog)))
+
+
+def is_known(catalog: Catalog, one: Object) -> bool:
+    """Return whether *one* is among the known objects; only the texts that name it are read for that."""
+    return any(one in _made(text) for text in _texts(catalog) if one.name in text)
+
+
+def _texts(catalog: Catalog) -> Iterator[str]:
+    return (migration.statements for texts in catalog.texts.values() for migration in texts)
+
+
+@functools.cache
+def _made(text: str) -> frozenset[Object]:
+    return frozenset(Object(*made) for made in ddl.makes(text))
 
 
 def tables(catalog: Catalog) -> frozenset[str]:
