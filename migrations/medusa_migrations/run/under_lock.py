@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from medusa_migrations.plan.plan import Plan
     from medusa_migrations.run.context import RunContext
     from medusa_migrations.run.outcome import Committed, Outcome
+
+_TURN = 0.0005
+"""Seconds after which a thread that computes lets the one go on whose statement the server has answered; Python's
+own 5 ms for each of dozens of answers would be longer than the statements take."""
 
 
 def run(context: RunContext, outcome: Outcome) -> Committed | None:
@@ -83,6 +88,7 @@ class _UnderLock:
     def _foresee(self, observed: DatabaseState, path: Plan) -> threading.Thread:
         """Work out what the schema should be afterwards, while the server makes it."""
         applied = [*observed.proof.applied, *(item.name for item in path.items)]
+        sys.setswitchinterval(_TURN)
         thread = threading.Thread(
             target=verify.foresee, args=(self.context.catalog, path.target, applied), daemon=True
         )
