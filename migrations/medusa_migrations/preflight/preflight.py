@@ -15,8 +15,6 @@ from medusa_migrations.preflight import (
     definitions,
     event_triggers,
     extensions,
-    function_texts,
-    in_the_way,
     pooler,
     rights,
     row_checks,
@@ -72,9 +70,7 @@ def look(
         *rights.hidden(conn, schema, items),
         *extensions.look(conn, migrations),
         *event_triggers.look(conn, migrations),
-        *(in_the_way.look(conn, catalog, schema, items) if meets else ()),
-        *(function_texts.look(conn, schema, migrations) if meets else ()),
-        *function_texts.taken(conn, schema, migrations),
+        *(_named(conn, catalog, schema, items, migrations) if meets else ()),
         *definitions.look(conn, catalog, observed, target, items, adopts),
         *_blockers(conn, schema, locks),
         *_halves(conn, schema, migrations),
@@ -86,6 +82,21 @@ def _changed(migrations: Sequence[Migration]) -> Affected:
     changed = affected.affected(migration.statements for migration in migrations)
     changed.written.update(table for migration in migrations for table in migration.rows)
     return changed
+
+
+def _named(
+    conn: Connection[Any],
+    catalog: Catalog,
+    schema: str,
+    items: Sequence[Migration | DataStep],
+    migrations: Sequence[Migration],
+) -> Iterator[Finding]:
+    """Find what stands in the way of what is there, or will be, by the names in *items*."""
+    from medusa_migrations.preflight import function_texts, in_the_way  # noqa: PLC0415  a new shop needs none of it
+
+    yield from in_the_way.look(conn, catalog, schema, items)
+    yield from function_texts.look(conn, schema, migrations)
+    yield from function_texts.taken(conn, schema, migrations)
 
 
 def _rights(conn: Connection[Any], schema: str, changed: Affected) -> Iterator[Finding]:
