@@ -25,12 +25,11 @@ class Lock(NamedTuple):
     """Whether the whole table is written anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """Rows on which a migration would fail, and how to fix them."""
 
     table: str
-    rows: str = field(repr=False)
+    rows: str
     """A query that yields one key for each such row."""
     says: str
     """What is wrong with them, behind `table: 3 rows ..`."""
@@ -89,15 +88,14 @@ class Warn(NamedTuple):
     says: str
 
 
-@dataclass(frozen=True, slots=True)
-class DataStep:
+class DataStep(NamedTuple):
     """One data change that an upgrade guide asks for."""
 
     name: str
     """Version and name, `1.3.0/line_item_adjustments`: what `--data-step` takes."""
     version: Version
     about: str
-    text: str = field(repr=False)
+    text: str
     flags: tuple[str, ...] = ()
     ready: str | None = None
     """A query that yields true once the step can be done; None: always."""
@@ -173,8 +171,7 @@ class Release(NamedTuple):
     """Whether it is published as a package; else it is known as a git tag only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """A feature flag that gates migrations."""
 
     name: str

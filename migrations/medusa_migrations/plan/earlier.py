@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.schema import affected, ddl, drift, statements, verify
@@ -38,8 +38,7 @@ _SMALL = {"smallint": 2**15 - 1, "integer": 2**31 - 1}
 """Types of numbers that end before a time in milliseconds, and their largest one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failing:
+class Failing(NamedTuple):
     """A pending migration or data step that would fail because of how the schema differs."""
 
     item: str
@@ -49,8 +48,7 @@ class Failing:
     """What is wrong, where no difference says it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(NamedTuple):
     """What differs before a run, and what becomes of it."""
 
     blocked: tuple[Failing, ...] = ()

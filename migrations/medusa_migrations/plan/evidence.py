@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from medusa_migrations.plan.findings import joined
 from medusa_migrations.schema import ddl, verify
@@ -18,8 +17,7 @@ Rows = tuple[tuple[int, str], ...]
 """The ledger: id and name, by id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(NamedTuple):
     """A row that the ledger lacks, of a migration whose work is there."""
 
     migration: Migration
@@ -28,16 +26,14 @@ class Missing:
     """The free place of its own among the ids; None: at the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Groundless:
+class Groundless(NamedTuple):
     """A row of the ledger whose migration has left nothing, or whose work was undone."""
 
     name: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What the schema proves of the ledger."""
 
     missing: tuple[Missing, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from medusa_migrations.catalog.model import DataStep, Migration, Severity, not_repeated
 from medusa_migrations.contract.errors import RefusedError, UsageError
@@ -43,8 +43,7 @@ class Request:
     """A database past the target stays where it is, if a server of the target works with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One hop of the upgrade path; one transaction."""
 
     target: Version

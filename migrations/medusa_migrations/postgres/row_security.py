@@ -7,7 +7,6 @@ rows in silence (https://www.postgresql.org/docs/current/ddl-rowsecurity.html).
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
@@ -39,8 +38,7 @@ class Hiding(NamedTuple):
     """Whether our role is its owner, so that only `force row level security` holds it back."""
 
 
-@dataclass(frozen=True, slots=True)
-class HiddenRows:
+class HiddenRows(NamedTuple):
     """The tables that hide rows from the role *role*."""
 
     role: str

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import errors as pg
 from psycopg import sql
@@ -55,8 +54,7 @@ _EXISTING = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class TableLock:
+class TableLock(NamedTuple):
     """A table that exists, and the mode it is needed in."""
 
     table: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import sql
 
@@ -164,8 +164,7 @@ _FOREIGN = (
 _PARTS = ("policy", "rule", "trigger")
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What is around the columns of tables."""
 
     differences: tuple[Difference, ...] = ()

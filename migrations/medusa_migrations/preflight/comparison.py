@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medusa_migrations.postgres import introspect, tables
 from medusa_migrations.preflight import sequences
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from medusa_migrations.schema.verify import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(NamedTuple):
     """Everything that is compared, as it is at one moment."""
 
     schema: Schema

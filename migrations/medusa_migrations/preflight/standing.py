@@ -9,7 +9,6 @@ as long as the catalogs of the schema are the same.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medusa_migrations import __version__
@@ -122,8 +121,7 @@ class Noted(NamedTuple):
         return str(one) not in self.before
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How the schema compares with its version."""
 
     before: tuple[Difference, ...] = ()

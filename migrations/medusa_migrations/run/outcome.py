@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medusa_migrations.contract.errors import (
     Interrupted,
@@ -58,8 +58,7 @@ class Committed:
         return self.baseline is not None or self.count > 0
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """How the schema compares with the version that was wanted."""
 
     verified: bool | None = None
@@ -73,8 +72,7 @@ class Comparison:
     variant: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SeedOutcome:
+class SeedOutcome(NamedTuple):
     """What became of a seed document."""
 
     checksum: str
@@ -145,8 +143,7 @@ class Outcome:
         self.warnings.append(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """With what a run ends: its process, its report and its last line on stderr alike."""
 
     exit_code: int = 0

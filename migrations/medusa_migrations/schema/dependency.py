@@ -32,8 +32,7 @@ class Edge(NamedTuple):
     on: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Thing:
+class Thing(NamedTuple):
     """Something that depends on another thing."""
 
     node: Node
@@ -55,8 +54,7 @@ class Thing:
         return f"{self.kind.removeprefix('table ')} {self.identity}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(NamedTuple):
     """How a drop reaches something."""
 
     along: bool

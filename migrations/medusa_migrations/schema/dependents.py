@@ -5,9 +5,8 @@ It goes through the effects of pending items in their order, on what is there by
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from medusa_migrations.schema import effects
 from medusa_migrations.schema.dependency import Graph, Node, Thing
@@ -31,8 +30,7 @@ _TIES = frozenset({"pg_rewrite", "pg_attrdef", "pg_publication_rel"})
 """The catalogs of what depends on other things in the name of what it is a part of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Existing:
+class Existing(NamedTuple):
     """Something that is there by a name."""
 
     node: Node
@@ -56,8 +54,7 @@ class Inventory:
     graph: Graph = field(default_factory=Graph)
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """One item that will run."""
 
     name: str
@@ -68,8 +65,7 @@ class Pending:
     """A table, or a column of it, that must be there; else it does nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """What *item* does to *what*: `drops` it, `changes the type of` it."""
 
     what: str
@@ -90,8 +86,7 @@ class Blocked:
     """An item before that may drop it, for what that does is not seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(NamedTuple):
     """Something that goes along without a word."""
 
     thing: Thing
@@ -100,16 +95,14 @@ class Lost:
     """Whether the statement says `cascade`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """Something that PostgreSQL does not do, for what *cause* is about."""
 
     cause: Cause
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """A name that is another's."""
 
     entry: Existing
@@ -121,8 +114,7 @@ class Taken:
     """An item before that may drop it, for what that does is not seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(NamedTuple):
     """Something that belongs to somebody else, where only its owner may do what *item* does."""
 
     entry: Existing
@@ -393,7 +385,7 @@ class _State:
         parent = rename.new.schema if moves else entry.parent
         key = (space, entry.parent, entry.name)
         self.names[key] = [other for other in self.names[key] if other.node != entry.node]
-        moved = dataclasses.replace(entry, parent=parent, name=rename.new.name)
+        moved = entry._replace(parent=parent, name=rename.new.name)
         self.names.setdefault((space, parent, moved.name), []).append(moved)
         if space is Space.RELATION and entry.row_type is not None:
             for row in self.names.get((Space.TYPE, entry.parent, entry.name), ()):

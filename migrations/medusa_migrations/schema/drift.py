@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from medusa_migrations.schema import severity
 from medusa_migrations.schema.expression import shown
@@ -18,8 +18,7 @@ Definition = Column | Constraint | Index | Table | tuple[str, ...]
 """What one object is; the labels of a type."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Object:
+class Object(NamedTuple):
     """The address of one object of a schema."""
 
     kind: str

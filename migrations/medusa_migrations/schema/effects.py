@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from medusa_migrations.schema import statements
 
@@ -47,8 +47,7 @@ class Space(StrEnum):
 _PARTS = frozenset({Space.COLUMN, Space.CONSTRAINT, Space.TRIGGER, Space.POLICY, Space.RULE})
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """The name of an object, as a statement writes it."""
 
     space: Space
