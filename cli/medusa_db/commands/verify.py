@@ -14,10 +14,10 @@ from medusa_db.show import text
 from medusa_migrations.catalog import load
 from medusa_migrations.contract.errors import RefusedError, VerificationError
 from medusa_migrations.contract.report import RunState
-from medusa_migrations.plan import earlier, evidence, proof
+from medusa_migrations.plan import evidence, proof
 from medusa_migrations.plan.findings import joined
 from medusa_migrations.postgres import connection
-from medusa_migrations.preflight import comparison, preflight
+from medusa_migrations.preflight import comparison
 from medusa_migrations.run.outcome import Comparison, Outcome
 from medusa_migrations.schema import fixes
 from medusa_migrations.schema.ddl import DialectError
@@ -87,6 +87,8 @@ def _stopping(
     missing = {*options.pending(catalog, observed, target, args.flag)}
     if not missing or proof.newer(catalog, observed.proof.applied, target):
         return []
+    from medusa_migrations.preflight import preflight  # noqa: PLC0415  only where an upgrade is asked about
+
     items = [one for one in catalog.enabled(target, observed.proof.flags) if one.name in missing]
     found = preflight.look(conn, address, catalog, observed, target, items)
     return [_as_difference(one, target) for one in found if one.error is not None]
@@ -182,6 +184,8 @@ def _with_next(
     catalog: Catalog, observed: DatabaseState, schema: Schema, verdict: Verdict
 ) -> Verdict:
     """Return *verdict* with the differences marked that would stop an upgrade to the newest version."""
+    from medusa_migrations.plan import earlier  # noqa: PLC0415  only where something differs
+
     newest, applied = catalog.newest, {*observed.proof.applied}
     items = [
         one for one in catalog.enabled(newest, observed.proof.flags) if one.name not in applied
