@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from psycopg import errors as pg
+
+from medusa_migrations.plan.findings import Finding
 from medusa_migrations.postgres import introspect, tables
 from medusa_migrations.preflight import sequences
 from medusa_migrations.schema import verify
@@ -35,6 +38,27 @@ def read(conn: Connection[Any], catalog: Catalog, schema: str) -> Live:
     """Read *schema*; writes nothing."""
     found = introspect.read(conn, schema, lambda: verify.tables(catalog))
     return beside(conn, schema, found)
+
+
+def read_unlocked(
+    conn: Connection[Any], catalog: Catalog, schema: str, advice: str
+) -> Schema | Finding:
+    """Return the definitions of *schema*, or with *advice* why they cannot be read.
+
+    Printing a default opens its table. A table that others have locked is not waited for here: the
+    steps do that, in a way that names who has it.
+    """
+    try:
+        with conn.transaction():
+            conn.execute("set local lock_timeout to '100ms'")
+            return introspect.read(conn, schema, lambda: verify.tables(catalog))
+    except (pg.LockNotAvailable, pg.QueryCanceled) as exc:
+        locked = isinstance(exc, pg.LockNotAvailable)
+        return Finding(
+            ("a table is locked by another session" if locked else "the query was cancelled")
+            + ", so it was not looked for what was made by hand",
+            advice,
+        )
 
 
 def beside(conn: Connection[Any], schema: str, found: Schema) -> Live:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import RefusedError, VerificationError
 from medusa_migrations.contract.values import some
 from medusa_migrations.plan import earlier, evidence
 from medusa_migrations.plan.earlier import Failing
 from medusa_migrations.plan.findings import Finding, joined
-from medusa_migrations.postgres import introspect
 from medusa_migrations.preflight import comparison
 from medusa_migrations.records import ledger, ledger_trial
 from medusa_migrations.schema import affected, ddl, fixes, verify
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
     from medusa_migrations.preflight.comparison import Live
     from medusa_migrations.schema.drift import Difference
     from medusa_migrations.schema.model import Schema
-    from medusa_migrations.schema.verify import Verdict
 
 REASON = "SchemaDiffers"
 
@@ -47,7 +43,7 @@ def look(
     The rows of *adopts* are added to the ledger before those of *items*.
     """
     advice = "What differs is found by the verification at the end"
-    existing = read(conn, catalog, observed.schema, advice)
+    existing = comparison.read_unlocked(conn, catalog, observed.schema, advice)
     migrations = [item for item in items if isinstance(item, Migration)]
     if isinstance(existing, Finding):
         yield existing
@@ -60,37 +56,6 @@ def look(
         conn, catalog, observed, target, items, existing, adopts=adopts, doubted=bool(hint)
     )
     yield from _passed_over(existing, migrations)
-
-
-def read(conn: Connection[Any], catalog: Catalog, schema: str, advice: str) -> Schema | Finding:
-    """Return the definitions of *schema*, or with *advice* why they cannot be read.
-
-    Printing a default opens its table. A table that others have locked is not waited for here: the
-    steps do that, in a way that names who has it.
-    """
-    try:
-        with conn.transaction():
-            conn.execute("set local lock_timeout to '100ms'")
-            return introspect.read(conn, schema, lambda: verify.tables(catalog))
-    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as exc:
-        locked = isinstance(exc, psycopg.errors.LockNotAvailable)
-        return Finding(
-            ("a table is locked by another session" if locked else "the query was cancelled")
-            + ", so it was not looked for what was made by hand",
-            advice,
-        )
-
-
-def compare(
-    conn: Connection[Any],
-    catalog: Catalog,
-    version: Version,
-    applied: Sequence[str],
-    schema: str,
-    existing: Schema,
-) -> Verdict:
-    """Compare the definitions *existing*, and what is around them, with *version*; raise as `verify` does."""
-    return comparison.compare(catalog, version, applied, comparison.beside(conn, schema, existing))
 
 
 def _earlier(

@@ -193,15 +193,15 @@ def _compared(
     noted: Noted | None,
 ) -> Standing:
     from medusa_migrations.plan.findings import Finding  # noqa: PLC0415
-    from medusa_migrations.preflight import definitions  # noqa: PLC0415  hardly ever needed
+    from medusa_migrations.preflight import comparison  # noqa: PLC0415  hardly ever needed
     from medusa_migrations.schema import ddl  # noqa: PLC0415  hardly ever needed
 
-    existing = definitions.read(conn, catalog, observed.schema, "The next look finds it")
+    existing = comparison.read_unlocked(conn, catalog, observed.schema, "The next look finds it")
     if isinstance(existing, Finding):
         return Standing(unread=existing)
+    live = comparison.beside(conn, observed.schema, existing)
     try:
-        applied, schema = observed.proof.applied, observed.schema
-        verdict = definitions.compare(conn, catalog, version, applied, schema, existing)
+        verdict = comparison.compare(catalog, version, observed.proof.applied, live)
     except ddl.DialectError as exc:
         return Standing(
             unread=Finding(

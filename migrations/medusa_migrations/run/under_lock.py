@@ -12,7 +12,7 @@ from medusa_migrations.plan import observe, place, proof
 from medusa_migrations.plan.findings import raise_for
 from medusa_migrations.postgres import bounded, introspect, lock, translation
 from medusa_migrations.postgres.deadline import Deadline
-from medusa_migrations.preflight import definitions, pooler, preflight, standing
+from medusa_migrations.preflight import comparison, definitions, pooler, preflight, standing
 from medusa_migrations.records import history
 from medusa_migrations.run import approval, baseline, ending
 from medusa_migrations.run import context as contexts
@@ -156,8 +156,8 @@ class _UnderLock:
             conn, context.options.limits.lock_wait, context.progress.say,
             lambda: introspect.read(conn, schema, lambda: verify.tables(context.catalog)),
         )  # fmt: skip
-        applied = observed.proof.applied
-        verdict = definitions.compare(conn, context.catalog, target, applied, schema, found)
+        live = comparison.beside(conn, schema, found)
+        verdict = comparison.compare(context.catalog, target, observed.proof.applied, live)
         allowed = {*differed, *verdict.around}
         earlier = tuple(line for line in verdict.drift if line in allowed)
         new = tuple(line for line in verdict.drift if line not in allowed)
