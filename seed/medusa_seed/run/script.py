@@ -23,7 +23,7 @@ _BUILT = {".ts": ".js", ".mts": ".mjs", ".tsx": ".js"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ScriptAsked:
     """What is to seed the shop: one of the three at most."""
 
     script: str = ""
@@ -51,7 +51,7 @@ class SeedCommand:
     """How the statement begins that it repeats also where it hangs."""
 
 
-def command(project: Project, asked: Asked, options: FenceOptions) -> SeedCommand:
+def command(project: Project, asked: ScriptAsked, options: FenceOptions) -> SeedCommand:
     """Return the command that does what is *asked* in the *project*.
 
     Raises UsageError where the version has no such command, or a file or program is missing.
@@ -120,7 +120,7 @@ def _require_json(name: str, content: bytes) -> None:
         ) from exc
 
 
-def _npm(project: Project, asked: Asked, options: FenceOptions) -> SeedCommand:
+def _npm(project: Project, asked: ScriptAsked, options: FenceOptions) -> SeedCommand:
     npm = shutil.which("npm", path=options.environment.get("PATH"))
     if npm is None:
         raise UsageError(

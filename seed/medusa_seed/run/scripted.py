@@ -77,6 +77,15 @@ def _skipped(command: SeedCommand, skip: Skip) -> SeedDone:
     return SeedDone(command.document, command.checksum, loaded=skip.loaded, skipped=skip.why)
 
 
+def _finish(conn: Connection[Any], record: Seed) -> str | None:
+    """Record that the script has come to its end; return why that cannot be."""
+    try:
+        records.finish(conn, record)
+    except psycopg.Error as exc:
+        return str(exc).partition("\n")[0] or type(exc).__name__
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Seeding:
     """One run, while we have the lock."""
@@ -124,10 +133,8 @@ class _Seeding:
         done = replace(done, runs=(ran,), notes=tuple(notes))
         if ran.ended.cause is not EndCause.BY_ITSELF or ran.ended.exit_code != 0:
             return done
-        try:
-            records.finish(this.conn, record)
-        except psycopg.Error as exc:
-            why = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
+        why = _finish(this.conn, record)
+        if why is not None:
             refusal = VerificationError(
                 f"{ran.fenced.name} ended with 0, and that cannot be recorded ({why}), so that a next time would run it again; "
                 "`medusa-db status` shows what was seeded last",

@@ -15,7 +15,7 @@ from medusa_migrations.project import guard
 from medusa_migrations.project.execute import FenceOptions
 from medusa_seed.run import script, scripted
 from medusa_seed.run.once import When
-from medusa_seed.run.script import Asked
+from medusa_seed.run.script import ScriptAsked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ def _seed(
     installation.require_declared(project)
     recipes.commands(project, scripts=not own.no_scripts)
     options = _fence(args, token, project)
-    asked = Asked(own.script or "", own.npm_script or "", args.seed_file or "", own.args)
+    asked = ScriptAsked(own.script or "", own.npm_script or "", args.seed_file or "", own.args)
     command = script.command(project, asked, options)
     when = When.ON_CHANGE if args.on_change else When.ONCE
     wait = args.patience.connect_wait
