@@ -76,6 +76,7 @@ def refusal(folder: Path, url: str, code: int, reason: str) -> str:
     return str(found["message"])
 
 
+@pytest.mark.timeout(600)  # the first to install it
 def test_a_shop_in_a_workspace_of_pnpm_is_brought_up_to_date(
     server: TestServer, installed: Callable[..., Path]
 ) -> None:
@@ -88,11 +89,10 @@ def test_a_shop_in_a_workspace_of_pnpm_is_brought_up_to_date(
     is_brought_up_to_date(server, folder)
 
 
-def test_an_image_with_a_workspace_of_pnpm_without_its_store_names_the_link(
+def test_an_image_with_the_shop_of_a_workspace_of_pnpm_alone_names_the_link(
     installed: Callable[..., Path],
 ) -> None:
-    folder = installed(lambda: managers.pnpm(V2), place=managers.SERVER)
-    shutil.rmtree(folder.parents[1] / "node_modules")
+    folder = installed(lambda: managers.pnpm(V2) / managers.SERVER)
 
     said = refusal(folder, "postgres://127.0.0.1:1/x", 2, "NoProject")
 
