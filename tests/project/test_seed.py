@@ -286,7 +286,7 @@ def test_a_role_that_cannot_record_it_seeds_nothing(server: TestServer, at: At) 
         server.execute("drop role seeder")
 
 
-def test_a_seed_document_of_v1_is_read_by_its_own_medusa(at: At) -> None:
+def test_a_seed_document_of_v1_is_read_by_its_own_medusa(server: TestServer, at: At) -> None:
     folder, url = at(V1)
     file = folder / "data/seed.json"
     file.parent.mkdir()
@@ -298,6 +298,9 @@ def test_a_seed_document_of_v1_is_read_by_its_own_medusa(at: At) -> None:
     broken, _ = seed(folder, url, "--on-change")
     missing, _ = seed(folder, url, "-f", "data/none.json")
     exec_, _ = seed(folder, url, "--script", "src/scripts/seed.js")
+    file.write_text(json.dumps(DOCUMENT))
+    with server.database() as name:
+        pending, _ = seed(folder, server.url(name))
 
     assert done.returncode == 0, done.stderr
     assert first["commands"][0]["argv"] == [
@@ -313,6 +316,8 @@ def test_a_seed_document_of_v1_is_read_by_its_own_medusa(at: At) -> None:
     assert (broken["exitCode"], broken["reason"]) == (2, "InvalidDocument")
     assert (missing["exitCode"], missing["reason"]) == (2, "NoScript")
     assert "has no `medusa exec`" in exec_["message"]
+    assert (pending["exitCode"], pending["reason"]) == (9, "MigrationsPending")
+    assert "initialSchema1611063162649" in pending["message"]
 
 
 def test_a_seed_of_v1_that_fails_and_hangs_is_ended_and_nothing_of_it_stays(at: At) -> None:
