@@ -238,6 +238,38 @@ def test_a_flag_whose_migrations_the_shop_has_is_not_switched_off(
     assert migrated(shop, "1.20.11", "--flag", "sales_channels=false")[0] == 0
 
 
+@pytest.mark.parametrize("options", [(), ("--transaction", "each")], ids=["together", "each"])
+def test_a_flag_that_was_off_at_the_version_that_turns_it_on_stays_off(
+    shop_at: Callable[..., str], options: tuple[str, ...]
+) -> None:
+    shop = shop_at("1.5.0")  # the ledger of 1.6.1 without analytics is that of 1.6.0
+    assert migrated(shop, "1.6.1", *options, "--flag", "analytics=false")[0] == 0
+
+    assert medusa_db("verify", "--to", "1.6.1", url=shop).returncode == 0
+    assert medusa_db("wait", "--for", "1.6.1", "--timeout", "1s", url=shop).returncode == 0
+    assert migrated(shop, "1.6.1")[1]["state"] == "nothing"
+    assert migrated(shop, "1.7.7")[0] == 0
+    with psycopg.connect(shop) as conn:
+        assert conn.execute("select to_regclass('analytics_config')").fetchone() == (None,)
+
+
+def test_a_flag_stays_on_for_a_run_that_has_not_come_to_the_version_that_turns_it_on(
+    shop_at: Callable[..., str],
+) -> None:
+    shop = shop_at("1.5.0")
+    run(shop, "create table analytics_config (mine int)")  # in the way of the last migration
+    code, _ = migrated(shop, "1.6.1", "--transaction", "each")
+    assert code == 9
+    run(shop, "drop table analytics_config")
+
+    assert migrated(shop, "1.6.1")[0] == 0
+
+    with psycopg.connect(shop) as conn:
+        assert conn.execute("select to_regclass('analytics_config')::text").fetchone() == (
+            "analytics_config",
+        )
+
+
 def test_an_unlogged_table_that_a_new_foreign_key_refers_to_is_refused(
     shop_at: Callable[..., str],
 ) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ledgers import CATALOG, names, v
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import RefusedError, UsageError
-from medusa_migrations.plan.plan import Request, plan
+from medusa_migrations.plan.plan import Request, kept_flags, plan
 from medusa_migrations.plan.proof import prove
 
 MANY = 3000 if os.environ.get("MEDUSA_TEST_ALL") else 60
@@ -69,6 +69,16 @@ def test_stops_on_the_way_change_nothing_about_where_it_ends(first, second, stop
     ever = {n for s in stops if start < s < target for n in names(str(s))}
     ever |= {name for step in CATALOG.data_steps for name in step.repeats}
     assert direct <= stopped <= direct | ever
+
+
+def test_the_flags_are_those_of_the_version_at_which_a_run_ended():
+    ledger = names("1.6.1", analytics=False)
+
+    alone, ended = prove(CATALOG, ledger), prove(CATALOG, ledger, at=v("1.6.1"))
+
+    assert alone.versions == ended.versions == prove(CATALOG, names("1.6.0")).versions
+    assert kept_flags(CATALOG, alone, v("1.7.7"))["analytics"] is True
+    assert kept_flags(CATALOG, ended, v("1.7.7"))["analytics"] is False
 
 
 @given(

@@ -17,7 +17,7 @@ from medusa_migrations.plan import place as places
 from medusa_migrations.plan import proof
 from medusa_migrations.plan.plan import plan
 from medusa_migrations.postgres import search_path
-from medusa_migrations.records import history, ledger
+from medusa_migrations.records import history, ledger, verification
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -65,7 +65,12 @@ def observe(conn: Connection[Any], catalog: Catalog, schema: str) -> DatabaseSta
     runs = tuple(history.read(conn, schema))
     named = versions.parse(runs[0].to_version) if runs else None
     deferred = history.deferred(conn, schema) if runs else ()
-    return DatabaseState(schema, found, proof.prove(catalog, found.names), runs, named, deferred)
+    shown = proof.prove(catalog, found.names)
+    if named in shown.possible and named not in shown.versions:
+        noted = verification.latest(conn, schema)
+        if noted is not None and noted.is_of(str(named)):
+            shown = proof.prove(catalog, found.names, at=named)
+    return DatabaseState(schema, found, shown, runs, named, deferred)
 
 
 def schema_of(conn: Connection[Any], asked: str | None) -> str:

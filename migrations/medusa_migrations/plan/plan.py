@@ -242,8 +242,8 @@ def kept_flags(catalog: Catalog, proof: Proof, target: Version) -> dict[str, boo
     is on was switched off by hand, and stays off.
     """
     kept = dict(proof.flags)
-    if proof.latest is not None:
-        usual = catalog.defaults(proof.latest)
+    if proof.flagged is not None:
+        usual = catalog.defaults(proof.flagged)
         kept = {name: on for name, on in kept.items() if on or usual[name]}
     return catalog.defaults(target) | kept
 

@@ -21,6 +21,8 @@ class Proof(NamedTuple):
     """Every version that fits at all, with flags set by hand: 1.6.0 with analytics on looks like 1.6.1."""
     flags: Mapping[str, bool]
     """Flags as the ledger shows them; one that left no trace is not named."""
+    flagged: Version | None
+    """The version of which these are the flags; None: none is proven."""
     applied: tuple[str, ...]
     """Medusa's own names, in ledger order, each once."""
     foreign: tuple[str, ...]
@@ -49,8 +51,11 @@ class Proof(NamedTuple):
         return self.versions[-1] if self.versions else None
 
 
-def prove(catalog: Catalog, names: Iterable[str]) -> Proof:
+def prove(catalog: Catalog, names: Iterable[str], at: Version | None = None) -> Proof:
     """Return what *names*, a ledger in its order, proves.
+
+    Where it is known that a run has ended *at* one of the possible versions, the flags are those of that: at 1.6.0
+    analytics is off by default, and at 1.6.1 the same ledger shows that it was switched off by hand.
 
     A version is proven where everything it runs is applied and nothing is applied that came later.
     Of these count the ones that explain the ledger best: without names that were withdrawn, and
@@ -71,11 +76,13 @@ def prove(catalog: Catalog, names: Iterable[str]) -> Proof:
             by_hand = sum(flags[name] != defaults[name] for name in flags)
             fits.setdefault((by_hand, wanted != have), []).append(version)
     proven = fits[min(fits)] if fits else []
-    flags = shown_flags(catalog, proven[-1], have) if proven else _between(catalog, have)
+    possible = tuple(sorted(version for found in fits.values() for version in found))
+    flagged = at if at in possible else proven[-1] if proven else None
     return Proof(
         versions=tuple(proven),
-        possible=tuple(sorted(version for found in fits.values() for version in found)),
-        flags=flags,
+        possible=possible,
+        flags=shown_flags(catalog, flagged, have) if flagged else _between(catalog, have),
+        flagged=flagged,
         applied=applied,
         foreign=tuple(name for name in dict.fromkeys(rows) if not catalog.knows(name)),
         doubled=tuple(name for name, count in Counter(rows).items() if count > 1),

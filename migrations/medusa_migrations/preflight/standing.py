@@ -1,7 +1,7 @@
 """How the schema compares with its version when nothing has to run: what the last run knew, and what is new.
 
-A run notes in `medusa_db.verification`, with what it commits, which differences were there before it,
-and afterwards what its verification found. So a verification that failed, or never came to its end, is
+Which differences were there before the last run, and what its verification found, is recorded
+(`records/verification.py`). So a verification that failed, or never came to its end, is
 not forgotten by the next run, which finds nothing to do; and one that was content is not repeated
 as long as the catalogs of the schema are the same.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medusa_migrations import __version__
 from medusa_migrations.postgres import numbering
-from medusa_migrations.records import records_schema
+from medusa_migrations.records import verification
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,21 +24,8 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.findings import Finding
     from medusa_migrations.plan.observe import DatabaseState
+    from medusa_migrations.records.verification import Noted
     from medusa_migrations.schema.drift import Difference
-
-_CREATE = """
-    create table if not exists medusa_db.verification (
-      id bigint generated always as identity primary key,
-      schema_name text not null,
-      recorded_at timestamptz not null default clock_timestamp(),
-      version text not null,
-      runner_version text not null,
-      before text[] not null,
-      after text[],
-      digest text not null
-    )
-"""
-_TABLES = {"verification": ("select", "insert")}
 
 _DIGEST = """
     with shop as (select oid from pg_namespace where nspname = %(schema)s),
@@ -94,33 +81,6 @@ _DIGEST = """
 PostgreSQL keeps of a table for itself in pg_class, and, before 14, for the flags of an index."""
 
 
-class Noted(NamedTuple):
-    """What the last run noted of its verification."""
-
-    version: str
-    runner: str
-    before: frozenset[str]
-    """What differed before it."""
-    after: frozenset[str] | None
-    """What differed afterwards and not before; None: the verification has not come to its end."""
-    digest: str
-
-    @property
-    def fails(self) -> bool:
-        """Whether the run is not known to have left the schema as it should be."""
-        return self.after is None or bool(self.after)
-
-    def blames(self, one: Difference) -> bool:
-        """Return whether the run counts as the cause of *one*.
-
-        A column that it lost, made again by hand, stands behind the others, and no statement changes
-        that: what was not said of the run itself is not said then.
-        """
-        if one.is_order and self.after is not None:
-            return str(one) in self.after
-        return str(one) not in self.before
-
-
 class Standing(NamedTuple):
     """How the schema compares with its version."""
 
@@ -145,7 +105,7 @@ def look(conn: Connection[Any], catalog: Catalog, observed: DatabaseState) -> St
     version = observed.at or observed.proof.latest
     if version is None:
         return Standing()
-    noted = latest(conn, observed.schema)
+    noted = verification.latest(conn, observed.schema)
     if (
         noted is not None
         and not noted.fails
@@ -215,28 +175,6 @@ def _compared(
     return Standing(tuple(one for one in found if one not in new), tuple(new))
 
 
-def latest(conn: Connection[Any], schema: str) -> Noted | None:
-    """Return what the last run on *schema* noted; None: nothing, or it may not be read."""
-    if not records_schema.readable(conn, _TABLES):
-        return None
-    row = conn.execute(
-        "select version, runner_version, before, after, digest from medusa_db.verification"
-        " where schema_name = %s order by id desc limit 1",
-        [schema],
-    ).fetchone()
-    if row is None:
-        return None
-    version, runner, before, after, checksum = row
-    return Noted(
-        version, runner, frozenset(before), None if after is None else frozenset(after), checksum
-    )
-
-
-def begin(conn: Connection[Any], schema: str, version: str, before: Sequence[str]) -> None:
-    """Note, with what a run commits, that a verification is to come, and what differed *before*."""
-    _note(conn, schema, version, before, None, "")
-
-
 def end(
     conn: Connection[Any],
     observed: DatabaseState,
@@ -245,34 +183,7 @@ def end(
     after: Sequence[str],
 ) -> None:
     """Note what the verification found: what differed *before* as well, and only *after* the run."""
-    _note(conn, observed.schema, version, before, after, digest(conn, observed))
-
-
-def _note(
-    conn: Connection[Any],
-    schema: str,
-    version: str,
-    before: Sequence[str],
-    after: Sequence[str] | None,
-    checksum: str,
-) -> None:
-    if records_schema.why_off(conn, _TABLES) is not None:
-        return
-    with conn.transaction():
-        records_schema.prepare(conn, _TABLES, _CREATE)
-        conn.execute(
-            "insert into medusa_db.verification"
-            " (schema_name, version, runner_version, before, after, digest)"
-            " values (%s, %s, %s, %s, %s, %s)",
-            [
-                schema,
-                version,
-                __version__,
-                list(before),
-                None if after is None else list(after),
-                checksum,
-            ],
-        )
+    verification.end(conn, observed.schema, version, before, after, digest(conn, observed))
 
 
 def digest(conn: Connection[Any], observed: DatabaseState) -> str:

@@ -30,8 +30,7 @@ from medusa_migrations.postgres import (
     table_locks,
     translation,
 )
-from medusa_migrations.preflight import standing
-from medusa_migrations.records import history, ledger
+from medusa_migrations.records import history, ledger, verification
 from medusa_migrations.run import lost_commit, outside, shop_file, signals
 from medusa_migrations.run.outcome import CommitOf, Committed
 from medusa_migrations.schema import affected, row_names
@@ -404,7 +403,7 @@ class Steps:
                 by_whom=f"@{by_whom}" if by_whom else "",
             ),
         )
-        standing.begin(self.conn, self.context.schema, str(after), self.differed)
+        verification.begin(self.conn, self.context.schema, str(after), self.differed)
         return True
 
     def _holders(self, items: Sequence[Item], locks: Sequence[TableLock]) -> str:
