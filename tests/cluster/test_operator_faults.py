@@ -15,7 +15,7 @@ from medusa_testbed.api import ApiError
 from medusa_testbed.kubelet.images import RUNNER, Image
 from medusa_testbed.operators import HOME, OWN, Operator
 from medusa_testbed.proxy import refusal
-from medusa_testbed.shops import JOBS, RESOURCE, Shop, looks, succeeds
+from medusa_testbed.shops import JOBS, RESOURCE, Shop, looks, succeeds, succeeds_in_project
 from servers import rows
 
 LEASES = "coordination.k8s.io/v1/leases"
@@ -31,6 +31,13 @@ def proxy(cluster):
     """What stands between the test's own operator and the API server."""
     with cluster_proxy.between(cluster) as between:
         yield between
+
+
+@pytest.fixture
+def _served(kubelet):
+    """A shop's own image, whose runs end well at once."""
+    for image in (RUNNER, "shop:42"):
+        kubelet.images[image] = Image(outcome=succeeds_in_project)
 
 
 def forget_leader(cluster):
@@ -434,3 +441,24 @@ def test_a_seed_document_that_may_not_be_read_is_told(cluster, namespace, make, 
     waiting = shop.wait("ReferenceMissing")
 
     assert waiting["message"] == "the seed waits: ConfigMap rows cannot be read: on purpose"
+
+
+@pytest.mark.usefixtures("_served")
+def test_an_api_server_that_fails_over_a_workload_hides_nothing_and_is_asked_again(
+    cluster, namespace, make, proxy
+):
+    shop = own(cluster, namespace)
+    operator = make(proxied=True)
+    operator.start()
+    operator.wait()
+    proxy.before = lambda call: (
+        refusal(500, "InternalError") if "/deployments/" in call.path else None
+    )
+
+    shop.declare("2.21.2", server={"image": "shop:42", "workloadRef": {"name": "shop"}})
+    starting = shop.wait("Starting")
+    proxy.before = lambda _call: None
+    shop.wait("ReferenceMissing")
+
+    assert starting["message"] == "a Job for the step to 2.21.2 is made"
+    assert operator.exited is None

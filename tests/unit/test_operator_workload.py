@@ -471,7 +471,8 @@ def test_it_is_looked_at_only_where_a_job_is_to_be_made_and_before_the_resource_
     agreed = database(meta={"finalizers": []}, version="2.21.2", server=SERVER)
 
     assert decided(free).act is None
-    assert decided(agreed).act == LookAtWorkload(REF)
+    look = decided(agreed)
+    assert (look.act, look.report_first) == (LookAtWorkload(REF), False)
     assert decided(agreed, replace(seen(), workload=workload())).act == AddFinalizer()
 
 

@@ -12,6 +12,7 @@ from medusa_operator.judgement.decision import (
     Cancel,
     Decision,
     Expire,
+    LookAtWorkload,
     RemoveFinalizer,
     Running,
     Stalled,
@@ -201,10 +202,11 @@ def _expire(case: Case) -> Expire | None:
 def _report_first(database: Database, outlook: Outlook, act: Act | None) -> bool:
     """Return whether the status comes before the act.
 
-    What only tidies comes after the report. Everything does where the status judges an earlier
-    generation, or calls ready what is not: else an act that fails again and again leaves that standing.
+    What only tidies comes after the report; what only looks comes before it, as what it finds is to be
+    reported. Everything else does where the status judges an earlier generation, or calls ready what is
+    not: else an act that fails again and again leaves that standing.
     """
-    if act is None or database.deleting:
+    if act is None or database.deleting or isinstance(act, LookAtWorkload):
         return False
     ready = database.status.condition("Ready")
     stale = ready is None or (ready.status == "True" and isinstance(outlook, Running | Waiting))

@@ -167,7 +167,11 @@ class Reconciler:
                 # Observed anew, as the finalizer took a request, in which anything can have happened.
                 return await self._pass(key, database, observed.workload)
             case LookAtWorkload(ref):
-                workload = await look_at(self.cluster, database, ref)
+                try:
+                    workload = await look_at(self.cluster, database, ref)
+                except ApiError:
+                    await self._report(database, observed, decision.before)  # it hides nothing
+                    raise
                 return await self._pass(key, database, workload)
             case RemoveFinalizer() | Expire() | Start() | Verify():
                 return 0.0
