@@ -39,7 +39,11 @@ def asked(words: str, folder: Path) -> list[tuple[str, ...]]:
         "verify": [report, own, project],
         "repair": [("--apply", *report)],
         "wait": [("--for", AFTER, "--timeout", "0s"), ("--for", BEFORE)],
-        "seed": [(*document, *own, "--approval", "on-breaking", *report)],
+        "seed": [
+            (*document, *own, "--approval", "on-breaking", *report),
+            (*project, "--script", "seed.js", *report),
+            (*project, "--npm-script", "seed", *report),
+        ],
         "demo": [("--from", BEFORE, "--to", AFTER)],
         "exec": [("--", "true"), (*project, *report, "--", "true")],
         "create-migration": [("x", "--migrations-dir", str(folder))],
@@ -55,6 +59,9 @@ def project(folder: Path) -> None:
     cli = folder / "node_modules" / "@medusajs" / "cli" / "cli.js"
     cli.parent.mkdir()
     cli.touch()
+    (folder / "seed.js").touch()
+    package = folder / "package.json"
+    package.write_text(json.dumps(json.loads(package.read_text()) | {"scripts": {"seed": "true"}}))
 
 
 @pytest.mark.parametrize("words", commands.COMMANDS)

@@ -15,6 +15,15 @@ WOULD = Run(10, {})
 REFUSED = Run(9, {"state": "failed", "reason": "RowsInTheWay"})
 FORESEEN = Run(9, {"findings": [{"reason": "RowsInTheWay", "fatal": True}]})
 FAILED = Run(7, {"state": "failed", "reason": "MigrationFailed"})
+TAKEN = Run(9, {"state": "failed", "reason": "NameTaken"})
+
+
+def taken(what: str) -> dict[str, Run | str]:
+    problem = f"the {what} mine is there already, and a1 makes it"
+    plan = Run(9, {"findings": [{"reason": "NameTaken", "fatal": True, "problem": problem}]})
+    return {"first": TAKEN, "second": TAKEN, "theirs": "", "plan": plan}
+
+
 HIDDEN = Run(5, {"state": "failed", "reason": "RowSecurity"})
 
 UPGRADED = Seen("", WOULD, DONE, NOTHING, Run(0, {}), "", "", unforeseeable=False)
@@ -49,6 +58,8 @@ SURPRISED = dataclasses.replace(
             [],
             id="refused-for-a-reason-that-medusa-does-not-see",
         ),
+        pytest.param(STOPPED, taken("sequence"), [], id="a-sequence-of-a-serial-column"),
+        pytest.param(STOPPED, taken("table"), ["Medusa's own"], id="another-name-that-is-taken"),
         pytest.param(SURPRISED, {}, [], id="what-nobody-can-know"),
         pytest.param(SURPRISED, {"changed": "a row"}, ["something was"], id="a-half-of-it"),
         pytest.param(
