@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from medusa_operator.resource.parse import InvalidError
@@ -21,34 +19,12 @@ from operator_bodies import (
     started,
     told,
 )
+from served_bodies import container, report
 
 SHOP = {"image": "registry.example.com/shop:42", "workingDir": "/server"}
 SCRIPT = {"script": "./src/scripts/seed.js"}
 V2 = {"version": "2.21.2", "server": SHOP, "seed": SCRIPT}
-LEDGERS = {"mikro_orm_migrations": 200, "link_module_migrations": 25, "script_migrations": 7}
 DONE = {"document": "src/scripts/seed.js", "checksum": "sha256:1", "loaded": True, "recorded": True}
-
-
-def container(job):
-    (found,) = job["spec"]["template"]["spec"]["containers"]
-    return found
-
-
-def report(job, **changes):
-    """Return the report of a run of the shop's Medusa that did what it should."""
-    notes = job["metadata"]["annotations"]
-    body = {
-        "report": "medusadb.dev/v1",
-        "runId": notes["medusadb.dev/run-id"],
-        "command": notes["medusadb.dev/step"].partition("-")[0],
-        "engine": "project",
-        "state": "done",
-        "exitCode": 0,
-        "medusa": notes["medusadb.dev/version"],
-        "major": 2,
-        "ledgers": LEDGERS,
-    }
-    return json.dumps(body | changes)
 
 
 def at_rest(body):
@@ -60,8 +36,7 @@ def at_rest(body):
 def migrated(body):
     """Return the Job that has migrated a shop which is to be seeded, and its pod."""
     job = started(database(**body))
-    pending = {"migrations": [], "links": [], "scripts": []}
-    return ended(job), pod_ended(job, 0, report(job, pending=pending, migrationCount=200))
+    return ended(job), pod_ended(job, 0, report(job))
 
 
 def seeding(body):
