@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from medusa_db import commands, streams
 from medusa_db.arguments.groups import DatabaseArguments
-from medusa_db.commands import output
+from medusa_db.commands import output, running
 from medusa_db.commands.database import connected
 from medusa_migrations.contract import caller, concealed
 from medusa_migrations.contract.errors import Interrupted, RunnerError
@@ -27,11 +27,23 @@ from medusa_migrations.project.summary import Reported
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from medusa_db.arguments.groups import ReportArguments
+    from medusa_db.arguments.groups import LimitArguments, ReportArguments
     from medusa_migrations.contract.project_report import ProjectReport
     from medusa_migrations.packages.installation import Project
     from medusa_migrations.project.execute import FenceOptions
     from medusa_migrations.project.execution import Execution
+
+
+def limited(options: FenceOptions, limits: LimitArguments) -> FenceOptions:
+    """Return *options* with those of *limits* that were given."""
+    return replace(
+        options,
+        run_timeout=running.either(limits.run_timeout, options.run_timeout),
+        lock_wait=running.either(limits.lock_wait, options.lock_wait),
+        lock_timeout=running.either(limits.lock_timeout, options.lock_timeout),
+        statement_timeout=running.either(limits.statement_timeout, options.statement_timeout),
+        by_whom=running.by_whom(),
+    )
 
 
 def carry_out(

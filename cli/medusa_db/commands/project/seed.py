@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medusa_db.commands import running
 from medusa_db.commands.project import carry_out as projects
 from medusa_db.commands.project import permitted
 from medusa_db.show import project as text
@@ -69,9 +68,7 @@ def _seed(
 
 
 def _fence(args: SeedArguments, token: str, project: Project) -> FenceOptions:
-    limits = args.limits
-    usual = FenceOptions(folder=project.folder, environment=os.environ, token=token)
-    return FenceOptions(
+    options = FenceOptions(
         folder=project.folder,
         environment=os.environ,
         token=token,
@@ -79,9 +76,5 @@ def _fence(args: SeedArguments, token: str, project: Project) -> FenceOptions:
         schema=args.database.schema,
         node=args.own.node,
         stall=args.own.stall,
-        run_timeout=running.either(limits.run_timeout, usual.run_timeout),
-        lock_wait=running.either(limits.lock_wait, usual.lock_wait),
-        lock_timeout=running.either(limits.lock_timeout, usual.lock_timeout),
-        statement_timeout=running.either(limits.statement_timeout, usual.statement_timeout),
-        by_whom=running.by_whom(),
     )
+    return projects.limited(options, args.limits)

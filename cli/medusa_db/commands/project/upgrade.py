@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_db import commands, streams
-from medusa_db.commands import running
 from medusa_db.commands.project import carry_out as projects
 from medusa_db.commands.project import permitted
 from medusa_db.show import project as text
@@ -83,8 +82,6 @@ def _on_database(
 ) -> Execution:
     project = installation.require(Path(args.medusa.project or ".").absolute())
     is_of(project)
-    limits = args.limits
-    usual = FenceOptions(folder=project.folder, environment=os.environ, token=token)
     options = FenceOptions(
         folder=project.folder,
         environment=os.environ,
@@ -93,12 +90,8 @@ def _on_database(
         schema=args.database.schema,
         node=args.medusa.node,
         stall=args.medusa.stall,
-        run_timeout=running.either(limits.run_timeout, usual.run_timeout),
-        lock_wait=running.either(limits.lock_wait, usual.lock_wait),
-        lock_timeout=running.either(limits.lock_timeout, usual.lock_timeout),
-        statement_timeout=running.either(limits.statement_timeout, usual.statement_timeout),
-        by_whom=running.by_whom(),
     )
+    options = projects.limited(options, args.limits)
     prepared = upgrade.prepare(project, _options(args), options)
     wait = args.patience.connect_wait
     with projects.opened(args.database, "migrate", wait, options, mask) as database:
