@@ -251,6 +251,12 @@ def test_it_uses_all_the_rights_it_is_given_and_asks_for_no_others(
     shop.change(suspend=False, seed=seed, job=job)  # gets the ConfigMap and the ServiceAccount
     shop.wait_for(lambda body: body["status"].get("appliedVersion"))
     eventually(lambda: shop.jobs()[0]["spec"].get("ttlSecondsAfterFinished"))  # patches the Job
+    for kind in ("Deployment", "StatefulSet"):
+        served = Shop(cluster.api, namespace, kind.lower())
+        served.database("postgres://nobody")
+        server = {"image": "shop:42", "workloadRef": {"kind": kind, "name": "nobody"}}
+        served.declare("2.21.2", server=server)
+        served.wait("ReferenceMissing")  # gets the workload
 
     made = cluster.requests.since(mark).of(operators.USER)
     granted = set()
