@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +14,7 @@ from medusa_migrations.contract.errors import UsageError
 from medusa_migrations.packages import installation, layout, programs, recipes, skew
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 VERSION = "2.21.2"
 CLI = "@medusajs/cli/cli.js"
@@ -179,22 +181,35 @@ def test_packages_that_are_above_by_accident_make_no_project(tmp_path: Path) -> 
     assert refusal(inner).endswith("it has no medusa-config; name the folder of a shop")
 
 
+def test_a_file_is_no_project(tmp_path: Path) -> None:
+    config = shop(tmp_path) / "medusa-config.ts"
+
+    assert refusal(config) == f"--project {config}: that is no folder"
+
+
+@pytest.fixture
+def seen_by_all() -> Iterator[Path]:
+    """A folder that everybody may enter, which is not so of those that pytest makes."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="looks as somebody who may not look everywhere")
-def test_folders_that_may_not_be_entered_are_passed_over(tmp_path: Path) -> None:
-    root = tmp_path / "repo"
-    server = shop(root / "apps" / "server")
-    (root / "closed" / "node_modules").mkdir(parents=True)
-    (root / "closed").chmod(0)
-    for place in (tmp_path, *tmp_path.parents[:2]):
-        place.chmod(0o755)
+def test_folders_that_may_not_be_entered_are_passed_over(seen_by_all: Path) -> None:
+    server = shop(seen_by_all / "apps" / "server")
+    closed = seen_by_all / "closed"
+    inside = shop(closed / "shop")
+    closed.chmod(0)
     os.seteuid(65534)
     try:
-        said = refusal(root)
-        assert installation.find(root / "closed") is None
+        said, of_inside = refusal(seen_by_all), refusal(inside)
+        assert installation.find(closed) is None
     finally:
         os.seteuid(0)
 
     assert said.endswith(f"name the folder of a shop: {server}")
+    assert of_inside == f"--project {inside}: a folder above it may not be entered"
 
 
 @pytest.mark.parametrize(

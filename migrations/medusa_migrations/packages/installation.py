@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,8 +65,16 @@ def find(folder: Path) -> Project | None:
 
 def require(folder: Path) -> Project:
     """Return the project in *folder*; raise UsageError where there is none, or its Medusa cannot be found."""
-    if not folder.is_dir():
-        raise UsageError(f"--project {folder}: there is no such folder", reason="NoProject")
+    why = ""
+    try:
+        if not stat.S_ISDIR(folder.stat().st_mode):
+            why = "that is no folder"
+    except PermissionError:
+        why = "a folder above it may not be entered"
+    except OSError:
+        why = "there is no such folder"
+    if why:
+        raise UsageError(f"--project {folder}: {why}", reason="NoProject")
     return _required(folder, _medusa(folder), f"--project {folder}")
 
 
