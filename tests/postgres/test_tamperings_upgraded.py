@@ -69,7 +69,7 @@ def test_an_upgrade_meets_a_tampering_as_the_table_says(
 
     if one.upgrade == REFUSED:
         assert (code, report["reason"]) == (9, "SchemaDiffers"), report
-        assert one.says in report["message"]
+        assert one.refusal in report["message"]
         assert snapshot(url) == before
         return
     verified, verdict = asked(url, "verify")

@@ -23,6 +23,8 @@ class Tampering:
     (it succeeds, and says nothing), `fixed` (it makes it right itself), `refused` (before anything is written, with
     what is in the way), `new` (it is not possible in 1.12.3).
     """
+    refusal: str = ""
+    """A part of what is said where it is refused. PostgreSQL does not name what has called a function."""
 
 
 def _t(
@@ -33,9 +35,10 @@ def _t(
     fixed: bool = True,
     since: int = 0,
     upgrade: str = "",
+    refusal: str = "",
 ) -> Tampering:
     usual = REPORTED if severity == HARMFUL else QUIET
-    return Tampering(sql, severity, says, fixed, since, upgrade or usual)
+    return Tampering(sql, severity, says, fixed, since, upgrade or usual, refusal or says)
 
 
 FUNCTION = "create function mine() returns trigger language plpgsql as $$begin {} end$$; "
@@ -235,7 +238,7 @@ TAMPERINGS = [
     _t("alter table migrations add constraint mine check (name <> '')", FOREIGN, "constraint mine on migrations"),
     _t("alter table migrations add constraint mine unique (name)", FOREIGN, "constraint mine on migrations"),
     _t("create table mine (name varchar primary key); insert into mine select distinct name from migrations; alter table migrations add constraint mine foreign key (name) references mine", FOREIGN, "constraint mine on migrations", upgrade=REFUSED),
-    _t("select set_config('mine.made', 'now', false); create function mine(text) returns text language plpgsql immutable as $$begin if current_setting('mine.made', true) is distinct from 'now' then raise exception 'frozen by the shop'; end if; return $1; end$$; create index mine on migrations (mine(name))", FOREIGN, "index mine on migrations", upgrade=REFUSED),
+    _t("select set_config('mine.made', 'now', false); create function mine(text) returns text language plpgsql immutable as $$begin if current_setting('mine.made', true) is distinct from 'now' then raise exception 'frozen by the shop'; end if; return $1; end$$; create index mine on migrations (mine(name))", FOREIGN, "index mine on migrations", upgrade=REFUSED, refusal="more migrations: frozen by the shop"),
     _t("alter table migrations alter timestamp type integer using 1", HARMFUL, "column migrations.timestamp is integer", upgrade=REFUSED),
     _t("alter table migrations alter timestamp type varchar(5) using '1'", HARMFUL, "column migrations.timestamp is character varying(5)", upgrade=REFUSED),
     _t("alter table migrations alter timestamp type numeric", HARMFUL, "column migrations.timestamp is numeric"),
