@@ -183,7 +183,7 @@ def end(
     after: Sequence[str],
 ) -> None:
     """Note what the verification found: what differed *before* as well, and only *after* the run."""
-    verification.end(conn, observed.schema, version, before, after, digest(conn, observed))
+    verification.record(conn, observed.schema, version, before, after, digest(conn, observed))
 
 
 def digest(conn: Connection[Any], observed: DatabaseState) -> str:

@@ -152,7 +152,7 @@ def run(database: FencedDatabase, argv: tuple[str, ...], project: Project | None
             listed = this.list(project)
             done = as_both(done, listed)
         execution = Execution((done,), this.before, None, listed, scripts_wanted=runs_scripts(argv))
-        if done.ended.cause is not EndCause.LOCK_LOST:
+        if not execution.has_lost_lock:
             execution = replace(execution, after=this.ledgers())
             return recorded(this, "exec", project, execution)
     return replace(execution, after=read_again(this))

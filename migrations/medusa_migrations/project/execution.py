@@ -72,3 +72,8 @@ class Execution:
         if asking is not None and asking.cause in (EndCause.INTERRUPTED, EndCause.LOCK_LOST):
             return asking
         return None
+
+    @property
+    def has_lost_lock(self) -> bool:
+        """Whether it was ended because our lock, and the connection that had it, were gone."""
+        return self.ended is not None and self.ended.cause is EndCause.LOCK_LOST

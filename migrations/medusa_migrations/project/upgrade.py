@@ -82,8 +82,7 @@ def migrate(database: FencedDatabase, upgrade: ProjectUpgrade) -> Execution:
     """
     with execute.opened(database, upgrade.project) as this:
         done = _run(this, upgrade)
-        lost = done.ended is not None and done.ended.cause is EndCause.LOCK_LOST
-        if not lost:
+        if not done.has_lost_lock:
             done = replace(done, after=this.ledgers())
             return execute.recorded(this, "migrate", upgrade.project, done)
     return replace(done, after=execute.read_again(this))

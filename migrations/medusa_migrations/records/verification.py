@@ -80,34 +80,18 @@ def latest(conn: Connection[Any], schema: str) -> Noted | None:
     )
 
 
-def begin(conn: Connection[Any], schema: str, version: str, before: Sequence[str]) -> None:
-    """Note, with what a run commits, that a verification is to come, and what differed *before*."""
-    _note(conn, schema, version, before, None, "")
-
-
-def end(
+def record(
     conn: Connection[Any],
     schema: str,
     version: str,
     before: Sequence[str],
-    after: Sequence[str],
-    checksum: str,
+    after: Sequence[str] | None = None,
+    checksum: str = "",
 ) -> None:
-    """Note what the verification found: what differed *before* as well, and only *after* the run.
+    """Note what differed *before* a run as well, and what only *after* it; None: its verification is to come.
 
-    *checksum* is of what it stands on.
+    *checksum* is of what the verification stands on.
     """
-    _note(conn, schema, version, before, after, checksum)
-
-
-def _note(
-    conn: Connection[Any],
-    schema: str,
-    version: str,
-    before: Sequence[str],
-    after: Sequence[str] | None,
-    checksum: str,
-) -> None:
     if records_schema.why_off(conn, _TABLES) is not None:
         return
     with conn.transaction():

@@ -403,7 +403,7 @@ class Steps:
                 by_whom=f"@{by_whom}" if by_whom else "",
             ),
         )
-        verification.begin(self.conn, self.context.schema, str(after), self.differed)
+        verification.record(self.conn, self.context.schema, str(after), self.differed)
         return True
 
     def _holders(self, items: Sequence[Item], locks: Sequence[TableLock]) -> str:

@@ -56,8 +56,7 @@ def seed(
         return Execution((), before, before, seed=_skipped(command, skip))
     with execute.opened(database, project) as this:
         done = _Seeding(this, project, command, when, scripts).run()
-        lost = done.ended is not None and done.ended.cause is EndCause.LOCK_LOST
-        if not lost:
+        if not done.has_lost_lock:
             return replace(done, after=this.ledgers())
     return replace(done, after=execute.read_again(this))
 

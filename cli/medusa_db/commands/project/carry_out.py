@@ -21,23 +21,34 @@ from medusa_migrations.contract.redact import redact
 from medusa_migrations.fence import environment
 from medusa_migrations.fence.command import EndCause
 from medusa_migrations.project import summary, verdict
-from medusa_migrations.project.execute import FencedDatabase
+from medusa_migrations.project.execute import FencedDatabase, FenceOptions
 from medusa_migrations.project.summary import Reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from medusa_db.arguments.groups import LimitArguments, ReportArguments
+    from medusa_db.arguments.groups import ProjectArguments, ReportArguments
+    from medusa_db.arguments.running import MigrateArguments
+    from medusa_db.arguments.seeding import OwnSeedArguments, SeedArguments
     from medusa_migrations.contract.project_report import ProjectReport
     from medusa_migrations.packages.installation import Project
-    from medusa_migrations.project.execute import FenceOptions
     from medusa_migrations.project.execution import Execution
 
 
-def limited(options: FenceOptions, limits: LimitArguments) -> FenceOptions:
-    """Return *options* with those of *limits* that were given."""
+def fence(
+    args: MigrateArguments | SeedArguments,
+    own: ProjectArguments | OwnSeedArguments,
+    token: str,
+    folder: Path,
+) -> FenceOptions:
+    """Return how the project's commands are fenced in *folder*; limits that were not given are the usual ones."""
+    options, limits = FenceOptions(folder=folder, environment=os.environ, token=token), args.limits
     return replace(
         options,
+        run_id=args.report.run_id,
+        schema=args.database.schema,
+        node=own.node,
+        stall=own.stall,
         run_timeout=running.either(limits.run_timeout, options.run_timeout),
         lock_wait=running.either(limits.lock_wait, options.lock_wait),
         lock_timeout=running.either(limits.lock_timeout, options.lock_timeout),

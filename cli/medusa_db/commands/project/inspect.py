@@ -26,6 +26,8 @@ from medusa_seed.shop import records as seeds
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from psycopg import Connection
+
     from medusa_db.arguments.looking import StatusArguments, VerifyArguments
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.packages.installation import Project
@@ -103,13 +105,7 @@ def status_without_project(args: StatusArguments, *, names: bool = False) -> int
         where = look.schemas(conn, args.database.schema or address.schema)
         found = look.ledgers(conn, where)
         schema = look.schema_of(conn, where)
-        seen = _Seen(
-            found,
-            schema,
-            project_runs.read(conn, schema),
-            seeds.latest(conn, schema),
-            seeds.unfinished(conn, schema),
-        )
+        seen = _seen(conn, schema, found)
     _print(args, seen, names=names, mask=str)
     if args.check is not None:
         guard.require_at(args.check, found, next(iter(seen.runs), None))
@@ -198,16 +194,19 @@ def _look(
         wanted = done.listed.wanted if done.listed else None
         filters = wanted is not None and wanted.filters_links
         indexes = look.unfiltered_indexes(conn, where) if filters else ()
-        return _Seen(
-            done.before,
-            schema,
-            project_runs.read(conn, schema),
-            seeds.latest(conn, schema),
-            seeds.unfinished(conn, schema),
-            project,
-            done,
-            indexes,
-        )
+        seen = _seen(conn, schema, done.before)
+        return replace(seen, project=project, done=done, indexes=indexes)
+
+
+def _seen(conn: Connection[Any], schema: str, ledgers: Ledgers) -> _Seen:
+    """Return what our records say beside the *ledgers*."""
+    return _Seen(
+        ledgers,
+        schema,
+        project_runs.read(conn, schema),
+        seeds.latest(conn, schema),
+        seeds.unfinished(conn, schema),
+    )
 
 
 def _print(args: StatusArguments, seen: _Seen, *, names: bool, mask: Callable[[str], str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from medusa_db.commands.project import permitted
 from medusa_db.show import project as text
 from medusa_migrations.packages import installation, recipes
 from medusa_migrations.project import guard
-from medusa_migrations.project.execute import FenceOptions
 from medusa_seed.run import script, scripted
 from medusa_seed.run.once import When
 from medusa_seed.run.script import ScriptAsked
@@ -57,24 +55,11 @@ def _seed(
     is_of(project)
     guard.require_installed(project, args.to)
     installation.require_declared(project)
-    recipes.commands(project, scripts=not own.no_scripts)
-    options = _fence(args, token, project)
+    recipes.commands(project, scripts=not own.no_scripts)  # refuses what this Medusa does not know
+    options = projects.fence(args, own, token, project.folder)
     asked = ScriptAsked(own.script or "", own.npm_script or "", args.seed_file or "", own.args)
     command = script.command(project, asked, options)
     when = When.ON_CHANGE if args.on_change else When.ONCE
     wait = args.patience.connect_wait
     with projects.opened(args.database, "seed", wait, options, mask) as database:
         return scripted.seed(database, project, command, when, scripts=not own.no_scripts)
-
-
-def _fence(args: SeedArguments, token: str, project: Project) -> FenceOptions:
-    options = FenceOptions(
-        folder=project.folder,
-        environment=os.environ,
-        token=token,
-        run_id=args.report.run_id,
-        schema=args.database.schema,
-        node=args.own.node,
-        stall=args.own.stall,
-    )
-    return projects.limited(options, args.limits)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ from medusa_db.commands.project import permitted
 from medusa_db.show import project as text
 from medusa_migrations.packages import installation
 from medusa_migrations.project import summary, upgrade
-from medusa_migrations.project.execute import FenceOptions
 from medusa_migrations.project.upgrade import UpgradeOptions
 
 if TYPE_CHECKING:
@@ -82,16 +80,7 @@ def _on_database(
 ) -> Execution:
     project = installation.require(Path(args.medusa.project or ".").absolute())
     is_of(project)
-    options = FenceOptions(
-        folder=project.folder,
-        environment=os.environ,
-        token=token,
-        run_id=args.report.run_id,
-        schema=args.database.schema,
-        node=args.medusa.node,
-        stall=args.medusa.stall,
-    )
-    options = projects.limited(options, args.limits)
+    options = projects.fence(args, args.medusa, token, project.folder)
     prepared = upgrade.prepare(project, _options(args), options)
     wait = args.patience.connect_wait
     with projects.opened(args.database, "migrate", wait, options, mask) as database:
