@@ -191,6 +191,15 @@ ODD = {
         insert into product_tag (id, value) values ('ptag_1', 'a'), ('ptag_2', 'a');
         insert into product_tags values ({it}, 'ptag_1'), ({it}, 'ptag_2')
     """,
+    "no-thumbnail": """
+        insert into image (id, url) values ('img_1', 'https://shop.test/front.png');
+        insert into product_images (product_id, image_id) values ({it}, 'img_1')
+    """,
+    "empty-thumbnail": """
+        insert into image (id, url) values ('img_2', 'https://shop.test/back.png');
+        insert into product_images (product_id, image_id) values ({it}, 'img_2');
+        update product set thumbnail = '' where id = {it}
+    """,
     "ranks": "update product_variant set variant_rank = 0 where product_id = {it}",
     "nameless": "update product set handle = null, title = '!' where id = {it}",
     "namesake": "update product set handle = null, title = 'List' where id = {it}",
@@ -232,6 +241,7 @@ def test_a_product_that_no_document_can_have_is_exported_without_that_by_name(sh
         "prices that are left out, as their amount or quantity is less than 0: 1",
         "prices that are left out, as their variant has another price for the same: 1",
         "products without a handle, which get their id as one: 2",
+        "products without a thumbnail, which get their first image as one: 2",
         "products without their type, which was deleted: 1",
         "the variant no-value-L of the product no-value is left out: it has no value for an option",
         "the variant same-values-L of the product same-values is left out: it has the option values of another variant",

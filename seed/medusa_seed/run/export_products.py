@@ -53,7 +53,7 @@ class ExportedProducts:
         """Yield the products, of those *wanted* only where some are given, oldest first."""
         query = sql.SQL(
             "select * from {} where deleted_at is null and (%(h)s::text[] is null or handle = any(%(h)s))"
-            " order by created_at, id"
+            ' order by created_at, id collate "C"'
         ).format(sql.Identifier(self.schema, "product"))
         with self.conn.cursor("products", row_factory=dict_row) as cursor:
             cursor.execute(query, {"h": wanted})
@@ -83,7 +83,9 @@ class ExportedProducts:
             self.left.count["products without their collection, which was deleted"] += 1
         linked = present.linked.get(row["id"], {})
         images = [image["url"] for image in _kept(linked.get("images", ()))]
-        if images and row["thumbnail"] == images[0]:
+        if images and not row["thumbnail"]:
+            self.left.count["products without a thumbnail, which get their first image as one"] += 1
+        if images and row["thumbnail"] in (None, "", images[0]):
             exported.pop("thumbnail", None)
         tags = {tag["value"]: tag for tag in reversed(_kept(linked.get("tags", ())))}
         options = present.options.get(row["id"], ())
@@ -162,9 +164,9 @@ class ExportedProducts:
         return exported | {key: value for key, value in found.items() if value}
 
     def _prices(self, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
-        """Yield the prices of a variant that can ever apply; count those that cannot."""
+        """Yield the prices of a variant that can ever apply, regions' first as a seed makes them; count those that cannot."""
         seen: set[tuple[Any, ...]] = set()
-        for row in rows:
+        for row in sorted(rows, key=lambda price: price["region_id"] is None):
             region, least, most = row["region_id"], row.get("min_quantity"), row.get("max_quantity")
             same = (region,) if region else (row["currency_code"], least, most)
             why = ""

@@ -135,7 +135,7 @@ def _links(
             continue
         query = sql.SQL(
             "select l.product_id as linked_product, t.* from {} l join {} t on t.id = l.{}"
-            " where l.product_id = any(%s) order by t.created_at, t.id"
+            ' where l.product_id = any(%s) order by t.created_at, t.id collate "C"'
         ).format(
             sql.Identifier(schema, link), sql.Identifier(schema, table), sql.Identifier(column)
         )

@@ -146,11 +146,10 @@ class _Tables:
     def rows(self, table: str) -> list[Row]:
         if not self.columns.of(table):
             return []
-        order = [name for name in ("created_at", "id") if self.columns.has(table, name)]
         query = sql.SQL("select * from {} where true {} order by {}").format(
             self._name(table),
             _alive(self.columns, table),
-            sql.SQL(", ").join(map(sql.Identifier, order)),
+            _by_age(self.columns, table),
         )
         with self.conn.cursor(row_factory=dict_row) as cursor:
             return _plain(cursor.execute(query))

@@ -26,16 +26,30 @@ SAMPLE = VERSIONS if os.environ.get("MEDUSA_TEST_ALL") else ("1.20.11", "1.3.9")
 
 
 def exported(url: str) -> Document:
-    """Return the shop at *url* as a document, with regions and products by their names.
-
-    A seed gives all of its rows one time, so those that were made one after the other have no order any more.
-    """
+    """Return the shop at *url* as a document."""
     done = servers.medusa_db("seed", "export", url=url)
     assert done.returncode == 0, done.stderr
     found: Document = json.loads(done.stdout)
-    for kind, name in (("regions", "name"), ("products", "title")):
-        found[kind].sort(key=lambda entry: entry[name])
     return found
+
+
+def comparable(found: Document) -> Document:
+    """Return *found* without the order of regions, of products and of a product's images.
+
+    A seed gives all of its rows one time, so rows with ids of their own have no order any more. Products share
+    images, which are in the order in which the first product of each was made.
+    """
+    products = [
+        product
+        | {"images": sorted(product.get("images", ()))}
+        | {"thumbnail": product.get("thumbnail") or next(iter(product.get("images", ())), None)}
+        for product in found["products"]
+    ]
+    return {
+        **found,
+        "regions": sorted(found["regions"], key=lambda entry: str(entry["name"])),
+        "products": sorted(products, key=lambda entry: str(entry["title"])),
+    }
 
 
 @pytest.mark.parametrize("version", SAMPLE)
@@ -55,7 +69,7 @@ def test_what_medusas_seed_has_made(
 
         medusa_seeding.by_us(found, server.url(ours), tmp_path, "--no-migrate")
 
-        assert exported(server.url(ours)) == found
+        assert comparable(exported(server.url(ours))) == comparable(found)
     assert len(found["products"]) == len(generated(7, version)["products"])
 
 
@@ -164,7 +178,7 @@ def test_what_a_merchant_has_made_in_the_admin(
 
         medusa_seeding.by_us(found, server.url(ours), tmp_path, "--no-migrate")
 
-        assert exported(server.url(ours)) == found
+        assert comparable(exported(server.url(ours))) == comparable(found)
     (shirt,) = found["products"]
     assert [each["title"] for each in shirt["variants"]] == ["Sky", "M blue", "M white"]
     assert (shirt["weight"], shirt["hs_code"]) == (250, "620520")
