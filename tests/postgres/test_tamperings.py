@@ -106,7 +106,7 @@ def test_a_tampering_is_named_and_weighed_and_its_fix_makes_it_right(
         fix_all(shop, found)
         left = compared(shop, catalog).differences
         assert [str(each) for each in left if fixes.fix(each)] == []
-        if one.fixed:
+        if one.fixed and shop.info.server_version >= one.fixed_since * 10_000:
             assert [str(each) for each in left if "another order" not in str(each)] == []
 
 

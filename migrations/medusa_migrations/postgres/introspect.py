@@ -197,6 +197,8 @@ def _read(conn: Connection[Any], schema: str, unread: Sequence[int]) -> Schema:
     fitting = {name: sql.SQL(part) for name, part in parts.items()}
     for name, *row, base, unlogged in conn.execute(sql.SQL(_COLUMNS).format(**fitting), parameters):
         column = _column(*row)
+        if column.generated.endswith(" virtual") or (column.generated and version < 130000):
+            column = dataclasses.replace(column, irrevocable=True)
         if base:
             column = dataclasses.replace(column, base=type_name(base))
         table = found.tables.setdefault(name, Table(name, unlogged=unlogged))

@@ -162,7 +162,9 @@ def of_columns(one: Object, wanted: Column, live: Column) -> Iterator[Difference
         sentence = f"{one} is generated always as ({shown(live.generated)}"
         sentence = sentence[: sentence.rindex(" ")] + ")" + sentence[sentence.rindex(" ") :]
         effect = "every statement of the server that writes it fails"
-        yield _differs(one, sentence, (DriftSeverity.HARMFUL, effect), wanted, live)
+        differs = _differs(one, sentence, (DriftSeverity.HARMFUL, effect), wanted, live)
+        hint = "add an ordinary column, copy the values into it, drop this one, and give the new one its name"
+        yield dataclasses.replace(differs, hint=hint if live.irrevocable else "")
         return
     if wanted.not_null != live.not_null:
         sentence = "takes null" if wanted.not_null else "does not take null"

@@ -85,7 +85,7 @@ def described(one: Difference, schema: str) -> dict[str, str]:
 def _column(one: Object, wanted: Column, live: Column) -> str:
     """Return what makes the whole column right: type, default and nullability depend on each other."""
     name, actions, before, after = _q(one.name), list[str](), "", ""
-    if live.generated.endswith(" virtual"):  # PostgreSQL keeps no values that could stay
+    if live.irrevocable:
         return ""
     if live.type.endswith("[]") and not wanted.type.endswith("[]"):  # which of its values?
         return ""

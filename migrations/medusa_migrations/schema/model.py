@@ -43,6 +43,9 @@ class Column:
     """Whether it may have been there before its migration, and so at another place in the table."""
     base: str = field(default="", compare=False)
     """Where its type is a domain: the type that this is over, with none in between."""
+    irrevocable: bool = field(default=False, compare=False)
+    """Whether it is generated, and no statement makes an ordinary column of it: a virtual one has no values that
+    could stay, and PostgreSQL 12 has no `drop expression`."""
 
     @property
     def stored(self) -> str:

@@ -16,6 +16,8 @@ class Tampering:
     """A part of what is said of it."""
     fixed: bool = True
     """Whether all fixes together make it right; else each difference has a hint."""
+    fixed_since: int = 0
+    """The first version of PostgreSQL that has statements for it."""
     since: int = 0
     """The first version of PostgreSQL that knows it."""
     upgrade: str = ""
@@ -33,12 +35,13 @@ def _t(
     says: str = "",
     *,
     fixed: bool = True,
+    fixed_since: int = 0,
     since: int = 0,
     upgrade: str = "",
     refusal: str = "",
 ) -> Tampering:
     usual = REPORTED if severity == HARMFUL else QUIET
-    return Tampering(sql, severity, says, fixed, since, upgrade or usual, refusal or says)
+    return Tampering(sql, severity, says, fixed, fixed_since, since, upgrade or usual, refusal or says)
 
 
 FUNCTION = "create function mine() returns trigger language plpgsql as $$begin {} end$$; "
@@ -156,7 +159,7 @@ TAMPERINGS = [
     _t("alter table product alter created_at drop default", HARMFUL, "has no default instead of now()"),
     _t("alter table product alter is_giftcard set default true", HARMFUL, "has the default true instead of false"),
     _t("alter table product alter is_giftcard set default not true", HARMFUL, "has the default not true instead of false"),
-    _t("alter table product drop subtitle; alter table product add subtitle varchar generated always as (title) stored", HARMFUL, "is generated always as (title) stored"),
+    _t("alter table product drop subtitle; alter table product add subtitle varchar generated always as (title) stored", HARMFUL, "is generated always as (title) stored", fixed_since=13),
     _t("alter table product drop subtitle; alter table product add subtitle varchar generated always as (title) virtual", HARMFUL, "is generated always as (title) virtual", since=18, fixed=False),
     # indexes
     _t('drop index "IDX_cf9cc6c3f2e6414b992223fff1"', HARMFUL, "is missing"),
