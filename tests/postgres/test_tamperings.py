@@ -10,8 +10,9 @@ import pytest
 from psycopg import sql
 
 from medusa_migrations.catalog import version as versions
-from medusa_migrations.preflight import comparison
-from medusa_migrations.schema import fixes
+from medusa_migrations.plan.observe import observe
+from medusa_migrations.preflight import comparison, standing
+from medusa_migrations.schema import fixes, statements
 from properties import CHANGED, HARMLESS
 from tamperings import TAMPERINGS, Tampering
 
@@ -108,6 +109,32 @@ def test_a_tampering_is_named_and_weighed_and_its_fix_makes_it_right(
         assert [str(each) for each in left if fixes.fix(each)] == []
         if one.fixed and shop.info.server_version >= one.fixed_since * 10_000:
             assert [str(each) for each in left if "another order" not in str(each)] == []
+
+
+@pytest.mark.parametrize(
+    "one",
+    [one for one in TAMPERINGS if one.severity == "harmful"],
+    ids=lambda one: one.sql[:90],
+)
+def test_what_was_content_is_compared_again_after_every_statement_that_does_harm(
+    shop: Connection[Any], catalog: Catalog, one: Tampering
+) -> None:
+    if shop.info.server_version < one.since * 10_000:
+        pytest.skip(f"PostgreSQL {one.since} made it possible")
+
+    def look() -> tuple[str, set[str]]:
+        harmful = {str(each) for each in compared(shop, catalog).differences if each.harmful}
+        # how far a sequence is behind is in no catalog, and asked every time
+        found = {sentence for sentence in harmful if "behind" not in sentence}
+        return standing.digest(shop, observe(shop, catalog, "public")), found
+
+    with undone(shop):
+        digest, found = look()
+        for statement in statements.split(one.sql):
+            run(shop, statement.text)
+            after = look()
+            assert digest != after[0] or found == after[1], statement.text
+            digest, found = after
 
 
 SINCE = {"conenforced": 18, "conperiod": 18, "indnullsnotdistinct": 15, "confdelsetcols": 15}

@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from psycopg import sql
+
 from medusa_migrations import __version__
 from medusa_migrations.postgres import numbering
 from medusa_migrations.records import verification
@@ -28,11 +30,16 @@ if TYPE_CHECKING:
     from medusa_migrations.schema.drift import Difference
 
 _DIGEST = """
-    with shop as (select oid from pg_namespace where nspname = %(schema)s),
+    with shop as (select oid, xmin from pg_namespace where nspname = %(schema)s),
     tables as materialized (
       select oid, relname, relkind, relowner, relacl, relpersistence, relrowsecurity, relforcerowsecurity,
              relreplident, relispartition
-        from pg_class where relnamespace = (table shop) and relkind in ('r', 'p', 'S', 'i', 'v', 'm', 'f')),
+        from pg_class where relnamespace = (select oid from shop) and relkind in ('r', 'p', 'S', 'i', 'v', 'm', 'f')),
+    roles as (
+      select relowner from tables
+      union
+      select acl.grantee from tables cross join lateral aclexplode(relacl) acl
+    ),
     noted (line) as (
       select concat_ws(' ', 'c', tables) from tables
       union all
@@ -47,7 +54,7 @@ _DIGEST = """
        where indrelid in (select oid from tables)
       union all
       select concat_ws(' ', 'e', e.oid, e.xmin, t.typname)
-        from pg_enum e join pg_type t on t.oid = enumtypid where t.typnamespace = (table shop)
+        from pg_enum e join pg_type t on t.oid = enumtypid where t.typnamespace = (select oid from shop)
       union all
       select concat_ws(' ', 't', g.oid, g.xmin, p.xmin) from pg_trigger g join pg_proc p on p.oid = g.tgfoid
        where g.tgrelid in (select oid from tables)
@@ -69,6 +76,12 @@ _DIGEST = """
       select concat_ws(' ', 'u', p.oid, p.xmin, r.oid, r.xmin) from pg_publication p
         left join pg_publication_rel r on r.prpubid = p.oid
       union all
+      {publication_schemas}
+      select concat_ws(' ', 'n', oid, xmin) from shop
+      union all
+      select concat_ws(' ', 'g', r.oid, r.rolsuper, r.rolinherit, m.roleid, m.xmin) from pg_roles r
+        left join pg_auth_members m on m.member = r.oid where r.oid in (table roles)
+      union all
       select concat_ws(' ', 'v', oid, xmin) from pg_event_trigger
       union all
       select concat_ws(' ', 'r', current_setting('session_replication_role'))
@@ -79,6 +92,11 @@ _DIGEST = """
 """
 """What a comparison stands on. Who changes a row of a catalog leaves a new `xmin` there, but for what
 PostgreSQL keeps of a table for itself in pg_class, and, before 14, for the flags of an index."""
+
+_PUBLICATION_SCHEMAS = """
+      select concat_ws(' ', 'l', oid, xmin) from pg_publication_namespace where pnnspid = (select oid from shop)
+      union all"""
+"""From PostgreSQL 15 on."""
 
 
 class Standing(NamedTuple):
@@ -188,6 +206,8 @@ def end(
 
 def digest(conn: Connection[Any], observed: DatabaseState) -> str:
     """Return a checksum of what a comparison of the schema stands on; waits for no lock."""
-    row = conn.execute(_DIGEST, {"schema": observed.schema}).fetchone()
+    newer = conn.info.server_version >= 150000
+    query = _DIGEST.replace("{publication_schemas}", _PUBLICATION_SCHEMAS if newer else "")
+    row = conn.execute(sql.SQL(query), {"schema": observed.schema}).fetchone()
     ledger = "\n".join(observed.proof.applied)
     return hashlib.sha256(f"{row}\n{observed.at}\n{ledger}".encode()).hexdigest()

@@ -108,6 +108,7 @@ TAMPERINGS = [
     _t('alter table country drop constraint "PK_bf6e37c231c4f4ea56dcd887269"; create publication mine for table country', HARMFUL, "has no replica identity"),
     _t("create publication mine for all tables", HARMFUL, "has no replica identity"),
     _t("create publication mine for tables in schema public", HARMFUL, "has no replica identity", since=15),
+    _t("create publication mine; alter publication mine add tables in schema public", HARMFUL, "has no replica identity", since=15),
     _t("create publication mine for table product", FOREIGN, "publication mine"),
     _t("create publication mine for table product (id, title)", FOREIGN, "publication mine", since=15),
     _t("create publication mine for table product where (id <> '')", FOREIGN, "publication mine", since=15),
@@ -252,6 +253,8 @@ TAMPERINGS = [
     _t("grant all on all tables in schema public to mine_server", HARMFUL, "sequence order_display_id_seq: the role mine_server may not use it"),
     _t("grant all on all tables in schema public to mine_server; grant all on all sequences in schema public to mine_server", SAME, upgrade=REPORTED),
     _t("grant all on all tables in schema public to mine_server; grant all on all sequences in schema public to mine_server; revoke usage on schema public from public", HARMFUL, "schema public: the role mine_server may not use it"),
+    _t("grant all on all tables in schema public to mine_server; grant all on all sequences in schema public to mine_server; revoke select on product from mine_server; grant select on product to mine_owner; grant mine_owner to mine_server", SAME, upgrade=REPORTED),
+    _t("grant all on all tables in schema public to mine_server; revoke select on product from mine_server; grant select on product to mine_owner; grant mine_owner to mine_server; revoke mine_owner from mine_server", HARMFUL, "the role mine_server may not select"),
     _t("grant select on all tables in schema public to mine_server", SAME),
     _t("alter table product owner to mine_owner", SAME),
     # what is nobody's harm
