@@ -41,7 +41,9 @@ def _t(
     refusal: str = "",
 ) -> Tampering:
     usual = REPORTED if severity == HARMFUL else QUIET
-    return Tampering(sql, severity, says, fixed, fixed_since, since, upgrade or usual, refusal or says)
+    return Tampering(
+        sql, severity, says, fixed, fixed_since, since, upgrade or usual, refusal or says
+    )
 
 
 FUNCTION = "create function mine() returns trigger language plpgsql as $$begin {} end$$; "
