@@ -15,7 +15,7 @@ import shop_bases
 from medusa_testbed.kubectl import kstatus
 from medusa_testbed.medusa import packages
 from medusa_testbed.node.docker_engine import RUNNER
-from medusa_testbed.objects import secret
+from medusa_testbed.objects import config_map, secret
 from medusa_testbed.shops import Shop
 from medusa_testbed.waiting import eventually
 from shop_bases import DEBIAN, MUSL, SHELL_LESS, ShopImage
@@ -136,6 +136,70 @@ def test_a_resource_follows_its_image_and_the_same_one_under_another_tag_finds_n
         ("Succeeded", ""),
     ]
     assert kstatus([shop.get()])[0].status == "Current"
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_run_has_what_the_deployment_has_and_the_shops_own_script_seeds(
+    cluster: Cluster, load: Callable[[ShopImage], None], shop: Shop, database: Database
+) -> None:
+    load(V2)
+    settings = config_map("shop", {"SHOP_TITLE": "Shirt", "words": "of linen"})
+    cluster.plane.api.create("v1/configmaps", settings, shop.namespace)
+    cluster.plane.api.create("apps/v1/deployments", deployment(V2), shop.namespace)
+
+    shop.declare(
+        V2.version,
+        server={"image": V2.name, "workloadRef": {"name": "server"}},
+        seed={"script": shop_bases.SEED, "args": ["and cotton"]},
+    )
+    shop.wait(within=400)
+    first = shop.history()
+    shop.retry("again")
+    shop.wait_for(lambda body: len(body["status"]["history"]) > len(first), "a run more", 200)
+    shop.wait(within=200)
+
+    with psycopg.connect(database.here) as conn:
+        titles = [title for (title,) in conn.execute("select title from product")]
+    assert titles == ["Shirt of linen and cotton by 1234 in 5678"]
+    assert shop.condition("Seeded")["status"] == "True"
+    assert [run[:2] for run in first] == [
+        (f"migrate-{V2.version}", "Succeeded"),
+        ("seed", "Succeeded"),
+    ]
+    assert {pod["spec"]["securityContext"]["fsGroup"] for pod in shop.pods()} == {5678}
+
+
+def deployment(image: ShopImage) -> Object:
+    """Return the workload that serves the shop, which is scaled down while its database is migrated."""
+    labels = {"app": "server"}
+    container = {
+        "name": "server",
+        "image": image.name,
+        "env": [{"name": "DATABASE_URL", "value": "postgres://nobody@nowhere.invalid/none"}],
+        "envFrom": [{"configMapRef": {"name": "shop"}}],
+        "volumeMounts": [
+            {"name": "settings", "mountPath": "/settings", "readOnly": True},
+            {"name": "files", "mountPath": "/files"},
+        ],
+    }
+    spec = {
+        "securityContext": {"runAsUser": 1234, "fsGroup": 5678},
+        "containers": [container],
+        "volumes": [
+            {"name": "settings", "configMap": {"name": "shop"}},
+            {"name": "files", "emptyDir": {}},
+        ],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "server"},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    }
 
 
 @pytest.mark.parametrize("image", IN_PODS, ids=lambda image: f"{image.version}-{image.base}")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DEBIAN, MUSL, SHELL_LESS = "debian", "musl", "shell-less"
 APP = "/app"
+SEED = "src/scripts/seed.js"
+"""The script by which a shop of v2 is seeded."""
 REGISTRY = "shop.example/"
 """What the names of shops' images begin with."""
 _NO_PROGRAM_READS = ("*.map", "*.d.ts", "*.md", "*.tsbuildinfo")
@@ -67,6 +69,10 @@ def write(archive: Path, images: list[ShopImage], docker: Callable[[], Engine]) 
 def _project(version: str, folder: Path) -> Path:
     """Write a layer with a project as its build leaves it, in `APP`."""
     made = projects.make(folder / f"shop-{version}", version)
+    if version.startswith("2."):
+        script = made / SEED
+        script.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(__file__).with_name(script.name), script)
     installed = packages.installed(projects.SHOPS / version)
     layer = folder / f"shop-{version}.tar"
     own = sorted(path.name for path in made.iterdir() if path.name != "node_modules")
