@@ -150,6 +150,36 @@ def test_an_upgrade_from_an_older_text_is_a_known_variant(shop_at, start, varian
     assert set(found["variant"]) <= set(variant)
 
 
+@pytest.mark.parametrize(
+    "order",
+    [
+        "update migrations set id = -id",
+        "update migrations m set id = -n from"
+        " (select id, row_number() over (order by name desc) as n from migrations) o where o.id = m.id",
+    ],
+    ids=["backwards", "by-name"],
+)
+@pytest.mark.parametrize("start", ["1.13.0", "1.19.0"])
+def test_where_the_ledger_has_lost_its_order_what_any_order_makes_is_no_drift(
+    shop_at, start, order
+):
+    off = "sales_channels=false"
+    url = shop_at(start, "--flag", off)
+    with psycopg.connect(url) as conn:
+        conn.execute(order)
+
+    done = medusa_db("migrate", "--to", "1.20.11", "--flag", "sales_channels=true", url=url)
+    again = medusa_db("migrate", "--to", "1.20.11", url=url)
+    code, found = _verify(url)
+
+    assert done.returncode == 0, done.stderr
+    assert again.returncode == 0, again.stderr
+    assert (code, found["drift"]) == (0, [])
+    with psycopg.connect(url) as conn:
+        conn.execute("alter table product drop column subtitle")
+    assert _verify(url)[1]["drift"] == ["column product.subtitle is missing"]
+
+
 def test_a_database_without_a_proven_version_wants_one_named(url):
     done = medusa_db("verify", url=url)
 

@@ -126,14 +126,15 @@ def verify(catalog: Catalog, version: Version, applied: Sequence[str], live: Sch
     """Compare *live* with what the migrations *applied* (ledger order) make in *version*.
 
     A migration that had another text in an earlier version may stand in that text: an upgrade by
-    Medusa's own tool leaves it so. The combination with the least drift is the one that counts.
+    Medusa's own tool leaves it so. Where the ledger's order is not one in which they can have run, each may
+    have run before or behind the others. The combination with the least drift is the one that counts.
     """
     chosen = _chosen(catalog, version, applied)
     try:
         best = _verdict(catalog, chosen, live, variant=())
-    except ddl.DialectError:  # a row was added to the ledger later, behind those that stand on it
+    except ddl.DialectError:  # rows were added to the ledger later, or by hand in another order
         chosen = dict(sorted(chosen.items(), key=lambda one: one[1].order))
-        best = _verdict(catalog, chosen, live, variant=())
+        best, chosen = _reordered(catalog, chosen, live)
     for name in list(chosen):
         if not best.differences:
             break
@@ -151,6 +152,26 @@ def verify(catalog: Catalog, version: Version, applied: Sequence[str], live: Sch
             if len(verdict.differences) < len(best.differences):
                 best, chosen = verdict, trial
     return best
+
+
+def _reordered(
+    catalog: Catalog, chosen: dict[str, Migration], live: Schema
+) -> tuple[Verdict, dict[str, Migration]]:
+    """Return the order of *chosen* with the least drift, and its verdict.
+
+    With a flag that is switched on late, migrations run behind those that would drop what they make.
+    """
+    best = _verdict(catalog, chosen, live, variant=())
+    for name, migration in list(chosen.items()):
+        if not _concerns(best.differences, migration.statements):
+            continue
+        others = {one: text for one, text in chosen.items() if one != name}
+        for trial in ({name: migration, **others}, {**others, name: migration}):
+            with suppress(ddl.DialectError):
+                verdict = _verdict(catalog, trial, live, variant=())
+                if len(verdict.differences) < len(best.differences):
+                    best, chosen = verdict, trial
+    return best, chosen
 
 
 def _concerns(differences: Iterable[Difference], statements: str) -> bool:
