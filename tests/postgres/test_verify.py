@@ -154,8 +154,10 @@ def test_an_upgrade_from_an_older_text_is_a_known_variant(shop_at, start, varian
     "order",
     [
         "update migrations set id = -id",
-        "update migrations m set id = -n from"
-        " (select id, row_number() over (order by name desc) as n from migrations) o where o.id = m.id",
+        (
+            "update migrations m set id = -n from"
+            " (select id, row_number() over (order by name desc) as n from migrations) o where o.id = m.id"
+        ),
     ],
     ids=["backwards", "by-name"],
 )
