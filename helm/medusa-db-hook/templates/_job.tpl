@@ -13,8 +13,8 @@ would leave one that has failed as it is.
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ compact (list (include "medusa-db-hook.fullname" .) $.component (.Values.version | replace "." "-") $hash) | join "-" }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ compact (list (include "medusa-db-hook.fullname" .) $.component (.Values.version | default "" | replace "." "-") $hash) | join "-" | quote }}
+  namespace: {{ .Release.Namespace | quote }}
   labels:
     {{- include "medusa-db-hook.labels" . | nindent 4 }}
     app.kubernetes.io/component: {{ $.component }}
@@ -52,28 +52,28 @@ template:
     labels:
       {{- include "medusa-db-hook.selectorLabels" . | nindent 6 }}
       app.kubernetes.io/component: {{ $.component }}
-      {{- with merge (dict) .Values.job.podLabels (include "medusa-db-hook.meshLabels" . | fromYaml) }}
+      {{- with merge (dict) (default dict .Values.job.podLabels) (include "medusa-db-hook.meshLabels" . | fromYaml) }}
       {{- toYaml . | nindent 6 }}
       {{- end }}
-    {{- with merge (dict) .Values.job.podAnnotations (include "medusa-db-hook.meshAnnotations" . | fromYaml) }}
+    {{- with merge (dict) (default dict .Values.job.podAnnotations) (include "medusa-db-hook.meshAnnotations" . | fromYaml) }}
     annotations:
       {{- toYaml . | nindent 6 }}
     {{- end }}
   spec:
     restartPolicy: Never
     automountServiceAccountToken: false
-    serviceAccountName: {{ include "medusa-db-hook.serviceAccountName" . }}
+    serviceAccountName: {{ include "medusa-db-hook.serviceAccountName" . | quote }}
     terminationGracePeriodSeconds: 60
     {{- with .Values.job.podSecurityContext }}
     securityContext:
       {{- toYaml . | nindent 6 }}
     {{- end }}
-    {{- with concat .Values.imagePullSecrets ($.shop | ternary .Values.server.imagePullSecrets list) }}
+    {{- with concat (default list .Values.imagePullSecrets) (default list ($.shop | ternary .Values.server.imagePullSecrets list)) }}
     imagePullSecrets:
       {{- toYaml . | nindent 6 }}
     {{- end }}
     {{- with .Values.job.priorityClassName }}
-    priorityClassName: {{ . }}
+    priorityClassName: {{ . | quote }}
     {{- end }}
     {{- with .Values.job.nodeSelector }}
     nodeSelector:

@@ -4,7 +4,8 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Release and chart; only one of them where its name holds the other's. Cut so that a step, a version and a hash still fit behind it. */}}
+{{/* Release and chart; only one of them where its name holds the other's, and without dots, which not every object's name may have. Cut so
+that a step, a version and a hash still fit behind it. */}}
 {{- define "medusa-db-hook.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- $full := printf "%s-%s" .Release.Name $name }}
@@ -13,7 +14,7 @@
 {{- else if hasPrefix (printf "%s-" .Release.Name) $name }}
 {{- $full = $name }}
 {{- end }}
-{{- default $full .Values.fullnameOverride | trunc 32 | trimSuffix "-" }}
+{{- default $full .Values.fullnameOverride | replace "." "-" | trunc 32 | trimAll "-" }}
 {{- end }}
 
 {{/* The Secret and the ConfigMap that this chart makes of values. */}}
@@ -34,16 +35,16 @@
 {{- end }}
 
 {{- define "medusa-db-hook.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "medusa-db-hook.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "medusa-db-hook.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "medusa-db-hook.labels" -}}
 {{ include "medusa-db-hook.selectorLabels" . }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 app.kubernetes.io/part-of: medusa-database-operator
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- end }}
 
 {{- define "medusa-db-hook.image" -}}

@@ -4,6 +4,7 @@
 {{- define "medusa-db-hook.check" -}}
 {{- include "medusa-db-hook.checkVersion" . }}
 {{- include "medusa-db-hook.checkServer" . }}
+{{- include "medusa-db-hook.checkOwn" . }}
 {{- with .Values.database }}
 {{- if and .url .urlSecret.name }}
 {{- fail "database: set url or urlSecret.name, not both" }}
@@ -37,6 +38,36 @@
 {{- else if and .args (not .script) (not .npmScript) }}
 {{- fail "seed.args: they are what a script is given; set script or npmScript, or leave them out" }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Refuse what takes the place of something that this chart sets. */}}
+{{- define "medusa-db-hook.checkOwn" -}}
+{{- $taken := list "MEDUSA_DB_FROM_SECRETS" }}
+{{- range include "medusa-db-hook.variables" (dict "scope" . "optional" false "shop" true) | fromYamlArray }}
+{{- if has .name $taken }}
+{{- fail (printf "job.extraEnv: %s is set by this chart, of database, or stands there twice; leave it out" .name) }}
+{{- end }}
+{{- $taken = append $taken .name }}
+{{- end }}
+{{- $named := list }}
+{{- range .Values.server.env }}
+{{- if has .name $taken }}
+{{- fail (printf "server.env: %s is set by this chart, of database and job.extraEnv; leave it out" .name) }}
+{{- else if has .name $named }}
+{{- fail (printf "server.env: %s stands there twice; leave one of them out" .name) }}
+{{- end }}
+{{- $named = append $named .name }}
+{{- end }}
+{{- range .Values.job.extraVolumes }}
+{{- if has .name (list "tmp" "seed" "medusa-db" "medusa-db-ca" "medusa-db-tmp") }}
+{{- fail (printf "job.extraVolumes: %s is a volume of this chart; choose another name" .name) }}
+{{- end }}
+{{- end }}
+{{- range list "name" "instance" "component" }}
+{{- if hasKey (default dict $.Values.job.podLabels) (printf "app.kubernetes.io/%s" .) }}
+{{- fail (printf "job.podLabels: app.kubernetes.io/%s is set by this chart; leave it out" .) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -88,7 +119,7 @@ names it. With `shop` it is that of the shop's own image.
 {{- define "medusa-db-hook.env" -}}
 {{- $variables := include "medusa-db-hook.variables" . | fromYamlArray }}
 {{- if .shop }}
-{{- $variables = concat $variables .scope.Values.server.env }}
+{{- $variables = concat $variables (default list .scope.Values.server.env) }}
 {{- end }}
 {{- with include "medusa-db-hook.fromSecrets" (dict "scope" .scope "variables" $variables "shop" .shop) }}
 - name: MEDUSA_DB_FROM_SECRETS
@@ -108,7 +139,7 @@ names it. With `shop` it is that of the shop's own image.
 {{- if .urlSecret.name }}
 - name: DATABASE_URL
   valueFrom:
-    secretKeyRef: {name: {{ .urlSecret.name }}, key: {{ .urlSecret.key }}{{ $optional }}}
+    secretKeyRef: {name: {{ .urlSecret.name | quote }}, key: {{ .urlSecret.key | quote }}{{ $optional }}}
 {{- else }}
 - name: DATABASE_URL
   value: "postgresql://"
@@ -124,13 +155,13 @@ names it. With `shop` it is that of the shop's own image.
 {{- if .name }}
 - name: PGPASSWORD
   valueFrom:
-    secretKeyRef: {name: {{ .name }}, key: {{ .key }}{{ $optional }}}
+    secretKeyRef: {name: {{ .name | quote }}, key: {{ .key | quote }}{{ $optional }}}
 {{- end }}
 {{- end }}
 {{- end }}
 {{- with .sslMode }}
 - name: PGSSLMODE
-  value: {{ . }}
+  value: {{ . | quote }}
 {{- end }}
 {{- if or .caSecret.name .caConfigMap.name }}
 - name: PGSSLROOTCERT
@@ -153,11 +184,16 @@ names it. With `shop` it is that of the shop's own image.
 {{- end }}
 {{- end }}
 
+{{/* An argument as it is: Kubernetes would put variables in place of `$(...)`. */}}
+{{- define "medusa-db-hook.argument" -}}
+{{- . | replace "$" "$$" | quote }}
+{{- end }}
+
 {{/* What every command that reads a shop's database understands. */}}
 {{- define "medusa-db-hook.databaseArgs" -}}
 - --connect-wait={{ .Values.timeouts.connect }}
 {{- with .Values.database.schema }}
-- --schema={{ . }}
+- {{ include "medusa-db-hook.argument" (printf "--schema=%s" .) }}
 {{- end }}
 {{- end }}
 
@@ -201,13 +237,13 @@ names it. With `shop` it is that of the shop's own image.
 {{- if .caSecret.name }}
 - name: medusa-db-ca
   secret:
-    secretName: {{ .caSecret.name }}
-    items: [{key: {{ .caSecret.key }}, path: ca.crt}]
+    secretName: {{ .caSecret.name | quote }}
+    items: [{key: {{ .caSecret.key | quote }}, path: ca.crt}]
 {{- else if .caConfigMap.name }}
 - name: medusa-db-ca
   configMap:
-    name: {{ .caConfigMap.name }}
-    items: [{key: {{ .caConfigMap.key }}, path: ca.crt}]
+    name: {{ .caConfigMap.name | quote }}
+    items: [{key: {{ .caConfigMap.key | quote }}, path: ca.crt}]
 {{- end }}
 {{- end }}
 {{- with .Values.job.extraVolumes }}

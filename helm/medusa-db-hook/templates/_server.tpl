@@ -2,7 +2,7 @@
 
 {{/* Whether the Medusa of this major version runs; the version may be unknown. */}}
 {{- define "medusa-db-hook.major" -}}
-{{- (splitList "." .Values.version) | first }}
+{{- (.Values.version | default "" | splitList ".") | first }}
 {{- end }}
 
 {{/* Refuse a version that this chart cannot bring a database to. */}}
@@ -39,15 +39,6 @@
 {{- else if and $v1 (not $v.server.scripts) }}
 {{- fail "server.scripts: Medusa v1 has no migration scripts; leave it out" }}
 {{- end }}
-{{- $taken := list "MEDUSA_DB_FROM_SECRETS" }}
-{{- range include "medusa-db-hook.variables" (dict "scope" . "optional" false "shop" true) | fromYamlArray }}
-{{- $taken = append $taken .name }}
-{{- end }}
-{{- range $v.server.env }}
-{{- if has .name $taken }}
-{{- fail (printf "server.env: %s is set by this chart, of database and job.extraEnv; leave it out" .name) }}
-{{- end }}
-{{- end }}
 {{- else }}
 {{- if eq (include "medusa-db-hook.seedBy" .) "script" }}
 {{- fail "seed: script and npmScript are of the shop's own image; set server.image, or seed from a document" }}
@@ -67,13 +58,13 @@
 
 {{/* Whether the runner is copied into the pod. */}}
 {{- define "medusa-db-hook.carried" -}}
-{{- and (ne .Values.server.image "") (eq .Values.server.runner "Carried") | ternary "true" "" }}
+{{- and (not (empty .Values.server.image)) (eq .Values.server.runner "Carried") | ternary "true" "" }}
 {{- end }}
 
 {{/* The init container that copies it. */}}
 {{- define "medusa-db-hook.install" -}}
 - name: install-medusa-db
-  image: {{ include "medusa-db-hook.image" . }}
+  image: {{ include "medusa-db-hook.image" . | quote }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
   args: [install, /medusa-db]
   volumeMounts:
@@ -102,7 +93,7 @@
 {{/* What runs in which image: the shop's, or the runner's where there is none or `runner` wants it. */}}
 {{- define "medusa-db-hook.program" -}}
 {{- if .shop }}
-image: {{ .scope.Values.server.image }}
+image: {{ .scope.Values.server.image | quote }}
 imagePullPolicy: {{ .scope.Values.server.imagePullPolicy }}
 command: [/medusa-db/bin/medusa-db]
 {{- with .scope.Values.server.workingDir }}
@@ -115,7 +106,7 @@ envFrom:
 resources:
   {{- toYaml .scope.Values.server.resources | nindent 2 }}
 {{- else }}
-image: {{ include "medusa-db-hook.image" .scope }}
+image: {{ include "medusa-db-hook.image" .scope | quote }}
 imagePullPolicy: {{ .scope.Values.image.pullPolicy }}
 resources:
   {{- toYaml .scope.Values.job.resources | nindent 2 }}
@@ -128,7 +119,7 @@ resources:
 - --no-scripts
 {{- end }}
 {{- with .Values.server.node }}
-- --node={{ . }}
+- {{ include "medusa-db-hook.argument" (printf "--node=%s" .) }}
 {{- end }}
 - --stall={{ .Values.timeouts.stall }}
 {{- end }}

@@ -27,7 +27,7 @@ this one:
 {{- fail "version: set it to the shop's Medusa version where its pods wait (medusa-db-hook.wait): the init container asks the database for a version" }}
 {{- end }}
 - name: wait-for-database
-  image: {{ include "medusa-db-hook.image" . }}
+  image: {{ include "medusa-db-hook.image" . | quote }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
   args:
     - wait
@@ -51,7 +51,7 @@ this one:
 {{- end }}
 
 {{- define "medusa-db-hook.migrateContainer" -}}
-{{- $shop := ne .Values.server.image "" }}
+{{- $shop := not (empty .Values.server.image) }}
 {{- if include "medusa-db-hook.carried" . }}
 {{ include "medusa-db-hook.install" . | trim }}
 {{- end }}

@@ -4,7 +4,8 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Release and chart; only one of them where its name holds the other's, as a release `medusa-db` does not stutter. */}}
+{{/* Release and chart; only one of them where its name holds the other's, as a release `medusa-db` does not stutter; without dots, which a
+Service may not have. */}}
 {{- define "medusa-db-operator.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- $full := printf "%s-%s" .Release.Name $name }}
@@ -13,13 +14,19 @@
 {{- else if hasPrefix (printf "%s-" .Release.Name) $name }}
 {{- $full = $name }}
 {{- end }}
-{{- default $full .Values.fullnameOverride | trunc 46 | trimSuffix "-" }}
+{{- default $full .Values.fullnameOverride | replace "." "-" | trunc 46 | trimAll "-" }}
 {{- end }}
 
 {{/* The same in every namespace where roles do not belong to one. */}}
 {{- define "medusa-db-operator.clusterName" -}}
 {{- $full := include "medusa-db-operator.fullname" . }}
 {{- ternary $full (printf "%s-%s" .Release.Namespace $full) (eq .Release.Namespace $full) }}
+{{- end }}
+
+{{/* A Service's name begins with a letter before Kubernetes 1.36. */}}
+{{- define "medusa-db-operator.serviceName" -}}
+{{- $full := include "medusa-db-operator.fullname" . }}
+{{- regexMatch "^[0-9]" $full | ternary "s-" "" }}{{ $full }}-metrics
 {{- end }}
 
 {{- define "medusa-db-operator.serviceAccountName" -}}
@@ -31,16 +38,16 @@
 {{- end }}
 
 {{- define "medusa-db-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "medusa-db-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "medusa-db-operator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "medusa-db-operator.labels" -}}
 {{ include "medusa-db-operator.selectorLabels" . }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 app.kubernetes.io/part-of: medusa-database-operator
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- end }}
 
 {{- define "medusa-db-operator.image" -}}

@@ -48,6 +48,6 @@
 
 {{- define "medusa-db-operator.subjects" -}}
 - kind: ServiceAccount
-  name: {{ include "medusa-db-operator.serviceAccountName" . }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ include "medusa-db-operator.serviceAccountName" . | quote }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end }}
