@@ -152,6 +152,25 @@ def test_no_file_of_a_folder_that_comes_from_a_secret_is_quoted(
     assert "sk_live" not in done.stdout + done.stderr
 
 
+def test_a_line_break_at_the_end_of_a_key_is_no_part_of_it(tcp: TestServer) -> None:
+    own = parts(tcp) | {"PGUSER": "postgres", "PGPASSWORD": "any"}
+    broken = {name: f"{own[name]}\n" for name in PARTS}
+
+    done = servers.medusa_db("plan", "--to", "1.20.11", **parts(tcp, **broken))
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["PGHOST", "PGDATABASE", "PGUSER", "DATABASE_URL"])
+def test_a_key_that_is_empty_is_named(tcp: TestServer, name: str) -> None:
+    done = servers.medusa_db("migrate", "--connect-wait", "0s", **parts(tcp, **{name: "\n"}))
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"medusa-db: {name} is empty: key key of Secret payment has nothing in it\n",
+    )
+
+
 def test_what_is_declared_is_named(tcp: TestServer) -> None:
     assert tcp.process is not None
     no_host = servers.medusa_db(

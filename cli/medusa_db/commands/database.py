@@ -32,6 +32,8 @@ _MOST = 1 << 16
 """Bytes of a file with a URL."""
 _COMES = 60.0
 """Seconds for a URL to come, where a pipe is named."""
+_FILLED = ("PGHOST", "PGDATABASE", "PGUSER")
+"""What libpq would put something of its own in place of, such as a socket of this machine."""
 
 
 @contextlib.contextmanager
@@ -68,6 +70,7 @@ def _address(args: DatabaseArguments) -> Iterator[Address]:
         if server:
             yield addresses.parse(server.url("medusa"))
         else:
+            os.environ.update(addresses.without_line_breaks(os.environ))  # libpq reads them there
             known = concealed.from_environment(os.environ)
             named = bool(args.database_url or args.database_url_file)
             _require_secrets(known, needed=() if named else ("DATABASE_URL",))
@@ -78,7 +81,7 @@ def _address(args: DatabaseArguments) -> Iterator[Address]:
 
 
 def _require_secrets(known: Concealed, needed: Collection[str]) -> None:
-    """Raise UsageError where a variable that comes from a key of a Secret does not exist.
+    """Raise UsageError where a variable that comes from a key of a Secret does not exist, or is empty.
 
     Only libpq's, and those that are *needed*: others need not concern us.
     """
@@ -90,6 +93,8 @@ def _require_secrets(known: Concealed, needed: Collection[str]) -> None:
                 "it first, or correct its name and key",
                 reason="SecretMissing",
             )
+        if slash and (name in _FILLED or name in needed) and not os.environ.get(name, " ").strip():
+            raise UsageError(f"{name} is empty: key {key} of Secret {secret} has nothing in it")
 
 
 def _embedded(folder: str) -> Server:

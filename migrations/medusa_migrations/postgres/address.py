@@ -134,6 +134,15 @@ def resolve(
     return replace(found, quotable=not unquoted)
 
 
+def without_line_breaks(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return those of libpq's variables that end with a line break, without it: `echo` and editors leave one in a Secret."""
+    return {
+        name: value.rstrip("\r\n")
+        for name, value in environment.items()
+        if name.startswith("PG") and value.endswith(("\r", "\n"))
+    }
+
+
 def _check_host(url: str) -> None:
     """Raise UsageError where a URL names a port or a password, and no host for it."""
     if not _URL.match(url):
