@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from medusa_migrations.catalog import load
 from medusa_migrations.catalog import version as versions
 from medusa_migrations.plan import evidence
 from medusa_migrations.schema import verify
+from medusa_migrations.schema.model import ConstraintKind
 
 if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Catalog
@@ -33,7 +35,7 @@ def names(version: str) -> list[str]:
 
 
 def schema(version: str) -> Schema:
-    return verify.expected(shipped().enabled(parsed(version), {}))
+    return verify.expected(shipped().enabled(parsed(version), {})).copy()
 
 
 def weighed(version: str, ledger: list[tuple[int, str]]) -> Evidence:
@@ -115,3 +117,65 @@ def test_names_of_others_and_doubled_rows_are_left_alone() -> None:
 
 def test_an_empty_ledger_proves_nothing() -> None:
     assert weighed("1.12.3", []).nothing
+
+
+def test_where_all_foreign_keys_are_lost_no_migration_that_drops_some_has_run() -> None:
+    live = schema("1.12.3")
+    for table in live.tables.values():
+        table.constraints = {
+            name: one
+            for name, one in table.constraints.items()
+            if one.kind is not ConstraintKind.FOREIGN
+        }
+
+    assert evidence.weigh(shipped(), tuple(rows("1.12.3")), live).nothing
+
+
+def test_what_a_migration_of_a_flag_that_is_off_drops_does_not_switch_the_flag_on() -> None:
+    live, later = schema("1.12.3"), parsed("1.20.11")
+    with_flag = verify.expected(shipped().enabled(later, {"medusa_v2": True}))
+    for name, table in live.tables.items():
+        for key in table.constraints.keys() - with_flag.tables[name].constraints.keys():
+            if table.constraints[key].kind is ConstraintKind.FOREIGN:
+                del table.constraints[key]
+
+    found = evidence.weigh(shipped(), tuple(rows("1.12.3")), live)
+
+    assert not [one for one in found.missing if one.migration.flags]
+
+
+def test_indexes_that_are_called_otherwise_were_made_all_the_same() -> None:
+    live = schema("1.12.3")
+    live.indexes = {
+        f"mine_{number}": dataclasses.replace(index, name=f"mine_{number}")
+        for number, index in enumerate(live.indexes.values())
+    }
+
+    assert evidence.weigh(shipped(), tuple(rows("1.12.3")), live).nothing
+
+
+def test_a_table_behind_a_view_of_its_name_was_made_all_the_same() -> None:
+    live = schema("1.12.3")
+    table = live.tables.pop("analytics_config")
+    table.name = "analytics_base"
+    live.tables["analytics_base"] = table
+    live.indexes = {
+        name: dataclasses.replace(index, table="analytics_base")
+        if index.table == "analytics_config"
+        else index
+        for name, index in live.indexes.items()
+    }
+    live.views["analytics_config"] = "view"
+
+    assert evidence.weigh(shipped(), tuple(rows("1.12.3")), live).nothing
+
+
+@pytest.mark.parametrize("keep", [slice(None, None, 2), slice(1, None, 2), slice(59, None)])
+def test_a_ledger_of_which_half_is_gone_gets_what_the_schema_proves(keep: slice) -> None:
+    whole = rows("1.12.3")
+    kept = whole[keep]
+
+    found = weighed("1.12.3", kept)
+
+    assert added(found) == [row[1] for row in whole if row not in kept]
+    assert found.groundless == ()

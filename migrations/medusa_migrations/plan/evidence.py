@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from medusa_migrations.plan.findings import joined
 from medusa_migrations.schema import ddl, verify
-from medusa_migrations.schema.model import Schema
+from medusa_migrations.schema.model import Index, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from medusa_migrations.catalog.model import Catalog, Migration
+    from medusa_migrations.schema.drift import Difference
 
 Rows = tuple[tuple[int, str], ...]
 """The ledger: id and name, by id."""
@@ -62,14 +63,15 @@ def weigh(
 
     A migration counts as run where the schema differs less from what is expected with it than without,
     and in nothing new: all that it changes is as it leaves it. It counts as not run in the same way, where
-    no missing row explains it.
+    no missing row explains it. What a migration drops proves nothing where more of the kind is missing, and
+    what is there under another name is not missing.
     """
     known = tuple(row for row in _first(rows) if catalog.knows(row[1]))
     if not known:
         return Evidence((), (), ())
     holes, whole = _holes(catalog, known, live)
     behind, whole = _behind(catalog, whole, live, flags or {})
-    missing, whole = _missing(catalog, whole, live)
+    missing, whole = _missing(catalog, whole, live, flags or {})
     groundless, whole = _groundless(catalog, whole, live)
     missing = [*holes, *behind, *missing]
     replaced, whole = _replaced(catalog, whole, live, flags or {})
@@ -106,7 +108,7 @@ def _first(rows: Rows) -> Iterable[tuple[int, str]]:
 def _holes(catalog: Catalog, rows: Rows, live: Schema) -> tuple[list[Missing], Rows]:
     """Return the rows without which later ones of the ledger cannot have run, and all rows with them."""
     found: list[Missing] = []
-    reach = _reach(catalog, rows)
+    given, reach = rows, _reach(catalog, rows)
     for migration in _candidates(catalog, rows):
         if reach > len(rows):
             break
@@ -118,8 +120,8 @@ def _holes(catalog: Catalog, rows: Rows, live: Schema) -> tuple[list[Missing], R
             rows, reach = more, reached
     made = {name for one in found for *_, name in ddl.makes(one.migration.statements)}
     drift = _drift(catalog, rows, live)
-    if drift is None or any(name in made for line in drift for name in line.split()):
-        return [], rows
+    if drift is None or any(name in made for one in drift for name in str(one).split()):
+        return [], given
     return found, rows
 
 
@@ -134,7 +136,7 @@ def _behind(
         have = {name for _, name in rows}
         added = [m for m in catalog.enabled(version, flags) if m.name not in have]
         names = frozenset(m.name for m in added)
-        if not drift or version < latest:
+        if drift == frozenset() or version < latest:
             break
         if len(added) < 2 or names in tried:
             continue
@@ -146,16 +148,37 @@ def _behind(
             found.append(Missing(migration, reason, place))
             whole = _with(whole, migration, place)
         with_them = _drift(catalog, whole, live)
-        if with_them is not None and with_them < drift:
+        if with_them is not None and _explains(with_them, drift):
             proven = [
-                one for one in found if _tells(catalog, whole, one.migration.name, with_them, live)
+                one
+                for one in found
+                if _tells(catalog, whole, one.migration.name, with_them, live)
+                or (drift is None and _ran_before(catalog, rows, one.migration))
             ]
             kept = have | {one.migration.name for one in proven}
             return proven, tuple(row for row in whole if row[1] in kept)
     return [], rows
 
 
-def _tells(catalog: Catalog, rows: Rows, name: str, drift: frozenset[str], live: Schema) -> bool:
+def _explains(with_them: frozenset[Difference], without: frozenset[Difference] | None) -> bool:
+    """Return whether rows explain the schema better; *without* them there may be no way to run the others."""
+    if without is None:
+        return not any(one.is_gone for one in with_them)
+    return with_them < without
+
+
+def _ran_before(catalog: Catalog, rows: Rows, migration: Migration) -> bool:
+    """Return whether Medusa had *migration* and ran it before one of *rows*: it runs them in their order."""
+    since = catalog.first_version(migration.name)
+    return any(
+        _order(catalog, name) > migration.order and catalog.first_version(name) >= since
+        for _, name in rows
+    )
+
+
+def _tells(
+    catalog: Catalog, rows: Rows, name: str, drift: frozenset[Difference], live: Schema
+) -> bool:
     """Return whether the schema tells that *name*, one of *rows*, has run: one that changes rows only does not."""
     names = _sorted(catalog, (other for _, other in rows))
     rest = [other for other in names if other != name]
@@ -165,10 +188,12 @@ def _tells(catalog: Catalog, rows: Rows, name: str, drift: frozenset[str], live:
     )
 
 
-def _missing(catalog: Catalog, rows: Rows, live: Schema) -> tuple[list[Missing], Rows]:
+def _missing(
+    catalog: Catalog, rows: Rows, live: Schema, flags: Mapping[str, bool]
+) -> tuple[list[Missing], Rows]:
     """Return the rows that are missing, in the order in which their migrations run, and all rows with them."""
-    found: list[Missing] = []
-    drift = _drift(catalog, rows, live)
+    found: list[tuple[Missing, frozenset[Difference]]] = []
+    before, drift = rows, _drift(catalog, rows, live)
     for migration in _candidates(catalog, rows):
         if not drift:
             break
@@ -177,9 +202,21 @@ def _missing(catalog: Catalog, rows: Rows, live: Schema) -> tuple[list[Missing],
         with_it = _drift(catalog, more, live)
         if with_it is not None and with_it < drift:
             reason = f"the schema has what it makes; without the row: {_some(drift - with_it)}"
-            found.append(Missing(migration, reason, place))
+            found.append((Missing(migration, reason, place), drift - with_it))
             rows, drift = more, with_it
-    return found, rows
+    lost = {one.object.kind for one in drift or () if one.is_gone}
+    run = {migration.name for migration in catalog.enabled(catalog.newest, flags)}
+    proven = [
+        one
+        for one, explained in found
+        if not all(other.is_gone for other in explained)
+        or (one.migration.name in run and not lost & {other.object.kind for other in explained})
+    ]
+    if len(proven) < len(found):
+        rows = before
+        for one in proven:
+            rows = _with(rows, one.migration, one.id)
+    return proven, rows
 
 
 def _groundless(catalog: Catalog, rows: Rows, live: Schema) -> tuple[list[Groundless], Rows]:
@@ -191,11 +228,25 @@ def _groundless(catalog: Catalog, rows: Rows, live: Schema) -> tuple[list[Ground
             break
         rest = tuple(other for other in rows if other != row)
         without = _drift(catalog, rest, live)
-        if without is not None and without < drift:
+        if (
+            without is not None
+            and without < drift
+            and not any(_is_there(one, live) for one in drift - without)
+        ):
             reason = f"the schema has nothing of what it makes: {_some(drift - without)}"
             found.append(Groundless(row[1], reason))
             rows, drift = rest, without
     return found, rows
+
+
+def _is_there(found: Difference, live: Schema) -> bool:
+    """Return whether what differs is there all the same, under another name, or has its name taken by another."""
+    other = found.live
+    if found.object.kind == "table":
+        return found.object.name in live.views or bool(found.fix)  # it was renamed
+    if isinstance(other, Index) and other.table != found.object.table:
+        return True
+    return other is not None and found.is_gone
 
 
 def _replaced(
@@ -255,7 +306,7 @@ def _sorted(catalog: Catalog, names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: _order(catalog, name))
 
 
-def _drift(catalog: Catalog, rows: Rows, live: Schema) -> frozenset[str] | None:
+def _drift(catalog: Catalog, rows: Rows, live: Schema) -> frozenset[Difference] | None:
     """Return how *live* differs from what *rows* make; None: their migrations cannot be run.
 
     In the order of the ledger, or, where that cannot be, as Medusa runs them.
@@ -265,7 +316,9 @@ def _drift(catalog: Catalog, rows: Rows, live: Schema) -> frozenset[str] | None:
     return _differences(catalog, _sorted(catalog, names), live) if found is None else found
 
 
-def _differences(catalog: Catalog, names: Sequence[str], live: Schema) -> frozenset[str] | None:
+def _differences(
+    catalog: Catalog, names: Sequence[str], live: Schema
+) -> frozenset[Difference] | None:
     latest = max(catalog.first_version(name) for name in names)
     try:
         return frozenset(verify.drift_of(catalog, latest, names, live))
@@ -286,5 +339,5 @@ def _reach(catalog: Catalog, rows: Rows) -> int:
     return len(names) + 1
 
 
-def _some(lines: Iterable[str]) -> str:
-    return joined(sorted(lines))
+def _some(found: Iterable[Difference]) -> str:
+    return joined(sorted(map(str, found)))

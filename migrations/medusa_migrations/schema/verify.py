@@ -184,13 +184,12 @@ def _concerns(differences: Iterable[Difference], statements: str) -> bool:
 
 def drift_of(
     catalog: Catalog, version: Version, applied: Sequence[str], live: Schema
-) -> tuple[str, ...]:
+) -> tuple[Difference, ...]:
     """Return how *live* differs from what *applied* make, each in its text of *version*.
 
     Raises DialectError where they cannot be run in this order.
     """
-    found = _verdict(catalog, _chosen(catalog, version, applied), live, variant=())
-    return drift.sentences(found.differences)
+    return _verdict(catalog, _chosen(catalog, version, applied), live, variant=()).differences
 
 
 def foresee(catalog: Catalog, version: Version, applied: Sequence[str]) -> None:
