@@ -209,3 +209,46 @@ def test_with_a_transaction_each_the_plan_tells_the_locks_of_each(shop_at):
         "access exclusive": ["line_item", "line_item_adjustment", "line_item_tax_line"],
         "share row exclusive": ["migrations"],
     }
+
+
+def planned_sizes(url, table):
+    plan = json.loads(medusa_db("plan", "--to", "1.20.11", "--output", "json", url=url).stdout)
+    items = [item for step in plan["steps"] for item in step["items"]]
+    return [
+        (lock["rows"], lock["bytes"])
+        for item in items
+        if item["name"] == "dropMoneyAmountConstraintsForPricingModule1692953518123"
+        for lock in item["locks"]
+        if lock["table"] == table
+    ]
+
+
+def test_rows_without_statistics_are_estimated_and_those_of_partitions_counted(shop_at):
+    url = shop_at("1.12.3")
+    many = (
+        "insert into money_amount (id, currency_code, amount, variant_id)"
+        " select 'ma_' || md5(g::text), 'eur', 1, 'variant' from generate_series(1, 20000) g"
+    )
+    with psycopg.connect(url) as conn:
+        conn.execute("alter table money_amount set (autovacuum_enabled = off)")
+        conn.execute("set session_replication_role = replica")
+        conn.execute(many)
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("select pg_stat_reset()")  # as behind pg_upgrade
+
+    ((estimated, size),) = planned_sizes(url, "money_amount")
+
+    assert 7_000 < estimated < 60_000
+    assert size > 1_000_000
+
+    with psycopg.connect(url) as conn:
+        conn.execute("alter table money_amount rename to whole")
+        conn.execute(
+            "create table money_amount (like whole including defaults) partition by list (currency_code)"
+        )
+        conn.execute("create table parted partition of money_amount default")
+        conn.execute("create table euros partition of money_amount for values in ('eur')")
+        conn.execute("insert into money_amount select * from whole")
+        conn.execute("analyze money_amount, parted, euros")
+
+    assert [count for count, _ in planned_sizes(url, "money_amount")] == [20_000]

@@ -325,26 +325,47 @@ def sizes(
 ) -> Mapping[str, tuple[int, int]]:
     """Return each table's live rows (as the statistics have them) and bytes with its indexes.
 
-    Of *tables* only where they are given. The bytes of a table that somebody has locked, or an index of
-    it, are those of the statistics, without its indexes: to measure it would be to wait.
+    Of *tables* only where they are given; a partitioned one has those of its partitions. Where there are no
+    statistics, as behind pg_upgrade, the rows are estimated by its pages and the types of its columns. The bytes
+    of a table that somebody has locked, or an index of it, are those of the statistics, without its indexes: to
+    measure it would be to wait.
     """
     rows = conn.execute(
         """
-        select c.relname, greatest(coalesce(s.n_live_tup, 0), c.reltuples, 0)::bigint,
-               case when exists (select from pg_locks l
-                                  where l.mode = 'AccessExclusiveLock'
-                                    and l.pid is distinct from pg_backend_pid()
-                                    and (l.relation in (c.oid, c.reltoastrelid)
-                                         or l.relation in (select indexrelid from pg_index
-                                                            where indrelid in (c.oid, c.reltoastrelid)))
-                                    and l.database = (select oid from pg_database
-                                                       where datname = current_database()))
-                    then c.relpages::bigint * current_setting('block_size')::bigint
-                    else pg_total_relation_size(c.oid) end
-          from pg_class c
-          join pg_namespace n on n.oid = c.relnamespace
-          left join pg_stat_all_tables s on s.relid = c.oid
-         where n.nspname = %s and c.relkind = 'r' and (c.relname = any(%s) or %s)
+        with recursive part (name, oid) as (
+            select c.relname, c.oid
+              from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname = %s and c.relkind in ('r', 'p') and (c.relname = any(%s) or %s)
+            union all
+            select p.name, i.inhrelid
+              from part p join pg_class c on c.oid = p.oid and c.relkind = 'p'
+              join pg_inherits i on i.inhparent = p.oid
+        ), measured as (
+            select p.name, c.oid, c.reltuples, c.relpages::bigint * current_setting('block_size')::bigint as pages,
+                   exists (select from pg_locks l
+                            where l.mode = 'AccessExclusiveLock'
+                              and l.pid is distinct from pg_backend_pid()
+                              and (l.relation in (c.oid, c.reltoastrelid)
+                                   or l.relation in (select indexrelid from pg_index
+                                                      where indrelid in (c.oid, c.reltoastrelid)))
+                              and l.database = (select oid from pg_database
+                                                 where datname = current_database())) as locked
+              from part p join pg_class c on c.oid = p.oid and c.relkind <> 'p'
+        )
+        select p.name,
+               coalesce(sum(case when greatest(s.n_live_tup, m.reltuples, 0) > 0
+                                 then greatest(s.n_live_tup, m.reltuples)
+                                 when not m.locked then pg_relation_size(m.oid) / (
+                                     select 28 + coalesce(sum(case when attlen > 0 then attlen
+                                                                   when attnotnull then 32 else 8 end), 0)
+                                       from pg_attribute
+                                      where attrelid = m.oid and attnum > 0 and not attisdropped)
+                                 else 0 end), 0)::bigint,
+               coalesce(sum(case when m.locked then m.pages else pg_total_relation_size(m.oid) end), 0)::bigint
+          from (select distinct name from part) p
+          left join measured m on m.name = p.name
+          left join pg_stat_all_tables s on s.relid = m.oid
+         group by p.name
         """,
         [schema, list(tables or ()), tables is None],
     )
