@@ -130,6 +130,55 @@ def test_notices_and_warnings_are_shown_up_to_a_bound(
 @pytest.mark.parametrize(
     "content",
     [
+        "delete from migrations where timestamp < 1650000000000;",
+        "truncate migrations restart identity;",
+        "drop table migrations;",
+        "do $$ begin update migrations set name = name || '_old'; end $$;",
+        "alter table migrations rename to migrations_old;",
+    ],
+)
+def test_a_file_that_takes_rows_from_the_ledger_ends_the_run(
+    shop: str, tmp_path: Path, content: str
+) -> None:
+    before = snapshot(shop)
+    (tmp_path / FILE).write_text(content)
+
+    done = migrate(shop, tmp_path)
+
+    assert done.returncode == 7, done.stderr
+    assert f"{FILE} takes " in done.stderr
+    assert "rows from the table migrations (" in done.stderr
+    assert "it was rolled back" in done.stderr
+    assert snapshot(shop) == before
+
+
+def test_a_file_outside_of_a_transaction_that_takes_rows_from_the_ledger_leads_to_repair(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url = shop_at("1.20.11")
+    (tmp_path / FILE).write_text(
+        "-- medusa-db: no-transaction\ndelete from migrations where name like 'AddMetadata%';\n"
+    )
+
+    done = migrate(url, tmp_path)
+
+    assert done.returncode == 7, done.stderr
+    assert "is committed: `medusa-db repair` shows which rows the schema proves" in done.stderr
+
+
+def test_a_file_may_take_the_rows_of_a_plugin_that_is_gone(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url = shop_at("1.12.3")
+    execute(url, "insert into migrations (timestamp, name) values (1, 'wishlist1')")
+    (tmp_path / FILE).write_text("delete from migrations where name = 'wishlist1';")
+
+    assert migrate(url, tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
         "select pg_advisory_unlock_all();",
         f"select pg_advisory_unlock({0x6D65}, {0x64757361});",
         "do $$ begin perform pg_advisory_unlock_all(); end $$;",

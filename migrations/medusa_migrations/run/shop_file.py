@@ -12,6 +12,7 @@ from psycopg import generators
 from psycopg.pq import ExecStatus, TransactionStatus
 
 from medusa_migrations.contract.errors import FailedError
+from medusa_migrations.contract.values import some
 from medusa_migrations.postgres import connection, failure, lock
 from medusa_migrations.records import ledger, shop_files
 from medusa_migrations.schema import statements
@@ -36,19 +37,24 @@ _FINE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY)
 
 
 def run(
-    conn: Connection[Any], schema: str, migration: Migration, say: Callable[[str], object]
+    conn: Connection[Any],
+    schema: str,
+    migration: Migration,
+    say: Callable[[str], object],
+    is_medusas: Callable[[str], bool],
 ) -> None:
     """Run the file of *migration* and write its ledger row, in the transaction that is open.
 
     What the server says meanwhile goes to *say*. A psycopg.Error has a note with file, line and
-    statement. Raises FailedError where the file ended the transaction, let go of the advisory lock, or
-    where the ledger did not take the row. Its settings and temporary tables end with it.
+    statement. Raises FailedError where the file ended the transaction, let go of the advisory lock, took
+    rows from the ledger whose names are Medusa's, or where the ledger did not take the file's own. Its
+    settings and temporary tables end with it.
     """
     if migration.alone:  # its statements have run
         ledger.record(conn, schema, migration)
         shop_files.record(conn, schema, migration)
         return
-    with notices(conn, say):
+    with keeping_ledger(conn, schema, migration, is_medusas), notices(conn, say):
         for batch in _batches(in_file(migration)):
             send(conn, migration, batch)
             if conn.info.transaction_status != TransactionStatus.INTRANS:
@@ -60,6 +66,27 @@ def run(
     leave(conn, migration)
     ledger.record(conn, schema, migration)
     shop_files.record(conn, schema, migration)
+
+
+@contextmanager
+def keeping_ledger(
+    conn: Connection[Any], schema: str, migration: Migration, is_medusas: Callable[[str], bool]
+) -> Iterator[None]:
+    """Raise FailedError where the file of *migration* has taken rows of Medusa's from the ledger, in a `with`."""
+    before = set(filter(is_medusas, ledger.read(conn, schema).names))
+    yield
+    gone = sorted(before.difference(ledger.read(conn, schema).names))
+    if gone:
+        fate = (
+            "what it did is committed: `medusa-db repair` shows which rows the schema proves"
+            if migration.alone
+            else "it was rolled back"
+        )
+        raise FailedError(
+            f"{migration.origin} takes {len(gone)} of Medusa's rows from the table migrations ({some(gone)}), so that "
+            f"the next run would apply them again; {fate}. Take that out of the file",
+            reason="LedgerRowLost",
+        )
 
 
 def in_file(migration: Migration) -> Iterator[Statement]:

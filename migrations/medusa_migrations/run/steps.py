@@ -245,8 +245,7 @@ class Steps:
         try:
             if alone := [one for one in items if isinstance(one, Migration) and one.alone]:
                 what, locks = alone[0].name, []
-                say = self.context.progress.say
-                outside.run(self.conn, schema, self.path, alone[0], self.limits, say, self.outcome)
+                self._outside(alone[0])
             with self.conn.transaction():
                 within = table_locks.one_try(self.limits.lock_timeout, patience)
                 table_locks.take(self.conn, schema, locks, within)
@@ -282,6 +281,12 @@ class Steps:
         finally:
             self.context.progress.end()
 
+    def _outside(self, file: Migration) -> None:
+        conn, schema = self.conn, self.context.schema
+        say = self.context.progress.say
+        with shop_file.keeping_ledger(conn, schema, file, self._is_medusas):
+            outside.run(conn, schema, self.path, file, self.limits, say, self.outcome)
+
     def _prepare(self, items: Sequence[Item]) -> None:
         """Make the transaction one that *items* can run in, as long as they are pending."""
         schema = self.context.schema
@@ -313,7 +318,8 @@ class Steps:
             self.conn.execute(search_path.seen_from(*self.path))
             if item.extension:
                 self._extension(item.extension)
-            shop_file.run(self.conn, self.context.schema, item, self.context.progress.say)
+            say = self.context.progress.say
+            shop_file.run(self.conn, self.context.schema, item, say, self._is_medusas)
             self.conn.execute(limited(self.limits, self.medusas))
             return None
         if item.extension:
@@ -328,6 +334,9 @@ class Steps:
         if item.extension:
             self.conn.execute(limited(self.limits, self.medusas))
         return None
+
+    def _is_medusas(self, name: str) -> bool:
+        return self.context.catalog.knows(name)
 
     def _extension(self, name: str) -> None:
         """Make the extension where it is missing, and put its schema on the search path.
