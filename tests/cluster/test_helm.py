@@ -256,6 +256,24 @@ def test_secret_and_seed_may_come_from_values(release, url):
 
 
 @both_helms
+def test_a_release_changes_from_hooks_to_a_job_of_its_own_and_back(kubectl, release, url):
+    values = SHOP | {"version": "1.1.0", "database": {"url": url}}
+
+    for enabled in (True, False, True, False):
+        done = release(charts.HOOK, values | {"hook": {"enabled": enabled}}, "--wait-for-jobs")
+
+        assert done.returncode == 0, done.stderr
+        [used] = {
+            variable["valueFrom"]["secretKeyRef"]["name"]
+            for job in jobs(kubectl)
+            if ("helm.sh/hook" in job["metadata"].get("annotations", {})) == enabled
+            for variable in job["spec"]["template"]["spec"]["containers"][0]["env"]
+            if variable["name"] == "DATABASE_URL"
+        }
+        assert kubectl.run("get", "secret", used).returncode == 0
+
+
+@both_helms
 def test_a_job_of_the_release_that_failed_runs_again_with_the_next_upgrade(
     kubectl, postgres, release, url
 ):

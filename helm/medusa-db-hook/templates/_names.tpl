@@ -17,18 +17,26 @@ that a step, a version and a hash still fit behind it. */}}
 {{- default $full .Values.fullnameOverride | replace "." "-" | trunc 32 | trimAll "-" }}
 {{- end }}
 
+{{/*
+What this chart makes beside Jobs, of hooks and of a release, has names that do not meet: Helm takes over nothing that
+a hook of it made, and a release that has hooks by now would remove what they just made.
+*/}}
+{{- define "medusa-db-hook.ownName" -}}
+{{- include "medusa-db-hook.fullname" . }}{{ .Values.hook.enabled | ternary "" "-release" }}
+{{- end }}
+
 {{/* The Secret and the ConfigMap that this chart makes of values. */}}
 {{- define "medusa-db-hook.ownSecret" -}}
-{{- printf "%s-database" (include "medusa-db-hook.fullname" .) }}
+{{- printf "%s-database" (include "medusa-db-hook.ownName" .) }}
 {{- end }}
 
 {{- define "medusa-db-hook.ownConfigMap" -}}
-{{- printf "%s-seed" (include "medusa-db-hook.fullname" .) }}
+{{- printf "%s-seed" (include "medusa-db-hook.ownName" .) }}
 {{- end }}
 
 {{- define "medusa-db-hook.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create }}
-{{- default (include "medusa-db-hook.fullname" .) .Values.serviceAccount.name }}
+{{- default (include "medusa-db-hook.ownName" .) .Values.serviceAccount.name }}
 {{- else }}
 {{- default "default" .Values.serviceAccount.name }}
 {{- end }}
