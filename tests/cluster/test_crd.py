@@ -221,6 +221,11 @@ def patch(**spec):
         pytest.param({"upgrade": {"approval": "Maybe"}}, "Unsupported value", id="approval"),
         pytest.param({"verify": {"interval": "9s"}}, "10s or more, or 0s for never", id="often"),
         pytest.param({"retry": {"limit": 0}}, "greater than or equal to 1", id="no-attempts"),
+        pytest.param({"job": {"image": "shop: 42"}}, "without a scheme and without spaces", id="image-space"),
+        pytest.param(
+            served(server={"image": "https://registry.example.com/shop"}), "spec.server.image: Invalid value",
+            id="image-scheme",
+        ),
         pytest.param({"verson": "1.20.11"}, 'unknown field "spec.verson"', id="misspelt"),
         pytest.param(
             patch(tolerations=[{"operater": "Exists"}]),
@@ -342,6 +347,17 @@ def test_defaults_appear(kubectl):
         "deletionPolicy": "Wait",
         "suspend": False,
     }
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "shop", "shop:42", "R.example.com:5000/a/b_c-d.e:1.0-rc_1", "[fd00::1]:5000/shop",
+        f"localhost/shop:1@sha256:{'0a' * 32}",
+    ],
+)  # fmt: skip
+def test_every_name_of_an_image_is_taken(kubectl, image):
+    kubectl.apply(resource(job={"image": image}))
 
 
 def test_a_workload_is_a_deployment_where_nothing_is_said(kubectl):

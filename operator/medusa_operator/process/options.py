@@ -20,6 +20,10 @@ TOKEN = "token"  # noqa: S105  a word of the command line
 """Says that `/metrics` wants a bearer token."""
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_IMAGE = re.compile(
+    r"(\[[0-9a-fA-F:]+\]|[a-zA-Z0-9._-]+)(:[0-9]+)?(/[a-zA-Z0-9._-]+)*"
+    r"(:[a-zA-Z0-9_.-]+)?(@[a-z0-9+._-]+:[0-9a-fA-F]+)?"
+)
 _KEY = r"[A-Za-z0-9][-A-Za-z0-9_./]*"
 _VALUE = r"[-A-Za-z0-9_.]*"
 _REQUIREMENT = re.compile(
@@ -63,7 +67,7 @@ def parse(arguments: Sequence[str] | None, environ: Mapping[str, str]) -> Option
         allow_abbrev=False,
     )
     flags = _Flags(parser, environ)
-    flags.add("--image", str, "", f"the runner's image (default: {IMAGE})", "IMAGE")
+    flags.add("--image", image, "", f"the runner's image (default: {IMAGE})", "IMAGE")
     flags.add(
         "--namespace", namespaces, (),
         "look at this namespace only; may be repeated, or name several with commas (default: all)",
@@ -168,6 +172,16 @@ def name(text: str) -> str:
     if not _LABEL.fullmatch(text):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a name: lower case letters, digits and dashes, 63 at most"
+        )
+    return text
+
+
+def image(text: str) -> str:
+    """Return *text* where it can name an image; the definition says the same of those in a resource."""
+    if text and not _IMAGE.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no image; it is named as in a pod, without a scheme and without spaces, such as "
+            "registry.example.com/medusa-database-operator:1.0"
         )
     return text
 
