@@ -93,6 +93,23 @@ def test_a_release_with_dots_has_names_that_every_object_may_have(chart: Path, l
     assert [name for name in services if not re.fullmatch(r"[a-z][-a-z0-9]{0,62}", name)] == []
 
 
+@both
+def test_long_releases_that_begin_alike_share_no_object_of_their_namespace(chart: Path) -> None:
+    release = "storefront-preview-of-the-feature-with-a-long-nam"
+    values = BASES[chart] | ({"database": {"url": "postgres://x/y"}} if chart == charts.HOOK else {})
+
+    one, other = (
+        {
+            (each["kind"], each["metadata"]["name"])
+            for each in charts.render(chart, values, release=f"{release}-{number}")
+            if each["kind"] != "CustomResourceDefinition"
+        }
+        for number in (1, 2)
+    )
+
+    assert one & other == set()
+
+
 @pytest.mark.parametrize("schema", ["shop #1", "a: b", "$(PGUSER)", "{x}", "it's", 'a "b"'])
 def test_a_schema_reaches_the_runner_as_it_is_spelt(schema: str) -> None:
     made = charts.render(charts.HOOK, _with(SHOP, "database.schema", schema))

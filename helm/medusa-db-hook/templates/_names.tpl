@@ -5,7 +5,7 @@
 {{- end }}
 
 {{/* Release and chart; only one of them where its name holds the other's, and without dots, which not every object's name may have. Cut so
-that a step, a version and a hash still fit behind it. */}}
+that a step, a version and a hash still fit behind it; what is cut ends with a hash, as the next release may begin like it. */}}
 {{- define "medusa-db-hook.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- $full := printf "%s-%s" .Release.Name $name }}
@@ -14,7 +14,11 @@ that a step, a version and a hash still fit behind it. */}}
 {{- else if hasPrefix (printf "%s-" .Release.Name) $name }}
 {{- $full = $name }}
 {{- end }}
-{{- default $full .Values.fullnameOverride | replace "." "-" | trunc 32 | trimAll "-" }}
+{{- $full = default $full .Values.fullnameOverride | replace "." "-" }}
+{{- if gt (len $full) 32 }}
+{{- $full = printf "%s-%s" ($full | trunc 25 | trimAll "-") ($full | sha256sum | trunc 6) }}
+{{- end }}
+{{- $full }}
 {{- end }}
 
 {{/*

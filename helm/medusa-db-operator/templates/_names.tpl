@@ -5,7 +5,7 @@
 {{- end }}
 
 {{/* Release and chart; only one of them where its name holds the other's, as a release `medusa-db` does not stutter; without dots, which a
-Service may not have. */}}
+Service may not have. What is cut ends with a hash, as the next release may begin like it. */}}
 {{- define "medusa-db-operator.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- $full := printf "%s-%s" .Release.Name $name }}
@@ -14,7 +14,11 @@ Service may not have. */}}
 {{- else if hasPrefix (printf "%s-" .Release.Name) $name }}
 {{- $full = $name }}
 {{- end }}
-{{- default $full .Values.fullnameOverride | replace "." "-" | trunc 46 | trimAll "-" }}
+{{- $full = default $full .Values.fullnameOverride | replace "." "-" }}
+{{- if gt (len $full) 46 }}
+{{- $full = printf "%s-%s" ($full | trunc 39 | trimAll "-") ($full | sha256sum | trunc 6) }}
+{{- end }}
+{{- $full }}
 {{- end }}
 
 {{/* The same in every namespace where roles do not belong to one. */}}
