@@ -186,7 +186,7 @@ def test_what_is_declared_is_named(tcp: TestServer) -> None:
     )
     assert no_role.stderr == (
         f'medusa-db: {where.format("127.0.0.1")}: FATAL:  role "nobody_here" does not exist; check the '
-        "URL\n"
+        "PG* variables\n"
     )
 
 

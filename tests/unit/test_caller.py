@@ -24,6 +24,7 @@ CROSSES = "the way crosses breaking versions (1.13.0, 1.15.2). Read `medusa-db n
             "Make a backup, and add --acknowledge 2.21.2. Add --acknowledge links, or set --links all",
             "Make a backup, and add 2.21.2 to upgrade.acknowledged. Add links to upgrade.acknowledged, or set server.links All",
         ),
+        ("check sslmode in the PG* variables", "check sslmode in database of the values"),
         ("--project /app: there is no", "server.workingDir /app: there is no"),
         ("raise --statement-timeout.", "raise timeouts.statement."),
         ("`medusa-db verify --to 1.20.11` lists all", "`medusa-db verify --to 1.20.11` lists all"),
@@ -34,10 +35,21 @@ def test_helm_hears_of_values(message, helm):
     assert spell(message, "helm") == helm
 
 
-def test_the_owner_of_a_resource_hears_of_its_fields():
-    said = spell("add --acknowledge 1.13.0, or --approval automatic", "resource")
-
-    assert said == "add 1.13.0 to spec.upgrade.acknowledged, or spec.upgrade.approval automatic"
+@pytest.mark.parametrize(
+    ("message", "resource"),
+    [
+        (
+            "add --acknowledge 1.13.0, or --approval automatic",
+            "add 1.13.0 to spec.upgrade.acknowledged, or spec.upgrade.approval automatic",
+        ),
+        (
+            "check user and password in the PG* variables",
+            "check user and password in spec.database",
+        ),
+    ],
+)
+def test_the_owner_of_a_resource_hears_of_its_fields(message, resource):
+    assert spell(message, "resource") == resource
 
 
 @pytest.mark.parametrize(

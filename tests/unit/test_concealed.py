@@ -127,6 +127,9 @@ def test_every_text_of_a_report_is_masked_and_what_identifies_the_run_stays(secr
                       "MEDUSA_DB_SCHEMA": SECRET, "HOME": "/home/medusa"},
                      f'"{SECRET}" at postgres-host, /home/medusa', '"***" at postgres-host, /home/medusa',
                      id="any-variable-but-those-that-are-named"),
+        pytest.param(environment(PGUSER="postgres", PGPASSWORD="postgres", PGDATABASE="postgresql"),
+                     "postgres://user@host or postgresql://, not postgres", "postgres://user@host or postgresql://, not ***",
+                     id="a-scheme-is-no-name"),
         pytest.param({"PGPASSWORD": SECRET}, SECRET, SECRET, id="a-terminal-is-not-asked"),
     ],
 )  # fmt: skip

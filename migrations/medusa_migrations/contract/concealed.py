@@ -120,14 +120,19 @@ def _masks(secrets: set[str], names: set[str]) -> Iterator[tuple[re.Pattern[str]
     words += sorted(text for text in _spellings(names) if len(text) >= _LONG)
     quoted = {t for t in whole if len(t) < _WORD} | _spellings(names)
     if anywhere:
-        yield re.compile("|".join(map(re.escape, anywhere))), "***"
+        yield re.compile("|".join(map(_literal, anywhere))), "***"
     if words:
-        yield re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, words))})(?![\w-])"), "***"
+        yield re.compile(rf"(?<![\w-])(?:{'|'.join(map(_literal, words))})(?![\w-])"), "***"
     if quoted:
         one = "|".join(re.escape(t) for t in sorted(quoted, key=len, reverse=True))
         yield re.compile(rf"(?<=[\"'])(?:{one})(?=[\"'])"), "***"
         named = r"\b(role|user|database|schema|host|port|server at)( \W?)"
         yield re.compile(rf"{named}(?:{one})(?![\w-])"), r"\1\2***"
+
+
+def _literal(text: str) -> str:
+    """Return a pattern for *text*; many users, databases and passwords are called like the scheme of a URL, which is no secret."""
+    return re.escape(text) + (r"(?!(?:ql)?://)" if text in ("postgres", "postgresql") else "")
 
 
 def _spellings(values: set[str]) -> set[str]:

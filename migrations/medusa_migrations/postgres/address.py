@@ -25,6 +25,7 @@ _HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(:\d{0,5})?")
 _PAIR = re.compile(r"\s*(\w+)\s*=\s*('(?:\\.|[^'\\])*'|(?:\\.|[^\s'\\])*)(?=\s|$)", re.DOTALL)
 _SHOWN_KEYS = ("host", "hostaddr", "port", "dbname", "user", "service")
 _PORTS = re.compile(r"\s*(?:\d{1,5}\s*)?(?:,\s*(?:\d{1,5}\s*)?)*")
+_VARIABLES = "the PG* variables"
 _BARE = re.compile(r"postgres(?:ql)?://(?:\?.*)?", re.DOTALL)
 _OTHERS = (
     "cockroachdb", "db2", "http", "https", "jdbc", "mariadb", "mongodb", "mongodb+srv", "mssql", "mysql",
@@ -45,6 +46,9 @@ class Address:
     """How messages name it where the URL alone does not tell, or must not be quoted."""
     quotable: bool = True
     """Whether messages of libpq about it may be passed on; False where parts come from a Secret."""
+
+    called: str = "the URL"
+    """What to correct where it is wrong: the URL, or `the PG* variables` that are all of it."""
 
     def __repr__(self) -> str:
         return f"Address({self.shown!r}, schema={self.schema!r})"
@@ -130,7 +134,8 @@ def resolve(
     if concealed.hides(source):
         return replace(found, place=f"the database of {concealed.spell(source)}", quotable=False)
     if _BARE.fullmatch(found.url):
-        found = replace(found, place=_place(environment, concealed))
+        place = _place(environment, concealed)
+        found = replace(found, place=place, called=_VARIABLES if place else found.called)
     return replace(found, quotable=not unquoted)
 
 

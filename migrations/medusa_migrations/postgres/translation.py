@@ -344,20 +344,24 @@ def _no_connection(exc: psycopg.OperationalError, address: Address) -> RunnerErr
     """Tell failures apart by their words: libpq gives no SQLSTATE while it connects."""
     text = str(exc)
     where = f"{address.shown}: {_sentence(exc) if address.quotable else _constant(text)}"
+
+    def says(advice: str) -> str:
+        return f"{where}; {advice.replace('the URL', address.called)}"
+
     if re.search(_USELESS, text):
         return UsageError(f"{where}; libpq cannot use it, check the URL and the PG* variables")
     for words, advice in _AGAIN:
         if words in text:
-            return UnreachableError(f"{where}; {advice}")
+            return UnreachableError(says(advice))
     missing = re.search(_MISSING, text)
     if missing:
         advice = "create it first (createdb), or check" if missing[1] == "database" else "check"
-        return DeniedError(f"{where}; {advice} the URL", reason=f"No{missing[1].title()}")
+        return DeniedError(says(f"{advice} the URL"), reason=f"No{missing[1].title()}")
     for words, advice in _NO:
         if words in text:
-            return DeniedError(f"{where}; {advice}")
+            return DeniedError(says(advice))
     if re.search(_SETTING, text):
-        return UsageError(f"{where}; check `options` in the URL, and PGOPTIONS")
+        return UsageError(says("check `options` in the URL, and PGOPTIONS"))
     if "unsupported startup parameter" in text:
         return UnsupportedError(
             f"{where}; a pooler such as PgBouncer is between. Give the server's own address",
@@ -365,7 +369,7 @@ def _no_connection(exc: psycopg.OperationalError, address: Address) -> RunnerErr
         )
     if exc.pgconn is not None and (exc.pgconn.used_password or exc.pgconn.needs_password):
         # a server that speaks another language than English, and that we had got as far as
-        return DeniedError(f"{where}; check user, password and database in the URL")
+        return DeniedError(says("check user, password and database in the URL"))
     return UnreachableError(f"{where}; check host and port, and that the server is running")
 
 
