@@ -96,7 +96,9 @@ def test_a_release_with_dots_has_names_that_every_object_may_have(chart: Path, l
 @both
 def test_long_releases_that_begin_alike_share_no_object_of_their_namespace(chart: Path) -> None:
     release = "storefront-preview-of-the-feature-with-a-long-nam"
-    values = BASES[chart] | ({"database": {"url": "postgres://x/y"}} if chart == charts.HOOK else {})
+    values = BASES[chart] | (
+        {"database": {"url": "postgres://x/y"}} if chart == charts.HOOK else {}
+    )
 
     one, other = (
         {

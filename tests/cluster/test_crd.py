@@ -221,9 +221,12 @@ def patch(**spec):
         pytest.param({"upgrade": {"approval": "Maybe"}}, "Unsupported value", id="approval"),
         pytest.param({"verify": {"interval": "9s"}}, "10s or more, or 0s for never", id="often"),
         pytest.param({"retry": {"limit": 0}}, "greater than or equal to 1", id="no-attempts"),
-        pytest.param({"job": {"image": "shop: 42"}}, "without a scheme and without spaces", id="image-space"),
         pytest.param(
-            served(server={"image": "https://registry.example.com/shop"}), "spec.server.image: Invalid value",
+            {"job": {"image": "shop: 42"}}, "without a scheme and without spaces", id="image-space"
+        ),
+        pytest.param(
+            served(server={"image": "https://registry.example.com/shop"}),
+            "spec.server.image: Invalid value",
             id="image-scheme",
         ),
         pytest.param({"verson": "1.20.11"}, 'unknown field "spec.verson"', id="misspelt"),

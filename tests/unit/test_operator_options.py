@@ -92,7 +92,9 @@ def test_a_flag_wins_over_its_twin_and_may_be_repeated():
     ("flag", "text", "sentence"),
     [
         pytest.param("--namespace", "Shop", "'Shop' is not a name", id="namespace"),
-        pytest.param("--image", "https://r/x", "'https://r/x' is no image; it is named", id="image"),
+        pytest.param(
+            "--image", "https://r/x", "'https://r/x' is no image; it is named", id="image"
+        ),
         pytest.param("--resync", "soon", "'soon' is not a duration", id="resync"),
         pytest.param("--resync", "10ms", "'10ms' is shorter than 100ms", id="hasty"),
         pytest.param("--max-concurrent-runs", "-1", "'-1' is not a whole number", id="concurrent"),
