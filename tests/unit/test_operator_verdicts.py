@@ -261,6 +261,20 @@ def test_a_job_without_a_pod_that_tells_is_not_guessed_about():
         assert outcome(verdict) == (False, Reason.POD_LOST, True, said)
 
 
+def test_a_job_that_others_have_removed_at_once_says_so():
+    job = ended(JOB)
+    job["spec"]["ttlSecondsAfterFinished"] = 0
+
+    verdict = judged(job)
+
+    assert verdict.reason == Reason.POD_LOST
+    assert verdict.message == (
+        f"Job {NAME} is over and no pod shows how it ended: something in the cluster, such as a policy for Jobs, has set "
+        "its ttlSecondsAfterFinished to 0, so that it is gone before it is read; leave out Jobs with the label "
+        "medusadb.dev/database-uid"
+    )
+
+
 def test_an_evicted_pod_is_named():
     gone = pod(JOB, phase="Failed", reason="Evicted", message="low on memory")
 

@@ -54,6 +54,8 @@ EXIT_CODES: Mapping[int, tuple[Reason, bool]] = {
 }
 """What an exit code of the runner means, and whether another attempt can help by itself."""
 
+_READABLE = 60
+"""Seconds for which a Job that is over must stay, so that nobody wonders where its result went."""
 _NOT_STARTED = ("StartError", "ContainerCannotRun")
 """The container runtime's words; its termination message is then that of the runtime."""
 _NO_PROGRAM = ("not found", "no such file", "permission denied", "exec format error")
@@ -279,6 +281,11 @@ def _no_pod(job: Job, pods: list[Pod], ended: datetime) -> JobVerdict:
         return _broken(broken, ended)
     lost = next((pod for pod in pods if pod.reason or pod.disrupted), None)
     why = f" ({lost.reason or lost.disrupted}: {_clean(lost.message, 200)})" if lost else ""
+    if not pods and job.ttl is not None and job.ttl < _READABLE:
+        why = (
+            f": something in the cluster, such as a policy for Jobs, has set its ttlSecondsAfterFinished to "
+            f"{job.ttl}, so that it is gone before it is read; leave out Jobs with the label {names.UID_LABEL}"
+        )
     return JobVerdict(
         success=False, finished=ended, reason=Reason.POD_LOST, retry=True,
         message=f"Job {job.name} is over and no pod shows how it ended{why}",

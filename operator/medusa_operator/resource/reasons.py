@@ -266,6 +266,8 @@ MEANINGS: Mapping[str, Meaning] = {
     Reason.POD_LOST: Meaning(
         Category.RETRIED,
         "The Job is over and no pod shows how it ended; nothing is guessed, it is run again.",
+        "Where it happens again and again: see the message, and what removes pods and Jobs that are over, such as a policy "
+        "that sets their `ttlSecondsAfterFinished`; five minutes leave time to read them.",
     ),
     Reason.JOB_LOST: Meaning(
         Category.RETRIED, "The Job vanished before its result was read; it is run again."
