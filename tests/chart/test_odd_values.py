@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 import charts
 
@@ -24,6 +26,8 @@ DIGITS = "4711"
 SAID_OF_NULL = re.compile(
     r"missing propert|set urlSecret\.name to the Secret|version: set the Medusa"
 )
+
+LABEL = re.compile(r"([A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?)?")
 
 both = pytest.mark.parametrize("chart", charts.ALL, ids=lambda chart: chart.name)
 
@@ -110,6 +114,40 @@ def test_long_releases_that_begin_alike_share_no_object_of_their_namespace(chart
     )
 
     assert one & other == set()
+
+
+@pytest.mark.parametrize(
+    ("alias", "release", "begins"),
+    [
+        pytest.param("shopDb", "shop", "shop-shopdb", id="capitals"),
+        pytest.param("shop_db", "x", "x-shop-db", id="underscores"),
+        pytest.param("store", "storefront", "storefront-store", id="within-the-release"),
+    ],
+)
+def test_every_alias_makes_names_of_its_own(
+    tmp_path: Path, alias: str, release: str, begins: str
+) -> None:
+    charts.umbrella(tmp_path, "", alias=alias)
+
+    made = charts.render(tmp_path, {alias: SHOP}, release=release)
+
+    assert {each["metadata"]["name"][: len(begins)] for each in made} == {begins}
+
+
+@both
+def test_a_chart_that_is_packaged_with_a_version_of_a_build_has_labels_that_can_be(
+    chart: Path, tmp_path: Path
+) -> None:
+    built = tmp_path / chart.name
+    shutil.copytree(chart, built)
+    about = yaml.safe_load((built / "Chart.yaml").read_text())
+    about |= {"version": f"0.1.0-rc.1.{'0a' * 20}+b.7", "appVersion": f"0.1.0+{'0a' * 30}"}
+    (built / "Chart.yaml").write_text(yaml.safe_dump(about))
+
+    made = charts.render(built, BASES[chart])
+
+    values = {value for each in made for value in each["metadata"].get("labels", {}).values()}
+    assert [value for value in values if not LABEL.fullmatch(value)] == []
 
 
 @pytest.mark.parametrize("schema", ["shop #1", "a: b", "$(PGUSER)", "{x}", "it's", 'a "b"'])

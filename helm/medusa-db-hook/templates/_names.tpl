@@ -4,17 +4,20 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Release and chart; only one of them where its name holds the other's, and without dots, which not every object's name may have. Cut so
-that a step, a version and a hash still fit behind it; what is cut ends with a hash, as the next release may begin like it. */}}
+{{/*
+Release and chart; only one of them where its name holds the other's, but of an alias, as there may be several. Without what not
+every object's name may have: dots, and the capitals of an alias. Cut so that a step, a version and a hash still fit behind it; what
+is cut ends with a hash, as the next release may begin like it.
+*/}}
 {{- define "medusa-db-hook.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- $full := printf "%s-%s" .Release.Name $name }}
-{{- if contains $name .Release.Name }}
+{{- if and (contains $name .Release.Name) (eq .Chart.Name "medusa-db-hook") }}
 {{- $full = .Release.Name }}
 {{- else if hasPrefix (printf "%s-" .Release.Name) $name }}
 {{- $full = $name }}
 {{- end }}
-{{- $full = default $full .Values.fullnameOverride | replace "." "-" }}
+{{- $full = default $full .Values.fullnameOverride | lower | replace "." "-" | replace "_" "-" }}
 {{- if gt (len $full) 32 }}
 {{- $full = printf "%s-%s" ($full | trunc 25 | trimAll "-") ($full | sha256sum | trunc 6) }}
 {{- end }}
@@ -51,12 +54,17 @@ app.kubernetes.io/name: {{ include "medusa-db-hook.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
+{{/* A version as a label may hold it: no build behind a +, and not too long. */}}
+{{- define "medusa-db-hook.labelValue" -}}
+{{- regexReplaceAll "[^A-Za-z0-9]+$" (. | replace "+" "_" | trunc 63) "" | quote }}
+{{- end }}
+
 {{- define "medusa-db-hook.labels" -}}
 {{ include "medusa-db-hook.selectorLabels" . }}
 app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 app.kubernetes.io/part-of: medusa-database-operator
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
+app.kubernetes.io/version: {{ include "medusa-db-hook.labelValue" .Chart.AppVersion }}
+helm.sh/chart: {{ include "medusa-db-hook.labelValue" (printf "%s-%s" .Chart.Name .Chart.Version) }}
 {{- end }}
 
 {{- define "medusa-db-hook.image" -}}

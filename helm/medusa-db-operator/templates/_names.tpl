@@ -4,17 +4,20 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Release and chart; only one of them where its name holds the other's, as a release `medusa-db` does not stutter; without dots, which a
-Service may not have. What is cut ends with a hash, as the next release may begin like it. */}}
+{{/*
+Release and chart; only one of them where its name holds the other's, as a release `medusa-db` does not stutter, but of an alias, as
+there may be several. Without dots and capitals, which a Service may not have. What is cut ends with a hash, as the next release may
+begin like it.
+*/}}
 {{- define "medusa-db-operator.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- $full := printf "%s-%s" .Release.Name $name }}
-{{- if contains $name .Release.Name }}
+{{- if and (contains $name .Release.Name) (eq .Chart.Name "medusa-db-operator") }}
 {{- $full = .Release.Name }}
 {{- else if hasPrefix (printf "%s-" .Release.Name) $name }}
 {{- $full = $name }}
 {{- end }}
-{{- $full = default $full .Values.fullnameOverride | replace "." "-" }}
+{{- $full = default $full .Values.fullnameOverride | lower | replace "." "-" | replace "_" "-" }}
 {{- if gt (len $full) 46 }}
 {{- $full = printf "%s-%s" ($full | trunc 39 | trimAll "-") ($full | sha256sum | trunc 6) }}
 {{- end }}
@@ -46,12 +49,17 @@ app.kubernetes.io/name: {{ include "medusa-db-operator.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
+{{/* A version as a label may hold it: no build behind a +, and not too long. */}}
+{{- define "medusa-db-operator.labelValue" -}}
+{{- regexReplaceAll "[^A-Za-z0-9]+$" (. | replace "+" "_" | trunc 63) "" | quote }}
+{{- end }}
+
 {{- define "medusa-db-operator.labels" -}}
 {{ include "medusa-db-operator.selectorLabels" . }}
 app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 app.kubernetes.io/part-of: medusa-database-operator
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
+app.kubernetes.io/version: {{ include "medusa-db-operator.labelValue" .Chart.AppVersion }}
+helm.sh/chart: {{ include "medusa-db-operator.labelValue" (printf "%s-%s" .Chart.Name .Chart.Version) }}
 {{- end }}
 
 {{- define "medusa-db-operator.image" -}}
