@@ -233,10 +233,10 @@ def test_drift_is_reported_with_its_first_differences_and_their_count(shop_at, t
     assert report["exitCode"] == 8
     assert (report["state"], report["verified"]) == ("done", False)
     assert report["message"].startswith(
-        "the database is not what 1.20.11 should be: column store.swap_link_template is missing; "
+        "the database is not what 1.20.11 should be: table invite is missing; table note is missing; "
     )
     assert report["message"].endswith(f"; and {report['driftCount'] - 3} more")
-    assert {"table note is missing", "table invite is missing"} <= {*report["drift"]}
+    assert "column store.swap_link_template is missing" in report["drift"]
 
 
 def test_much_drift_still_fits_into_a_termination_message(shop_at, tmp_path):

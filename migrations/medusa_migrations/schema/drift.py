@@ -12,7 +12,7 @@ from medusa_migrations.schema.model import Column, Constraint, ConstraintKind, I
 from medusa_migrations.schema.severity import DriftSeverity, Judged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 Definition = Column | Constraint | Index | Table | tuple[str, ...]
 """What one object is; the labels of a type."""
@@ -99,14 +99,14 @@ def objects(schema: Schema) -> frozenset[Object]:
 
 
 def between(wanted: Schema, live: Schema) -> list[Difference]:
-    """Return how *live* differs from *wanted* in what that has, by their sentences."""
+    """Return how *live* differs from *wanted* in what that has, in the order of their fixes."""
     found: list[Difference] = []
     for table in wanted.tables.values():
         existing = live.tables.get(table.name)
         if existing is None:
-            found.append(_missing_table(table, wanted, live))
+            found += _missing_table(table, wanted, live)
         else:
-            found += of_tables(table, existing)
+            found += of_tables(table, existing, missing=wanted.sequences - live.sequences)
     for index in wanted.indexes.values():
         found += _index(index, live, wanted)
     for name, labels in wanted.enums.items():
@@ -117,21 +117,72 @@ def between(wanted: Schema, live: Schema) -> list[Difference]:
             sentence = f"has the values {', '.join(labelled)} instead of {', '.join(labels)}"
             judged = severity.labelled(labels, labelled)
             found.append(_differs(one, f"type {name} {sentence}", judged, labels, labelled))
-    found += [_missing_sequence(wanted, name) for name in wanted.sequences - live.sequences]
+    for name in wanted.sequences - live.sequences:
+        found += _missing_sequence(wanted, live, name)
     for name in wanted.extensions - live.extensions:
         one = Object("extension", "", name)
         found.append(
             _missing(one, None, "the indexes that need it are not there, or cannot be made again")
         )
-    return sorted(found, key=str)
+    return in_order(found)
 
 
-def of_tables(wanted: Table, live: Table) -> Iterator[Difference]:
-    """Yield how the table *live* differs from *wanted*."""
+def in_order(found: Iterable[Difference]) -> list[Difference]:
+    """Return them such that no fix needs one behind it, and by their sentences where that is all the same."""
+    return sorted(found, key=lambda one: (_rank(one), str(one)))
+
+
+_FIRST = (
+    "extension",
+    "type",
+    "table",
+    "new column",
+    "sequence",
+    "column",
+    "key",
+    "index",
+    "check",
+    "foreign key",
+)
+"""What has to be there before what comes behind it; everything else comes last."""
+
+
+def _rank(one: Difference) -> int:
+    turn = one.object.kind
+    match turn, one.wanted:
+        case "extension" | "type", _:
+            pass
+        case "sequence", _ if not one.object.table:  # it is missing
+            turn = "sequence"
+        case "table", Table() if one.live is None:
+            turn = "table"
+        case "column", Column():
+            turn = "new column" if one.live is None else "column"
+        case "index", Index():
+            turn = "index"
+        case "constraint", Constraint() as rule:
+            turn = _TURNS.get(rule.kind, "check")
+        case _:
+            return len(_FIRST)
+    return _FIRST.index(turn)
+
+
+_TURNS = {
+    ConstraintKind.PRIMARY: "key",
+    ConstraintKind.UNIQUE: "key",
+    ConstraintKind.FOREIGN: "foreign key",
+}
+
+
+def of_tables(
+    wanted: Table, live: Table, *, missing: Collection[str] = frozenset()
+) -> Iterator[Difference]:
+    """Yield how the table *live* differs from *wanted*, where the sequences *missing* are not there."""
     for column in wanted.columns.values():
         one, existing = Object("column", wanted.name, column.name), live.columns.get(column.name)
         if existing is None:
-            yield _missing(one, column, "every statement of the server that names it fails")
+            made = _with_sequence(wanted.name, column, missing)
+            yield _missing(one, made, "every statement of the server that names it fails")
         else:
             yield from of_columns(one, column, existing)
     fixed = {name for name, column in wanted.columns.items() if not column.anywhere}
@@ -266,14 +317,16 @@ def _index(wanted: Index, live: Schema, whole: Schema) -> Iterator[Difference]:
     yield _differs(one, f"index {wanted.name} is missing", (DriftSeverity.HARMFUL, effect), wanted)
 
 
-def _missing_table(table: Table, wanted: Schema, live: Schema) -> Difference:
+def _missing_table(table: Table, wanted: Schema, live: Schema) -> Iterator[Difference]:
+    """Yield that *table* is missing, and each foreign key of it: what that needs may be missing as well."""
     one = Object("table", table.name, table.name)
     effect = "every statement of the server that names it fails"
     if view := live.views.get(table.name):
         sentence = f"{one} is missing: a {view} is called so"
         hint = f"give the {view} another name, and the table its own"
         effect = "what the server writes is refused, or goes elsewhere"
-        return Difference(one, sentence, effect=effect, hint=hint)
+        yield Difference(one, sentence, effect=effect, hint=hint)
+        return
     for other in live.tables.values():
         alike = other.columns.keys() == table.columns.keys() and table.constraints
         if (
@@ -283,21 +336,45 @@ def _missing_table(table: Table, wanted: Schema, live: Schema) -> Difference:
         ):
             sentence = f"{one} is missing: the table {other.name} has its columns and keys"
             fix = f'alter table "{other.name}" rename to "{table.name}"'
-            return Difference(one, sentence, effect=effect, fix=fix)
-    return _missing(one, table, effect)
+            yield Difference(one, sentence, table, effect=effect, fix=fix)
+            return
+    missing = wanted.sequences - live.sequences
+    foreign = {
+        name: rule
+        for name, rule in table.constraints.items()
+        if rule.kind is ConstraintKind.FOREIGN
+    }
+    columns = {
+        name: _with_sequence(table.name, column, missing) for name, column in table.columns.items()
+    }
+    rules = {name: rule for name, rule in table.constraints.items() if name not in foreign}
+    yield _missing(one, Table(table.name, columns, rules), effect)
+    for rule in foreign.values():
+        key = Object("constraint", table.name, rule.name)
+        sentence = f"table {table.name}: constraint {rule.name} is missing"
+        yield _differs(key, sentence, (DriftSeverity.HARMFUL, _RULES[rule.kind]), rule)
 
 
-def _missing_sequence(wanted: Schema, name: str) -> Difference:
-    """Return that the sequence *name* is missing, with the statements that make it again."""
+def _with_sequence(table: str, column: Column, missing: Collection[str]) -> Column:
+    """Return the *column* as it is made anew: with its sequence, where that is *missing* too."""
+    if f"{table}_{column.name}_seq" not in missing:
+        return column
+    return dataclasses.replace(column, type="serial", default=None, default_sql=None)
+
+
+def _missing_sequence(wanted: Schema, live: Schema, name: str) -> Iterator[Difference]:
+    """Yield that the sequence *name* is missing, unless it is made with the column that it numbers."""
     one = Object("sequence", "", name)
     effect = "rows that the server adds get no number, or are refused"
     for table in wanted.tables.values():
         for column in table.columns.values():
             if name in (column.default_sql or "") and f"{table.name}_{column.name}_seq" == name:
-                return Difference(
-                    one, f"{one} is missing", fix=numbering(table.name, column), effect=effect
-                )
-    return _missing(one, None, effect)
+                existing = live.tables.get(table.name)
+                if existing is not None and column.name in existing.columns:
+                    fix = numbering(table.name, column)
+                    yield Difference(one, f"{one} is missing", fix=fix, effect=effect)
+                return
+    yield _missing(one, None, effect)
 
 
 def numbering(table: str, column: Column) -> str:

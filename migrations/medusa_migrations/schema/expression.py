@@ -65,7 +65,15 @@ def shown(text: str) -> str:
     text = re.sub(r"\b(?<!\band)(?<!\bor)(?<!\bnot)(?<!\bin) ([(\[])", r"\1", text)
     for spaced, plain in (("( ", "("), (" )", ")"), (" ,", ","), (" :: ", "::"), (" . ", ".")):
         text = text.replace(spaced, plain)
-    return re.sub(r"([<>!])\s=", r"\1=", text)
+    return whole_operators(text)
+
+
+def whole_operators(text: str) -> str:
+    """Return *text*, tokens with a blank between each two characters of an operator, as SQL: `<=` for `< =`."""
+    return "".join(
+        re.sub(r"\s+", "", match.group()) if match.lastgroup == "operator" else match.group()
+        for match in _TOKEN.finditer(text)
+    )
 
 
 def _tokens(text: str) -> tuple[str, ...]:

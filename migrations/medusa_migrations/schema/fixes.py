@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from medusa_migrations.schema import drift
+from medusa_migrations.schema.expression import whole_operators
 from medusa_migrations.schema.model import Column, Constraint, ConstraintKind, Index, Table
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _column(one: Object, wanted: Column, live: Column) -> str:
         if (wanted.default or "").startswith("nextval"):
             before += f"{drift.numbering(one.table, wanted)}; "
     elif wanted.default is not None and (retyped or wanted.default != live.default):
-        actions.append(f"alter column {name} set default {wanted.default_sql or wanted.default}")
+        actions.append(f"alter column {name} set default {_default(wanted)}")
     elif wanted.default is None and live.default is not None and not retyped:
         actions.append(f"alter column {name} drop default")
     if wanted.not_null != live.not_null:
@@ -124,16 +125,19 @@ def _cast(name: str, wanted: Column) -> str:
 
 
 _PLAIN = frozenset({
-    "integer", "bigint", "numeric", "real", "boolean", "text", "character varying", "jsonb",
+    "integer", "bigint", "serial", "numeric", "real", "boolean", "text", "character varying", "jsonb",
     "timestamp with time zone", "timestamp without time zone",
 })  # fmt: skip
 
 
 def _defined(column: Column) -> str:
-    default = column.default_sql or column.default
     text = f"{_q(column.name)} {_type(column)}"
     text += " not null" if column.not_null else ""
-    return text + (f" default {default}" if default is not None else "")
+    return text + (f" default {_default(column)}" if column.default is not None else "")
+
+
+def _default(column: Column) -> str:
+    return whole_operators(column.default_sql or column.default or "")
 
 
 def _type(column: Column) -> str:
@@ -167,7 +171,7 @@ def _plain(one: Constraint) -> Constraint:
 def _ruled(one: Constraint) -> str:
     text = f"constraint {_q(one.name)} "
     if one.kind is ConstraintKind.CHECK:
-        return f"{text}check ({one.check_sql or one.check})"
+        return f"{text}check ({whole_operators(one.check_sql or one.check)})"
     text += f"{one.kind} ({_list(one.columns)})"
     if one.kind is ConstraintKind.FOREIGN:
         text += f" references {_q(one.references)} ({_list(one.referenced)})"
@@ -187,8 +191,8 @@ def _index(wanted: Index, live: Index) -> str:
 
 
 def _create_index(one: Index) -> str:
-    keys = ", ".join(one.keys_sql or one.keys)
-    where = one.where_sql or one.where
+    keys = whole_operators(", ".join(one.keys_sql or one.keys))
+    where = whole_operators(one.where_sql or one.where)
     return (
         f"create {'unique ' if one.unique else ''}index {_q(one.name)} on {_q(one.table)} "
         f"using {one.method} ({keys})" + (f" where {where}" if where else "")

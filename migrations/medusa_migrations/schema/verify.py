@@ -40,6 +40,7 @@ LEDGER = Table(
     },
 )
 """Medusa's own ledger, as its tool makes it in every version."""
+_LEDGER = Schema(tables={LEDGER.name: LEDGER}, sequences={"migrations_id_seq"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Verdict:
     """What a look at the live schema found."""
 
     differences: tuple[Difference, ...]
-    """Each object that is not what it should be, in the order of their names."""
+    """Each object that is not what it should be, in the order in which their fixes can be run."""
     foreign: tuple[str, ...]
     """Objects of plugins and of the shop itself: `table loyalty_points`, `column order.note`."""
     variant: tuple[str, ...]
@@ -61,7 +62,7 @@ class Verdict:
         """Return one that has *found* as well, as far as it is about tables of the version, the ledger or all."""
         known = {*self.wanted.tables, LEDGER.name, ""}
         more = [one for one in found if one.object.table in known]
-        both = sorted([*self.differences, *more], key=str)
+        both = drift.in_order([*self.differences, *more])
         around = self.around | {str(one) for one in more}
         return dataclasses.replace(self, differences=tuple(both), around=around)
 
@@ -262,15 +263,13 @@ def _verdict(
             found.append(refusing)
         else:
             foreign.append(str(one))
-    return Verdict(tuple(found), tuple(foreign), variant, wanted=wanted)
+    return Verdict(tuple(drift.in_order(found)), tuple(foreign), variant, wanted=wanted)
 
 
 def _ledger(live: Schema) -> list[Difference]:
     """Return how the ledger differs; where there is none, its version is not proven anyway."""
-    if LEDGER.name in live.tables:
-        return list(drift.of_tables(LEDGER, live.tables[LEDGER.name]))
-    if LEDGER.name in live.views:
-        return drift.between(Schema(tables={LEDGER.name: LEDGER}), Schema(views=live.views))
+    if LEDGER.name in live.tables or LEDGER.name in live.views:
+        return drift.between(_LEDGER, live)
     return []
 
 
