@@ -57,6 +57,11 @@ class _Masked:
     def writelines(self, lines: list[str]) -> None:
         self.write("".join(lines))
 
+    @property
+    def exact(self) -> _Masked:
+        """The same stream for what is meant for a terminal as it is, masked as well."""
+        return _Masked(self._stream.exact, self._mask)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 

@@ -28,8 +28,18 @@ SILENCE = 3.0
 SETTLE = 1.0
 """Seconds that a result waits for the lines before it to be shown."""
 
+_OBEYED = {
+    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"
+} | {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+"""What a terminal obeys instead of showing it, or shows the other way round, and how it is spelled instead."""
+
 _failure: OSError | None = None
 """Why something that was for stdout could not be written; None: all of it was."""
+
+
+def harmless(text: str) -> str:
+    """Return *text* with what a terminal would obey spelled out: names and messages of others may hold it."""
+    return text.replace("\r\n", "\n").translate(_OBEYED)
 
 
 class UnwrittenError(Exception):
@@ -52,6 +62,7 @@ class ErrorStream:
 
     Where nobody reads, lines are dropped once MOST characters wait, and the next one that is written
     is preceded by their number. Queue and counts are such that a signal may interrupt any of it.
+    What a terminal would obey is spelled out, but for what goes to `exact`: a bar, a command's own output.
     """
 
     encoding, errors = "utf-8", "backslashreplace"
@@ -64,12 +75,23 @@ class ErrorStream:
         self._broken = self._started = False
         self._starting = _thread.allocate_lock()
 
+    @property
+    def exact(self) -> ExactStream:
+        """The same stream for what is meant for a terminal as it is."""
+        return ExactStream(self)
+
     def write(self, text: str) -> int:
         """Queue *text*, or drop it where too much waits already."""
+        self.put(harmless(text))
+        return len(text)
+
+    def put(self, text: str) -> int:
+        """Queue *text* as it is, or drop it where too much waits already."""
         if self._broken or not text:
             return len(text)
-        if not self._started:
-            self._start()
+        if not self._started and not self._start():
+            self._put(text)
+            return len(text)
         if self._queued - self._written + len(text) > MOST:
             self._dropped.put(text.count("\n"))
             return len(text)
@@ -104,8 +126,8 @@ class ErrorStream:
         """
         if self._broken or _is_null(self._fd):
             return False
-        if not self._started:
-            self._start()
+        if not self._started and not self._start():
+            return self._put(text)
         self._queue_dropped()
         delivery = _Delivery(text)
         self._queue.put(delivery)
@@ -124,15 +146,18 @@ class ErrorStream:
         """Return that it can be written to."""
         return True
 
-    def _start(self) -> None:
+    def _start(self) -> bool:
+        """Start the thread that writes; return whether one could be started, in a container full of them."""
         import threading  # noqa: PLC0415  most runs with nothing to do write nothing
         from queue import SimpleQueue  # noqa: PLC0415
 
         with self._starting:
             if not self._started:
                 self._queue, self._dropped = SimpleQueue(), SimpleQueue()
-                threading.Thread(target=self._write_queued, daemon=True).start()
-                self._started = True
+                with suppress(RuntimeError):
+                    threading.Thread(target=self._write_queued, daemon=True).start()
+                    self._started = True
+            return self._started
 
     def _write_queued(self) -> None:
         while True:
@@ -174,6 +199,20 @@ class ErrorStream:
                 self._broken = exc.errno != errno.ENOSPC
                 return False
         return not raw
+
+
+class ExactStream:
+    """An ErrorStream that writes what it gets as it is."""
+
+    def __init__(self, stream: ErrorStream) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Queue *text*, or drop it where too much waits already."""
+        return self._stream.put(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _is_null(fd: int) -> bool:

@@ -18,6 +18,7 @@ from medusa_db.arguments import option
 from medusa_migrations.contract import errors, values
 from servers import command, environ, medusa_db
 
+NOWHERE = "postgres://127.0.0.1:1/shop"
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -251,3 +252,35 @@ def test_a_secret_that_is_missing_is_named_and_those_of_others_are_not():
             "uri. Create it first, or correct its name and key\n"
         ),
     )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("migrate",), ("plan", "--to", "1.13.0", "--migrations-dir", "mine"), ("exec", "--", "true")],
+)
+def test_a_current_folder_that_is_gone_is_called_that(arguments, tmp_path):
+    started = ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *command(*arguments)]
+
+    done = subprocess.run(
+        started, cwd=tmp_path, env=environ(NOWHERE), capture_output=True, text=True, check=False
+    )
+
+    told = "medusa-db: the current folder does not exist any more; change to one that does\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+NO_THREADS = """
+import runpy, sys, threading
+def refuse(*_): raise RuntimeError("can't start new thread")
+threading._start_new_thread = refuse
+runpy.run_module("medusa_db", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_a_container_that_is_full_of_processes_is_called_that():
+    done = subprocess.run(
+        [sys.executable, "-c", NO_THREADS, "status"], env=environ(NOWHERE), capture_output=True, text=True, check=False
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("medusa-db: no thread can be started (can't start new thread): ")

@@ -53,6 +53,31 @@ def test_a_refused_run_is_reported(arguments, url, reason, exit_code, message, t
     }
 
 
+@pytest.mark.parametrize(
+    "command", [("migrate", "--to", "1.20.11"), ("seed", "-f", "-"), ("verify", "--to", "soon")]
+)
+def test_a_file_that_holds_something_else_is_not_written_over(command, tmp_path):
+    document = tmp_path / "seed.json"
+    document.write_text('{"products": []}')
+
+    done = medusa_db(*command, "--report-file", str(document), url="postgres://127.0.0.1:1/shop")
+
+    assert (done.returncode, document.read_text()) == (2, '{"products": []}')
+    assert "it holds something that is no report" in done.stderr or (
+        "the file holds something that is no report, and is not written over" in done.stderr
+    )
+
+
+def test_a_file_that_is_linked_to_or_holds_a_report_is_written(tmp_path):
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text('{\n  "report": "medusadb.dev/v1"}')
+    link = tmp_path / "link.json"
+    link.symlink_to(earlier)
+
+    assert report_of(link, url=SQLITE)["reason"] == "NotPostgreSQL"
+    assert link.is_symlink()
+
+
 def test_a_refused_environment_variable_is_reported(tmp_path):
     file = tmp_path / "report"
 

@@ -163,6 +163,29 @@ def test_a_letter_that_the_locale_lacks_is_escaped():
     assert done.returncode == 0, done.stderr
 
 
+def test_what_a_terminal_would_obey_is_shown_and_not_sent(tmp_path):
+    document = tmp_path / "seed.json"
+    document.write_text(r'{"\u001b[31mproducts\u009b\u202e": []}')
+
+    done = ended("seed", "-f", str(document), url=NOWHERE)
+
+    assert done.returncode == 2
+    assert r"\x1b[31mproducts\x9b\u202e: is no key of a seed document" in done.stderr
+
+
+def test_a_bar_and_a_commands_own_output_keep_their_colours():
+    reading, writing = os.pipe()
+    stream = streams.ErrorStream(writing)
+
+    stream.write("\x1b[1ma\r\n\tb\n")
+    stream.exact.write("\x1b[1mc")
+
+    assert stream.drain(5)
+    assert os.read(reading, 100) == b"\\x1b[1ma\n\tb\n\x1b[1mc"
+    os.close(reading)
+    os.close(writing)
+
+
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [(("migrate", "--plan"), "--plan"), (("status", "--database-url-file"), "--database-url-file")],

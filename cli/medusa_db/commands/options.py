@@ -46,6 +46,16 @@ def request(
     )
 
 
+def absolute(path: str | Path) -> Path:
+    """Return *path* from the root on; raise UsageError where it begins in a current folder that is gone."""
+    try:
+        return Path(path).absolute()
+    except FileNotFoundError:
+        raise UsageError(
+            "the current folder does not exist any more; change to one that does"
+        ) from None
+
+
 def installed_version(catalog: Catalog, project: Path) -> Version | None:
     """Return the version that the *project* in that folder has installed, and print that it counts."""
     from medusa_migrations.packages import installed  # noqa: PLC0415  most runs are given a version
@@ -155,7 +165,7 @@ def shop_migrations(args: ShopArguments) -> list[Migration]:
     from medusa_migrations.plan.formats import Format  # noqa: PLC0415
 
     folder = Path(args.migrations_dir)
-    if concealed.from_environment(os.environ).hides(str(folder.absolute())):
+    if concealed.from_environment(os.environ).hides(str(absolute(folder))):
         raise UsageError(
             f"--migrations-dir {folder} comes from a Secret, and messages about its statements would "
             "repeat them; put them into a ConfigMap"

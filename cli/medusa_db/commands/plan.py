@@ -67,8 +67,10 @@ def _show(args: PlanArguments, outcome: Outcome) -> Preview:
     if now is not None:
         body = plan_json.to_dict(found, running.asked(asked, request), now)
         output.print_json(body, within=within)
+    elif script:
+        output.print_exact(script, within=within)
     else:
-        output.print_result(script or text.plan(found), within=within)
+        output.print_result(text.plan(found), within=within)
     return found
 
 

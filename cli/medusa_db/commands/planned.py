@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medusa_db import streams
@@ -45,7 +44,7 @@ def request(args: MigrateArguments, catalog: Catalog, plan: PlanFile | None) -> 
         catalog, args.baseline, "--baseline"
     )
     if target is None and plan is None:
-        target = options.installed_version(catalog, Path.cwd())
+        target = options.installed_version(catalog, options.absolute(""))
     found = options.request(args.way, catalog, target, options.shop_migrations(args.way.shop))
     if plan is not None:
         return replace(found, unasked=plan.asked.unasked)

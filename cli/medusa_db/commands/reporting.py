@@ -60,6 +60,7 @@ def reported(
         return write(ending) if _warn_of_unprinted(outcome) else report
 
     if args.report_file:
+        output.require_no_other(args.report_file)
         _begin(args.report_file, outcomes.running(outcome), args.report_limit)
     try:
         try:

@@ -230,7 +230,7 @@ class _Pump(threading.Thread):
     def _show(self, text: str) -> None:
         if text and self._shown:
             with suppress(OSError, ValueError):  # nobody reads it, and the command goes on
-                sys.stderr.write(text)
+                getattr(sys.stderr, "exact", sys.stderr).write(text)  # its colours, too
                 sys.stderr.flush()
                 if (drain := getattr(sys.stderr, "drain", None)) is not None:
                     drain(_READER)  # else lines would be dropped that a slow reader still wants

@@ -15,7 +15,7 @@ from psycopg import errors as pg
 from psycopg.types.json import Jsonb
 
 from medusa_migrations import __version__
-from medusa_migrations.contract.errors import UnsupportedError
+from medusa_migrations.contract.errors import RunnerError, UnsupportedError
 from medusa_migrations.postgres import bounded, translation
 from medusa_migrations.postgres.address import check_port
 from medusa_migrations.postgres.backend import Backend
@@ -243,7 +243,13 @@ def _within(seconds: float, make: Callable[[], BoundedConnection]) -> BoundedCon
     ConnectionTimeout, and what *make* raises.
     """
     attempt = _Attempt(make)
-    threading.Thread(target=attempt.run, daemon=True).start()
+    try:
+        threading.Thread(target=attempt.run, daemon=True).start()
+    except RuntimeError as exc:
+        raise RunnerError(
+            f"no thread can be started ({exc}): as many processes run as may (pids.max of the container, "
+            "ulimit -u); raise that limit"
+        ) from None
     return attempt.result(seconds)
 
 

@@ -249,7 +249,7 @@ class Bar:
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
                 TextColumn("{task.description}", markup=False),
-                console=Console(stderr=True),
+                console=Console(file=getattr(sys.stderr, "exact", sys.stderr)),
                 transient=True,
             )
             self._bar.start()

@@ -130,6 +130,7 @@ def begin(args: ReportArguments, report: ProjectReport, mask: Callable[[str], st
     """Write the report of a run that has just begun; not to a pipe, whose reader waits for one report."""
     if args.report_file is None:
         return
+    output.require_no_other(args.report_file)
     file = Path(args.report_file)
     with suppress(OSError):  # it is reported at the end, if it is so still
         if file.is_file() or not file.exists():

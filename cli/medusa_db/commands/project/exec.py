@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_db.commands import running
+from medusa_db.commands.options import absolute
 from medusa_db.commands.project import carry_out as projects
 from medusa_db.show import project as text
 from medusa_migrations.contract.errors import UsageError
@@ -17,6 +17,7 @@ from medusa_migrations.project.execute import FenceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from medusa_db.arguments.fenced import ExecArguments
     from medusa_migrations.packages.installation import Project
@@ -39,7 +40,7 @@ def execute(args: ExecArguments, token: str) -> int:
 def _execute(
     args: ExecArguments, token: str, project: Project | None, mask: Callable[[str], str]
 ) -> Execution:
-    folder = Path(args.project or ".").absolute()
+    folder = absolute(args.project or ".")
     argv = _argv(args, folder)
     options = FenceOptions(
         folder=folder,
@@ -62,8 +63,8 @@ def _execute(
 
 def _project(args: ExecArguments) -> Project | None:
     if args.project is not None:
-        return installation.require(Path(args.project).absolute())
-    return installation.find(Path.cwd())
+        return installation.require(absolute(args.project))
+    return installation.find(absolute(""))
 
 
 def _argv(args: ExecArguments, folder: Path) -> tuple[str, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medusa_db import streams
 from medusa_db.commands import output
 from medusa_db.commands.database import connected
+from medusa_db.commands.options import absolute
 from medusa_db.commands.project import carry_out as projects
 from medusa_db.commands.project import permitted
 from medusa_db.show import project as text
@@ -175,7 +175,7 @@ def _look(
     to: Version | None,
 ) -> _Seen:
     """Ask the project what it wants; raise where it cannot answer."""
-    project = installation.require(Path(args.project or ".").absolute())
+    project = installation.require(absolute(args.project or "."))
     options = FenceOptions(
         folder=project.folder,
         environment=os.environ,

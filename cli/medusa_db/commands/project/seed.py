@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medusa_db.commands.options import absolute
 from medusa_db.commands.project import carry_out as projects
 from medusa_db.commands.project import permitted
 from medusa_db.show import project as text
@@ -51,7 +51,7 @@ def _seed(
     is_of: Callable[[Project | None], None],
 ) -> Execution:
     own = args.own
-    project = installation.require(Path(own.project or ".").absolute())
+    project = installation.require(absolute(own.project or "."))
     is_of(project)
     guard.require_installed(project, args.to)
     installation.require_declared(project)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_db import commands, streams
+from medusa_db.commands.options import absolute
 from medusa_db.commands.project import carry_out as projects
 from medusa_db.commands.project import permitted
 from medusa_db.show import project as text
@@ -78,7 +78,7 @@ def _on_database(
     is_of: Callable[[Project | None], None],
     act: Callable[[FencedDatabase, ProjectUpgrade], Execution],
 ) -> Execution:
-    project = installation.require(Path(args.medusa.project or ".").absolute())
+    project = installation.require(absolute(args.medusa.project or "."))
     is_of(project)
     options = projects.fence(args, args.medusa, token, project.folder)
     prepared = upgrade.prepare(project, _options(args), options)
