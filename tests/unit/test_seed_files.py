@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -72,6 +73,10 @@ def test_the_pieces_make_up_the_document_however_it_is_cut(body, size, indented)
         ('{"a": NaN}', "FILE is not JSON, line 1, column 7: NaN is no number that JSON knows"),
         ('{"a": 1, "a": 2}', 'FILE is not JSON, line 1, column 10: the key "a" is given twice'),
         (
+            '{"a": [1' + "0" * 5000 + "]}",
+            "FILE is not JSON, line 1, column 8: it holds a number of more than 4300 digits",
+        ),
+        (
             '{"a": [{"b": 1, "b": 2}]}',
             'FILE is not JSON, line 1, column 8: the key "b" is given twice in one object',
         ),
@@ -101,6 +106,20 @@ def test_what_is_not_json_is_refused_with_its_line(text, message, tmp_path):
             + "".join(f"{k}: &{k} [{', '.join([f'*{chr(ord(k) - 1)}'] * 10)}]\n" for k in "bcdefgh"),
             "FILE: its aliases write out to more than 1000000 values",
         ),
+        (
+            "a: {1: b, c: d}\n",
+            "FILE is not YAML, line 1, column 5: `1` is no text for YAML, and a key is one; write it in quotes",
+        ),
+        (
+            "a:\n- no: b\n",
+            "FILE is not YAML, line 2, column 3: `no` is no text for YAML, and a key is one; write it in quotes",
+        ),
+        (
+            "? [a, b]\n: c\n",
+            ("FILE is not YAML, line 1, column 3: a list or an object is no text for YAML, and a key is one; "
+            "write it in quotes"),
+        ),
+        (f"a: 1{'0' * 5000}\n", "FILE is not YAML, line 1, column 4: a number of more than 4300 digits"),
         ("a: &a [*a]\n", "FILE: its aliases write out to more than 1000000 values"),
     ],
 )  # fmt: skip
@@ -135,6 +154,29 @@ def test_a_folder_is_its_files_in_the_order_of_their_names(tmp_path):
         Piece("20.json", "products", 0, 1),
         Piece("30.yaml", "users", -1, None),
     ]
+
+
+@pytest.mark.parametrize("kind", ["folder", "link to nothing", "pipe"])
+def test_nothing_in_a_folder_that_is_called_like_a_part_is_passed_over(kind, tmp_path):
+    written({"products": []}, tmp_path, "10.json")
+    part = tmp_path / "20.json"
+    match kind:
+        case "folder":
+            part.mkdir()
+        case "pipe":
+            os.mkfifo(part)
+        case _:
+            part.symlink_to("gone")
+
+    what = "a folder" if kind == "folder" else "no file"
+    assert refusal(tmp_path).replace(str(tmp_path), "FILE") == (
+        f"FILE/20.json is {what}, and would be a part of the document by its name; take it out of the "
+        "folder, or name it otherwise"
+    )
+
+
+def test_a_file_that_fails_while_it_is_read_is_called_that():
+    assert refusal(Path("/proc/self/mem")).startswith("the seed document FILE cannot be read: ")
 
 
 def test_what_cannot_be_opened_says_what_to_do(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from medusa_seed.document.findings import nearest, shown
 from medusa_seed.document.model import (
@@ -142,18 +142,25 @@ def _free(value: Any, place: Place, key: Any, found: Findings) -> Any:
         found.add((place, key), f"{shown(value)} where an object belongs")
         return value
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_unknown_to_json)
         text.encode()
     except RecursionError:
         found.add((place, key), "is nested too deeply")
     except UnicodeEncodeError:
         found.add((place, key), "holds half of a surrogate pair, which is no character")
-    except (TypeError, ValueError) as exc:  # a date of YAML
-        found.add((place, key), f"holds what JSON cannot say: {exc}")
+    except TypeError as exc:
+        found.add((place, key), f"holds what JSON cannot say: {exc}; write it in quotes")
+    except ValueError:
+        found.add((place, key), "holds what JSON cannot say: an infinite number, or `nan`")
     else:
         if "\\u0000" in text and "\\u0000" in text.replace("\\\\", ""):
             found.add((place, key), "holds a NUL character, which PostgreSQL cannot store")
     return value
+
+
+def _unknown_to_json(value: object) -> NoReturn:
+    """Refuse what YAML has and JSON lacks: a date, a set, bytes."""
+    raise TypeError(shown(value))
 
 
 def _many(shape: Many) -> Check:

@@ -61,7 +61,6 @@ class Source:
         """
         digest = hashlib.sha256()
         for name, file in self.files:
-            file.seek(0)
             shown = name if len(self.files) > 1 else ""
             for key, index, value in _read(name, file, digest):
                 yield Piece(shown, key, index, value)
@@ -117,17 +116,36 @@ def _stdin() -> IO[bytes]:
 def _found(path: Path) -> list[tuple[str, Path]]:
     if not path.is_dir():
         return [(str(path), path)]
-    found = sorted(
-        one
-        for one in path.iterdir()
-        if one.suffix.lower() in _SUFFIXES and not one.name.startswith(".") and one.is_file()
-    )
+    with _readable(str(path)):
+        found = sorted(
+            one
+            for one in path.iterdir()
+            if one.suffix.lower() in _SUFFIXES and not one.name.startswith(".")
+        )
+    for one in found:
+        if not one.is_file():
+            raise UsageError(
+                f"{one} is {'a folder' if one.is_dir() else 'no file'}, and would be a part of the document by "
+                "its name; take it out of the folder, or name it otherwise",
+                reason="NoDocument",
+            )
     if not found:
         raise UsageError(
             f"the folder {path} holds no .json, .yaml or .yml file to seed from",
             reason="NoDocument",
         )
     return [(one.name, one) for one in found]
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Tell in a sentence what goes wrong while *name* is read."""
+    try:
+        yield
+    except OSError as exc:
+        raise UsageError(
+            f"the seed document {name} cannot be read: {exc.strerror}", reason="NoDocument"
+        ) from None
 
 
 @contextmanager
@@ -199,13 +217,19 @@ def _coming(stream: IO[bytes], name: str, waiting: Patience) -> Iterator[bytes]:
             raw = os.read(place, json_stream.PIECE)
         except BlockingIOError:
             continue
+        except OSError as exc:
+            raise UsageError(
+                f"{name} cannot be read: {exc.strerror}", reason="NoDocument"
+            ) from None
         if not raw:
             return
         yield raw
 
 
 def _bound(name: str, files: list[IO[bytes]]) -> None:
-    if sum(file.seek(0, 2) for file in files) > LARGEST:
+    with _readable(name):
+        size = sum(file.seek(0, 2) for file in files)
+    if size > LARGEST:
         raise _too_large(name)
 
 
@@ -242,8 +266,10 @@ _TAR = re.compile(rb".{257}ustar", re.DOTALL)
 
 
 def _read(name: str, file: IO[bytes], digest: Any) -> Iterator[tuple[str, int | None, Any]]:
-    head = file.read(512)
-    file.seek(0)
+    with _readable(name):
+        file.seek(0)
+        head = file.read(512)
+        file.seek(0)
     for begin, what in _OTHERS:
         if head.startswith(begin):
             raise UsageError(f"{name} is {what}", reason="InvalidDocument")
@@ -255,7 +281,8 @@ def _read(name: str, file: IO[bytes], digest: Any) -> Iterator[tuple[str, int | 
         )
 
     def read(amount: int) -> bytes:
-        raw = file.read(amount)
+        with _readable(name):
+            raw = file.read(amount)
         digest.update(raw)
         return raw
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 MOST_DEEP = 200
 """Levels of objects and lists in each other; a category and its `category_children` are two."""
+MOST_DIGITS = 4300
+"""Digits of a whole number that Python reads; longer ones are refused."""
 MOST_SHOWN = 50
 """Findings that are reported in full; the others are counted."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.contract.errors import UsageError
-from medusa_seed.document.findings import MOST_DEEP
+from medusa_seed.document.findings import MOST_DEEP, MOST_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,7 +134,9 @@ class _Text:
                 self._refuse_deep(len(self.window))
                 raise self.wrong("it is nested too deeply", self.at) from None
             except ValueError as exc:
-                raise self.wrong(str(exc), self.at) from None
+                long = "int_max_str_digits" in str(exc)
+                what = f"it holds a number of more than {MOST_DIGITS} digits" if long else str(exc)
+                raise self.wrong(what, self.at) from None
             else:
                 if end < len(self.window) or self.ended:
                     self._refuse_deep(end)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from medusa_migrations.contract.errors import UsageError
-from medusa_seed.document.findings import MOST_DEEP, spell
+from medusa_seed.document.findings import MOST_DEEP, MOST_DIGITS, spell
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -95,15 +95,23 @@ def _measure(
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # either loader
-    """A safe loader that refuses a key that is given twice."""
+    """A safe loader that refuses a key that is given twice, or is no text."""
 
     def construct_mapping(
         self, node: yaml.MappingNode, *, deep: bool = False
     ) -> dict[Hashable, Any]:
         seen: set[Any] = set()
         for key, _ in node.value:
-            if key.tag == "tag:yaml.org,2002:merge" or not isinstance(key, yaml.ScalarNode):
+            if key.tag == "tag:yaml.org,2002:merge":
                 continue
+            if key.tag != "tag:yaml.org,2002:str" or not isinstance(key, yaml.ScalarNode):
+                what = (
+                    f"`{key.value}`" if isinstance(key, yaml.ScalarNode) else "a list or an object"
+                )
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{what} is no text for YAML, and a key is one; write it in quotes",
+                    key.start_mark,
+                )  # fmt: skip
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f'the key "{key.value}" is given twice', key.start_mark
@@ -121,6 +129,9 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
                 "it in quotes where it is a text, and else as a plain number (1950, 19.5, 1e3)",
                 node.start_mark,
             )  # fmt: skip
+        if len(text) > MOST_DIGITS:
+            problem = f"a number of more than {MOST_DIGITS} digits"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         is_int = node.tag == "tag:yaml.org,2002:int"
         return self.construct_yaml_int(node) if is_int else self.construct_yaml_float(node)
 
