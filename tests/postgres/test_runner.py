@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
+from medusa_migrations.records import history
 from servers import medusa_db, rows
 
 LEDGER = "select timestamp, name from migrations order by id"
@@ -260,3 +262,17 @@ def test_a_breaking_version_wants_an_acknowledgement_where_asked(shop_at):
 
 def test_an_empty_database_needs_no_acknowledgement(url):
     assert medusa_db("migrate", "--approval", "on-breaking", url=url).returncode == 0
+
+
+def test_how_long_a_run_took_is_told_by_one_clock_whatever_that_of_the_server_says(url):
+    started = datetime(2019, 7, 1, tzinfo=UTC)
+    entry = history.HistoryEntry(
+        "public", "migrate", started, started + timedelta(seconds=2), "1.1.0", "1.2.0", (), (), (), "0", "", ""
+    )  # fmt: skip
+
+    with psycopg.connect(url) as conn:
+        history.prepare(conn)
+        history.record(conn, entry)
+        [found] = history.read(conn, "public")
+
+    assert (found.started_at, found.finished_at) == (entry.started_at, entry.finished_at)

@@ -39,6 +39,7 @@ class HistoryEntry(NamedTuple):
     command: str
     started_at: datetime
     finished_at: datetime
+    """By the clock that `started_at` is from: the server may have another time."""
     from_version: str
     """What the ledger proved before, as text: `1.3.0 to 1.3.3`, `empty` or `partial`."""
     to_version: str
@@ -75,11 +76,11 @@ def record(conn: Connection[Any], entry: HistoryEntry) -> None:
         """
         insert into medusa_db.history (schema_name, command, started_at, finished_at, from_version,
           to_version, migrations, data_steps, deferred, runner_version, checksum, by_whom)
-        values (%s, %s, %s, clock_timestamp(), %s, %s, %s, %s, %s, %s, %s, session_user || %s)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, session_user || %s)
         """,
         [
-            entry.schema, entry.command, entry.started_at, entry.from_version, entry.to_version,
-            list(entry.migrations), list(entry.data_steps), list(entry.deferred), entry.runner_version,
+            entry.schema, entry.command, entry.started_at, entry.finished_at, entry.from_version,
+            entry.to_version, list(entry.migrations), list(entry.data_steps), list(entry.deferred), entry.runner_version,
             entry.checksum, entry.by_whom,
         ],
     )  # fmt: skip
