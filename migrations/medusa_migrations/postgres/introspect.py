@@ -130,6 +130,10 @@ _OTHERS = """
     select c.relname, c.relkind from pg_class c
       join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = %(schema)s and c.relkind in ('S', 'v', 'm', 'f')
+    union all
+    select t.typname, 'd' from pg_type t
+      join pg_namespace n on n.oid = t.typnamespace
+     where n.nspname = %(schema)s and t.typtype = 'd'
 """
 _LOCKED = """
     select c.oid::bigint, case when n.nspname = %s and c.relkind in ('r', 'p') then c.relname::text end
@@ -141,7 +145,7 @@ _LOCKED = """
        and l.database = (select oid from pg_database where datname = current_database())
 """
 """Relations that nobody else can open, or will be able to before whoever waits for it has had them."""
-_VIEWS = {"v": "view", "m": "materialized view", "f": "foreign table"}
+_VIEWS = {"v": "view", "m": "materialized view", "f": "foreign table", "d": "domain"}
 _IDENTITIES = {"a": "always", "d": "by default", "": ""}
 _RULES = {"a": "no action", "r": "restrict", "c": "cascade", "n": "set null", "d": "set default"}
 _KINDS = {

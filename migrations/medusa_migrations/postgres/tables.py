@@ -63,6 +63,7 @@ _LOOK = r"""
     select 'trigger', t.relname, g.tgname, t.called,
            array[g.tgenabled::text, case when g.tgtype & 3 = 3 then 'before' else '' end,
                  case when l.lanname in ('c', 'internal') then '' else p.prosrc end, quote_ident(g.tgname),
+                 case when g.tgtype & 20 <> 0 then 'writes' else '' end,
                  case when g.tgtype & 4 = 4 and g.tgqual is null then 'every insert' else '' end]
       from pg_trigger g join tab t on t.oid = g.tgrelid join pg_proc p on p.oid = g.tgfoid
       join pg_language l on l.oid = p.prolang
@@ -356,18 +357,22 @@ def _rule(row: _Row) -> Iterator[Difference]:
 
 
 def _trigger(row: _Row) -> Iterator[Difference]:
-    enabled, before, source, name, _ = row.more
+    enabled, before, source, name, writes, _ = row.more
     if not before or not source or enabled not in ("O", "A"):
         return
     text = re.sub(r"--[^\n]*|/\*.*?\*/", "", source, flags=re.DOTALL)
     returned = {word.lower() for word in _RETURNS.findall(text)}
-    if "null" not in returned:
+    if returned == {"old"} and writes:  # there is none of a row that is inserted
+        always, why = True, "returns the old row"
+    elif "null" in returned:
+        always = returned <= {"null", "old"} if writes else returned == {"null"}
+        why = "returns null" if always else "returns null in some cases"
+    else:
         return
-    always = returned == {"null"}
     yield Difference(
         Object("trigger", row.table, row.name),
         f"trigger {row.name} on {row.table} {'lets no row through' if always else 'may drop rows'}: "
-        f"its function returns null{'' if always else ' in some cases'}",
+        f"its function {why}",
         fix=f"alter table {row.called} disable trigger {name}",
         severity=DriftSeverity.HARMFUL if always else DriftSeverity.HARMLESS,
         effect=(

@@ -65,7 +65,7 @@ def _sequence(
         sentence = f"{about} ends at {one.most} instead of {one.usual}"
         effect = "rows that the server adds are refused from that number on"
         yield Difference(of, sentence, fix=fix, effect=effect)
-    if not one.owned:
+    if not one.owned and one.schema == schema:  # a table of another schema cannot own it
         owner = sql.Identifier(one.table, one.column).as_string(conn)
         fix = f"alter sequence {name} owned by {owner}"
         sentence = f"{about} is not owned by {one.table}.{one.column}, which it numbers"

@@ -57,6 +57,8 @@ class Difference:
     """What comes of it."""
     hint: str = field(default="", compare=False)
     """What to do, in words, where SQL alone cannot."""
+    by_reference: bool = field(default=False, compare=False)
+    """Whether its fix needs that of the tables which the table refers to."""
 
     def __str__(self) -> str:
         return self.sentence
@@ -82,7 +84,7 @@ def unlogged(table: str, called: str) -> Difference:
     one = Object("table", table, table)
     return Difference(
         one, f"{one} is unlogged", fix=f"alter table {called} set logged",
-        effect="a crash of the server empties it",
+        effect="a crash of the server empties it", by_reference=True,
     )  # fmt: skip
 
 
@@ -98,6 +100,9 @@ def objects(schema: Schema) -> frozenset[Object]:
     return frozenset(found)
 
 
+_UNWRITTEN = "the columns that need it cannot be written"
+
+
 def between(wanted: Schema, live: Schema) -> list[Difference]:
     """Return how *live* differs from *wanted* in what that has, in the order of their fixes."""
     found: list[Difference] = []
@@ -111,8 +116,13 @@ def between(wanted: Schema, live: Schema) -> list[Difference]:
         found += _index(index, live, wanted)
     for name, labels in wanted.enums.items():
         one, labelled = Object("type", "", name), live.enums.get(name)
-        if labelled is None:
-            found.append(_missing(one, labels, "the columns that need it cannot be written"))
+        if labelled is None and name in live.views:
+            other = live.views[name]
+            hint = f"give the {other} another name, and the type its own"
+            sentence = f"{one} is missing: a {other} is called so"
+            found.append(Difference(one, sentence, effect=_UNWRITTEN, hint=hint))
+        elif labelled is None:
+            found.append(_missing(one, labels, _UNWRITTEN))
         elif labelled != labels:
             sentence = f"has the values {', '.join(labelled)} instead of {', '.join(labels)}"
             judged = severity.labelled(labels, labelled)
@@ -124,12 +134,31 @@ def between(wanted: Schema, live: Schema) -> list[Difference]:
         found.append(
             _missing(one, None, "the indexes that need it are not there, or cannot be made again")
         )
-    return in_order(found)
+    return in_order(found, wanted)
 
 
-def in_order(found: Iterable[Difference]) -> list[Difference]:
+def in_order(found: Iterable[Difference], wanted: Schema) -> list[Difference]:
     """Return them such that no fix needs one behind it, and by their sentences where that is all the same."""
-    return sorted(found, key=lambda one: (_rank(one), str(one)))
+    ranked = [(_rank(one), one) for one in found]
+    depth = _depths(wanted) if any(one.by_reference for _, one in ranked) else {}
+    ranked.sort(key=lambda each: (each[0], depth.get(each[1].object.table, 0), str(each[1])))
+    return [one for _, one in ranked]
+
+
+def _depths(schema: Schema) -> dict[str, int]:
+    """Return for each table how many others lie behind it, from one that it refers to to the next."""
+    found: dict[str, int] = {}
+
+    def below(name: str, before: frozenset[str]) -> int:
+        if name not in found:
+            rules = schema.tables[name].constraints.values() if name in schema.tables else ()
+            others = {rule.references for rule in rules if rule.references} - before - {name}
+            found[name] = max((1 + below(one, before | {name}) for one in others), default=0)
+        return found[name]
+
+    for name in schema.tables:
+        below(name, frozenset())
+    return found
 
 
 _FIRST = (
@@ -335,7 +364,8 @@ def _missing_table(table: Table, wanted: Schema, live: Schema) -> Iterator[Diffe
             and table.constraints.keys() <= other.constraints.keys()
         ):
             sentence = f"{one} is missing: the table {other.name} has its columns and keys"
-            fix = f'alter table "{other.name}" rename to "{table.name}"'
+            quoted = other.name.replace('"', '""')
+            fix = f'alter table "{quoted}" rename to "{table.name}"'
             yield Difference(one, sentence, table, effect=effect, fix=fix)
             return
     missing = wanted.sequences - live.sequences

@@ -135,7 +135,7 @@ class Schema:
     sequences: set[str] = field(default_factory=set)
     extensions: set[str] = field(default_factory=set)
     views: dict[str, str] = field(default_factory=dict)
-    """What is called as a table may be, and is none: `view`, `materialized view`, `foreign table`."""
+    """What is called as a table or type may be, and is none: `view`, `materialized view`, `foreign table`, `domain`."""
 
     def copy(self) -> Schema:
         """Return one that can be changed by itself."""

@@ -21,9 +21,11 @@ Judged = tuple[DriftSeverity, str]
 """The severity, and in words what comes of it."""
 
 _UNBOUNDED = frozenset({"text", "character varying"})
-_WIDER = {
-    ("smallint", "integer"), ("smallint", "bigint"), ("integer", "bigint"), ("real", "double precision"),
-}  # fmt: skip
+_WIDER = {("smallint", "integer"), ("real", "double precision")}
+_WHOLE = frozenset({"smallint", "integer"})
+_ROUNDED = re.compile(r"\((\d)\)")
+_READ = 3
+"""Decimals of a second that JavaScript knows."""
 _BOUNDED = re.compile(r"character varying\((\d+)\)")
 LONG = 255
 """Characters that a text of Medusa's may be bounded to without anybody noticing."""
@@ -39,6 +41,16 @@ def retyped(wanted: str, live: str) -> Judged:
         most = int(bounded[1])
         effect = f"a text of more than {most} characters is refused"
         return (DriftSeverity.HARMLESS if most >= LONG else DriftSeverity.HARMFUL), effect
+    if wanted in _WHOLE and live == "bigint":
+        return (
+            DriftSeverity.HARMFUL,
+            "Node reads it as a text: the server joins such numbers where it means to add them",
+        )
+    rounded = _ROUNDED.search(live)
+    if rounded and _ROUNDED.sub("", live) == wanted and wanted.startswith("timestamp"):
+        if int(rounded[1]) >= _READ:
+            return DriftSeverity.HARMLESS, "the server reads no more of a second than it keeps"
+        return DriftSeverity.HARMFUL, "times are rounded, some of them into the future"
     if wanted.startswith("timestamp") and live.startswith("timestamp"):
         return (
             DriftSeverity.HARMFUL,

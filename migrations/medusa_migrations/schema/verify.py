@@ -62,7 +62,7 @@ class Verdict:
         """Return one that has *found* as well, as far as it is about tables of the version, the ledger or all."""
         known = {*self.wanted.tables, LEDGER.name, ""}
         more = [one for one in found if one.object.table in known]
-        both = drift.in_order([*self.differences, *more])
+        both = drift.in_order([*self.differences, *more], self.wanted)
         around = self.around | {str(one) for one in more}
         return dataclasses.replace(self, differences=tuple(both), around=around)
 
@@ -263,14 +263,25 @@ def _verdict(
             found.append(refusing)
         else:
             foreign.append(str(one))
-    return Verdict(tuple(drift.in_order(found)), tuple(foreign), variant, wanted=wanted)
+    return Verdict(tuple(drift.in_order(found, wanted)), tuple(foreign), variant, wanted=wanted)
 
 
 def _ledger(live: Schema) -> list[Difference]:
     """Return how the ledger differs; where there is none, its version is not proven anyway."""
     if LEDGER.name in live.tables or LEDGER.name in live.views:
-        return drift.between(_LEDGER, live)
+        return [_of_ledger(one) for one in drift.between(_LEDGER, live)]
     return []
+
+
+def _of_ledger(one: Difference) -> Difference:
+    """Return the difference *one*: the ids of the ledger are read as whole numbers, whatever form they come in."""
+    live = one.live
+    if one.object.name != "id" or not isinstance(live, Column) or live.type != "bigint":
+        return one
+    if "bigint instead of integer" not in str(one):
+        return one
+    effect = "it holds every value that the server writes"
+    return dataclasses.replace(one, severity=DriftSeverity.HARMLESS, effect=effect)
 
 
 def _left_over(one: Object, live: Schema) -> Difference:
