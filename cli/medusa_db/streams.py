@@ -269,6 +269,8 @@ def take_over() -> None:
             setattr(sys, name, ClosedStream(name))
     with suppress(OSError):  # who shares it may have made it non-blocking
         os.set_blocking(1, True)
+    with suppress(ValueError):  # a terminal may stop who writes in the background (`stty tostop`)
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     sys.stderr = ErrorStream()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a locale may lack a letter

@@ -352,3 +352,53 @@ def test_a_database_without_a_shop_cannot_be_exported(url):
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "medusa-db: there is no shop in the schema public to export\n"
+
+
+def test_a_moment_that_python_does_not_know_disturbs_no_export_and_no_seed(shop_at):
+    shop = shop_at("1.20.11")
+    seed(shop, everything())
+    before = exported(shop)
+    with psycopg.connect(shop) as conn:
+        conn.execute(
+            "update product set updated_at = '0044-03-15 BC', created_at = 'infinity' where handle = 'mug'"
+        )
+        conn.execute("update region set created_at = '-infinity'")
+        conn.execute("alter table product add sold_until date default 'infinity'")
+        conn.execute("alter table product_variant add sold_until timestamp default '-infinity'")
+
+    assert by_handle(exported(shop)) == by_handle(before)
+    assert seed(shop, before)["state"] == "nothing"
+
+
+def test_what_a_seed_would_refuse_is_said_of_an_export_which_is_json_all_the_same(shop_at):
+    shop = shop_at("1.20.11")
+    seed(shop, everything())
+    with psycopg.connect(shop) as conn:
+        conn.execute("update region set tax_rate = 'nan'")
+
+    done = medusa_db("seed", "export", url=shop)
+
+    body = json.loads(done.stdout, parse_constant=pytest.fail)
+    assert {region["tax_rate"] for region in body["regions"]} == {None}
+    assert (
+        "medusa-db: a seed refuses the document until this is corrected: regions[0].tax_rate: null where a value belongs"
+        in done.stderr
+    )
+
+
+def test_a_category_below_itself_is_exported_with_what_is_below_it(shop_at):
+    one, other = shop_at("1.20.11"), shop_at("1.20.11")
+    seed(one, {"categories": [{"name": "a", "category_children": [{"name": "b"}]}, {"name": "c"}]})
+    with psycopg.connect(one) as conn:
+        conn.execute(
+            "update product_category set parent_category_id = (select id from product_category where handle = 'b')"
+            " where handle = 'a'"
+        )
+
+    done = medusa_db("seed", "export", url=one)
+    found = json.loads(done.stdout)
+    seed(other, found)
+
+    assert "the category a is below itself; it is exported without the one above it" in done.stderr
+    assert exported(other)["categories"] == found["categories"]
+    assert [each["handle"] for each in found["categories"]] == ["c", "a"]

@@ -104,7 +104,8 @@ def test_a_tampering_is_named_and_weighed_and_its_fix_makes_it_right(
 
 @pytest.mark.parametrize(
     "one",
-    [one for one in TAMPERINGS if one.severity == "harmful"],
+    # how far a sequence has come is in no catalog, and no transaction takes it back
+    [one for one in TAMPERINGS if one.severity == "harmful" and "setval" not in one.sql],
     ids=lambda one: one.sql[:90],
 )
 def test_what_was_content_is_compared_again_after_every_statement_that_does_harm(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -255,6 +256,35 @@ def test_wait_names_who_has_locked_the_ledger_and_ends_in_time(shop_at: Callable
     assert " s) holds migrations" in done.stderr
     assert done.stderr.count("medusa-db: waiting: ") == 1
     assert took < 9 + 20
+
+
+def test_a_ledger_that_is_dropped_while_it_is_looked_at_is_waited_for(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.20.11")
+    with psycopg.connect(url, autocommit=True) as conn, psycopg.connect(url) as restoring:
+        conn.execute("create table kept as table migrations")
+        restoring.execute("drop table migrations")
+        words = servers.command("wait", "--for", "1.20.11", "--timeout", "60s")
+        with subprocess.Popen(
+            words, env=servers.environ(url), stderr=subprocess.PIPE, text=True
+        ) as wait:
+            eventually(lambda: bool(conn.execute(BLOCKED).fetchall()))
+            restoring.commit()
+            assert wait.stderr is not None
+            said = wait.stderr.readline()
+            conn.execute("alter table kept rename to migrations")
+
+    assert wait.returncode == 0
+    assert (
+        'somebody drops or restores tables of the schema public at this moment: relation "public.migrations"'
+        in said
+    )
+
+
+BLOCKED = (
+    "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+)
 
 
 def test_a_row_that_the_shop_has_locked_is_waited_for_and_its_holder_named(

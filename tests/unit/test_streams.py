@@ -5,9 +5,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import pty
 import re
+import shlex
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -171,6 +174,22 @@ def test_what_a_terminal_would_obey_is_shown_and_not_sent(tmp_path):
 
     assert done.returncode == 2
     assert r"\x1b[31mproducts\x9b\u202e: is no key of a seed document" in done.stderr
+
+
+def test_a_terminal_that_stops_who_writes_in_the_background_stops_no_run():
+    words = shlex.join(command("migrate", "--to", "1.20.11", "--connect-wait", "0s"))
+    script = f"stty tostop; set -m; {words} & wait %1; echo ended with $?"
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve("/bin/bash", ["bash", "-c", script], environ(NOWHERE))
+
+    with os.fdopen(terminal, "rb", buffering=0) as shown, suppress(OSError):
+        said = b""
+        while b"ended with" not in said:  # a pseudo-terminal that is closed is an error
+            said += shown.read(4096)
+    os.waitpid(pid, 0)
+
+    assert b"ended with 4" in said
 
 
 def test_a_bar_and_a_commands_own_output_keep_their_colours():

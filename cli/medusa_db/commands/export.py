@@ -27,7 +27,7 @@ def export(args: ExportArguments) -> int:
         schema = observe.schema_of(conn, args.database.schema or address.schema)
         warnings = exporting.write(conn, schema, handles, streams.put_piece)
     for line in warnings:
-        sys.stderr.write(f"medusa-db: not exported as it is: {line}\n")
+        sys.stderr.write(f"medusa-db: {line}\n")
     return 0
 
 

@@ -12,7 +12,7 @@ from psycopg import sql
 from medusa_migrations.catalog import version as versions
 from medusa_migrations.catalog.model import not_repeated
 from medusa_migrations.contract import values
-from medusa_migrations.contract.errors import DeniedError, RefusedError
+from medusa_migrations.contract.errors import DeniedError, LockHeldError, RefusedError
 from medusa_migrations.plan import place as places
 from medusa_migrations.plan import proof
 from medusa_migrations.plan.plan import plan
@@ -60,7 +60,17 @@ class DatabaseState:
 
 
 def observe(conn: Connection[Any], catalog: Catalog, schema: str) -> DatabaseState:
-    """Look; read-only. Raises what `ledger.read` raises."""
+    """Look; read-only. Raises what `ledger.read` raises, and LockHeldError where a table goes while it is looked at."""
+    try:
+        return _observed(conn, catalog, schema)
+    except (pg.UndefinedTable, pg.InvalidSchemaName) as exc:
+        raise LockHeldError(
+            f"somebody drops or restores tables of the schema {schema} at this moment: "
+            f"{exc.diag.message_primary}; run the same command again"
+        ) from exc
+
+
+def _observed(conn: Connection[Any], catalog: Catalog, schema: str) -> DatabaseState:
     found = ledger.read(conn, schema)
     runs = tuple(history.read(conn, schema))
     named = versions.parse(runs[0].to_version) if runs else None

@@ -56,6 +56,9 @@ _DIGEST = """
       select concat_ws(' ', 'e', e.oid, e.xmin, t.typname)
         from pg_enum e join pg_type t on t.oid = enumtypid where t.typnamespace = (select oid from shop)
       union all
+      select concat_ws(' ', 'y', oid, xmin) from pg_type
+       where typtype = 'd' and typnamespace = (select oid from shop)
+      union all
       select concat_ws(' ', 't', g.oid, g.xmin, p.xmin) from pg_trigger g join pg_proc p on p.oid = g.tgfoid
        where g.tgrelid in (select oid from tables)
       union all

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def write(
     conn: Connection[Any], schema: str, wanted: Sequence[str] | None, out: Callable[[str], object]
 ) -> list[str]:
-    """Write the shop in *schema* to *out*; return what the format cannot hold of it.
+    """Write the shop in *schema* to *out*; return what the format cannot hold of it, and what a seed refuses of that.
 
     All of it is of one moment. Raises UsageError, before anything is written, where there is no shop or
     one of *wanted* is no product's.
@@ -45,7 +45,14 @@ def write(
         products = ExportedProducts(conn, schema, found, left)
         findings = Findings()
         read = document.read(_written(settings, products.read(wanted), out), findings)
-    return [*settings.warnings, *left.lines(), *read.warnings, *findings.lines]
+    changed = [*settings.warnings, *left.lines(), *read.warnings]
+    return [
+        *(f"not exported as it is: {line}" for line in changed),
+        *(
+            f"a seed refuses the document until this is corrected: {line}"
+            for line in findings.lines
+        ),
+    ]
 
 
 def _check_handles(
@@ -195,15 +202,27 @@ class ExportedSettings:
                     f"the category {row['handle']} is not active; a seed makes it so"
                 )
 
-        def below(parent: str | None) -> list[dict[str, Any]]:
-            found = []
-            for row in sorted(children[parent], key=lambda one: one.get("rank", 0)):
-                exported = self.left.entry(model.CATEGORY, row, keep=("id",))
-                inner = below(row["id"])
-                found.append(exported | ({"category_children": inner} if inner else {}))
-            return found
+        left = {row["id"]: row for row in self.shop.rows["product_category"]}
 
-        return below(None)
+        def below(parent: str | None) -> list[dict[str, Any]]:
+            inner = sorted(children.pop(parent, []), key=lambda one: one.get("rank", 0))
+            return [exported(row) for row in inner]
+
+        def exported(row: Row) -> dict[str, Any]:
+            del left[row["id"]]
+            written = self.left.entry(model.CATEGORY, row, keep=("id",))
+            inner = below(row["id"])
+            return written | ({"category_children": inner} if inner else {})
+
+        found = below(None)
+        while left:  # what is below itself is below none of the others
+            row = next(iter(left.values()))
+            self.warnings.append(
+                f"the category {row['handle']} is below itself; it is exported without the one above it"
+            )
+            children[row["parent_category_id"]].remove(row)
+            found.append(exported(row))
+        return found
 
 
 def _identity(option: Row) -> tuple[Any, ...]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from medusa_seed.document import handles, model
 from medusa_seed.planning.present import PresentRows
@@ -55,7 +54,7 @@ class ExportedProducts:
             "select * from {} where deleted_at is null and (%(h)s::text[] is null or handle = any(%(h)s))"
             ' order by created_at, id collate "C"'
         ).format(sql.Identifier(self.schema, "product"))
-        with self.conn.cursor("products", row_factory=dict_row) as cursor:
+        with tables.by_name(self.conn.cursor("products")) as cursor:
             cursor.execute(query, {"h": wanted})
             while rows := cursor.fetchmany(BATCH):
                 present = PresentRows()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from medusa_seed.document.product import identity
 from medusa_seed.planning.present import PresentRows
@@ -139,7 +138,7 @@ def _links(
         ).format(
             sql.Identifier(schema, link), sql.Identifier(schema, table), sql.Identifier(column)
         )
-        with conn.cursor(row_factory=dict_row) as cursor:
+        with shop.by_name(conn.cursor()) as cursor:
             for row in cursor.execute(query, [list(products)]):
                 linked = existing.linked.setdefault(row.pop("linked_product"), {})
                 linked.setdefault(key, []).append(row)

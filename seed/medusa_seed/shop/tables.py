@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from psycopg import sql
+from psycopg import DataError, sql
 from psycopg.rows import dict_row
+from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
 
 from medusa_seed.planning.present import Columns, Shop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from psycopg import Connection, Cursor
 
     from medusa_seed.planning.present import Row
+
+C = TypeVar("C", bound="Cursor[Any]")
 
 _SETTINGS = (
     "store", "user", "region", "shipping_option", "shipping_option_requirement", "shipping_profile",
@@ -24,8 +28,39 @@ _SETTINGS = (
 )  # fmt: skip
 """Tables that are read whole: a shop has few of each."""
 _MOMENTS = {"created_at", "updated_at", "deleted_at"}
-_NUMERIC = 1700
-"""The number of PostgreSQL's type `numeric`."""
+_FRACTIONS = frozenset({700, 701, 1700})
+"""The numbers of PostgreSQL's types `real`, `double precision` and `numeric`."""
+
+
+class _Date(DateLoader):
+    def load(self, data: Any) -> Any:
+        return _moment(super().load, data)
+
+
+class _Timestamp(TimestampLoader):
+    def load(self, data: Any) -> Any:
+        return _moment(super().load, data)
+
+
+class _Timestamptz(TimestamptzLoader):
+    def load(self, data: Any) -> Any:
+        return _moment(super().load, data)
+
+
+def _moment(load: Callable[[Any], Any], data: Any) -> Any:
+    """Return the moment that *data* is, or its text: Python has neither `infinity` nor years before 1."""
+    try:
+        return load(data)
+    except DataError:
+        return bytes(data).decode()
+
+
+def by_name(cursor: C) -> C:
+    """Have *cursor*, which has fetched nothing yet, return each row by the names of its columns, whatever is in them."""
+    cursor.row_factory = dict_row
+    for name, loader in (("date", _Date), ("timestamp", _Timestamp), ("timestamptz", _Timestamptz)):
+        cursor.adapters.register_loader(name, loader)
+    return cursor
 
 
 def columns(conn: Connection[Any], schema: str) -> Columns:
@@ -102,7 +137,7 @@ def fetch(
         _alive(existing, table),
         _by_age(existing, table),
     )
-    with conn.cursor(row_factory=dict_row) as cursor:
+    with by_name(conn.cursor()) as cursor:
         return _plain(cursor.execute(query, [list(values)]))
 
 
@@ -125,13 +160,13 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
 
 
 def _plain(cursor: Cursor[Row]) -> list[Row]:
-    """Return the rows of *cursor*, numbers with a fraction as those of JSON."""
+    """Return the rows of *cursor*, numbers with a fraction as those of JSON; one that is none is null there."""
     rows = cursor.fetchall()
-    numeric = [column.name for column in cursor.description or () if column.type_code == _NUMERIC]
-    for name in numeric:
+    for name in [one.name for one in cursor.description or () if one.type_code in _FRACTIONS]:
         for row in rows:
             if row[name] is not None:
-                row[name] = float(row[name])
+                number = float(row[name])
+                row[name] = number if math.isfinite(number) else None
     return rows
 
 
@@ -151,7 +186,7 @@ class _Tables:
             _alive(self.columns, table),
             _by_age(self.columns, table),
         )
-        with self.conn.cursor(row_factory=dict_row) as cursor:
+        with by_name(self.conn.cursor()) as cursor:
             return _plain(cursor.execute(query))
 
     def values(self, table: str, column: str) -> list[str]:
