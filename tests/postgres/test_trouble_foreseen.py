@@ -110,6 +110,48 @@ OWN = [
         id="dbmate",
     ),
     pytest.param(
+        "create schema supabase_migrations; create table supabase_migrations.schema_migrations"
+        " (version text primary key, statements text[], name text);"
+        "insert into supabase_migrations.schema_migrations values ('20230101120000', null, 'points')",
+        "1672574400000_points.sql",
+        "create table points (id text);",
+        (),
+        "AppliedByOtherTool",
+        "Supabase has applied 1672574400000_points.sql",
+        id="supabase-under-our-name",
+    ),
+    pytest.param(
+        "create table _prisma_migrations (migration_name text, finished_at timestamptz, rolled_back_at timestamptz);"
+        "insert into _prisma_migrations values ('20230101120000_points', now(), null)",
+        "1672574400000_points.sql",
+        "create table points (id text);",
+        (),
+        "AppliedByOtherTool",
+        "Prisma has applied 1672574400000_points.sql",
+        id="prisma-under-our-name",
+    ),
+    pytest.param(
+        "create schema drizzle; create table drizzle.__drizzle_migrations (id serial, hash text, created_at bigint);"
+        "insert into drizzle.__drizzle_migrations (hash, created_at) values ('x', 1672574400123)",
+        "1672574400123_points.sql",
+        "create table points (id text);",
+        (),
+        "AppliedByOtherTool",
+        "Drizzle has applied 1672574400123_points.sql",
+        id="drizzle",
+    ),
+    pytest.param(
+        "create schema atlas_schema_revisions;"
+        "create table atlas_schema_revisions.atlas_schema_revisions (version text, error text);"
+        "insert into atlas_schema_revisions.atlas_schema_revisions values ('20230101120000', null)",
+        "1672574400000_points.sql",
+        "create table points (id text);",
+        (),
+        "AppliedByOtherTool",
+        "Atlas has applied 1672574400000_points.sql",
+        id="atlas-under-our-name",
+    ),
+    pytest.param(
         "select 1",
         "1790000000000_points.sql",
         "create view points as select profile_id from product;",
@@ -157,6 +199,8 @@ def test_a_file_of_the_shops_own_that_would_fail_is_refused(
         ("create function points(a int) returns int language sql as 'select 1'",
          "create function points(a text) returns int language sql as 'select 2';"),
         ("create table schema_migrations (version varchar primary key); insert into schema_migrations values ('20220101120000')",
+         "create table points (id text);"),
+        ("create table _prisma_migrations (migration_name text, finished_at timestamptz, rolled_back_at timestamptz); insert into _prisma_migrations values ('20260921141320_points', null, null), ('0_init', now(), null)",
          "create table points (id text);"),
         ("select 1", "create view points as select title from product;"),
     ],

@@ -1,8 +1,9 @@
-"""Pure: durations, booleans, lists and names of runs as people, Kubernetes and Medusa write them."""
+"""Pure: durations, timestamps, booleans, lists and names of runs as people, Kubernetes and Medusa write them."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,19 @@ def duration(text: str) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"{text!r} is not a duration; write 250ms, 5s, 10m or 1h")
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def milliseconds(stamp: str) -> int:
+    """Return a timestamp of 10 digits (seconds), 13, 14 or 17 (date and time) in milliseconds, UTC.
+
+    Raises ValueError for what is no date and time.
+    """
+    if len(stamp) == 13:
+        return int(stamp)
+    if len(stamp) == 10:
+        return int(stamp) * 1000
+    moment = datetime.strptime(stamp[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    return int(moment.timestamp()) * 1000 + int(stamp[14:] or 0)
 
 
 def run_id(text: str) -> str:

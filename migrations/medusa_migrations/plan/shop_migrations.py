@@ -6,12 +6,12 @@ import itertools
 import os
 import re
 import unicodedata
-from datetime import UTC, datetime
 from pathlib import Path
 
 from medusa_migrations.catalog import load
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import UsageError
+from medusa_migrations.contract.values import milliseconds
 from medusa_migrations.plan import formats, shop_script
 from medusa_migrations.plan.formats import Format
 
@@ -154,7 +154,7 @@ def _named(file: Path, format_: Format) -> tuple[str, int]:
             f"{hint or '`medusa-db create-migration NAME` makes one that is'}"
         )
     try:
-        stamp = _milliseconds(match["stamp"])
+        stamp = milliseconds(match["stamp"])
     except ValueError as exc:
         raise UsageError(f"{file}: {match['stamp']} is not a date and time: {exc}") from exc
     return match["name"].replace("-", "_"), stamp
@@ -179,19 +179,9 @@ def _hint(name: str, half: str) -> str:
         )
     if re.match(r"[0-9]{14}[_-]", name):
         try:
-            return f"{name[:14]} as milliseconds (UTC) is {_milliseconds(name[:14])}"
+            return f"{name[:14]} as milliseconds (UTC) is {milliseconds(name[:14])}"
         except ValueError:
             return ""
     if re.match(r"[0-9]{1,9}[_-]", name):
         return "a number does not say where it belongs among Medusa's migrations"
     return ""
-
-
-def _milliseconds(stamp: str) -> int:
-    """Return a timestamp of 10 digits (seconds), 13, 14 or 17 (date and time) in milliseconds, UTC."""
-    if len(stamp) == 13:
-        return int(stamp)
-    if len(stamp) == 10:
-        return int(stamp) * 1000
-    moment = datetime.strptime(stamp[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    return int(moment.timestamp()) * 1000 + int(stamp[14:] or 0)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
+from medusa_migrations.contract.values import milliseconds
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -21,6 +23,9 @@ _TABLES = {
     "pgmigrations": "node-pg-migrate",
     "_sqlx_migrations": "sqlx",
     "flyway_schema_history": "Flyway",
+    "_prisma_migrations": "Prisma",
+    "atlas_schema_revisions": "Atlas",
+    "__drizzle_migrations": "Drizzle",
 }
 _ROWS = {
     "schema_migrations": "select version::text from {}",
@@ -32,7 +37,14 @@ _ROWS = {
     "pgmigrations": "select name::text from {}",
     "_sqlx_migrations": "select version::text from {} where success",
     "flyway_schema_history": "select version::text from {} where success and version is not null",
+    "_prisma_migrations": (
+        "select migration_name::text from {} where finished_at is not null and rolled_back_at is null"
+    ),
+    "atlas_schema_revisions": "select version::text from {} where coalesce(error, '') = ''",
+    "__drizzle_migrations": "select created_at::text from {}",
 }
+_OF_SCHEMA = {"supabase_migrations": "Supabase"}
+"""Tools whose table is called as that of another, in a schema of their own."""
 _LOOK = """
     select n.nspname, c.relname, has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage'),
            exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'dirty' and not a.attisdropped)
@@ -58,7 +70,8 @@ def applied(conn: Connection[Any], files: Sequence[str]) -> Iterator[tuple[str, 
             continue
         found = [file for file in files if _is_in(file, keys, single=single)]
         if found:
-            yield "golang-migrate" if single else _TABLES[table], f"{schema}.{table}", found
+            tool = "golang-migrate" if single else _OF_SCHEMA.get(schema, _TABLES[table])
+            yield tool, f"{schema}.{table}", found
 
 
 def _is_in(file: str, keys: set[str], *, single: bool) -> bool:
@@ -71,4 +84,15 @@ def _is_in(file: str, keys: set[str], *, single: bool) -> bool:
         )
     stems = {name, name.removesuffix(".sql"), re.sub(r"\.up\.sql$", "", name)}
     numbers = {number[1], number[1].lstrip("0")} if number else set()
-    return bool((stems | numbers) & keys)
+    return bool((stems | numbers) & keys) or _moment(name) in {*map(_moment, keys)} - {None}
+
+
+def _moment(key: str) -> int | None:
+    """Return when a file or a row begins to count, in milliseconds; None: its name does not say."""
+    digits = re.match(r"\d{17}|\d{14}|\d{13}|\d{10}", key)
+    if digits is None or key[digits.end() :][:1].isdigit():
+        return None
+    try:
+        return milliseconds(digits[0])
+    except ValueError:
+        return None
