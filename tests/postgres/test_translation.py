@@ -35,6 +35,7 @@ TABLE = [
     ("53100", "", "", (7, "DiskFull"), (7, "DiskFull"), (7, "DiskFull")),
     ("53200", "", "", (7, "OutOfMemory"), (7, "OutOfMemory"), (7, "OutOfMemory")),
     ("53200", "", FULL, (7, "OutOfLocks"), (7, "OutOfLocks"), (7, "OutOfLocks")),
+    ("53400", "", "", (7, "LimitExceeded"), (7, "LimitExceeded"), (7, "LimitExceeded")),
     ("57014", "", "", (7, "Cancelled"), (7, "Cancelled"), (7, "Cancelled")),
     ("57014", TIMEOUT, "", (7, "StatementTimeout"), (7, "StatementTimeout"), (7, "StatementTimeout")),
     ("42P07", "", "", (1, "Unexpected"), (7, "MigrationFailed"), (7, "SeedFailed")),

@@ -61,6 +61,25 @@ def test_the_words_of_a_failed_connection_decide_what_it_is(
 
 
 @pytest.mark.parametrize(
+    ("exc", "kind", "says"),
+    [
+        (pg.InsufficientPrivilege("permission denied for view pg_settings"), DeniedError, "grant it to the user"),
+        (pg.ConfigurationLimitExceeded("temporary file size exceeds temp_file_limit"), FailedError, "raise it"),
+        (pg.QueryCanceled("canceling statement due to statement timeout"), UnreachableError, "statement_timeout"),
+    ],
+)  # fmt: skip
+def test_what_a_session_is_refused_as_it_is_prepared_is_no_fault_of_the_url(
+    exc: psycopg.Error, kind: type[RunnerError], says: str
+) -> None:
+    failure = translation.connecting(exc, ADDRESS)
+
+    assert type(failure) is kind
+    assert says in str(failure)
+    assert "the URL" not in str(failure)
+    assert "host and port" not in str(failure)
+
+
+@pytest.mark.parametrize(
     ("exc", "kind"),
     [
         (pg.AdminShutdown("x"), UnreachableError),

@@ -49,6 +49,7 @@ RULES = {
     "40001": Rule(LockHeldError, "TableLocked", "another session changed the same meanwhile; run the same command again"),
     "53100": Rule(FailedError, "DiskFull", "make room on the server's disk"),
     "53200": Rule(FailedError, "OutOfMemory", "the server needs more memory, or fewer sessions"),
+    "53400": Rule(FailedError, "LimitExceeded", "a setting of the server, the database or the user sets that limit; raise it"),
     "57014": Rule(FailedError, "Cancelled", "run the same command again"),
 }  # fmt: skip
 """What it means wherever a statement was sent; any other is a defect of this tool, or of what was run."""
@@ -63,7 +64,7 @@ TIMED_OUT = Rule(FailedError, "StatementTimeout", "allow it more time")
 _LOST = ("57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04")
 _REGARDLESS = ("25006",)
 """What is wrong with the server, and not with the item or the document that was being run."""
-_OF_THE_SHOP = ("25006", "42501", "55P03", "57014", "53100", "53200")
+_OF_THE_SHOP = ("25006", "42501", "55P03", "57014", "53100", "53200", "53400")
 """What is wrong with the shop or its server, and not with the document that is seeded."""
 
 _TAKEN = "Something of that name exists already: give what the file makes another name, or write `if not exists`"
@@ -232,6 +233,8 @@ def _advice(exc: psycopg.Error, rule: Rule | None, *, own: bool) -> str:
     match exc.sqlstate:
         case "53100":
             return "The server's disk is full: make room on it, then run the same command again"
+        case "53400":
+            return "A setting of the server, the database or the user sets that limit: raise it"
         case "57014":
             return (
                 "The statement was cancelled by another session (pg_cancel_backend) or by the server's "
@@ -265,6 +268,7 @@ _AGAIN = (
     ("no more connections allowed", "raise the pooler's limits, or try again"),
     ("query_wait_timeout", "the pooler has no server session to spare, try again"),
     ("server login", "the pooler does not reach its server, try again"),
+    ("due to statement timeout", "the user, or the database, has a statement_timeout that ends what prepares a session; raise it"),
     ("session is read-only", "target_session_attrs in the URL asks for a server that takes writes, try again"),
     ("server is in hot standby mode", "target_session_attrs in the URL asks for a primary, try again"),
     ("server is not in hot standby mode", "target_session_attrs in the URL asks for a standby, try again"),
@@ -322,6 +326,8 @@ _RESOLVE = "its host name cannot be resolved: "
 
 def connecting(exc: psycopg.Error | ValueError, address: Address) -> RunnerError:
     """Return what *exc* means where a connection was being opened; its message has no password."""
+    if isinstance(exc, psycopg.Error) and exc.sqlstate and not _may_pass(exc):
+        return asking(exc, address, None)  # it was open, and refused what prepares a session
     if isinstance(exc, psycopg.ProgrammingError):
         return _unusable(exc, address)
     if isinstance(exc, psycopg.OperationalError):
@@ -329,6 +335,11 @@ def connecting(exc: psycopg.Error | ValueError, address: Address) -> RunnerError
     return UsageError(
         f"{address.shown}: a part of it, such as its host name, cannot be one; check it"
     )
+
+
+def _may_pass(exc: psycopg.Error) -> bool:
+    """Return whether what ended a statement may be over with the next connection."""
+    return is_lost(exc) or exc.sqlstate in ("53300", "57014")
 
 
 def _unusable(exc: psycopg.ProgrammingError, address: Address) -> UsageError:
