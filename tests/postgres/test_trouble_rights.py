@@ -326,3 +326,48 @@ def test_a_ledgers_sequence_that_may_only_be_used_is_enough(server: TestServer) 
         done = servers.medusa_db("migrate", "--to", "1.20.11", url=shop.url)
 
         assert done.returncode == 0, done.stderr
+
+
+def test_a_right_that_a_session_needs_to_begin_is_named(
+    server: TestServer, shop_at: Callable[..., str]
+) -> None:
+    url = shop_at("1.12.3")
+    name = url.rpartition("/")[2]
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("revoke select on pg_settings from public")
+
+    with role(server, name, *WRITE) as user:
+        done = servers.medusa_db("status", url=server.url(name, user))
+
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "permission denied for view pg_settings; grant it to the user" in done.stderr
+
+
+def test_a_tablespace_that_takes_nothing_of_the_role_is_found_beforehand(
+    server: TestServer, shop_at: Callable[..., str]
+) -> None:
+    url = shop_at("1.12.3")
+    name = url.rpartition("/")[2]
+    with psycopg.connect(server.admin_url, autocommit=True) as conn:
+        if conn.info.server_version < 150000:
+            pytest.skip("PostgreSQL 15 made it possible")
+        conn.execute("set allow_in_place_tablespaces = on")
+        conn.execute("create tablespace fast location ''")
+    try:
+        server.execute("alter database {} set default_tablespace = {}", name, "fast")
+        with role(server, name, *WRITE) as user:
+            before = snapshot(url)
+            done = servers.medusa_db("plan", "--to", "1.20.11", url=server.url(name, user))
+            nothing = servers.medusa_db("plan", "--to", "1.12.3", url=server.url(name, user))
+            granted = "grant create on tablespace {} to {}"
+            server.execute(granted, "fast", user)
+            assert snapshot(url) == before
+            may = servers.medusa_db("plan", "--to", "1.20.11", url=server.url(name, user))
+            server.execute("revoke all on tablespace {} from {}", "fast", user)
+
+        said = f'grant create on tablespace "fast" to "{user}"'
+        assert said in " ".join(done.stdout.split())
+        assert said not in " ".join((may.stdout + nothing.stdout).split())
+    finally:
+        server.execute("alter database {} reset default_tablespace", name)
+        server.execute("drop tablespace {}", "fast")

@@ -64,6 +64,7 @@ def look(
         *_server(conn),
         *pooler.look(conn, address),
         *(_rights(conn, schema, changed) if migrations or adopts else ()),
+        *rights.tablespace(conn, migrations),
         *_of_other_tools(conn, migrations),
         *_gone(items),
         *rights.not_lockable(conn, schema, needs, locks),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.catalog.model import Migration
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from medusa_migrations.postgres.table_locks import TableLock
     from medusa_migrations.schema.affected import Affected
     from medusa_migrations.schema.lock_modes import Needs
+
+
+_STORED = re.compile(
+    r"\b(create\s+(unique\s+)?(table|index)|primary\s+key|unique)\b", re.IGNORECASE
+)
+"""What takes room in a tablespace."""
 
 
 def look(conn: Connection[Any], schema: str, changed: Affected) -> Iterator[Finding]:
@@ -89,6 +96,24 @@ def look(conn: Connection[Any], schema: str, changed: Affected) -> Iterator[Find
             f"Run as {owner}, their owner, or {member}",
             DeniedError,
             "NotOwner",
+        )
+
+
+def tablespace(conn: Connection[Any], migrations: Sequence[Migration]) -> Iterator[Finding]:
+    """Find that our role may put nothing where a setting puts what *migrations* make."""
+    row = conn.execute(
+        "select t.spcname from pg_tablespace t where t.spcname = current_setting('default_tablespace')"
+        " and t.oid <> (select dattablespace from pg_database where datname = current_database())"
+        " and not has_tablespace_privilege(t.oid, 'create')"
+    ).fetchone()
+    if row and any(_STORED.search(migration.statements) for migration in migrations):
+        yield Finding(
+            f"the role {conn.info.user} may create nothing in the tablespace {row[0]}, which is the default_tablespace "
+            "of its sessions",
+            f'As its owner: grant create on tablespace "{row[0]}" to "{conn.info.user}"; or reset that setting of '
+            "the role or the database",
+            DeniedError,
+            "TablespacePrivilege",
         )
 
 
