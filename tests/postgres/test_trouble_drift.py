@@ -336,6 +336,29 @@ def test_order_numbers_that_would_come_twice_are_told_before_a_run_and_after_it(
     assert [(code, report["earlier"]) for code, report in (first, second)] == [(0, [BEHIND])] * 2
 
 
+def test_what_the_run_itself_has_brought_is_not_said_to_be_from_before(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.12.3")
+    run(
+        url,
+        "alter table product alter title drop not null;"
+        "create function secure() returns event_trigger language plpgsql as $$ declare r record; begin"
+        " for r in select * from pg_event_trigger_ddl_commands() where command_tag = 'CREATE TABLE' loop"
+        " execute format('alter table %s enable row level security', r.object_identity);"
+        " end loop; end $$;"
+        "create event trigger secure on ddl_command_end execute function secure()",
+    )
+
+    done = medusa_db("migrate", "--to", "1.20.11", url=url)
+
+    assert done.returncode == 0, done.stderr
+    assert (
+        "verified, but for 1 difference that was there before and 2 differences around its tables, below."
+        in done.stdout
+    )
+
+
 def test_rights_that_new_tables_lack_are_named_and_fail_no_run(
     server: Any, shop_at: Callable[..., str]
 ) -> None:

@@ -386,7 +386,7 @@ def report(found: Outcome, seconds: float) -> str:
             compared.verified
         ]
         if compared.earlier:
-            known = f"{count(len(compared.earlier), 'difference')} that were there before"
+            known = _known(len(compared.earlier) - len(compared.around), len(compared.around))
             verified = (
                 f"NOT verified, beside {known}" if compared.drift else f"verified, but for {known}"
             )
@@ -544,6 +544,18 @@ def verdict(found: Verdict, target: str, schema: str) -> str:
             + bullets(found.foreign)
         )
     return "\n".join(parts)
+
+
+def _known(before: int, around: int) -> str:
+    """Spell how many differences are no failure of a run: they were there before, or are around its tables."""
+    parts = []
+    if before:
+        parts.append(
+            f"{count(before, 'difference')} that {'was' if before == 1 else 'were'} there before"
+        )
+    if around:
+        parts.append(f"{count(around, 'difference')} around its tables, below")
+    return " and ".join(parts)
 
 
 def count(number: int, what: str) -> str:

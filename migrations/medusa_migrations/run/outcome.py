@@ -65,7 +65,9 @@ class Comparison(NamedTuple):
     """None: it was not compared, or differs only as it did before the run."""
     drift: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
-    """What differs, and did so before the run."""
+    """What differs and is no failure of the run: mostly it did so before."""
+    around: tuple[str, ...] = ()
+    """Those of them that are about rights, triggers and the like, and did not before."""
     differences: tuple[Mapping[str, str], ...] = ()
     """Everything that differs, the harmless too."""
     foreign: tuple[str, ...] = ()

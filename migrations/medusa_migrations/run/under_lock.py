@@ -169,6 +169,7 @@ class _UnderLock:
             verified=False if new else None if earlier else True,
             drift=new,
             earlier=earlier,
+            around=tuple(line for line in earlier if line not in differed),
             differences=tuple(fixes.described(one, schema) for one in verdict.differences),
             foreign=tuple(verdict.foreign),
             variant=tuple(verdict.variant),
