@@ -80,6 +80,19 @@ def test_a_schema_that_is_not_there_is_not_made(
     assert snapshot(url) == before
 
 
+@pytest.mark.parametrize("asked", ["Boutique", "BOUTIQUE", '"boutique"'])
+def test_a_schema_that_is_spelt_otherwise_is_named(url: str, asked: str) -> None:
+    with psycopg.connect(url) as conn:
+        conn.execute("create schema boutique")
+
+    done = servers.medusa_db("migrate", "--schema", asked, url=url)
+
+    assert (done.returncode, done.stdout) == (5, "")
+    assert (
+        f"there is no schema {asked!r} in this database; there is 'boutique': upper" in done.stderr
+    )
+
+
 def test_a_search_path_without_a_schema_is_said_so(url: str) -> None:
     done = servers.medusa_db("migrate", url=f"{url}?options=-c%20search_path%3Dnowhere")
 

@@ -106,10 +106,18 @@ def schema_of(conn: Connection[Any], asked: str | None) -> str:
             reason="NoSchema",
         )
     if asked is not None and exists is None:
+        alike = conn.execute(
+            "select nspname from pg_namespace where lower(nspname) = lower(btrim(%s, '\"'))",
+            [asked],
+        ).fetchone()
+        advice = (
+            f"there is {alike[0]!r}: upper and lower case are told apart, and quotes are no part of a name"
+            if alike
+            else "create it first: "
+            + sql.SQL("create schema {}").format(sql.Identifier(asked)).as_string(conn)
+        )
         raise DeniedError(
-            f"there is no schema {asked!r} in this database; create it first: "
-            + sql.SQL("create schema {}").format(sql.Identifier(asked)).as_string(conn),
-            reason="NoSchema",
+            f"there is no schema {asked!r} in this database; {advice}", reason="NoSchema"
         )
     if usable is False:
         raise search_path.unusable(conn, schema)
