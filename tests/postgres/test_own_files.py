@@ -301,6 +301,23 @@ def test_a_file_that_was_changed_or_deleted_since_is_named(
     assert all(line in shown_by_verify for line in said), verified.stdout
 
 
+@pytest.mark.parametrize("rows", [1, 20_000], ids=["small", "large"])
+def test_a_file_with_the_line_ends_of_another_system_is_the_same(
+    shop_at: Callable[..., str], tmp_path: Path, rows: int
+) -> None:
+    url, file = shop_at("1.20.11"), tmp_path / FILE
+    text = "create table points (id int);\n" + "insert into points values (1);\n" * rows
+    file.write_bytes(text.encode())
+    assert migrate(url, tmp_path).returncode == 0
+
+    file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    shown = servers.medusa_db(
+        "status", "--migrations-dir", str(tmp_path), "--output", "json", url=url
+    )
+
+    assert "shopFiles" not in json.loads(shown.stdout)
+
+
 def test_a_plan_as_sql_has_all_of_a_large_file(shop_at: Callable[..., str], tmp_path: Path) -> None:
     row = "insert into points values (1, 'it''s');\n"
     (tmp_path / FILE).write_text(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import io
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ class Script:
 
     path: Path
     checksum: str
-    """SHA-256 of the file, hexadecimal."""
+    """SHA-256 of the file, hexadecimal; the same with line ends of Windows, or with a mark of UTF-8."""
     left_out: tuple[tuple[int, int], ...] = ()
     """From which character to which it does not run."""
     size: int = 0
@@ -187,6 +188,7 @@ def _pieces(path: Path, digest: hashlib._Hash) -> Iterator[str]:
     if path.exists() and not path.is_file():
         raise UsageError(f"{path} cannot be read: it is a pipe, socket or device, not a file")
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    even = io.IncrementalNewlineDecoder(None, translate=True)
     done = 0
     try:
         with path.open("rb") as file:
@@ -196,8 +198,8 @@ def _pieces(path: Path, digest: hashlib._Hash) -> Iterator[str]:
                     raise UsageError(
                         f"{path} cannot be read as UTF-8 text: it is UTF-16; save it as UTF-8"
                     )
-                digest.update(raw)
                 text = decoder.decode(raw, final=not raw)
+                digest.update(even.decode(text, final=not raw).encode())
                 if "\0" in text:
                     raise UsageError(
                         f"{path}: holds a NUL character, which PostgreSQL does not take"
