@@ -250,6 +250,21 @@ def test_every_repository_is_taken(chart: Path, values: str) -> None:
     assert f"{values}:" in str(made)
 
 
+@pytest.mark.parametrize("host", ["db:5432", "postgres://db", "db ", "u@db", "[::1]"])
+def test_what_is_no_host_is_refused(host: str) -> None:
+    with pytest.raises(charts.RefusedError, match="at '/database/host'"):
+        charts.render(charts.HOOK, _with(PARTS, "database.host", host))
+
+
+@pytest.mark.parametrize(
+    "host", ["db", "10.0.0.1", "fd00::1", "/run/postgresql", "a.example.com,b"]
+)
+def test_every_host_reaches_the_runner(host: str) -> None:
+    made = charts.render(charts.HOOK, _with(PARTS, "database.host", host))
+
+    assert charts.environment(charts.container(made, "migrate"))["PGHOST"] == host
+
+
 def test_a_label_of_ours_may_be_another_one_on_what_prometheus_and_grafana_select() -> None:
     labels = {"app.kubernetes.io/part-of": "monitoring"}
     values = {name: {"enabled": True, "labels": labels} for name in MONITORED}

@@ -221,6 +221,20 @@ def patch(**spec):
         pytest.param({"upgrade": {"approval": "Maybe"}}, "Unsupported value", id="approval"),
         pytest.param({"verify": {"interval": "9s"}}, "10s or more, or 0s for never", id="often"),
         pytest.param({"retry": {"limit": 0}}, "greater than or equal to 1", id="no-attempts"),
+        *(
+            pytest.param(
+                {"database": {"host": host, "name": "shop", "user": "shop"}},
+                "a host is a name or an address alone",
+                id=f"host-{kind}",
+            )
+            for kind, host in {
+                "port": "postgres:5432",
+                "url": "postgres://h/shop",
+                "user": "shop@h",
+                "space": "h ",
+                "brackets": "[::1]",
+            }.items()
+        ),
         pytest.param(
             {"job": {"image": "shop: 42"}}, "without a scheme and without spaces", id="image-space"
         ),
@@ -350,6 +364,14 @@ def test_defaults_appear(kubectl):
         "deletionPolicy": "Wait",
         "suspend": False,
     }
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["postgres", "db.example.com", "10.0.0.1", "fd00::1", "fe80::1%eth0", "/run/postgresql", "a.b,c,::1"],
+)  # fmt: skip
+def test_every_host_is_taken(kubectl, host):
+    kubectl.apply(resource(database={"host": host, "name": "shop", "user": "shop"}))
 
 
 @pytest.mark.parametrize(

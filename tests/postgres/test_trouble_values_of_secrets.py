@@ -161,6 +161,42 @@ def test_a_line_break_at_the_end_of_a_key_is_no_part_of_it(tcp: TestServer) -> N
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        pytest.param(
+            "127.0.0.1:5432", "a host with a port; give the host alone, and the port apart", id="port"
+        ),
+        *(
+            pytest.param(
+                host, "no host: a name or an address belongs there, without scheme, user, path and spaces", id=host
+            )
+            for host in ("postgres://127.0.0.1", "127.0.0.1/shop", "shop@127.0.0.1", "[::1]", "a, b")
+        ),
+    ],
+)  # fmt: skip
+def test_a_host_that_is_more_or_less_than_one_is_told_apart(
+    tcp: TestServer, host: str, says: str
+) -> None:
+    done = servers.medusa_db("migrate", "--connect-wait", "0s", **parts(tcp, PGHOST=host))
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"medusa-db: PGHOST (key key of Secret payment) holds {says}\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "host", ["::1,127.0.0.1", "/nonexistent,127.0.0.1", "fe80::1%lo,127.0.0.1"]
+)
+def test_addresses_sockets_and_several_hosts_are_taken(tcp: TestServer, host: str) -> None:
+    own = {"PGHOST": host, "PGUSER": "postgres"}
+
+    done = servers.medusa_db("plan", "--to", "1.20.11", **(parts(tcp) | own))
+
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("name", ["PGHOST", "PGDATABASE", "PGUSER", "DATABASE_URL"])
 def test_a_key_that_is_empty_is_named(tcp: TestServer, name: str) -> None:
     done = servers.medusa_db("migrate", "--connect-wait", "0s", **parts(tcp, **{name: "\n"}))

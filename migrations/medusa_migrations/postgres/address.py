@@ -120,6 +120,7 @@ def resolve(
     found = parse(text)
     if not (environment.get("PGHOST") or environment.get("PGHOSTADDR")):
         _check_host(found.url)
+    check_host(environment.get("PGHOST", ""), concealed.spell("PGHOST"))
     spelling.check_sslmode(
         environment.get("PGSSLMODE", ""), f"{concealed.spell('PGSSLMODE')} holds a word that"
     )
@@ -160,6 +161,21 @@ def _check_host(url: str) -> None:
             f"the database URL cannot be used: its host is empty; it looks like {_EXAMPLE}. A socket is named "
             "by ?host=/run/postgresql"
         )
+
+
+def check_host(hosts: str, source: str) -> None:
+    """Raise UsageError where *hosts*, one or several with commas, cannot be; they are not quoted."""
+    for host in hosts.split(","):
+        if host.startswith(("/", "@")):  # a socket
+            continue
+        if re.search(r"[\s/@\[\]]", host):
+            raise UsageError(
+                f"{source} holds no host: a name or an address belongs there, without scheme, user, path and spaces"
+            )
+        if host.count(":") == 1:
+            raise UsageError(
+                f"{source} holds a host with a port; give the host alone, and the port apart"
+            )
 
 
 def check_port(port: str, source: str) -> None:
