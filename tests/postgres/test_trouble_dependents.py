@@ -171,6 +171,62 @@ def test_everything_in_the_way_is_named_with_what_drops_it_and_what_makes_it_aga
     ) in made
 
 
+OF_THEIRS = (
+    "create function note() returns trigger language plpgsql as 'begin return new; end'",
+    "create view prices as select id, variant_id from money_amount",
+    "alter view prices alter column variant_id set default 'x'",
+    "comment on column prices.id is 'It''s'",
+    "grant select on prices to pg_monitor with grant option",
+    "grant update (id) on prices to pg_signal_backend",
+    "create trigger on_column before update of profile_id on product for each row execute function note()",
+    "alter table product enable always trigger on_column",
+    "comment on trigger on_column on product is 'mine'",
+    "create rule log as on update to product where new.profile_id is null do also select 1",
+    "alter table product disable rule log",
+    "comment on rule log on product is 'mine'",
+    "create policy mine on money_amount using (variant_id <> 'x')",
+    "comment on policy mine on money_amount is 'mine'",
+    "alter table money_amount add unique (variant_id, id)",
+    "create table plugin (variant_id text, id text)",
+    "alter table plugin add constraint priced foreign key (variant_id, id) references money_amount (variant_id, id)",
+    "comment on constraint priced on plugin is 'mine'",
+)
+OF_THEIR_FUNCTIONS = (
+    "create function profiles() returns bigint language sql begin atomic select count(profile_id) from product; end",
+    "revoke all on function profiles() from public",
+    "grant execute on function profiles() to pg_monitor with grant option",
+    "comment on function profiles() is 'mine'",
+)
+RIGHTS_AND_WORDS = """
+    select relname::text, relacl::text from pg_class where relname = 'prices'
+    union all select attname, attacl::text from pg_attribute where attrelid = 'prices'::regclass
+    union all select 'default', pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = 'prices'::regclass
+    union all select tgname, tgenabled::text from pg_trigger where not tgisinternal
+    union all select rulename, ev_enabled::text from pg_rewrite where rulename = 'log'
+    union all select proname, proacl::text from pg_proc where proname = 'profiles'
+    union all select classoid::regclass::text, description from pg_description where objoid > 16384
+    order by 1, 2
+"""
+
+
+def test_what_is_made_again_has_the_rights_and_the_comments_that_it_had(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.12.3")
+    change(url, *OF_THEIRS)
+    with psycopg.connect(url) as conn:
+        if conn.info.server_version >= 140000:
+            change(url, *OF_THEIR_FUNCTIONS)
+        before = servers.rows(conn, RIGHTS_AND_WORDS)
+
+    findings = [one for one in planned(url) if one["reason"] == "Dependents"]
+    change(url, *(one["before"] for one in findings if one.get("before")))
+    change(url, *(one["after"] for one in reversed(findings) if one.get("after")))
+
+    with psycopg.connect(url) as conn:
+        assert servers.rows(conn, RIGHTS_AND_WORDS) == before
+
+
 def test_what_an_upgrade_leaves_alone_is_no_obstacle_and_works_afterwards(
     shop_at: Callable[..., str],
 ) -> None:

@@ -19,12 +19,27 @@ Statements = tuple[str, str]
 
 _RELATIONS = """
     with grants as (
-      select c.oid, string_agg(format('grant %%s on %%s to %%s', privileges, c.oid::regclass,
-               case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end), e';\n'
-               order by grantee) as text
+      select c.oid, string_agg(format('grant %%s on %%s to %%s', privileges, c.oid::regclass, {grantee}), e';\n'
+               order by grantee, is_grantable) as text
         from pg_class c cross join lateral (
-          select a.grantee, string_agg(lower(a.privilege_type), ', ' order by a.privilege_type) as privileges
-            from aclexplode(c.relacl) a where a.grantee <> c.relowner group by a.grantee) g
+          select a.grantee, a.is_grantable,
+                 string_agg(lower(a.privilege_type), ', ' order by a.privilege_type) as privileges
+            from aclexplode(c.relacl) a where a.grantee <> c.relowner group by 1, 2) g
+       where c.oid = any(%(pg_class)s)
+       group by c.oid
+    ), columns as (
+      select c.oid, string_agg(concat_ws(e';\n',
+               'alter view ' || c.oid::regclass || format(' alter column %%I set default ', a.attname)
+                 || pg_get_expr(e.adbin, e.adrelid),
+               (select string_agg(format('grant %%s (%%I) on %%s to %%s', lower(privilege_type), a.attname,
+                         c.oid::regclass, {grantee}), e';\n' order by grantee, privilege_type)
+                  from aclexplode(a.attacl) where grantee <> c.relowner),
+               format('comment on column %%s.%%I is ', c.oid::regclass, a.attname)
+                 || quote_literal(col_description(a.attrelid, a.attnum))), e';\n' order by a.attnum) as text
+        from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+        left join pg_attrdef e on (e.adrelid, e.adnum) = (a.attrelid, a.attnum)
+       where c.oid = any(%(pg_class)s)
+         and (e.oid is not null or a.attacl is not null or col_description(a.attrelid, a.attnum) is not null)
        group by c.oid
     ), more as (
       select c.oid, concat_ws(e';\n',
@@ -38,11 +53,13 @@ _RELATIONS = """
           g.text,
           (select format('comment on %%s %%s is %%L', k.kind, c.oid::regclass, d.description)
              from pg_description d
-            where d.classoid = 'pg_class'::regclass and d.objoid = c.oid and d.objsubid = 0)) as text,
+            where d.classoid = 'pg_class'::regclass and d.objoid = c.oid and d.objsubid = 0),
+          o.text) as text,
           k.kind
         from pg_class c
         join (values ('v', 'view'), ('m', 'materialized view')) as k(relkind, kind) on k.relkind = c.relkind
         left join grants g on g.oid = c.oid
+        left join columns o on o.oid = c.oid
        where c.oid = any(%(pg_class)s)
     )
     select 'pg_class', m.oid::bigint, 0,
@@ -56,11 +73,17 @@ _RELATIONS = """
 """
 _PARTS = """
     select 'pg_rewrite', w.oid::bigint, 0, format('drop rule %%I on %%s', w.rulename, w.ev_class::regclass),
-           pg_get_ruledef(w.oid)
+           rtrim(pg_get_ruledef(w.oid), ';')
+             || coalesce(e';\nalter table ' || w.ev_class::regclass || ' ' || {rule} || format(' rule %%I', w.rulename), '')
+             || coalesce(e';\ncomment on rule ' || quote_ident(w.rulename) || ' on ' || w.ev_class::regclass || ' is '
+                  || quote_literal(obj_description(w.oid, 'pg_rewrite')), '')
       from pg_rewrite w where w.oid = any(%(pg_rewrite)s)
     union all
     select 'pg_trigger', t.oid::bigint, 0, format('drop trigger %%I on %%s', t.tgname, t.tgrelid::regclass),
            pg_get_triggerdef(t.oid)
+             || coalesce(e';\nalter table ' || t.tgrelid::regclass || ' ' || {trigger} || format(' trigger %%I', t.tgname), '')
+             || coalesce(e';\ncomment on trigger ' || quote_ident(t.tgname) || ' on ' || t.tgrelid::regclass || ' is '
+                  || quote_literal(obj_description(t.oid, 'pg_trigger')), '')
       from pg_trigger t where t.oid = any(%(pg_trigger)s)
     union all
     select 'pg_policy', p.oid::bigint, 0, format('drop policy %%I on %%s', p.polname, p.polrelid::regclass),
@@ -72,12 +95,16 @@ _PARTS = """
                 from unnest(p.polroles) r))
              || coalesce(' using (' || pg_get_expr(p.polqual, p.polrelid) || ')', '')
              || coalesce(' with check (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', '')
+             || coalesce(e';\ncomment on policy ' || quote_ident(p.polname) || ' on ' || p.polrelid::regclass || ' is '
+                  || quote_literal(obj_description(p.oid, 'pg_policy')), '')
       from pg_policy p where p.oid = any(%(pg_policy)s)
     union all
     select 'pg_constraint', k.oid::bigint, 0,
            format('alter table %%s drop constraint %%I', k.conrelid::regclass, k.conname),
            format('alter table %%s add constraint %%I %%s', k.conrelid::regclass, k.conname,
              pg_get_constraintdef(k.oid))
+             || coalesce(e';\ncomment on constraint ' || quote_ident(k.conname) || ' on ' || k.conrelid::regclass
+                  || ' is ' || quote_literal(obj_description(k.oid, 'pg_constraint')), '')
       from pg_constraint k where k.oid = any(%(pg_constraint)s) and k.conrelid <> 0
     union all
     select 'pg_proc', p.oid::bigint, 0,
@@ -85,7 +112,14 @@ _PARTS = """
              else 'function' end, p.oid::regprocedure),
            case when p.prokind <> 'a' then pg_get_functiondef(p.oid) || format(e';\nalter %%s %%s owner to %%I',
              case p.prokind when 'p' then 'procedure' else 'function' end, p.oid::regprocedure,
-             pg_get_userbyid(p.proowner)) else '' end
+             pg_get_userbyid(p.proowner))
+             || coalesce((select format(e';\nrevoke all on %%s %%s from public', {routine}, p.oid::regprocedure)
+                  || coalesce(string_agg(format(e';\ngrant execute on %%s %%s to %%s', {routine}, p.oid::regprocedure,
+                       {grantee}), '' order by grantee) filter (where grantee <> p.proowner), '')
+                  from aclexplode(p.proacl) where p.proacl is not null having count(*) > 0), '')
+             || coalesce(e';\ncomment on ' || {routine} || ' ' || p.oid::regprocedure || ' is '
+                  || quote_literal(obj_description(p.oid, 'pg_proc')), '')
+             else '' end
       from pg_proc p where p.oid = any(%(pg_proc)s)
     union all
     select 'pg_statistic_ext', s.oid::bigint, 0,
@@ -125,6 +159,13 @@ _PARTS = """
       from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
      where r.oid = any(%(pg_publication_rel)s)
 """
+_TEXTS = {
+    "grantee": "case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end"
+    " || case when is_grantable then ' with grant option' else '' end",
+    "routine": "case p.prokind when 'p' then 'procedure' else 'function' end",
+    "trigger": "case t.tgenabled when 'D' then 'disable' when 'R' then 'enable replica' when 'A' then 'enable always' end",
+    "rule": "case w.ev_enabled when 'D' then 'disable' when 'R' then 'enable replica' when 'A' then 'enable always' end",
+}
 _PUBLICATION = """
            format('alter publication %%I add table only %%s', p.pubname, r.prrelid::regclass)
              || coalesce(' (' || (select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
@@ -159,13 +200,16 @@ def read(conn: Connection[Any], nodes: Iterable[Node]) -> Mapping[Node, Statemen
     columns = [node for node in wanted if node.sub]
     parameters |= {"columns": [n.oid for n in columns], "subs": [n.sub for n in columns]}
     publication = _PUBLICATION if conn.info.server_version >= 150000 else "''"
+    texts = {**_TEXTS, "publication": publication}
     found: dict[Node, Statements] = {}
     if not wanted:
         return found
     try:
         with conn.transaction():
             conn.execute("set local lock_timeout to '100ms'; set local search_path to pg_catalog")
-            for query in (_RELATIONS, _PARTS.replace("{publication}", publication)):
+            for query in (_RELATIONS, _PARTS):
+                for name, text in texts.items():
+                    query = query.replace(f"{{{name}}}", text)  # noqa: PLW2901
                 for catalog, oid, sub, drop, make in conn.execute(sql.SQL(query), parameters):
                     found[_node(wanted, catalog, oid, sub)] = (drop, make or "")
     except _NOT_NOW:
