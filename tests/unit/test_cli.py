@@ -160,6 +160,17 @@ def test_a_migration_file_is_made_with_its_name(tmp_path):
     assert len(file.name.partition("_")[0]) == 13
 
 
+def test_a_migration_file_runs_behind_one_whose_author_had_a_fast_clock(tmp_path):
+    (tmp_path / "4000000000000_early.sql").write_text("select 1;")
+
+    medusa_db("create-migration", "late", "--migrations-dir", str(tmp_path))
+
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "4000000000000_early.sql",
+        "4000000000001_late.sql",
+    ]
+
+
 @pytest.mark.parametrize("name", ["add loyalty", "1st", "naïve", "add_2", "../x"])
 def test_a_migration_cannot_have_any_name(name, tmp_path):
     done = medusa_db("create-migration", name, "--migrations-dir", str(tmp_path))

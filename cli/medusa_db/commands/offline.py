@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,7 @@ def versions(args: VersionsArguments) -> int:
 
 
 def create_migration(args: CreateMigrationArguments) -> int:
-    """Make an empty migration file, named as it must be."""
+    """Make an empty migration file, named as it must be to run behind all that are there."""
     name = args.name
     if not name.isidentifier() or not name.isascii() or name[-1].isdigit():
         raise UsageError(
@@ -99,7 +100,11 @@ def create_migration(args: CreateMigrationArguments) -> int:
             "add_loyalty_points"
         )
     folder = Path(args.migrations_dir)
-    stamp = int(datetime.now(UTC).timestamp() * 1000)
+    newest = max(
+        (int(one.name[:13]) for one in folder.glob("*.sql") if re.match(r"[0-9]{13}_", one.name)),
+        default=0,
+    )
+    stamp = max(int(datetime.now(UTC).timestamp() * 1000), newest + 1)
     file = folder / f"{stamp}_{name}.sql"
     body = f"-- {name.replace('_', ' ')}\n\n"
     try:

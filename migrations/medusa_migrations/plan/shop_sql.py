@@ -94,8 +94,6 @@ def _outside(statement: Statement) -> str:
             kind = "reindex concurrently"
         case ["reindex", *rest] if {"schema", "database", "system"} & set(rest[: _after(rest) + 1]):
             kind = "reindex"
-        case ["alter", "table", *rest] if "detach" in rest and rest[-1] == "concurrently":
-            kind, advice = "detach partition concurrently", "leave `concurrently` out"
         case ["vacuum", *_]:
             kind = "vacuum"
         case ["cluster"] | ["cluster", "verbose"]:
@@ -104,16 +102,35 @@ def _outside(statement: Statement) -> str:
             "create" | "drop" as verb, "database" | "tablespace" | "subscription" as what, *_
         ]:  # fmt: skip
             kind = f"{verb} {what}"
-        case ["alter", "system", *_] | ["discard", "all"]:
-            kind = " ".join(words[:2])
-        case ["alter", "database", _, "set", "tablespace", *_]:
-            kind = "alter database .. set tablespace"
+        case ["discard", "all"]:
+            kind = "discard all"
+        case ["alter", *rest] if altered := _altered(rest):
+            kind, advice = altered[0], altered[1] or advice
         case _:
             return ""
     return (
         f"`{kind}` cannot run in a transaction, and a migration is one; {advice}. Or let the file begin with "
         "the line `-- medusa-db: no-transaction`: then it runs outside of one, statement by statement"
     )
+
+
+def _altered(words: list[str]) -> tuple[str, str] | None:
+    """Return which `alter` does not run in a transaction, and what to do if not to run it by itself."""
+    match words:
+        case ["table", *rest] if "detach" in rest and rest[-1] == "concurrently":
+            return "detach partition concurrently", "leave `concurrently` out"
+        case ["system", *_]:
+            return "alter system", ""
+        case ["database", _, "set", "tablespace", *_]:
+            return "alter database .. set tablespace", ""
+        case ["subscription", _, "refresh", *_]:
+            return "alter subscription .. refresh", ""
+        case ["subscription", _, "set" | "add" | "drop" as verb, "publication", *rest] if (
+            "refresh" not in rest
+        ):
+            return f"alter subscription .. {verb}", "say `with (refresh = false)`"
+        case _:
+            return None
 
 
 _OUTSIDE = ("create", "drop", "reindex", "alter", "vacuum", "cluster", "discard")
