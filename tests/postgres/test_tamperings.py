@@ -102,33 +102,6 @@ def test_a_tampering_is_named_and_weighed_and_its_fix_makes_it_right(
             assert [str(each) for each in left if "another order" not in str(each)] == []
 
 
-@pytest.mark.parametrize(
-    "one",
-    # how far a sequence has come is in no catalog, and no transaction takes it back
-    [one for one in TAMPERINGS if one.severity == "harmful" and "setval" not in one.sql],
-    ids=lambda one: one.sql[:90],
-)
-def test_what_was_content_is_compared_again_after_every_statement_that_does_harm(
-    shop: Connection[Any], catalog: Catalog, one: Tampering
-) -> None:
-    if shop.info.server_version < one.since * 10_000:
-        pytest.skip(f"PostgreSQL {one.since} made it possible")
-
-    def look() -> tuple[str, set[str]]:
-        harmful = {str(each) for each in compared(shop, catalog).differences if each.harmful}
-        # how far a sequence is behind is in no catalog, and asked every time
-        found = {sentence for sentence in harmful if "behind" not in sentence}
-        return standing.digest(shop, observe(shop, catalog, "public")), found
-
-    with undone(shop):
-        digest, found = look()
-        for statement in statements.split(one.sql):
-            run(shop, statement.text)
-            after = look()
-            assert digest != after[0] or found == after[1], statement.text
-            digest, found = after
-
-
 SINCE = {"conenforced": 18, "conperiod": 18, "indnullsnotdistinct": 15, "confdelsetcols": 15}
 CASES = [(name, column) for name, columns in CHANGED.items() for column in columns]
 
@@ -219,3 +192,38 @@ def test_what_is_lost_at_once_is_made_again_by_the_fixes_in_their_order(
 
         left = compared(shop, catalog).differences
         assert [str(each) for each in left if "another order" not in str(each)] == []
+
+
+# how far a sequence has come is in no catalog, and no transaction takes it back
+HARMS = [one for one in TAMPERINGS if one.severity == "harmful" and "setval" not in one.sql]
+
+
+@pytest.mark.parametrize(
+    ("change", "since"),
+    [
+        *(pytest.param(one.sql, one.since, id=one.sql[:90]) for one in HARMS),
+        *(
+            pytest.param(CHANGED[name][column], SINCE.get(column, 0), id=f"{name}.{column}")
+            for name, column in CASES
+        ),
+    ],
+)
+def test_what_was_content_is_compared_again_after_every_statement_that_does_harm(
+    shop: Connection[Any], catalog: Catalog, change: str, since: int
+) -> None:
+    if shop.info.server_version < since * 10_000:
+        pytest.skip(f"PostgreSQL {since} made it possible")
+
+    def look() -> tuple[str, set[str]]:
+        harmful = {str(each) for each in compared(shop, catalog).differences if each.harmful}
+        # how far a sequence is behind is in no catalog, and asked every time
+        found = {sentence for sentence in harmful if "behind" not in sentence}
+        return standing.digest(shop, observe(shop, catalog, "public")), found
+
+    with undone(shop):
+        digest, found = look()
+        for statement in statements.split(change):
+            run(shop, statement.text)
+            after = look()
+            assert digest != after[0] or found == after[1], statement.text
+            digest, found = after
