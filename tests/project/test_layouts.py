@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 import managers
@@ -239,6 +240,29 @@ def test_a_shop_in_typescript_is_asked_with_what_runs_it_and_told_where_that_is_
         "links": [],
         "scripts": ["later.ts", "welcome.ts"],
     }
+
+
+def test_a_shop_in_typescript_is_migrated_and_seeded_from_its_sources(at: At) -> None:
+    folder, url = at(V2)
+    seed = folder / "src/scripts/seed.js"
+    seed.parent.mkdir(exist_ok=True)
+    seed.write_text(
+        "export default async function ({ container, args }: { container: any; args: string[] }) {\n"
+        "  await container.resolve('product').createProducts([{ title: args.join(' ') }])\n}\n"
+    )
+    in_typescript(folder)
+    tools = {"NODE_PATH": str(managers.tools())}
+
+    refused, without = run("seed", folder, url, "--script", "src/scripts/seed.ts")
+    migrated, done = run("migrate", folder, url, **tools)
+    words = ("--script", "src/scripts/seed.ts", "--", "Linen", "shirt")
+    seeded, end = run("seed", folder, url, *words, **tools)
+
+    assert (without.returncode, refused["reason"]) == (8, "NotVerified")
+    assert (done.returncode, migrated["state"]) == (0, "done"), done.stderr
+    assert (end.returncode, seeded["state"]) == (0, "done"), end.stderr
+    with psycopg.connect(url) as conn:
+        assert servers.rows(conn, "select title from product") == [("Linen shirt",)]
 
 
 def test_of_two_versions_in_a_workspace_the_one_that_runs_is_named(at: At) -> None:
