@@ -102,6 +102,32 @@ def test_a_search_path_without_a_schema_is_said_so(url: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "path", ["nowhere%2Cpg_catalog", "pg_catalog", "information_schema%2Cmedusa_db"]
+)
+def test_a_search_path_of_schemas_that_hold_no_shop_hides_none(
+    shop_at: Callable[..., str], path: str
+) -> None:
+    there = f"{shop_at('1.20.11')}?options=-c%20search_path%3D{path}"
+
+    for words in (("status",), ("migrate", "--to", "1.20.11"), ("wait", "--for", "1.20.11")):
+        done = servers.medusa_db(*words, url=there)
+        assert (done.returncode, done.stdout) == (5, "")
+        assert (
+            "no schema of the search path can hold a shop, and the schema public has a ledger"
+            in done.stderr
+        )
+    assert servers.medusa_db("status", "--schema", "public", url=there).returncode == 0
+
+
+@pytest.mark.parametrize("schema", ["pg_catalog", "information_schema", "medusa_db", "pg_toast"])
+def test_no_shop_is_made_among_what_is_postgresqls_or_ours(url: str, schema: str) -> None:
+    done = servers.medusa_db("migrate", "--schema", schema, url=url)
+
+    assert done.returncode == 2
+    assert f"no shop can be in the schema {schema}" in done.stderr
+
+
 SETTINGS = {
     "limits": (
         "statement_timeout to 50",

@@ -12,7 +12,7 @@ from psycopg import sql
 from medusa_migrations.catalog import version as versions
 from medusa_migrations.catalog.model import not_repeated
 from medusa_migrations.contract import values
-from medusa_migrations.contract.errors import DeniedError, LockHeldError, RefusedError
+from medusa_migrations.contract.errors import DeniedError, LockHeldError, RefusedError, UsageError
 from medusa_migrations.plan import place as places
 from medusa_migrations.plan import proof
 from medusa_migrations.plan.plan import plan
@@ -89,10 +89,17 @@ def schema_of(conn: Connection[Any], asked: str | None) -> str:
     Raises DeniedError where there is none, and where a schema that was not asked for has no ledger
     while another one has: a shop that is not looked at would count as an empty database.
     """
+    if asked is not None and search_path.is_reserved(asked):
+        raise UsageError(
+            f"no shop can be in the schema {asked}, which is PostgreSQL's or holds our own records; name "
+            "another one with --schema"
+        )
     row = conn.execute(
-        "select coalesce(%(asked)s, current_schema()), to_regnamespace(quote_ident(%(asked)s)),"
-        " %(asked)s::text is not null or to_regclass(quote_ident(current_schema()) || '.migrations')"
-        " is not null, has_schema_privilege(to_regnamespace(quote_ident(%(asked)s)), 'usage')",
+        sql.SQL(
+            "select coalesce(%(asked)s, {first}), to_regnamespace(quote_ident(%(asked)s)),"
+            " %(asked)s::text is not null or to_regclass(quote_ident({first}) || '.migrations')"
+            " is not null, has_schema_privilege(to_regnamespace(quote_ident(%(asked)s)), 'usage')"
+        ).format(first=search_path.FIRST),
         {"asked": asked},
     ).fetchone()
     assert row is not None  # noqa: S101  a select without a table yields one row

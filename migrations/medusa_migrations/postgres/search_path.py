@@ -33,6 +33,18 @@ _LEDGERS = """
 """
 
 
+FIRST = sql.SQL(
+    "(select name from unnest(current_schemas(false)) with ordinality p (name, place)"
+    r" where not (name ~ '^pg_' or name in ('information_schema', 'medusa_db')) order by place limit 1)"
+)
+"""The first schema of the search path in which a shop can be; null where there is none."""
+
+
+def is_reserved(schema: str) -> bool:
+    """Return whether no shop can be in *schema*, though a search path may name it: it is PostgreSQL's or ours."""
+    return schema.startswith("pg_") or schema in ("information_schema", "medusa_db")
+
+
 def entries(setting: str, user: str) -> list[str]:
     """Return the names in *setting*, a value of `search_path`; *user* stands for `$user`.
 
@@ -123,7 +135,9 @@ def refuse_hidden_ledger(conn: Connection[Any], schema: str | None) -> None:
                 reason="MissingRight",
             )
     found = [name for name in path[behind + 1 :] if name in ledgers]
-    if not found and schema == "public" and source in ("default", "configuration file"):
+    if not found and (
+        schema is None or (schema == "public" and source in ("default", "configuration file"))
+    ):
         found = list(ledgers)
     if found:
         _refuse(schema, found)
@@ -139,7 +153,7 @@ def refuse_unusable(conn: Connection[Any]) -> None:
     query = "select nspname from pg_namespace where nspname = any(%s)"
     existing = {name for (name,) in conn.execute(query, [path])}
     for name in path:
-        if name in existing:
+        if name in existing and not is_reserved(name):
             raise unusable(conn, name)
 
 
@@ -155,6 +169,12 @@ def unusable(conn: Connection[Any], schema: str) -> DeniedError:
 
 def _refuse(schema: str | None, found: Sequence[str]) -> None:
     shown = values.some(found)
+    if schema is None:
+        raise DeniedError(
+            f"no schema of the search path can hold a shop, and the schema {shown} has a ledger of Medusa's. Name the "
+            f"schema that is meant: --schema {found[0]}, or ?schema={found[0]} in the URL",
+            reason="LedgerElsewhere",
+        )
     raise DeniedError(
         f"the schema {schema}, the first of the search path, has no ledger of Medusa's, and the schema "
         f"{shown} has one. Name the schema that is meant: --schema {found[0]}, or ?schema={found[0]} in "

@@ -210,8 +210,7 @@ def of_tables(
     for column in wanted.columns.values():
         one, existing = Object("column", wanted.name, column.name), live.columns.get(column.name)
         if existing is None:
-            made = _with_sequence(wanted.name, column, missing)
-            yield _missing(one, made, "every statement of the server that names it fails")
+            yield _missing_column(one, wanted, live, missing)
         else:
             yield from of_columns(one, column, existing)
     fixed = {name for name, column in wanted.columns.items() if not column.anywhere}
@@ -227,6 +226,23 @@ def of_tables(
         )
     for constraint in wanted.constraints.values():
         yield from _constraint(wanted, constraint, live)
+
+
+def _missing_column(
+    one: Object, wanted: Table, live: Table, missing: Collection[str]
+) -> Difference:
+    """Return that the column at the address *one* is missing, or that it has another name."""
+    column, effect = wanted.columns[one.name], "every statement of the server that names it fails"
+    made = _with_sequence(wanted.name, column, missing)
+    place = list(wanted.columns).index(one.name)
+    there = list(live.columns.values())[place : place + 1]
+    for other in there:
+        if other.name not in wanted.columns and dataclasses.replace(other, name=one.name) == column:
+            quoted = other.name.replace('"', '""')
+            fix = f'alter table "{wanted.name}" rename column "{quoted}" to "{one.name}"'
+            sentence = f"{one} is missing: the column {other.name} is in its place"
+            return Difference(one, sentence, made, other, fix=fix, effect=effect)
+    return _missing(one, made, effect)
 
 
 def of_columns(one: Object, wanted: Column, live: Column) -> Iterator[Difference]:
