@@ -25,6 +25,7 @@ TABLE = [
     ("57P03", "", "", (4, "ConnectionLost"), (4, "ConnectionLost"), (4, "ConnectionLost")),
     ("25P03", "", "", (4, "ConnectionLost"), (4, "ConnectionLost"), (4, "ConnectionLost")),
     ("08006", "", "", (4, "ConnectionLost"), (4, "ConnectionLost"), (4, "ConnectionLost")),
+    ("22021", "", "", (3, "Unsupported"), (7, "MigrationFailed"), (3, "Unsupported")),
     ("25006", "", "", (5, "ReadOnly"), (5, "ReadOnly"), (5, "ReadOnly")),
     ("42501", "", "", (5, "MissingRight"), (7, "MigrationFailed"), (5, "MissingRight")),
     ("42501", "query would be affected by row-level security policy", "",

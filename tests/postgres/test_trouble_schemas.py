@@ -13,6 +13,7 @@ from faults import Snapshot, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from servers import TestServer
 
@@ -213,3 +214,29 @@ def test_a_database_whose_encoding_cannot_hold_the_rows_is_refused(server: TestS
         "medusa-db: the encoding of this database is LATIN1, which cannot hold Medusa's own rows. "
         "Make a database with encoding UTF8 (createdb -E UTF8 -T template0)\n"
     )
+
+
+def test_a_text_that_no_server_of_medusas_can_read_is_called_that(
+    server: TestServer, tmp_path: Path
+) -> None:
+    server.execute(
+        "create database ascii template template0 encoding sql_ascii lc_collate 'C' lc_ctype 'C'"
+    )
+    document = tmp_path / "seed.json"
+    document.write_text('{"product_collections": [{"title": "Cups"}]}')
+    try:
+        url = server.url("ascii")
+        assert servers.medusa_db("seed", "-f", str(document), url=url).returncode == 0
+        with psycopg.connect(url, client_encoding="sql_ascii") as conn:
+            conn.execute(rb"update product_collection set title = E'caf\xe9'")
+        told = [
+            servers.medusa_db(*words, url=url)
+            for words in (("seed", "export"), ("seed", "-f", str(document)))
+        ]
+    finally:
+        server.drop("ascii")
+
+    assert [done.returncode for done in told] == [3, 3]
+    for done in told:
+        assert 'invalid byte sequence for encoding "UTF8": 0xe9' in done.stderr
+        assert "correct that text, or restore the shop into a database of UTF8" in done.stderr

@@ -12,11 +12,11 @@ from psycopg import sql
 from medusa_migrations.catalog import version as versions
 from medusa_migrations.catalog.model import not_repeated
 from medusa_migrations.contract import values
-from medusa_migrations.contract.errors import DeniedError, LockHeldError, RefusedError, UsageError
+from medusa_migrations.contract.errors import DeniedError, RefusedError, UsageError
 from medusa_migrations.plan import place as places
 from medusa_migrations.plan import proof
 from medusa_migrations.plan.plan import plan
-from medusa_migrations.postgres import search_path
+from medusa_migrations.postgres import search_path, translation
 from medusa_migrations.records import history, ledger, verification
 
 if TYPE_CHECKING:
@@ -64,10 +64,7 @@ def observe(conn: Connection[Any], catalog: Catalog, schema: str) -> DatabaseSta
     try:
         return _observed(conn, catalog, schema)
     except (pg.UndefinedTable, pg.InvalidSchemaName) as exc:
-        raise LockHeldError(
-            f"somebody drops or restores tables of the schema {schema} at this moment: "
-            f"{exc.diag.message_primary}; run the same command again"
-        ) from exc
+        raise translation.vanished(exc, schema) from exc
 
 
 def _observed(conn: Connection[Any], catalog: Catalog, schema: str) -> DatabaseState:

@@ -42,6 +42,7 @@ class Rule(NamedTuple):
 
 
 RULES = {
+    "22021": Rule(UnsupportedError, "Unsupported", "a database of SQL_ASCII takes any bytes, and Medusa's server reads UTF-8 alone: correct that text, or restore the shop into a database of UTF8"),
     "25006": Rule(DeniedError, "ReadOnly", "give the address of the primary, or a user that may write"),
     "42501": Rule(DeniedError, "MissingRight", "grant it to the user"),
     "55P03": Rule(LockHeldError, "TableLocked", "another session has a table locked; try again, or end that session"),
@@ -64,7 +65,7 @@ TIMED_OUT = Rule(FailedError, "StatementTimeout", "allow it more time")
 _LOST = ("57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04")
 _REGARDLESS = ("25006",)
 """What is wrong with the server, and not with the item or the document that was being run."""
-_OF_THE_SHOP = ("25006", "42501", "55P03", "57014", "53100", "53200", "53400")
+_OF_THE_SHOP = ("22021", "25006", "42501", "55P03", "57014", "53100", "53200", "53400")
 """What is wrong with the shop or its server, and not with the document that is seeded."""
 
 _TAKEN = "Something of that name exists already: give what the file makes another name, or write `if not exists`"
@@ -121,6 +122,14 @@ def asking(exc: psycopg.Error, address: Address, conn: Connection[Any] | None) -
     who = blockers(conn) if conn and exc.sqlstate == "55P03" else ""
     named = f": {who}" if who else ""
     return rule.error(f"{message}; {rule.advice}{named}", reason=rule.reason)
+
+
+def vanished(exc: psycopg.Error, schema: str) -> LockHeldError:
+    """Return what *exc* means where a table of *schema* was there a moment ago, and is not any more."""
+    return LockHeldError(
+        f"somebody drops or restores tables of the schema {schema} at this moment: "
+        f"{exc.diag.message_primary}; run the same command again"
+    )
 
 
 def applying(
