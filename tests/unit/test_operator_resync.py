@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from medusa_operator.api.cluster import ObjectKind
 from medusa_operator.api.errors import (
@@ -190,6 +191,36 @@ def test_a_watch_that_is_refused_is_not_dead():
 
     assert resync.health.dead_watches == {}
     assert resync.intake.cache.database(Key("default", "a")) is not None
+
+
+def test_a_watch_that_is_refused_is_told_of_once_where_lists_are_not():
+    resync = made(Lists([[]]))
+    resync.health.watch_refused("pods", "", "may not watch pods")
+    resync.health.watch_refused("jobs", "gone", "no such namespace")
+    resync.health.unlisted["gone"] = "no such namespace"
+
+    with capture_logs() as logs:
+        told = resync._tell(set())
+        told = resync._tell(told)
+        resync.health.watch_refused("pods", "", "")
+        told = resync._tell(told)
+
+    assert told == set()
+    assert [(line["event"], line["kind"], line.get("error")) for line in logs] == [
+        ("A watch is refused", "pods", "may not watch pods"),
+        ("A watch is refused no more", "pods", None),
+    ]
+
+
+def test_what_cannot_be_watched_is_said_beside_the_state():
+    resync = made(Lists([[]]))
+    resync.health.watch_refused("pods", "", "forbidden")
+    resync.health.watch_refused("jobs", "shop", "forbidden")
+
+    assert resync.health.late() == [
+        "jobs of namespace shop cannot be watched, and are seen at each resync only: forbidden",
+        "pods cannot be watched, and are seen at each resync only: forbidden",
+    ]
 
 
 def test_where_the_definition_is_gone_the_process_ends_soon():

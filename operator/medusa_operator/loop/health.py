@@ -58,6 +58,22 @@ class Health:
             if namespace
         ]
 
+    def unwatched(self) -> dict[tuple[str, str], str]:
+        """Return the watches that are refused where lists are not, and why."""
+        return {
+            (plural, namespace): why
+            for (plural, namespace), why in sorted(self.refused.items())
+            if namespace not in self.unlisted
+        }
+
+    def late(self) -> list[str]:
+        """Return which changes are seen at the next resync only, in sentences."""
+        return [
+            f"{plural}{f' of namespace {namespace}' if namespace else ''} cannot be watched, and are seen at each resync "
+            f"only: {why}"
+            for (plural, namespace), why in self.unwatched().items()
+        ]
+
     def nothing_listed(self) -> str:
         """Return why nothing at all can be listed; empty where something can."""
         spaces = self.namespaces or ("",)

@@ -70,14 +70,26 @@ class Resync:
                 self.intake.look_at_all(self.interval * SPREAD)
 
     async def revisit(self) -> None:
-        """Take in for ever what could not be listed, as soon as it can."""
+        """Take in for ever what could not be listed, as soon as it can; say what cannot be watched."""
+        told: set[tuple[str, str]] = set()
         while True:
             await asyncio.sleep(min(AGAIN, self.interval))
+            told = self._tell(told)
             watches = {plural for plural, _ in self.health.refused}
             if ObjectKind.DATABASE.plural in watches and not await self._defined():
                 raise DeadWatchError("MedusaDatabase is no longer defined in the cluster")
             for space in list(self.health.unlisted):
                 await self._take_all(space)
+
+    def _tell(self, told: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Log which watches are refused, but for those that were *told* of, and which no more; return them."""
+        refused = self.health.unwatched()
+        for plural, namespace in refused.keys() - told:
+            why = refused[plural, namespace]
+            logger.warning("A watch is refused", kind=plural, namespace=namespace, error=why)
+        for plural, namespace in told - refused.keys():
+            logger.info("A watch is refused no more", kind=plural, namespace=namespace)
+        return set(refused)
 
     async def _take_all(self, space: str) -> None:
         """Take in everything; Jobs and pods after the resources, so that they are no older."""

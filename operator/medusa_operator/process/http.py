@@ -51,7 +51,9 @@ async def served(
         waits = ["starting"] if health.state is State.STARTING else []
         if why := health.nothing_listed():
             waits.append(f"nothing can be listed: {why}")
-        return _answer(waits + health.problems(), "\n".join([health.state, *health.away()]))
+        return _answer(
+            waits + health.problems(), "\n".join([health.state, *health.away(), *health.late()])
+        )
 
     async def scrape(request: web.Request) -> web.Response:
         if guard and (refusal := await guard(request.headers.get("Authorization", ""))):
