@@ -60,6 +60,17 @@ def test_the_words_of_a_failed_connection_decide_what_it_is(
     assert str(failure).startswith(f"postgres://shop:***@db/shop: {text.rstrip('.')}; ")
 
 
+def test_what_a_server_answers_in_words_of_its_own_is_not_a_wrong_port() -> None:
+    exc = psycopg.OperationalError(
+        "connection to server at x failed: FATAL:  outside of business hours"
+    )
+
+    failure = translation.connecting(exc, ADDRESS)
+
+    assert type(failure) is UnreachableError
+    assert "outside of business hours; the server answers so: its log may say more" in str(failure)
+
+
 @pytest.mark.parametrize(
     ("exc", "kind", "says"),
     [

@@ -330,6 +330,7 @@ _OPTION = (
 _FOREIGN = ("connection_limit", "pgbouncer", "pool_timeout", "pool", "ssl", "statement_cache_size")
 """Parameters of a URL that other drivers know, and that libpq does not."""
 _MISSING = r'(database|role) ".*" does not exist'
+_NOBODY = "check host and port, and that the server is running"
 _RESOLVE = "its host name cannot be resolved: "
 
 
@@ -390,7 +391,11 @@ def _no_connection(exc: psycopg.OperationalError, address: Address) -> RunnerErr
     if exc.pgconn is not None and (exc.pgconn.used_password or exc.pgconn.needs_password):
         # a server that speaks another language than English, and that we had got as far as
         return DeniedError(says("check user, password and database in the URL"))
-    return UnreachableError(f"{where}; check host and port, and that the server is running")
+    answered = (
+        "FATAL:" in text
+    )  # there is a server; the words may be those of a trigger at the login
+    advice = "the server answers so: its log may say more" if answered else _NOBODY
+    return UnreachableError(f"{where}; {advice}")
 
 
 def _constant(text: str) -> str:
