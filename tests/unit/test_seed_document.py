@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from medusa_migrations.contract.errors import UsageError
+from medusa_seed.document import document as document_of_seed
+from medusa_seed.document import files
 from medusa_seed.document.findings import Findings, spell
 from seed_documents import broken, product, read, shop
 
@@ -135,6 +137,12 @@ PATH = "products[0].variants[0]"
             changed("products", 0, "metadata", to={"a": ["\x00"]}),
             ["products[0].metadata: holds a NUL character, which PostgreSQL cannot store"],
             id="nul-in-metadata",
+        ),
+        pytest.param(
+            shop(users=["s3cr3t"]), ["users[0]: something else where an object belongs"], id="secret"
+        ),
+        pytest.param(
+            shop(users="s3cr3t"), ["users: something else where a list belongs"], id="secrets"
         ),
         pytest.param(
             changed("products", 0, "title", to="\ud800"),
@@ -303,3 +311,19 @@ def test_what_medusa_does_not_heed_is_a_warning(tmp_path):
 )
 def test_a_place_is_spelled_as_a_path(place, text):
     assert spell(place) == text
+
+
+def test_what_json_cannot_say_is_named_in_yaml(tmp_path):
+    document = tmp_path / "seed.yaml"
+    document.write_text(
+        "products:\n- title: a\n  metadata: {a: .inf}\n- title: b\n  metadata: {a: 2026-01-02}\n"
+    )
+    findings = Findings()
+
+    with files.opened(str(document)) as source:
+        document_of_seed.read(source.pieces(), findings)
+
+    assert [line for line in findings.lines if "metadata" in line] == [
+        "products[0].metadata: holds what JSON cannot say: an infinite number, or `nan`",
+        "products[1].metadata: holds what JSON cannot say: 2026-01-02; write it in quotes",
+    ]

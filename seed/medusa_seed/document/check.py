@@ -183,7 +183,8 @@ def _entry(entry: Entry) -> Check:
     def check(value: Any, place: Place, key: Any, found: Findings) -> Any:
         here = place if key is None else (place, key)
         if type(value) is not dict:
-            found.add(here, f"{shown(value)} where an object belongs")
+            what = "something else" if entry.secret else shown(value)
+            found.add(here, f"{what} where an object belongs")
             return {}
         kept: dict[str, Any] = {}
         for name, item in value.items():

@@ -124,7 +124,8 @@ def _item(
 ) -> None:
     if piece.index is None:
         if piece.value is not None:
-            findings.add(place, f"{shown(piece.value)} where a list belongs")
+            what = "something else" if entry.secret else shown(piece.value)
+            findings.add(place, f"{what} where a list belongs")
         return
     if piece.index < 0:
         return

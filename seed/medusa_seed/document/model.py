@@ -75,6 +75,11 @@ class Entry:
     table: str = ""
     """Where it is kept; empty where it has no table of its own."""
 
+    @property
+    def secret(self) -> bool:
+        """Whether something in it is shown in no message, so that nothing is that stands in its place."""
+        return any(isinstance(one.shape, Text) and one.shape.secret for one in self.fields)
+
     def field(self, name: str) -> Field:
         """Return the field called *name*; raise KeyError where there is none."""
         for found in self.fields:
