@@ -139,6 +139,11 @@ PATH = "products[0].variants[0]"
             id="nul-in-metadata",
         ),
         pytest.param(
+            shop(products=[{"title": "x", "ti\ntel": 1}]),
+            ["products[0].'ti\\ntel': is no key of a product; did you mean \"title\"?"],
+            id="key-of-two-lines",
+        ),
+        pytest.param(
             shop(users=["s3cr3t"]), ["users[0]: something else where an object belongs"], id="secret"
         ),
         pytest.param(

@@ -30,7 +30,10 @@ def spell(place: Place) -> str:
     steps: list[str] = []
     while len(place) == 2:
         place, step = place
-        steps.append(f"[{step}]" if isinstance(step, int) else f".{step}")
+        whole = (
+            isinstance(step, int) or len(step.splitlines()) < 2
+        )  # else it would look like two findings
+        steps.append(f"[{step}]" if isinstance(step, int) else f".{step if whole else repr(step)}")
     path = "".join(reversed(steps)).removeprefix(".")
     return f"{place[0]}: {path}" if place and path else path or (place[0] if place else "")
 
