@@ -144,6 +144,16 @@ def test_what_a_migration_of_a_flag_that_is_off_drops_does_not_switch_the_flag_o
     assert not [one for one in found.missing if one.migration.flags]
 
 
+def test_what_a_migration_drops_is_proven_where_the_ledger_has_others_of_its_flag() -> None:
+    flagged = shipped().enabled(parsed("1.20.11"), {"medusa_v2": True})
+    name = "dropFksIsolatedProducts1694602553610"
+    ledger = [row for row in enumerate((m.name for m in flagged), 1) if row[1] != name]
+
+    found = evidence.weigh(shipped(), tuple(ledger), verify.expected(flagged).copy())
+
+    assert added(found) == [name]
+
+
 def test_indexes_that_are_called_otherwise_were_made_all_the_same() -> None:
     live = schema("1.12.3")
     live.indexes = {

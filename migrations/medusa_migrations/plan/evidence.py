@@ -205,7 +205,12 @@ def _missing(
             found.append((Missing(migration, reason, place), drift - with_it))
             rows, drift = more, with_it
     lost = {one.object.kind for one in drift or () if one.is_gone}
-    run = {migration.name for migration in catalog.enabled(catalog.newest, flags)}
+    on = {
+        flag: True
+        for _, name in before
+        for flag in catalog.gates(catalog.text(name, catalog.newest), catalog.newest)
+    }
+    run = {migration.name for migration in catalog.enabled(catalog.newest, on | dict(flags))}
     proven = [
         one
         for one, explained in found
