@@ -233,6 +233,20 @@ def test_a_foreign_key_to_a_column_of_a_domain_is_made_where_what_it_is_over_fit
     assert [one["object"] for one in report["differences"]] == ["column address.id"]
 
 
+@pytest.mark.parametrize(("column", "is_read"), [("description", False), ("type", True)])
+def test_a_column_of_another_table_by_the_same_name_is_not_in_the_way(
+    shop_at: Callable[..., str], column: str, *, is_read: bool
+) -> None:
+    url = shop_at("1.2.1")
+    run(url, f"alter table discount_rule drop {column}")
+
+    code, report = migrated(url, "1.20.11")
+
+    says = report.get("message", "")
+    assert code == (9 if is_read else 0), says
+    assert (f"column discount_rule.{column} is missing" in says) is is_read
+
+
 def test_a_foreign_key_to_a_column_of_a_domain_over_numbers_is_refused(
     shop_at: Callable[..., str],
 ) -> None:

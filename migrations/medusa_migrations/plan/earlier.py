@@ -13,7 +13,7 @@ from medusa_migrations.schema.drift import Object
 from medusa_migrations.schema.model import Column, ConstraintKind, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from medusa_migrations.catalog.model import Catalog, DataStep
     from medusa_migrations.catalog.version import Version
@@ -36,6 +36,10 @@ _FAMILIES = {
 _LENGTH = re.compile(r"^character(?: varying)?\((\d+)\)$")
 _SMALL = {"smallint": 2**15 - 1, "integer": 2**31 - 1}
 """Types of numbers that end before a time in milliseconds, and their largest one."""
+
+
+_BEHIND_TARGET = ("(", "select", "values", "default", "with", "overriding", "table")
+"""What can come behind the table of an insert."""
 
 
 class Failing(NamedTuple):
@@ -185,12 +189,15 @@ class _Walk:
     def _rows(self, statement: Statement) -> list[Difference]:
         """Return the differences on which a statement on rows would fail."""
         changed = affected.affected([statement.text])
-        tables, names = changed.written | changed.read, _names(statement)
+        tables = changed.written | changed.read
         return [
             one
             for one in self._differences()
             if one.object.table in tables
-            and (one.object.kind == "table" or one.object.name in names)
+            and (
+                one.object.kind == "table"
+                or one.object.name in _columns(statement, one.object.table, tables)
+            )
             and (_is_gone(one) or _is_other(one))
         ]
 
@@ -312,6 +319,32 @@ def _names(statement: Statement) -> set[str]:
     return {
         token.strip('"') if token.startswith('"') else token.lower() for token in statement.tokens
     }
+
+
+def _columns(statement: Statement, table: str, tables: Collection[str]) -> set[str]:
+    """Return the names in *statement*, of *tables*, that may be columns of *table*.
+
+    Those behind the name or alias of another table are not, nor those in the list of an insert into another one.
+    """
+    words = [
+        token.strip('"') if token.startswith('"') else token.lower() for token in statement.tokens
+    ]
+    aliases = {one: one for one in tables} | {
+        alias: owner
+        for owner, as_, alias in zip(words, words[1:], words[2:], strict=False)
+        if as_ == "as"
+    }
+    begin = 0
+    if words[:2] == ["insert", "into"]:
+        opens = next(at for at, word in enumerate(words) if word in _BEHIND_TARGET)
+        if words[opens] == "(" and table not in words[:opens]:
+            begin = words.index(")")
+    found = set()
+    for at in range(begin, len(words)):
+        owner = aliases.get(words[at - 2], table) if words[at - 1] == "." else table
+        if owner == table:
+            found.add(words[at])
+    return found
 
 
 def _is_gone(one: Difference) -> bool:
