@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -46,6 +47,64 @@ def test_a_schema_other_than_public_works_like_public_and_leaves_public_alone(
     found, clean = snapshot(url), snapshot(server.url(server.at(target)))
     assert part(found, "public") == public
     assert part(found, "shop") == part(clean, "public", to="shop")
+
+
+def test_a_table_that_was_moved_to_another_schema_is_moved_back_and_not_made_anew(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.12.3")
+    with psycopg.connect(url) as conn:
+        conn.execute(
+            "create schema other; alter table product set schema other;"
+            " create schema crm; create table crm.note (id int primary key)"
+        )
+    back = "alter table other.product set schema public"
+
+    verified = servers.medusa_db("verify", "--output", "json", url=url)
+    refused = servers.medusa_db("migrate", "--to", "1.20.11", url=url)
+
+    (missing,) = (
+        one
+        for one in json.loads(verified.stdout)["differences"]
+        if one["object"] == "table product"
+    )
+    assert missing["fix"] == ""
+    assert back in missing["hint"]
+    assert refused.returncode == 9
+    assert back in refused.stderr
+    assert "create table" not in verified.stdout + refused.stderr
+    with psycopg.connect(url) as conn:
+        conn.execute(sql.SQL(back))
+    assert servers.medusa_db("verify", url=url).returncode == 0
+
+
+COMMANDS = [
+    ("migrate", "--to", "1.12.3"),
+    ("seed", "--demo"),
+    ("plan", "--to", "1.20.11"),
+    ("migrate", "--to", "1.20.11"),
+    ("migrate", "--to", "1.20.11"),
+    ("verify",),
+    ("status",),
+    ("wait", "--for", "1.20.11"),
+    ("repair",),
+    ("seed", "export"),
+]
+
+
+@pytest.mark.parametrize("schema", ["50%", 'a%s "b" {c} $1 :d; --', "%(schema)s", "it's"])
+def test_a_schema_may_be_called_anything(url: str, schema: str) -> None:
+    with psycopg.connect(url) as conn:
+        conn.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
+
+    for command in COMMANDS:
+        done = servers.medusa_db(*command, url=url, MEDUSA_DB_SCHEMA=schema)
+        assert done.returncode == 0, (command, done.stderr)
+
+    with psycopg.connect(url) as conn:
+        query = sql.SQL("select count(*) from {}").format(sql.Identifier(schema, "product"))
+        assert conn.execute(query).fetchone() != (0,)
+        assert servers.rows(conn, "select to_regclass('public.product')") == [(None,)]
 
 
 def part(found: Snapshot, schema: str, to: str | None = None) -> Snapshot:

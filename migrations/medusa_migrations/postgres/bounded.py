@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import psycopg
 from psycopg import errors as pg
+from psycopg import sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+    from typing import Self
 
-    from psycopg.abc import PQGen
+    from psycopg.abc import Params, PQGen
 
     from medusa_migrations.postgres.backend import Backend
 
@@ -44,8 +46,44 @@ LOCK_TIMEOUT = 5
 _IN_ERROR = psycopg.pq.TransactionStatus.INERROR
 
 
+class _Cursor(psycopg.Cursor[Any]):
+    """One that takes no `%` in a name or a literal for a parameter's place."""
+
+    def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
+        """Send *query* with *params*."""
+        return super().execute(_doubled(query, params), params, **options)
+
+
+class _ServerCursor(psycopg.ServerCursor[Any]):
+    """The same of one whose rows stay on the server until they are asked for."""
+
+    def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
+        """Declare it for *query* with *params*."""
+        return super().execute(_doubled(query, params), params, **options)
+
+
+def _doubled(query: Any, params: Params | None) -> Any:
+    """Return *query* so that every `%` which is part of a name or a literal is one, where it is sent with *params*."""
+    if params is None or not isinstance(query, sql.Composed):
+        return query
+    return sql.Composed([_part(part) for part in query])
+
+
+def _part(part: sql.Composable) -> sql.Composable:
+    if isinstance(part, sql.Composed):
+        return sql.Composed([_part(one) for one in part])
+    if isinstance(part, sql.Identifier | sql.Literal) and "%" in (text := part.as_string()):
+        return sql.SQL(text.replace("%", "%%"))
+    return part
+
+
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that gives up a server which does not answer."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Make it as psycopg does."""
+        super().__init__(*args, **options)
+        self.cursor_factory, self.server_cursor_factory = _Cursor, _ServerCursor
 
     backend: Backend | None = None
     """None: not known, so it is not asked after."""

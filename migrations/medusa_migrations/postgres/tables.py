@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import sql
@@ -13,7 +14,7 @@ from medusa_migrations.schema.drift import Difference, Object
 from medusa_migrations.schema.severity import DriftSeverity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from psycopg import Connection
 
@@ -134,6 +135,13 @@ _LOOK = r"""
       from pg_trigger g join tab t on t.oid = g.tgrelid
      group by t.relname, t.called having bool_or(g.tgisinternal and g.tgenabled in ('D', 'R'))
     union all
+    select 'elsewhere', c.relname, n.nspname, format('%%I.%%I', n.nspname, c.relname), array[quote_ident(%(schema)s)]
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p') and n.nspname <> %(schema)s
+       and not exists (select from tab t where t.relname = c.relname)
+       and not exists (select from pg_class l where l.relnamespace = n.oid and l.relname = 'migrations')
+       and exists (select from pg_constraint k where k.conrelid = c.oid and k.conname ~ '^[A-Z]+_[0-9a-f]{20,}$')
+    union all
     select 'replica', '', current_setting('session_replication_role'), '', '{}'
      where current_setting('session_replication_role') = 'replica'
     order by 1, 2, 3
@@ -177,6 +185,8 @@ class Surroundings(NamedTuple):
     """Those by which PostgreSQL refuses every update of their table, whether or not a row matches."""
     refusing_deletes: tuple[Difference, ...] = ()
     """The same of deletes."""
+    elsewhere: Mapping[str, str] = MappingProxyType({})
+    """Of tables that the schema has not, and that seem to be in another one that has no ledger: what moves them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +218,11 @@ def look(conn: Connection[Any], schema: str) -> Surroundings:
         tuple(one for row, one in found if one.harmful and "every insert" in row.more[-1:]),
         tuple(one for row, one in found if row.what == "publication" and "updates" in row.more[0]),
         tuple(one for row, one in found if row.what == "publication" and "deletes" in row.more[0]),
+        {
+            row.table: f"alter table {row.called} set schema {row.more[0]}"
+            for row in rows
+            if row.what == "elsewhere"
+        },
     )
 
 

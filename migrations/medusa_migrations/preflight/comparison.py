@@ -70,7 +70,18 @@ def beside(conn: Connection[Any], schema: str, found: Schema) -> Live:
 def compare(catalog: Catalog, version: Version, applied: Sequence[str], live: Live) -> Verdict:
     """Compare *live* with *version*, where *applied* stand in the ledger; raise as `verify.verify` does."""
     verdict = verify.verify(catalog, version, applied, live.schema)
+    found = tuple(moved(one, live.around) for one in verdict.differences)
+    verdict = dataclasses.replace(verdict, differences=found)
     whole = verdict.beside([*live.around.differences, *live.numbering])
     known = {*verdict.wanted.tables, verify.LEDGER.name}
     foreign = sorted({*whole.foreign, *tables.about(live.around.foreign, known)})
     return dataclasses.replace(whole, foreign=tuple(foreign))
+
+
+def moved(one: Difference, around: Surroundings) -> Difference:
+    """Return *one* without the statement that makes a table anew where its rows seem to be in another schema."""
+    if one.object.kind != "table" or not one.is_gone or one.object.name not in around.elsewhere:
+        return one
+    back = around.elsewhere[one.object.name]
+    hint = f"it seems to be in another schema: {back}; a new one would have none of its rows"
+    return dataclasses.replace(one, wanted=None, hint=hint)

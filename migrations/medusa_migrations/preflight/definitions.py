@@ -75,9 +75,10 @@ def _earlier(
     """
     yield from _excluded(catalog, observed, target, items)
     found = earlier.foresee(catalog, observed.proof, observed.at, target, items, existing)
-    for blocked in found.blocked:
-        yield _blocked(blocked, observed.schema, doubted=doubted)
     live = comparison.beside(conn, observed.schema, existing)
+    for blocked in found.blocked:
+        because = tuple(comparison.moved(one, live.around) for one in blocked.because)
+        yield _blocked(blocked._replace(because=because), observed.schema, doubted=doubted)
     known = {*found.tables, verify.LEDGER.name, ""}
     around = [
         one
@@ -90,10 +91,10 @@ def _earlier(
     refused = list(_unchangeable(live.around, items))
     for blocked in refused:
         yield _blocked(blocked, observed.schema, doubted=doubted)
-    because = [one for blocked in (*found.blocked, *refused) for one in blocked.because]
-    others = bool(in_the_way) or any(one.object.table == verify.LEDGER.name for one in because)
+    told = [one for blocked in (*found.blocked, *refused) for one in blocked.because]
+    others = bool(in_the_way) or any(one.object.table == verify.LEDGER.name for one in told)
     yield from _tried(conn, observed, recorded, others=others)
-    around = [one for one in around if one not in in_the_way and one not in because]
+    around = [one for one in around if one not in in_the_way and one not in told]
     stay = [one for one in found.stays if one.harmful]
     # one that only records a version does not touch the ledger
     ours = [one for one in (*stay, *around) if items and _is_repaired(one)]
@@ -229,6 +230,8 @@ def _blocked(found: Failing, schema: str, *, doubted: bool) -> Finding:
         )
     elif fix:
         advice = f"Make it right first: {fix}"
+    elif hints := "; ".join(dict.fromkeys(one.hint for one in found.because if one.hint)):
+        advice = f"Make it right first; {hints}"
     else:
         advice = "Make it right first; `medusa-db verify` compares the whole schema"
     what = "; ".join(map(str, found.because)) or found.message
