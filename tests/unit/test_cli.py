@@ -282,8 +282,8 @@ def test_a_current_folder_that_is_gone_is_called_that(arguments, tmp_path):
 
 NO_THREADS = """
 import runpy, sys, threading
-def refuse(*_): raise RuntimeError("can't start new thread")
-threading._start_new_thread = refuse
+def refuse(*_, **__): raise RuntimeError("can't start new thread")
+threading._start_new_thread = threading._start_joinable_thread = refuse  # the latter from Python 3.13 on
 runpy.run_module("medusa_db", run_name="__main__", alter_sys=True)
 """
 
