@@ -14,7 +14,7 @@ from medusa_db.show import text
 from medusa_migrations.catalog import load
 from medusa_migrations.contract.errors import RefusedError, VerificationError
 from medusa_migrations.contract.report import RunState
-from medusa_migrations.plan import evidence, proof
+from medusa_migrations.plan import proof
 from medusa_migrations.plan.findings import joined
 from medusa_migrations.postgres import connection
 from medusa_migrations.preflight import comparison
@@ -94,6 +94,12 @@ def _stopping(
     return [_as_difference(one, target) for one in found if one.error is not None]
 
 
+def _hint(catalog: Catalog, observed: DatabaseState, schema: Schema) -> str:
+    from medusa_migrations.plan import evidence  # noqa: PLC0415  most shops are as they should be
+
+    return evidence.hint(catalog, observed.ledger.names, schema)
+
+
 def _as_difference(finding: Finding, target: Version) -> Difference:
     """Return what forbids an upgrade to *target* as a difference of the database from what that needs."""
     return Difference(
@@ -120,9 +126,7 @@ def _compare(
     if target is None:
         raise RefusedError(
             f"the database is {observed.place(catalog)}: its ledger proves no version to verify. "
-            f"Name one with --to. {evidence.hint(catalog, observed.ledger.names, schema)}".rstrip(
-                ". "
-            ),
+            f"Name one with --to. {_hint(catalog, observed, schema)}".rstrip(". "),
             reason="NoVersion",
         )
     pending = options.pending(catalog, observed, target, args.flag)
@@ -149,7 +153,7 @@ def _compare(
         foreign=tuple(verdict.foreign),
         variant=tuple(verdict.variant),
     )
-    hint = "" if ok else evidence.hint(catalog, observed.ledger.names, schema)
+    hint = "" if ok else _hint(catalog, observed, schema)
     if args.output == "json":
         output.print_json(
             {

@@ -137,7 +137,7 @@ _LOOK = r"""
     union all
     select 'elsewhere', c.relname, n.nspname, format('%%I.%%I', n.nspname, c.relname), array[quote_ident(%(schema)s)]
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind in ('r', 'p') and n.nspname <> %(schema)s
+     where c.relkind in ('r', 'p') and n.nspname <> %(schema)s and c.oid >= 16384  -- none of PostgreSQL's own
        and not exists (select from tab t where t.relname = c.relname)
        and not exists (select from pg_class l where l.relnamespace = n.oid and l.relname = 'migrations')
        and exists (select from pg_constraint k where k.conrelid = c.oid and k.conname ~ '^[A-Z]+_[0-9a-f]{20,}$')
