@@ -64,26 +64,17 @@ class _ServerCursor(psycopg.ServerCursor[Any]):
 
 def _doubled(query: Any, params: Params | None) -> Any:
     """Return *query* so that every `%` which is part of a name or a literal is one, where it is sent with *params*."""
-    if params is None or not isinstance(query, sql.Composed):
+    if params is None:
         return query
-    return sql.Composed([_part(part) for part in query])
-
-
-def _part(part: sql.Composable) -> sql.Composable:
-    if isinstance(part, sql.Composed):
-        return sql.Composed([_part(one) for one in part])
-    if isinstance(part, sql.Identifier | sql.Literal) and "%" in (text := part.as_string()):
+    if isinstance(query, sql.Composed):
+        return sql.Composed([_doubled(part, params) for part in query])
+    if isinstance(query, sql.Identifier | sql.Literal) and "%" in (text := query.as_string()):
         return sql.SQL(text.replace("%", "%%"))
-    return part
+    return query
 
 
 class BoundedConnection(psycopg.Connection[Any]):
     """A connection that gives up a server which does not answer."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        """Make it as psycopg does."""
-        super().__init__(*args, **options)
-        self.cursor_factory, self.server_cursor_factory = _Cursor, _ServerCursor
 
     backend: Backend | None = None
     """None: not known, so it is not asked after."""
@@ -99,6 +90,11 @@ class BoundedConnection(psycopg.Connection[Any]):
     """Seconds of one statement after which whoever keeps it waiting is looked for; None: never."""
     blockers: tuple[str, ...] = ()
     """Who, in words, kept a statement waiting when that was last looked for."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Make it as psycopg does."""
+        super().__init__(*args, **options)
+        self.cursor_factory, self.server_cursor_factory = _Cursor, _ServerCursor
 
     def wait(self, gen: PQGen[Result], *args: Any, **options: Any) -> Result:
         """Wait for what *gen* waits for, within the bounds."""
