@@ -315,10 +315,15 @@ class _Walk:
         self.existing.enums |= {k: v for k, v in self.wanted.enums.items() if k in changed.types}
 
 
-def _names(statement: Statement) -> set[str]:
-    return {
+def _words(statement: Statement) -> list[str]:
+    """Return the tokens of *statement*, names as PostgreSQL knows them."""
+    return [
         token.strip('"') if token.startswith('"') else token.lower() for token in statement.tokens
-    }
+    ]
+
+
+def _names(statement: Statement) -> set[str]:
+    return set(_words(statement))
 
 
 def _columns(statement: Statement, table: str, tables: Collection[str]) -> set[str]:
@@ -326,9 +331,7 @@ def _columns(statement: Statement, table: str, tables: Collection[str]) -> set[s
 
     Those behind the name or alias of another table are not, nor those in the list of an insert into another one.
     """
-    words = [
-        token.strip('"') if token.startswith('"') else token.lower() for token in statement.tokens
-    ]
+    words = _words(statement)
     aliases = {one: one for one in tables} | {
         alias: owner
         for owner, as_, alias in zip(words, words[1:], words[2:], strict=False)
