@@ -33,16 +33,17 @@ _LEDGERS = """
 """
 
 
+_RESERVED = ("information_schema", "medusa_db")
 FIRST = sql.SQL(
     "(select name from unnest(current_schemas(false)) with ordinality p (name, place)"
-    r" where not (name ~ '^pg_' or name in ('information_schema', 'medusa_db')) order by place limit 1)"
-)
+    r" where not (name ~ '^pg_' or name in ({})) order by place limit 1)"
+).format(sql.SQL(", ").join(map(sql.Literal, _RESERVED)))
 """The first schema of the search path in which a shop can be; null where there is none."""
 
 
 def is_reserved(schema: str) -> bool:
     """Return whether no shop can be in *schema*, though a search path may name it: it is PostgreSQL's or ours."""
-    return schema.startswith("pg_") or schema in ("information_schema", "medusa_db")
+    return schema.startswith("pg_") or schema in _RESERVED
 
 
 def entries(setting: str, user: str) -> list[str]:
