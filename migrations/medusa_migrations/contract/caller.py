@@ -32,8 +32,10 @@ _KEYS = {
     "--script": "seed.script",
     "--npm-script": "seed.npmScript",
 }
+VARIABLES = "the PG* variables"
+"""Where parts of an address stand for a shell."""
 _PLACES = {"resource": "spec.database", "helm": "database of the values"}
-"""Where parts of an address stand, which a shell has in variables."""
+"""Where they stand for others."""
 _VALUES = {"--links all": "server.links All"}
 """Options whose value is spelt in another way there."""
 _AGREED = r"--acknowledge (?:[\d.]+\d|links\b)"
@@ -45,7 +47,7 @@ def spell(message: str, caller: str) -> str:
     """Return *message* as *caller* would say it; commands in backquotes are for a shell, and stay."""
     if caller not in ("helm", "resource"):
         return message
-    message = message.replace("the PG* variables", _PLACES[caller])
+    message = message.replace(VARIABLES, _PLACES[caller])
     above = "spec." if caller == "resource" else ""
 
     def added(found: re.Match[str]) -> str:

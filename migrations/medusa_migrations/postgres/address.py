@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from medusa_migrations.contract.caller import VARIABLES
 from medusa_migrations.contract.errors import UnsupportedError, UsageError
 from medusa_migrations.postgres import spelling
 
@@ -25,7 +26,6 @@ _HOST = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(:\d{0,5})?")
 _PAIR = re.compile(r"\s*(\w+)\s*=\s*('(?:\\.|[^'\\])*'|(?:\\.|[^\s'\\])*)(?=\s|$)", re.DOTALL)
 _SHOWN_KEYS = ("host", "hostaddr", "port", "dbname", "user", "service")
 _PORTS = re.compile(r"\s*(?:\d{1,5}\s*)?(?:,\s*(?:\d{1,5}\s*)?)*")
-_VARIABLES = "the PG* variables"
 _BARE = re.compile(r"postgres(?:ql)?://(?:\?.*)?", re.DOTALL)
 _OTHERS = (
     "cockroachdb", "db2", "http", "https", "jdbc", "mariadb", "mongodb", "mongodb+srv", "mssql", "mysql",
@@ -136,7 +136,7 @@ def resolve(
         return replace(found, place=f"the database of {concealed.spell(source)}", quotable=False)
     if _BARE.fullmatch(found.url):
         place = _place(environment, concealed)
-        found = replace(found, place=place, called=_VARIABLES if place else found.called)
+        found = replace(found, place=place, called=VARIABLES if place else found.called)
     return replace(found, quotable=not unquoted)
 
 
