@@ -101,12 +101,14 @@ def look(conn: Connection[Any], schema: str, changed: Affected) -> Iterator[Find
 
 def tablespace(conn: Connection[Any], migrations: Sequence[Migration]) -> Iterator[Finding]:
     """Find that our role may put nothing where a setting puts what *migrations* make."""
+    if not any(_STORED.search(migration.statements) for migration in migrations):
+        return
     row = conn.execute(
         "select t.spcname from pg_tablespace t where t.spcname = current_setting('default_tablespace')"
         " and t.oid <> (select dattablespace from pg_database where datname = current_database())"
         " and not has_tablespace_privilege(t.oid, 'create')"
     ).fetchone()
-    if row and any(_STORED.search(migration.statements) for migration in migrations):
+    if row:
         yield Finding(
             f"the role {conn.info.user} may create nothing in the tablespace {row[0]}, which is the default_tablespace "
             "of its sessions",
