@@ -176,6 +176,11 @@ def _many(shape: Many) -> Check:
     return check
 
 
+def in_place_of(entry: Entry, value: Any) -> str:
+    """Return how a message calls *value*, which stands where an *entry* belongs, or a list of them."""
+    return "something else" if entry.secret else shown(value)
+
+
 def _entry(entry: Entry) -> Check:
     checks: dict[str, tuple[Check, Null]] = {}
     required = tuple(field.name for field in entry.fields if field.required)
@@ -183,8 +188,7 @@ def _entry(entry: Entry) -> Check:
     def check(value: Any, place: Place, key: Any, found: Findings) -> Any:
         here = place if key is None else (place, key)
         if type(value) is not dict:
-            what = "something else" if entry.secret else shown(value)
-            found.add(here, f"{what} where an object belongs")
+            found.add(here, f"{in_place_of(entry, value)} where an object belongs")
             return {}
         kept: dict[str, Any] = {}
         for name, item in value.items():

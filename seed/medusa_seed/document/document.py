@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medusa_seed.document import handles
-from medusa_seed.document.check import checker
+from medusa_seed.document.check import checker, in_place_of
 from medusa_seed.document.findings import Findings, Place, shown, spell
 from medusa_seed.document.model import DOCUMENT, Entry, Many
 from medusa_seed.document.product import ProductRules, Uses
@@ -124,8 +124,7 @@ def _item(
 ) -> None:
     if piece.index is None:
         if piece.value is not None:
-            what = "something else" if entry.secret else shown(piece.value)
-            findings.add(place, f"{what} where a list belongs")
+            findings.add(place, f"{in_place_of(entry, piece.value)} where a list belongs")
         return
     if piece.index < 0:
         return
