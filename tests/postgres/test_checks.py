@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -329,7 +330,7 @@ CHECKS = [
         item.name, check, id=f"{check.table} {check.says}".replace(" ", "-").replace(",", "")
     )
     for item in (*itertools.chain(*SHIPPED.texts.values()), *SHIPPED.data_steps)
-    for check in item.checks
+    for check in (item.checks if isinstance(item, DataStep) else item.written_checks)
 ]
 VERSIONS = list(dict.fromkeys(case.version for case in CASES.values()))
 
@@ -552,3 +553,61 @@ def test_a_migration_of_the_shop_may_mend_the_rows_on_the_way(
 
     assert refused.returncode == 9
     assert done.returncode == 0, done.stderr
+
+
+COUNTRIES = "countriesCurrencies1611063174563"
+
+
+@pytest.mark.parametrize("version", ["1.2.1", "1.12.3", "1.20.11"])
+def test_countries_of_a_shop_whose_ledger_lacks_their_migration_are_found_beforehand(
+    shop_at: Callable[..., str], version: str
+) -> None:
+    url = shop_at(version)
+    with psycopg.connect(url, autocommit=True) as conn:
+        gone = conn.execute("delete from migrations where name = %s returning id", [COUNTRIES])
+        assert gone.fetchone() is not None
+        there = [
+            f"{table}: {conn.execute(f'select count(*) from {table}').fetchone()[0]} rows"
+            for table in ("country", "currency")
+        ]
+    before = snapshot(url)
+
+    plan = medusa_db("plan", "--to", "1.20.11", "--output", "json", url=url)
+    refused = medusa_db("migrate", "--to", "1.20.11", url=url)
+
+    assert refused.returncode == 9
+    findings = [one for one in json.loads(plan.stdout)["findings"] if one["fatal"]]
+    assert [one["problem"].partition(" that")[0] for one in findings] == there
+    assert snapshot(url) == before
+    (fix,) = {re.findall("`(insert .*?)`", one["advice"])[0] for one in findings}
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(fix.encode())
+    assert medusa_db("migrate", "--to", "1.20.11", url=url).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "country"),
+    [
+        ("", "'zz', 'zzz', 999, 'ATLANTIS', 'Atlantis'"),
+        (
+            'drop index "IDX_e78901b1131eaf8203d9b1cb5f" cascade',
+            "'fr', 'fra', 250, 'FRANCE', 'France'",
+        ),
+    ],
+    ids=["a country of the shop's own", "no index makes them unique"],
+)
+def test_countries_that_are_in_nobody_s_way_are_let_go(
+    template: Callable[[str], Connection[Any]], catalog: Catalog, before: str, country: str
+) -> None:
+    conn = template("1.2.1")
+    conn.execute("delete from country; delete from currency")
+    conn.execute("delete from migrations where name = %s", [COUNTRIES])
+    conn.execute(before.encode())
+
+    conn.execute(
+        f"insert into country (iso_2, iso_3, num_code, name, display_name) values ({country})".encode()
+    )
+
+    assert [one for one in found(conn, catalog) if one.problem.startswith("country")] == []
+    failed = failure(conn, catalog)
+    assert failed is None or failed[0] != COUNTRIES

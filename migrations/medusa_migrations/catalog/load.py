@@ -17,6 +17,7 @@ from medusa_migrations.catalog.model import (
     MedusaScript,
     Migration,
     Note,
+    Reference,
     Related,
     Release,
     Severity,
@@ -111,29 +112,29 @@ def _migration(
         about=" ".join(header.get("", [])),
         statements=text,
         rows=rows,
-        reference=_reference(version, rows, files),
+        reference=_reference(version, name, rows, files),
         origin=f"{version}/{file}",
         flags=_list(header, "flag"),
         extension=header["extension"][0] if "extension" in header else None,
         when=_when(header),
         locks=tuple(_locks(header)),
-        checks=checks.get(name, ()),
+        written_checks=checks.get(name, ()),
     )
 
 
 def _reference(
-    version: Version, tables: tuple[str, ...], files: Mapping[str, Any]
-) -> Callable[[], str]:
-    """Return what yields the inserts of the rows of reference *tables*."""
+    version: Version, migration: str, tables: tuple[str, ...], files: Mapping[str, Any]
+) -> Callable[[], Reference]:
+    """Return what yields the rows of reference *tables* that the *migration* of this name fills in."""
     if not tables:
-        return str
+        return Reference
 
-    def inserts() -> str:
+    def rows() -> Reference:
         from medusa_migrations.catalog import reference  # noqa: PLC0415  most commands need no rows
 
-        return reference.statements(tables, version, files["countries_currencies.yaml"])
+        return reference.rows(tables, version, migration, files["countries_currencies.yaml"])
 
-    return functools.cache(inserts)
+    return functools.cache(rows)
 
 
 def _data_step(

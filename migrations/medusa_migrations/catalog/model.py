@@ -36,6 +36,14 @@ class Check(NamedTuple):
     fix: str
 
 
+class Reference(NamedTuple):
+    """Rows of reference tables that a migration fills in."""
+
+    inserts: str = ""
+    checks: tuple[Check, ...] = ()
+    """Rows of the same keys, on which the inserts fail."""
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One named change of the schema, Medusa's or the shop's own."""
@@ -53,8 +61,8 @@ class Migration:
     """The file it was read from, for messages."""
     rows: tuple[str, ...] = ()
     """The reference tables whose rows it fills in."""
-    reference: Callable[[], str] = field(default=str, repr=False, compare=False)
-    """Yields the inserts of those rows, which are put together only when they are needed."""
+    reference: Callable[[], Reference] = field(default=Reference, repr=False, compare=False)
+    """Yields those rows, which are put together only when they are needed."""
     flags: tuple[str, ...] = ()
     """Feature flags that must all be on."""
     extension: str | None = None
@@ -62,7 +70,8 @@ class Migration:
     when: tuple[str, str | None] | None = None
     """A table, or a column of it, that must exist; else only the ledger row is written."""
     locks: tuple[Lock, ...] = ()
-    checks: tuple[Check, ...] = ()
+    written_checks: tuple[Check, ...] = ()
+    """The checks that are written down for it, without those of the rows that it fills in."""
     pieces: Callable[[], Iterator[str]] | None = field(default=None, repr=False, compare=False)
     """Yields the SQL of a large file of the shop's own, of which `statements` has what matters to the schema."""
     checksum: str = ""
@@ -73,7 +82,12 @@ class Migration:
     @property
     def text(self) -> str:
         """Its SQL, as it runs; of a large file what of it matters to the schema."""
-        return self.statements + self.reference()
+        return self.statements + self.reference().inserts
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """The rows on which it would fail."""
+        return self.written_checks + self.reference().checks
 
     @property
     def order(self) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""The countries and currencies that the first migration fills in, as SQL, by version."""
+"""The countries and currencies that a migration fills in, as SQL, by version."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.catalog import version as versions
+from medusa_migrations.catalog.model import Check, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,14 +17,30 @@ _TABLES = {
     "country": ("countries", ("iso_2", "iso_3", "num_code", "name", "display_name")),
     "currency": ("currencies", ("code", "symbol", "symbol_native", "name")),
 }
+_TIMESTAMP = 13
+"""Digits at the end of a migration's name."""
+_THERE = """
+select "{key}" from "{table}" where "{key}" in ({keys}) and exists (
+  select from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
+  where indrelid = to_regclass('{table}') and attname = '{key}'
+  and indisunique and indnkeyatts = 1 and indpred is null
+)
+"""
+_RECORDED = "insert into migrations (timestamp, name) values ({}, '{}')"
 
 
-def statements(tables: Sequence[str], version: Version, body: Mapping[str, Any]) -> str:
-    """Return the inserts of all rows of *tables* as *version* writes them."""
-    return "".join(f"\n{_insert(table, version, body)}\n" for table in tables)
+def rows(
+    tables: Sequence[str], version: Version, migration: str, body: Mapping[str, Any]
+) -> Reference:
+    """Return the rows of *tables* as *version* writes them, for the *migration* of this name."""
+    found = {table: _rows(table, version, body) for table in tables}
+    return Reference(
+        "".join(f"\n{_insert(table, found[table])}\n" for table in tables),
+        tuple(_check(table, found[table], migration) for table in tables),
+    )
 
 
-def _insert(table: str, version: Version, body: Mapping[str, Any]) -> str:
+def _rows(table: str, version: Version, body: Mapping[str, Any]) -> list[list[Any]]:
     kind, columns = _TABLES[table]
     rows = {str(row[0]): list(row) for row in body[kind]}
     for correction in body["corrections"]:
@@ -35,9 +52,27 @@ def _insert(table: str, version: Version, body: Mapping[str, Any]) -> str:
         else:
             old = rows[key]
             rows[key] = [correction.get(c, v) for c, v in zip(columns, old, strict=True)]
-    names = ", ".join(f'"{column}"' for column in columns)
-    values = ",\n  ".join(f"({', '.join(map(_literal, row))})" for row in rows.values())
+    return list(rows.values())
+
+
+def _insert(table: str, rows: Sequence[Sequence[Any]]) -> str:
+    names = ", ".join(f'"{column}"' for column in _TABLES[table][1])
+    values = ",\n  ".join(f"({', '.join(map(_literal, row))})" for row in rows)
     return f'insert into "{table}" ({names}) values\n  {values};'
+
+
+def _check(table: str, rows: Sequence[Sequence[Any]], migration: str) -> Check:
+    """Return the check for rows of the same keys, as far as the table has each key once."""
+    key = _TABLES[table][1][0]
+    keys = ", ".join(_literal(row[0]) for row in rows)
+    name, timestamp = migration[:-_TIMESTAMP], migration[-_TIMESTAMP:]
+    return Check(
+        table,
+        _THERE.format(table=table, key=key, keys=keys),
+        f"that {name} adds, so that it has run already or they are from elsewhere",
+        f"Where it has run, the ledger lacks its row: `{_RECORDED.format(timestamp, migration)}`."
+        " Else delete them.",
+    )
 
 
 def _literal(value: object) -> str:
