@@ -14,6 +14,7 @@ from medusa_migrations.catalog import load, source
 from medusa_migrations.catalog.model import Catalog, Severity
 from medusa_migrations.plan import shop_sql
 from medusa_migrations.schema import ddl, statements, verify
+from medusa_migrations.schema.model import Schema
 
 
 def test_every_version_of_medusa_v1_is_known(catalog: Catalog):
@@ -139,7 +140,7 @@ def test_flags_that_exclude_each_other_are_known_with_what_to_switch(catalog: Ca
     }
     found = set()
     for migrations, (version, on) in sets.items():
-        excluded = verify.excluding(catalog, version, [], migrations)
+        excluded = verify.excluding(catalog, version, [], migrations, Schema())
         if excluded is None:
             verify.expected(migrations)
             continue

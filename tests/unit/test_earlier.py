@@ -14,7 +14,9 @@ from medusa_migrations.plan.plan import Request, plan
 from medusa_migrations.schema import ddl, fixes, verify
 
 if TYPE_CHECKING:
-    from medusa_migrations.catalog.model import Catalog
+    from collections.abc import Sequence
+
+    from medusa_migrations.catalog.model import Catalog, DataStep
     from medusa_migrations.plan.earlier import Earlier
     from medusa_migrations.schema.model import Schema
 
@@ -279,3 +281,45 @@ def test_a_key_or_an_index_needs_its_columns(
     blocked = [one.item for one in foreseen(catalog, start, change).blocked]
 
     assert blocked == ([item] if item else [])
+
+
+@pytest.mark.parametrize("start", ["1.2.1", "1.3.9", "1.12.3", "1.20.11"])
+def test_a_migration_that_fails_because_the_ledger_lacks_its_row_is_foreseen(
+    catalog: Catalog, start: str
+) -> None:
+    live, names = at(catalog, start)
+    for gone in names:
+        proven = proof.prove(catalog, [name for name in names if name != gone])
+        items = plan(catalog, proven, Request(TARGET, {})).items
+
+        found = earlier.foresee(catalog, proven, None, TARGET, items, live)
+
+        fails = failing(live.copy(), items)
+        taken = fails.endswith("is there already")  # which the look at names that are taken finds
+        assert taken or bool(fails) == bool(found.blocked), (gone, fails, found.blocked)
+
+
+def failing(live: Schema, items: Sequence[Migration | DataStep]) -> str:
+    """Return why the first of *items* that cannot change *live* cannot, or nothing."""
+    try:
+        for item in items:
+            if isinstance(item, Migration):
+                verify.apply(live, item)
+    except ddl.DialectError as exc:
+        return str(exc)
+    return ""
+
+
+def test_what_no_order_of_the_ledger_explains_is_taken_along_as_it_is(catalog: Catalog) -> None:
+    live, names = at(catalog, "1.12.3")
+    names.remove("softDeletingUniqueConstraints1624610325746")
+    proven = proof.prove(catalog, names)
+    path = plan(catalog, proven, Request(TARGET, {}))
+
+    found = earlier.foresee(catalog, proven, None, TARGET, path.items, live)
+
+    assert told(found) == (
+        ["softDeletingUniqueConstraints1624610325746: IDX_087926f6fec32903be3c8eedfa is not there"],
+        [],
+        [],
+    )

@@ -13,7 +13,7 @@ from medusa_migrations.schema.drift import Object
 from medusa_migrations.schema.model import Column, ConstraintKind, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from medusa_migrations.catalog.model import Catalog, DataStep
     from medusa_migrations.catalog.version import Version
@@ -82,16 +82,13 @@ def foresee(
         return Earlier()
     try:
         verdict = verify.verify(catalog, start, proof.applied, live)
-    except (
-        ddl.DialectError
-    ):  # the names of the ledger cannot all have run: `repair` has a word on it
-        return Earlier()
+    except ddl.DialectError:  # no order of the ledger's names explains the schema
+        return Earlier(tuple(_Walk(live.copy(), live.copy()).along(items)))
     tables = frozenset(verdict.wanted.tables)
     if not verdict.differences and not any(one.unlogged for one in live.tables.values()):
         return Earlier(tables=tables)
     walk = _Walk(verdict.wanted.copy(), live.copy())
-    for item in items:
-        walk.run(item)
+    walk.along(items)
     medusas = [m.name for m in items if isinstance(m, Migration) and m.version is not None]
     try:
         after = verify.verify(catalog, target, [*proof.applied, *medusas], walk.existing)
@@ -126,8 +123,13 @@ class _Walk:
         names = (str(found), f"{found.kind} {found.name}")
         return any(passed.what in names for passed in self.passed)
 
-    def run(self, item: Migration | DataStep) -> None:
-        """Go on by *item*."""
+    def along(self, items: Iterable[Migration | DataStep]) -> list[Failing]:
+        """Go on by *items*; return those that would fail so far."""
+        for item in items:
+            self._run(item)
+        return self.blocked
+
+    def _run(self, item: Migration | DataStep) -> None:
         if not isinstance(item, Migration):
             for statement in statements.split(item.text):
                 self._note(item.name, [*self._rows(statement), *self._refusing(statement)], "")
@@ -172,7 +174,8 @@ class _Walk:
             return
         known = {one for found in self.blocked for one in found.because}
         new = tuple(one for one in because if one not in known)
-        if new or (message and not because):
+        first = not self.blocked or self.blocked[-1].item != item  # what else it meets, follows
+        if new or (message and not because and first):
             self.blocked.append(Failing(item, new, message if not new else ""))
 
     def _differences(self) -> list[Difference]:

@@ -73,7 +73,7 @@ def _earlier(
 
     Where the ledger is *doubted*, the way to make something right may be to repair that.
     """
-    yield from _excluded(catalog, observed, target, items)
+    yield from _excluded(catalog, observed, target, items, existing)
     found = earlier.foresee(catalog, observed.proof, observed.at, target, items, existing)
     live = comparison.beside(conn, observed.schema, existing)
     for blocked in found.blocked:
@@ -111,10 +111,11 @@ def _excluded(
     observed: DatabaseState,
     target: Version,
     items: Sequence[Migration | DataStep],
+    existing: Schema,
 ) -> Iterator[Finding]:
     """Find a migration that cannot run with the flags that are set."""
     medusas = [one for one in items if isinstance(one, Migration) and one.version is not None]
-    found = verify.excluding(catalog, target, observed.proof.applied, medusas)
+    found = verify.excluding(catalog, target, observed.proof.applied, medusas, existing)
     if found is None:
         return
     migration, remedy = found
@@ -225,8 +226,8 @@ def _blocked(found: Failing, schema: str, *, doubted: bool) -> Finding:
     statements = [fixes.spelled(one, schema) for one in found.because]
     fix = "; ".join(dict.fromkeys(filter(None, statements)))
     if doubted:
-        advice = "Look at `medusa-db repair` first; " + (
-            f"if the ledger is right: {fix}" if fix else ""
+        advice = "Look at `medusa-db repair` first" + (
+            f"; if the ledger is right: {fix}" if fix else ""
         )
     elif fix:
         advice = f"Make it right first: {fix}"

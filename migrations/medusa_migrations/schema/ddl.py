@@ -63,7 +63,9 @@ def apply(schema: Schema, sql: str, passed: list[Passed] | None = None) -> None:
     for statement in statements.split(sql):
         try:
             _statement(schema, _Reader(statement.tokens, noted))
-        except (KeyError, IndexError) as exc:
+        except KeyError as exc:
+            raise DialectError(f"{exc.args[0]} is not there") from exc
+        except IndexError as exc:
             raise DialectError(f"{exc} in: {statement.text}") from exc
 
 

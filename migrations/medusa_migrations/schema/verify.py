@@ -200,12 +200,16 @@ def foresee(catalog: Catalog, version: Version, applied: Sequence[str]) -> None:
 
 
 def excluding(
-    catalog: Catalog, version: Version, applied: Sequence[str], pending: Sequence[Migration]
+    catalog: Catalog,
+    version: Version,
+    applied: Sequence[str],
+    pending: Sequence[Migration],
+    live: Schema,
 ) -> tuple[Migration, dict[str, bool]] | None:
     """Return which of the *pending* ones cannot run with the flags that chose them, and flags with which all can.
 
-    Such a set is none of Medusa's: flags were set by hand that need each other. None where all can run, or
-    where what is *applied* explains nothing.
+    Such a set is none of Medusa's: flags were set by hand that need each other. None where all can run, on
+    *live* or on what is *applied*, or where that explains nothing.
     """
     names = {*applied, *(migration.name for migration in pending)}
     if names == {migration.name for migration in catalog.enabled(version, {})}:
@@ -214,11 +218,19 @@ def excluding(
         schema = expected(_chosen(catalog, version, applied).values()).copy()
     except ddl.DialectError:
         return None
+    failing = _failing(schema, pending)
+    if failing is None or _failing(live.copy(), pending) is None:
+        return None
+    return failing, _remedy(catalog, version, names, failing)
+
+
+def _failing(schema: Schema, pending: Sequence[Migration]) -> Migration | None:
+    """Return the first of the *pending* ones that cannot run on *schema*, which is changed."""
     for migration in pending:
         try:
             apply(schema, migration)
         except ddl.DialectError:
-            return migration, _remedy(catalog, version, names, migration)
+            return migration
     return None
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ledgers import CATALOG, v
 from medusa_flags import RENAMED, VERSIONS, known
 from medusa_migrations.schema import verify
+from medusa_migrations.schema.model import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +108,7 @@ def upgrades(draw: st.DrawFn, versions: Sequence[str], newest: str) -> Upgrade:
 def _can_be(version: str, flags: Flags) -> bool:
     """Return whether Medusa's own migrations make such a shop at all."""
     migrations = CATALOG.enabled(v(version), dict(flags))
-    return verify.excluding(CATALOG, v(version), [], migrations) is None
+    return verify.excluding(CATALOG, v(version), [], migrations, Schema()) is None
 
 
 def _is_shown(before: str, had: Flags) -> bool:
