@@ -8,10 +8,12 @@ import json
 import secrets
 import shutil
 import signal
+import socket
 import ssl
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,7 @@ from medusa_testbed.api import Api
 from medusa_testbed.kubeconfig import kubeconfig
 from medusa_testbed.processes import Daemon, free_port
 from medusa_testbed.requests import POLICY, RequestLog
+from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,6 +130,8 @@ class ControlPlane:
         It is killed where that is not over *within* some seconds.
         """
         self._api_server.stop(how, within)
+        # within a node's namespaces it ends some time after what entered them for it
+        eventually(lambda: not _listens(self.server))
 
     def start_api_server(self) -> None:
         """Start the API server, on the same port as before, and wait until it is ready."""
@@ -243,6 +248,13 @@ def started() -> Iterator[ControlPlane]:
     finally:
         plane.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _listens(url: str) -> bool:
+    """Return whether anything takes connections there."""
+    parts = urllib.parse.urlsplit(url)
+    with socket.socket() as probe:
+        return probe.connect_ex((parts.hostname, parts.port)) == 0
 
 
 def _wait_for(url: str, part: Daemon, within: float = 60.0) -> None:
