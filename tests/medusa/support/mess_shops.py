@@ -179,6 +179,12 @@ class Shop:
         moved = any(step.mutation.name == "a schema of one's own" for step in self.done)
         return "shop" if moved else "public"
 
+    @property
+    def _ids_double(self) -> bool:
+        """Whether the ledger's next ids are those of other rows, and it takes them."""
+        done = {step.mutation.name for step in self.done}
+        return {"the ledger without a key", "the ledger's sequence behind"} <= done
+
     def candidates(self, mutation: Mutation) -> list[tuple[str, ...]]:
         """Return what *mutation* can be done to."""
         present = self._ask(self.name, mutation.on, self.schema)
@@ -289,9 +295,9 @@ class Shop:
                 ]
             conn.execute(sql.SQL("set search_path = {}").format(sql.Identifier(self.schema)))
             ids = "null" if since else "id"
-            ledger = (
-                f"select {ids}, row_number() over (order by id), timestamp, name from migrations"
-            )
+            # Medusa gives ids that are there already, where nothing forbids it: then they tell no order
+            place = "null" if self._ids_double else "row_number() over (order by id)"
+            ledger = f"select {ids}, {place}, timestamp, name from migrations"
             facts += [f"ledger {row}" for row in conn.execute(ledger.encode())]
             if not since:
                 facts += [
