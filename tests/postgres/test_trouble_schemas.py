@@ -230,6 +230,18 @@ def test_settings_of_the_role_or_the_database_do_not_disturb_a_run(
     assert reference_rows(url) == reference_rows(server.url(server.at("1.20.11")))
 
 
+def test_no_query_is_compiled(server: TestServer, url: str, tmp_path: Path) -> None:
+    server.execute("alter database {} set jit to on", url.rpartition("/")[2])
+    own = "create table seen as select current_setting('jit') as jit;"
+    (tmp_path / "1600000000000_own.sql").write_text(own)
+
+    done = servers.medusa_db("migrate", "--migrations-dir", str(tmp_path), url=url)
+
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(url) as conn:
+        assert conn.execute("select jit from seen").fetchall() == [("off",)]
+
+
 def reference_rows(url: str) -> list[tuple[object, ...]]:
     """Return the rows of which some have letters and signs beyond ASCII."""
     with psycopg.connect(

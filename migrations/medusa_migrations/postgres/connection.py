@@ -46,6 +46,8 @@ _SETTINGS = {
     "lock_timeout": f"{bounded.LOCK_TIMEOUT}s",
     # PostgreSQL refuses what would pass over rows that policies hide from our role
     "row_security": "off",
+    # long queries of the catalog, each run once: compiling them takes longer than they do
+    "jit": "off",
     # a runner that is frozen or gone gives its locks back to the shop
     "idle_in_transaction_session_timeout": "60s",
 }
