@@ -365,6 +365,59 @@ def test_a_migration_of_the_shops_own_that_drops_it_first_clears_the_way(
     migrated(url, *options)
 
 
+MOOD = "create type mood as enum ('a'); create table seen (id int, now mood, were mood[] default '{}');"
+TYPEORM = """
+    alter type mood rename to mood_old;
+    create type mood as enum ('a', 'b');
+    alter table seen alter column now type mood using now::text::mood;
+    alter table seen alter were drop default, alter were set data type mood[] using were::text[]::mood[];
+    alter table seen alter were set default '{}';
+    drop type mood_old;
+"""
+
+
+@pytest.mark.parametrize(
+    ("there", "text"),
+    [
+        ("", TYPEORM),
+        ("", "drop table seen; drop type mood;"),
+        ("", "drop table if exists seen cascade; drop type if exists mood;"),
+        ("create domain pair as mood[]; create table other (now pair);", "drop table other, seen; drop domain pair; drop type mood;"),
+        ("create type pair as (one mood); create table other (now pair);", "drop table other, seen; drop type pair; drop type mood;"),
+        ("create type pair as (one mood, two int);", "alter type pair drop attribute one; drop table seen; drop type mood;"),
+        ("create type pair as (one mood, two int);", "alter type pair alter attribute one set data type text; drop table seen; drop type mood;"),
+        ("create schema old; create table old.seen (now mood);", "drop schema old cascade; drop table seen; drop type mood;"),
+        ("create schema old;", "alter type mood set schema old; drop table seen; drop type old.mood;"),
+        ("create extension citext; create table other (now citext);", "alter table other alter now type text; drop extension citext;"),
+    ],
+)  # fmt: skip
+def test_what_a_file_of_the_shops_own_has_let_go_of_is_not_in_its_way(
+    shop_at: Callable[..., str], tmp_path: Path, there: str, text: str
+) -> None:
+    url = shop_at("1.20.11")
+    change(url, MOOD + there)
+    options = own(tmp_path, m1600000000000_away=text)
+
+    assert [one for one in planned(url, *options) if one["fatal"]] == []
+    migrated(url, *options)
+
+
+def test_a_type_that_another_column_still_has_is_in_the_way(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url = shop_at("1.20.11")
+    change(url, "create type mood as enum ('a')", "create table seen (was mood, will mood)")
+    options = own(
+        tmp_path, m1600000000000_away="alter table seen alter was type text; drop type mood;"
+    )
+
+    (found,) = (one for one in planned(url, *options) if one["fatal"])
+
+    assert (
+        found["problem"] == "column public.seen.will depends on mood, which away1600000000000 drops"
+    )
+
+
 def test_what_a_block_does_is_not_known_so_that_it_only_warns(
     shop_at: Callable[..., str], tmp_path: Path
 ) -> None:

@@ -50,7 +50,7 @@ _NAMED = """
              case t.typtype when 'c' then 'row type' when 'd' then 'domain' when 'e' then 'enum type'
                else 'type' end, t.typowner, n.nspowner, 0
         from pg_type t join pg_namespace n on n.oid = t.typnamespace
-       where t.typname = any(%(names)s) and n.nspname = any(%(schemas)s) and t.typcategory <> 'A'
+       where t.typname = any(%(names)s) and n.nspname = any(%(schemas)s) and (t.typcategory <> 'A' or t.typtype = 'd')
       union all
       select 'routine', n.nspname, p.proname, 'pg_proc', p.oid, 0, 'function', p.proowner, n.nspowner, 0
         from pg_proc p join pg_namespace n on n.oid = p.pronamespace

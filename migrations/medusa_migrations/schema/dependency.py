@@ -21,6 +21,11 @@ class Node(NamedTuple):
     sub: int = 0
     """The number of a column; 0: the object as a whole."""
 
+    @property
+    def table(self) -> Node:
+        """Of a column: the table it is in; else the object itself."""
+        return self._replace(sub=0)
+
 
 class Edge(NamedTuple):
     """One object depends on another."""
@@ -93,7 +98,7 @@ class Graph:
         return next((edge.on for edge in self.stands_on.get(node, ()) if edge.how == "i"), None)
 
     def reached(
-        self, targets: Iterable[Node], without: Collection[Node] = ()
+        self, targets: Iterable[Node], without: Collection[Node | Edge] = ()
     ) -> dict[Node, Reached]:
         """Return everything that a drop of *targets* reaches, as if *without* were not there."""
         found = {node: Reached(along=True, over=None) for node in targets}
@@ -101,7 +106,9 @@ class Graph:
         for node in waiting:
             for edge in self.to(node):
                 whole = self.whole(edge.node)
-                if edge.node in without or whole in without or edge.how == "retyped":
+                if edge.how == "retyped" or edge in without:
+                    continue
+                if any(node in without for node in (edge.node, edge.node.table, whole)):
                     continue
                 along = edge.how != "n" and whole in (None, node)
                 for one, goes in ((whole, False), (edge.node, along)):

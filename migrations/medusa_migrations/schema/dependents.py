@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from medusa_migrations.schema import effects
-from medusa_migrations.schema.dependency import Graph, Node, Thing
+from medusa_migrations.schema.dependency import Edge, Graph, Node, Thing
 from medusa_migrations.schema.effects import Change, Drop, Make, Name, Rename, Retype, Space, Unseen
 
 if TYPE_CHECKING:
@@ -224,8 +224,8 @@ class _State:
         self.graph = inventory.graph
         self.path = path
         self.names = {key: list(entries) for key, entries in inventory.names.items()}
-        self.gone: set[Node] = set()
-        """What was dropped, or of which it is not known any more what it depends on."""
+        self.gone: set[Node | Edge] = set()
+        """What was dropped, or of which it is not known any more what it depends on; and what depends no more."""
         self.unseen = ""
         self.blocked: dict[Node, Blocked] = {}
         self.found = Obstacles()
@@ -282,11 +282,13 @@ class _State:
                     targets[entry.node] = cause
         reached = self.graph.reached(targets, self.gone)
         for node, way in reached.items():
-            if node in targets or node not in self.graph.things:
+            if node in targets:
                 continue
             over = self.graph.over(node, reached)
             if drop.cascade or (way.along and over in targets):
                 self.gone.add(node)
+            if node not in self.graph.things:
+                continue
             if drop.cascade and not way.along:
                 self._lose(node, self._cause(over, targets), asked=True)
             elif way.along and over in targets and drop.names[0].space.part:
@@ -345,6 +347,11 @@ class _State:
                     own = edge.node.catalog == "pg_attrdef" and (edge.how != "n" or whole == node)
                     if edge.node.catalog in _REFUSE_RETYPE and not own:
                         self._refuse_retype({edge.node, whole}, whole, cause)
+                self.gone.update(
+                    edge
+                    for edge in self.graph.stands_on.get(node, ())
+                    if edge.on.catalog == "pg_type"
+                )
             for table in self._find(column.relation, item):
                 self._rewrite(table, cause)
 

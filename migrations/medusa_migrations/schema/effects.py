@@ -272,6 +272,9 @@ def _alter(reader: _Tokens) -> Iterator[Effect]:
     elif space is Space.RELATION:
         actions = [effect for action in reader.items() for effect in _action(name, action)]
         yield from sorted(actions, key=_pass)
+    elif kind == "type" and "attribute" in reader.words[reader.at :][:2]:
+        for action in reader.items():
+            yield from _attribute(name, action)
     else:
         yield Change(name, unties=space in (Space.POLICY, Space.PUBLICATION))
 
@@ -305,6 +308,23 @@ def _action(table: Name, reader: _Tokens) -> Iterator[Effect]:
             yield Rename(old, _part(space, reader.one(), table))
         case _:
             yield Change(table)
+
+
+def _attribute(type_: Name, reader: _Tokens) -> Iterator[Effect]:
+    """Read one action of `alter type` on an attribute, which is a column of the type's own relation."""
+    relation = type_._replace(space=Space.RELATION)
+    verb = reader.one()
+    reader.skip("attribute")
+    reader.skip("if", "exists")
+    name = _part(Space.COLUMN, reader.one(), relation)
+    if verb == "drop":
+        yield Drop((name,), cascade="cascade" in reader.words[reader.at :])
+    elif verb == "alter":
+        yield Retype(name)
+    elif verb == "rename":
+        reader.skip("to")
+        yield Rename(name, _part(Space.COLUMN, reader.one(), relation))
+    yield Change(type_)
 
 
 def _dropped(table: Name, reader: _Tokens) -> Iterator[Effect]:
