@@ -126,6 +126,10 @@ _ENUMS = """
       join pg_namespace n on n.oid = t.typnamespace
      where n.nspname = %(schema)s and t.typtype = 'e'
 """
+_OPERATORS = """
+    select o.opcname::text, min(n.nspname::text) from pg_opclass o join pg_namespace n on n.oid = o.opcnamespace
+     where n.nspname not in ('pg_catalog', %(schema)s) group by 1
+"""
 _OTHERS = """
     select c.relname, c.relkind from pg_class c
       join pg_namespace n on n.oid = c.relnamespace
@@ -224,6 +228,7 @@ def _read(conn: Connection[Any], schema: str, unread: Sequence[int]) -> Schema:
         else:
             found.views[name] = _VIEWS[kind]
     found.extensions = {name for (name,) in conn.execute("select extname from pg_extension")}
+    found.operators = dict(conn.execute(_OPERATORS, parameters).fetchall())
     return found
 
 

@@ -333,6 +333,7 @@ _RULES = {
 
 
 def _index(wanted: Index, live: Schema, whole: Schema) -> Iterator[Difference]:
+    wanted = _reaching(wanted, live.operators)
     one = Object("index", wanted.table, wanted.name)
     existing = live.indexes.get(wanted.name)
     effect = (
@@ -360,6 +361,19 @@ def _index(wanted: Index, live: Schema, whole: Schema) -> Iterator[Difference]:
             )
             return
     yield _differs(one, f"index {wanted.name} is missing", (DriftSeverity.HARMFUL, effect), wanted)
+
+
+def _reaching(index: Index, operators: Mapping[str, str]) -> Index:
+    """Return *index* such that its operator classes are found whatever the search path is."""
+
+    def reaching(key: str) -> str:
+        column, _, name = key.rpartition(" ")
+        if name not in operators:
+            return key
+        schema = operators[name].replace('"', '""')
+        return f'{column} "{schema}".{name}'
+
+    return dataclasses.replace(index, keys_sql=tuple(map(reaching, index.keys_sql)))
 
 
 def _missing_table(table: Table, wanted: Schema, live: Schema) -> Iterator[Difference]:

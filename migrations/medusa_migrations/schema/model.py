@@ -136,6 +136,8 @@ class Schema:
     extensions: set[str] = field(default_factory=set)
     views: dict[str, str] = field(default_factory=dict)
     """What is called as a table or type may be, and is none: `view`, `materialized view`, `foreign table`, `domain`."""
+    operators: dict[str, str] = field(default_factory=dict)
+    """The schema of each operator class that is in another one, as where `pg_trgm` is in `extensions`."""
 
     def copy(self) -> Schema:
         """Return one that can be changed by itself."""
@@ -146,6 +148,7 @@ class Schema:
             set(self.sequences),
             set(self.extensions),
             dict(self.views),
+            dict(self.operators),
         )
 
 

@@ -189,6 +189,8 @@ TAMPERINGS = [
     _t("update pg_index set indisvalid = false where indexrelid = '\"IDX_cf9cc6c3f2e6414b992223fff1\"'::regclass", HARMFUL, "invalid instead of"),
     _t("update pg_index set indisready = false where indexrelid = '\"IDX_cf9cc6c3f2e6414b992223fff1\"'::regclass", HARMFUL, "not ready instead of"),
     _t("drop index idx_gin_product_title; create index idx_gin_product_title on product (title)", HARMFUL, "is btree (title) instead of gin (title gin_trgm_ops)"),
+    _t("create schema oth; alter extension pg_trgm set schema oth; drop index idx_gin_product_title", HARMFUL, "is missing"),
+    _t('create schema "it\'s ""mine"""; alter extension pg_trgm set schema "it\'s ""mine"""; drop index idx_gin_product_title; create index idx_gin_product_title on product (title)', HARMFUL, "is btree (title) instead of gin (title gin_trgm_ops)"),
     _t("create index mine on product (lower(title))", FOREIGN, "index mine on product"),
     _t('alter table discount_condition_product add constraint mine check (true)', FOREIGN, "constraint mine on discount_condition_product"),
     # sequences
