@@ -76,6 +76,39 @@ def test_each_kind_of_drift_is_named(shop_at, change, sentence):
     assert sentence in found["drift"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "fix"),
+    [
+        (["database {d}"], "alter database {d} reset default_transaction_read_only"),
+        (
+            ["role postgres in database {d}"],
+            "alter role postgres in database {d} reset default_transaction_read_only",
+        ),
+        (["database {d}", "role postgres in database {d} off"], ""),
+    ],
+)
+def test_a_shop_whose_server_may_only_read_is_not_as_it_should_be(shop_at, settings, fix):
+    url = shop_at("1.20.11")
+    database = url.rpartition("/")[2]
+    with psycopg.connect(url, autocommit=True) as conn:
+        for one in settings:
+            of, off, _ = one.format(d=database).partition(" off")
+            conn.execute(f"alter {of} set default_transaction_read_only to {off or 'yes'}")
+
+    code, verdict = _verify(url)
+
+    said = "sessions of the role postgres are read-only: default_transaction_read_only is on"
+    fix = fix.format(d=database)
+    assert [(one["difference"], one["fix"]) for one in verdict["differences"]] == (
+        [(said, fix)] if fix else []
+    )
+    assert code == (8 if fix else 0)
+    if fix:
+        with psycopg.connect(url) as conn:
+            conn.execute("set transaction read write; " + fix)
+        assert _verify(url)[0] == 0
+
+
 def test_columns_in_another_order_are_a_harmless_difference(shop_at):
     url = shop_at("1.20.11")
     with psycopg.connect(url) as conn:
@@ -281,11 +314,9 @@ def test_a_database_at_another_version_is_told_from_drift(
 
 
 def test_a_look_needs_no_right_to_write_and_writes_nothing(shop_at):
-    url = shop_at("1.20.11")
-    with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute(f"alter database {conn.info.dbname} set default_transaction_read_only to on")
+    url = f"{shop_at('1.20.11')}?options=-c%20default_transaction_read_only%3Don"
 
-        code, found = _verify(url, "--to", "1.20.11")
+    code, found = _verify(url, "--to", "1.20.11")
 
     assert (code, found["drift"]) == (0, [])
 

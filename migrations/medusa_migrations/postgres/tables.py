@@ -65,6 +65,10 @@ _LOOK = r"""
            array[g.tgenabled::text, case when g.tgtype & 3 = 3 then 'before' else '' end,
                  case when l.lanname in ('c', 'internal') then '' else p.prosrc end, quote_ident(g.tgname),
                  case when g.tgtype & 20 <> 0 then 'writes' else '' end,
+                 case when l.lanname = 'plpgsql' and g.tgqual is null
+                      then concat_ws(' and ', case when g.tgtype & 4 = 4 then 'insert' end,
+                                     case when g.tgtype & 16 = 16 and g.tgattr = '' then 'update' end)
+                      else '' end,
                  case when g.tgtype & 4 = 4 and g.tgqual is null then 'every insert' else '' end]
       from pg_trigger g join tab t on t.oid = g.tgrelid join pg_proc p on p.oid = g.tgfoid
       join pg_language l on l.oid = p.prolang
@@ -142,6 +146,24 @@ _LOOK = r"""
        and not exists (select from pg_class l where l.relnamespace = n.oid and l.relname = 'migrations')
        and exists (select from pg_constraint k where k.conrelid = c.oid and k.conname ~ '^[A-Z]+_[0-9a-f]{20,}$')
     union all
+    select 'refusing', t.relname, k.conname, t.called, array[quote_ident(k.conname)]
+      from pg_constraint k join tab t on t.oid = k.conrelid
+     where k.contype = 'c' and k.conbin::text ~ '^\{CONST :consttype 16 .*:constisnull false .*:constvalue 1 \[ 0 '
+       and coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
+    union all
+    select 'read only', '', w.rolname, '', array[concat_ws(' ',
+             case when s.setrole <> 0 then format('role %%I', w.rolname)
+                  when s.setdatabase = 0 then 'role all' end,
+             case when s.setdatabase <> 0 and s.setrole <> 0 then 'in' end,
+             case when s.setdatabase <> 0 then format('database %%I', current_database()) end)]
+      from pg_roles w cross join lateral (
+             select s.setrole, s.setdatabase, split_part(c, '=', 2) as value
+               from pg_db_role_setting s cross join unnest(s.setconfig) c
+              where c like 'default_transaction_read_only=%%' and s.setrole in (0, w.oid)
+                and s.setdatabase in (0, (select oid from pg_database where datname = current_database()))
+              order by s.setrole <> 0 desc, s.setdatabase <> 0 desc limit 1) s
+     where w.oid in (select relowner from tab union table server) and s.value::boolean
+    union all
     select 'replica', '', current_setting('session_replication_role'), '', '{}'
      where current_setting('session_replication_role') = 'replica'
     order by 1, 2, 3
@@ -159,7 +181,13 @@ _PART = r"""
 """Which columns and rows a publication takes: its columns, those of the key that are not among them, those of its
 condition that are not in the key, its condition."""
 _IN_SCHEMA = " or exists (select from pg_publication_namespace m where m.pnpubid = p.oid and m.pnnspid = t.relnamespace)"
+_RAISES = re.compile(
+    r"^\s*(?:declare\b.*?)?\bbegin\s+raise\s+(?!(?:debug|log|info|notice|warning)\b)", re.I | re.S
+)
+"""The text of a function that raises an error before it does anything else."""
+_HANDLES = re.compile(r"\bexception\s+when\b", re.I)
 _RETURNS = re.compile(r"\breturn\s+(\w+|\()", re.IGNORECASE)
+_LOST = "what the server writes is lost without an error"
 _FOREIGN = (
     "policy",
     "rule",
@@ -215,7 +243,7 @@ def look(conn: Connection[Any], schema: str) -> Surroundings:
     return Surroundings(
         tuple(one for _, one in found),
         tuple(sorted(foreign)),
-        tuple(one for row, one in found if one.harmful and "every insert" in row.more[-1:]),
+        tuple(one for row, one in found if one.effect == _LOST and "every insert" in row.more[-1:]),
         tuple(one for row, one in found if row.what == "publication" and "updates" in row.more[0]),
         tuple(one for row, one in found if row.what == "publication" and "deletes" in row.more[0]),
         {
@@ -243,16 +271,8 @@ def _differences(row: _Row) -> Iterator[Difference]:
             yield from _rule(row)
         case "trigger":
             yield from _trigger(row)
-        case "child":
-            yield Difference(
-                one, f"{one} has the child {row.name}", fix=f"alter table {row.name} no inherit {row.called}",
-                effect="the server reads and changes the rows of both, and no key is unique over both",
-            )  # fmt: skip
-        case "parent":
-            yield Difference(
-                one, f"{one} inherits from {row.name}", fix=f"alter table {row.called} no inherit {row.name}",
-                severity=DriftSeverity.HARMLESS, effect="what reads the parent reads its rows as well",
-            )  # fmt: skip
+        case "child" | "parent":
+            yield _inherited(one, row)
         case "publication" if row.more[0]:
             yield from _publication(one, row)
         case "lacks" | "lacks sequence" | "lacks schema":
@@ -263,15 +283,44 @@ def _differences(row: _Row) -> Iterator[Difference]:
                 fix=f"alter table {row.called} {', '.join(row.more)}",
                 effect="rows may refer to what is not there, and stay when it goes",
             )  # fmt: skip
-        case "replica":
+        case "refusing":
             yield Difference(
-                Object("setting", "", "session_replication_role"),
-                "sessions of this role fire no triggers: session_replication_role is replica",
-                effect="no foreign key is enforced",
-                hint="reset the setting for this role or database: alter role ... reset session_replication_role",
-            )
+                Object("constraint", row.table, row.name), f"{one}: constraint {row.name} is check (false)",
+                fix=f"alter table {row.called} drop constraint {row.more[0]}",
+                effect="every row that the server writes is refused",
+            )  # fmt: skip
+        case "read only" | "replica":
+            yield _setting(row)
         case _:
             pass
+
+
+def _inherited(one: Object, row: _Row) -> Difference:
+    if row.what == "child":
+        return Difference(
+            one, f"{one} has the child {row.name}", fix=f"alter table {row.name} no inherit {row.called}",
+            effect="the server reads and changes the rows of both, and no key is unique over both",
+        )  # fmt: skip
+    return Difference(
+        one, f"{one} inherits from {row.name}", fix=f"alter table {row.called} no inherit {row.name}",
+        severity=DriftSeverity.HARMLESS, effect="what reads the parent reads its rows as well",
+    )  # fmt: skip
+
+
+def _setting(row: _Row) -> Difference:
+    if row.what == "replica":
+        return Difference(
+            Object("setting", "", "session_replication_role"),
+            "sessions of this role fire no triggers: session_replication_role is replica",
+            effect="no foreign key is enforced",
+            hint="reset the setting for this role or database: alter role ... reset session_replication_role",
+        )
+    return Difference(
+        Object("setting", "", "default_transaction_read_only"),
+        f"sessions of the role {row.name} are read-only: default_transaction_read_only is on",
+        fix=f"alter {row.more[0]} reset default_transaction_read_only",
+        effect="what a server that logs in as that role writes is refused",
+    )
 
 
 def _publication(one: Object, row: _Row) -> Iterator[Difference]:
@@ -367,15 +416,25 @@ def _rule(row: _Row) -> Iterator[Difference]:
                 "an delete", "a delete"
             ),
             fix=f"alter table {row.called} disable rule {name}",
-            effect="what the server writes is lost without an error",
+            effect=_LOST,
         )
 
 
 def _trigger(row: _Row) -> Iterator[Difference]:
-    enabled, before, source, name, writes, _ = row.more
-    if not before or not source or enabled not in ("O", "A"):
+    enabled, before, source, name, writes, always_on, _ = row.more
+    if not source or enabled not in ("O", "A"):
         return
     text = re.sub(r"--[^\n]*|/\*.*?\*/", "", source, flags=re.DOTALL)
+    if always_on and _RAISES.match(text) and not _HANDLES.search(text):
+        yield Difference(
+            Object("trigger", row.table, row.name),
+            f"trigger {row.name} on {row.table} refuses every {always_on}: its function raises an error",
+            fix=f"alter table {row.called} disable trigger {name}",
+            effect="what the server writes is refused",
+        )
+        return
+    if not before:
+        return
     returned = {word.lower() for word in _RETURNS.findall(text)}
     if returned == {"old"} and writes:  # there is none of a row that is inserted
         always, why = True, "returns the old row"
@@ -391,7 +450,7 @@ def _trigger(row: _Row) -> Iterator[Difference]:
         fix=f"alter table {row.called} disable trigger {name}",
         severity=DriftSeverity.HARMFUL if always else DriftSeverity.HARMLESS,
         effect=(
-            "what the server writes is lost without an error"
+            _LOST
             if always
             else "a guess from the text of the function: whether rows of the server are lost depends on it"
         ),

@@ -89,6 +89,9 @@ _DIGEST = """
       union all
       select concat_ws(' ', 'r', current_setting('session_replication_role'))
       union all
+      select concat_ws(' ', 'b', setdatabase, setrole, setconfig) from pg_db_role_setting
+       where setrole = 0 or setrole in (table roles)
+      union all
       select concat_ws(' ', 'x', oid, xmin) from pg_extension
     )
     select count(*), sum(hashtextextended(line, 0)) from noted
