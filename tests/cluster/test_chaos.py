@@ -36,7 +36,7 @@ from medusa_testbed.waiting import eventually
 from tiers import need
 
 LONG = bool(os.environ.get("MEDUSA_TEST_ALL"))
-SECONDS = float(os.environ.get("MEDUSA_CHAOS_SECONDS") or (3600 if LONG else 300))
+SECONDS = float(os.environ.get("MEDUSA_CHAOS_SECONDS") or (3600 if LONG else 180))
 DRAWN = str(random.SystemRandom().randrange(10**6))
 SEED = os.environ.get("MEDUSA_CHAOS_SEED") or ("8" if os.environ.get("CI") and not LONG else DRAWN)
 """Drawn, but for the sample that CI runs: what stops a change there can be repeated."""

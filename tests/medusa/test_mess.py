@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LONG = bool(os.environ.get("MEDUSA_TEST_ALL"))
 SECONDS = float(os.environ.get("MEDUSA_MESS_SECONDS") or (1800 if LONG else 0))
 """How long shops are made on each server; a round of them in any case."""
-ROUND = 40 if SECONDS else 10
+ROUND = 40 if SECONDS else 6
 """How many shops are drawn from one seed."""
 DRAWN = str(random.SystemRandom().randrange(10**6))
 SEED = os.environ.get("MEDUSA_MESS_SEED") or ("11" if os.environ.get("CI") and not LONG else DRAWN)

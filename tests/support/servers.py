@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
+import forked
 from medusa_db.demo import embedded
 from printed_commands import require_runnable
 
@@ -107,10 +108,14 @@ def medusa_db(
     *arguments: str, url: str | None = None, timeout: float = 120, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `medusa-db` as a user does, and return what it printed; the commands in that can be run."""
-    done = subprocess.run(
-        command(*arguments), env=environ(url, environment), capture_output=True, text=True,
-        timeout=timeout, check=False, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    variables = environ(url, environment)
+    if forked.starts_alike(variables):
+        done = forked.run(arguments, variables, timeout)
+    else:
+        done = subprocess.run(
+            command(*arguments), env=variables, capture_output=True, text=True, timeout=timeout,
+            check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
     require_runnable(f"{done.stdout}\n{done.stderr}")
     return done
 
