@@ -16,6 +16,7 @@ from roles import owned_shop, role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from servers import TestServer
 
@@ -371,3 +372,41 @@ def test_a_tablespace_that_takes_nothing_of_the_role_is_found_beforehand(
     finally:
         server.execute("alter database {} reset default_tablespace", name)
         server.execute("drop tablespace {}", "fast")
+
+
+RIGHTS = {
+    "update": ("1.18.0", "update", "publishable_api_key_sales_channel"),
+    "select": ("1.18.0", "select", "publishable_api_key_sales_channel"),
+    "insert": ("1.12.3", "insert", "currency"),
+    "delete": ("1.7.15", "delete", "product_category"),
+    "read": ("1.12.3", "select", "product"),
+}
+
+
+@pytest.mark.parametrize(("version", "right", "table"), RIGHTS.values(), ids=RIGHTS)
+def test_a_right_that_an_owner_has_withdrawn_from_itself_is_found_beforehand(
+    server: TestServer, tmp_path: Path, version: str, right: str, table: str
+) -> None:
+    own = "insert into currency values ('xts', 'X', 'X', 'Test');" if right == "insert" else ""
+    (tmp_path / "1600000000000_own.sql").write_text(own or "select 1;")
+    with owned_shop(server, version) as shop:
+        flags = ("--flag", "medusa_v2=true", "--flag", "publishable_api_keys=true")
+        flags += ("--migrations-dir", str(tmp_path))
+        shop.run(f"revoke {right} on {table} from {{}}")
+        before = snapshot(shop.admin)
+
+        plan = servers.medusa_db("plan", "--check", "--to", "1.20.11", *flags, url=shop.url)
+        done = servers.medusa_db("migrate", "--to", "1.20.11", *flags, url=shop.url)
+
+        grant = f'grant {right} on "public"."{table}" to "{shop.owner}"'
+        assert (plan.returncode, done.returncode) == (9, 5), done.stderr
+        assert (
+            f"the role {shop.owner} has no right to {right} on {table}, whose rows the migrations change "
+            f"or read. As its owner: {grant}\n"
+        ) in done.stderr
+        assert snapshot(shop.admin) == before
+
+        with psycopg.connect(shop.url, autocommit=True) as conn:
+            conn.execute(grant.encode())
+        again = servers.medusa_db("migrate", "--to", "1.20.11", *flags, url=shop.url)
+        assert again.returncode == 0, again.stderr

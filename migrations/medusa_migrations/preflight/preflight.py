@@ -63,7 +63,7 @@ def look(
     return [
         *_server(conn),
         *pooler.look(conn, address),
-        *(_rights(conn, schema, changed) if migrations or adopts else ()),
+        *(_rights(conn, schema, changed, items) if migrations or adopts else ()),
         *rights.tablespace(conn, migrations),
         *_of_other_tools(conn, migrations),
         *_gone(items),
@@ -100,9 +100,27 @@ def _named(
     yield from function_texts.taken(conn, schema, migrations)
 
 
-def _rights(conn: Connection[Any], schema: str, changed: Affected) -> Iterator[Finding]:
-    yield from rights.look(conn, schema, changed)
+def _rights(
+    conn: Connection[Any], schema: str, changed: Affected, items: Sequence[Migration | DataStep]
+) -> Iterator[Finding]:
+    yield from rights.look(conn, schema, changed, _rows(items))
     yield from rights.recordable(conn, schema)
+
+
+def _rows(items: Sequence[Migration | DataStep]) -> Affected:
+    """Return the tables whose rows *items* change or read, with the rights that are theirs now.
+
+    A file of the shop's own may give itself what the items behind it need.
+    """
+    own = (item.statements for item in items if isinstance(item, Migration) and not item.version)
+    if any("grant" in text.lower() for text in own):
+        return Affected()
+    rows = affected.affected(
+        item.statements if isinstance(item, Migration) else item.text for item in items
+    )
+    for item in items:
+        rows.inserted.update(item.rows if isinstance(item, Migration) else ())
+    return rows
 
 
 def _halves(

@@ -14,7 +14,7 @@ from medusa_migrations.records import ledger
 from medusa_migrations.schema import row_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from psycopg import Connection
 
@@ -30,8 +30,23 @@ _STORED = re.compile(
 """What takes room in a tablespace."""
 
 
-def look(conn: Connection[Any], schema: str, changed: Affected) -> Iterator[Finding]:
-    """Find what of the schema, and of what is *changed*, belongs to somebody else."""
+_LACKING = """
+select c.relname, pg_get_userbyid(c.relowner), array_remove(array[
+         case when c.relname = any(%(inserted)s) and not has_any_column_privilege(c.oid, 'insert') then 'insert' end,
+         case when c.relname = any(%(updated)s) and not has_any_column_privilege(c.oid, 'update') then 'update' end,
+         case when c.relname = any(%(deleted)s) and not has_table_privilege(c.oid, 'delete') then 'delete' end,
+         case when c.relname = any(%(read)s) and not has_any_column_privilege(c.oid, 'select') then 'select' end
+       ], null)
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where n.nspname = %(schema)s and c.relkind in ('r', 'p') and c.relname = any(%(all)s)
+ order by 1
+"""
+
+
+def look(
+    conn: Connection[Any], schema: str, changed: Affected, rows: Affected
+) -> Iterator[Finding]:
+    """Find what our role may not do to the schema, to what is *changed*, and to the *rows* that are."""
     row = conn.execute(
         "select has_schema_privilege(n.oid, 'usage'), has_schema_privilege(n.oid, 'create'),"
         " session_user from pg_namespace n where nspname = %s",
@@ -45,7 +60,7 @@ def look(conn: Connection[Any], schema: str, changed: Affected) -> Iterator[Find
             DeniedError,
             "SchemaPrivilege",
         )
-    rows = conn.execute(
+    relations = conn.execute(
         """
         select c.relname, pg_get_userbyid(c.relowner),
                c.relname = any(%(altered)s)
@@ -67,7 +82,7 @@ def look(conn: Connection[Any], schema: str, changed: Affected) -> Iterator[Find
         },
     )
     foreign: dict[str, list[str]] = {}
-    for table, owner, *needs in rows:
+    for table, owner, *needs in relations:
         if any(needs):
             foreign.setdefault(owner, []).append(table)
     types = conn.execute(
@@ -97,6 +112,33 @@ def look(conn: Connection[Any], schema: str, changed: Affected) -> Iterator[Find
             DeniedError,
             "NotOwner",
         )
+    yield from _lacking(conn, schema, rows, foreign)
+
+
+def _lacking(
+    conn: Connection[Any], schema: str, rows: Affected, foreign: Collection[str]
+) -> Iterator[Finding]:
+    """Find what may not be done to the rows of tables, also where they are our role's own.
+
+    What belongs to the *foreign* owners is theirs to change anyway.
+    """
+    verbs = {
+        "inserted": rows.inserted,
+        "updated": rows.updated,
+        "deleted": rows.deleted,
+        "read": rows.read | rows.updated | rows.deleted,  # which rows, is asked of their columns
+    }
+    named = {key: list(tables) for key, tables in verbs.items()}
+    every = list(set().union(*verbs.values()))
+    for table, owner, lacking in conn.execute(_LACKING, {"schema": schema, "all": every, **named}):
+        if lacking and owner not in foreign:
+            what = ", ".join(lacking)
+            yield Finding(
+                f"the role {conn.info.user} has no right to {what} on {table}, whose rows the migrations change or read",
+                f'As its owner: grant {what} on "{schema}"."{table}" to "{conn.info.user}"',
+                DeniedError,
+                "TablePrivilege",
+            )
 
 
 def tablespace(conn: Connection[Any], migrations: Sequence[Migration]) -> Iterator[Finding]:

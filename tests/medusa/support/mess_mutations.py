@@ -182,6 +182,7 @@ MUTATIONS = (
     Mutation("another owner of the ledger", ONCE, "alter table migrations owner to stranger; grant all on migrations to shopkeeper", admin=True),
     Mutation("another owner with all rights", TABLES, "alter table {0} owner to stranger; grant all on {0} to shopkeeper", admin=True),
     Mutation("rights withdrawn", TABLES, "revoke insert, update, delete on {0} from shopkeeper", admin=True),
+    Mutation("rights to read withdrawn", TABLES, "revoke select on {0} from shopkeeper", admin=True),
     Mutation("rights given", TABLES, "grant select, insert on {0} to stranger"),
     Mutation("rights on a column given", COLUMNS, "grant select ({1}) on {0} to stranger"),
     # types and columns
