@@ -41,7 +41,9 @@ def test_a_command_without_a_url_says_how_to_name_a_database(command: tuple[str,
             id="parameter",
         ),
         pytest.param(
-            "postgres://u:s3cr3t@host/shop?sslmode=no-verify", "write sslmode=require", id="sslmode"
+            "postgres://u:s3cr3t@host/shop?sslmode=verify_ca",
+            "write sslmode=verify-ca",
+            id="sslmode",
         ),
         pytest.param("'postgres://u:s3cr3t@host/shop'", "stands in quotes", id="quotes"),
         pytest.param(

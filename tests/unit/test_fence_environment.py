@@ -65,6 +65,7 @@ PARTS = {"PGHOST": "db", "PGUSER": "shop", "PGPASSWORD": "p@ss/word", "PGDATABAS
         pytest.param("postgresql://", {}, "postgresql://shop:p%40ss%2Fword@db/shop", id="parts"),
         pytest.param("postgres://?schema=a", {"PGPORT": "6432"}, "postgres://shop:p%40ss%2Fword@db:6432/shop?schema=a", id="port-and-query"),
         pytest.param("postgresql://", {"PGHOST": "/run/pg", "PGPASSWORD": ""}, "postgresql://shop@/shop?host=%2Frun%2Fpg", id="socket"),
+        pytest.param("postgresql://", {"PGPASSWORD": "", "PGSSLMODE": "disable"}, "postgresql://shop@db/shop?sslmode=disable&ssl_mode=disable", id="without-tls"),
         pytest.param("postgresql://", {"PGHOST": "::1", "PGUSER": ""}, "postgresql://[::1]/shop", id="ipv6"),
         pytest.param("postgresql://", {"PGHOST": ""}, "postgresql://", id="no-host"),
         pytest.param("postgresql://", {"PGHOST": "a,b"}, "postgresql://", id="several-hosts"),

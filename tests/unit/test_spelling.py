@@ -21,7 +21,6 @@ def refusal(url: str, **environment: str) -> str:
 @pytest.mark.parametrize(
     ("value", "right"),
     [
-        ("no-verify", "write sslmode=require (encrypted"),
         ("NO-VERIFY", "write sslmode=require (encrypted"),
         ("true", "write sslmode=require, or verify-full"),
         ("false", "write sslmode=disable"),
@@ -46,7 +45,7 @@ def test_an_sslmode_of_another_driver_is_refused_with_libpqs_word(value: str, ri
         ("connection_limit=5", "leave it out"),
         ("pool_timeout=10", "leave it out"),
         ("pgbouncer=true", "the server's own address"),
-        ("uselibpqcompat=true", "leave it out"),
+        ("ssl_mode=verify-full", "libpq has sslmode= for it"),
         ("sslaccept=strict", "libpq has sslmode= for it"),
         ("ssl=1", "libpq has sslmode= for it"),
         ("ssl=%7B%22rejectUnauthorized%22%3Afalse%7D", "libpq has sslmode= for it"),
@@ -59,6 +58,32 @@ def test_a_parameter_of_another_driver_is_refused_with_what_to_write(
 ) -> None:
     assert right in refusal(f"{URL}?{parameter}")
     assert right in refusal(f"{URL}?application_name=x&{parameter}&schema=shop")
+
+
+def test_what_only_another_driver_would_be_told_in_keywords_or_variables_is_refused() -> None:
+    right = "no-verify is another driver's word; write sslmode=require (encrypted"
+
+    assert right in refusal(f"host=db password={SECRET} sslmode=no-verify")
+    assert right in refusal(URL, PGSSLMODE="no-verify")
+
+
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ("sslmode=no-verify", "?sslmode=require"),
+        ("ssl_mode=disable", "?sslmode=disable"),
+        ("ssl_mode=false&connect_timeout=3", "?sslmode=disable&connect_timeout=3"),
+        ("ssl_mode=require", "?sslmode=require"),
+        ("ssl_mode=disable&sslmode=verify-full", "?sslmode=verify-full"),
+        ("sslmode=disable&ssl_mode=disable", "?sslmode=disable"),
+        ("uselibpqcompat=true&sslmode=require", "?sslmode=require"),
+        ("uselibpqcompat=true&schema=shop", ""),
+    ],
+)
+def test_what_the_server_of_a_shop_reads_in_the_same_url_is_read_as_it_does(
+    query: str, meant: str
+) -> None:
+    assert address.parse(f"{URL}?{query}").url == f"{URL}{meant}"
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,8 @@ def environment(around: Mapping[str, str], setting: Setting) -> dict[str, str]:
 def complete_url(url: str, around: Mapping[str, str]) -> str:
     """Return *url*; where it is `postgresql://` and no more, with what libpq's variables *around* us say.
 
-    libpq fills such a URL up by itself. What reads a URL in JavaScript does not.
+    libpq fills such a URL up by itself. What reads a URL in JavaScript does not; and by the URL alone Medusa
+    v2 knows that a server has no TLS: one version by `sslmode`, another one by `ssl_mode`.
     """
     bare = _WITHOUT_PLACE.fullmatch(url.strip())
     host = around.get("PGHOST", "")
@@ -99,6 +100,8 @@ def complete_url(url: str, around: Mapping[str, str]) -> str:
     who = f"{user}{':' if password else ''}{password}@" if user else ""
     port = f":{around['PGPORT']}" if around.get("PGPORT") else ""
     query = (bare[2] or "").removeprefix("?")
+    if around.get("PGSSLMODE") == "disable" and "ssl" not in query:
+        query = "&".join(filter(None, [query, "sslmode=disable&ssl_mode=disable"]))
     if host.startswith("/"):
         host, query = "", "&".join(filter(None, [f"host={quote(host, safe='')}", query]))
     elif ":" in host:

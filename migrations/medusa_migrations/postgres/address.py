@@ -99,7 +99,7 @@ def parse(text: str) -> Address:
         raise UsageError(
             f"the database URL cannot be read: a % in it is not followed by two digits; {_ENCODE}"
         )
-    pairs = [pair for pair in query.split("&") if pair]
+    pairs = spelling.of_node(pair for pair in query.split("&") if pair)
     spelling.check_parameters(
         (name, unquote(value)) for name, _, value in (pair.partition("=") for pair in pairs)
     )

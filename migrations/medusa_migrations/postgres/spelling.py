@@ -41,6 +41,14 @@ _NODE_SSLMODES = {
     "verify": "verify-full",
     "strict": "verify-full",
 }
+_MEDUSAS_SSL_MODES = {
+    "disable": "disable",
+    "false": "disable",
+    "require": "require",
+    "true": "require",
+}
+"""Values of `ssl_mode`, which Medusa v2 reads itself: whatever is not `disable` is TLS whose certificate is not checked."""
+_COMPATIBLE = "uselibpqcompat"
 _SCHEMA = "the schema of the shop is named by ?schema=NAME, or --schema NAME"
 _POOL = "it is for the pool of a driver in a server; leave it out"
 _SSL = "libpq has sslmode= for it: disable, require, verify-ca or verify-full"
@@ -59,7 +67,6 @@ _FOREIGN = {
     "rejectunauthorized": _SSL,
     "sslidentity": "libpq has sslcert= and sslkey= for it",
     "sslca": "libpq has sslrootcert= for it",
-    "uselibpqcompat": "what it asks for is how sslmode counts here; leave it out",
     "pgbouncer": (
         "it says that a pooler in transaction mode is between, and a migration needs the server's own "
         "address; leave it out"
@@ -165,6 +172,49 @@ def check_parts(parts: Iterable[str]) -> None:
                 "a placeholder in it was not filled in; brackets that are meant so are written %5B %5D "
                 "%3C %3E %7B %7D"
             )
+
+
+def of_node(query: Iterable[str]) -> list[str]:
+    """Return the parameters of a URL, each `name=value`, with what Node's driver and Medusa alone know as libpq knows it.
+
+    The server of a shop reads the same URL, and has no other words for it. An `sslmode` counts more than
+    `ssl_mode`, as it does there.
+    """
+    pairs = list(query)
+    named = any(pair.startswith("sslmode=") for pair in pairs)
+    meant = []
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        if pair == "sslmode=no-verify":
+            meant.append("sslmode=require")
+        elif name == "ssl_mode" and value in _MEDUSAS_SSL_MODES:
+            meant += [] if named else [f"sslmode={_MEDUSAS_SSL_MODES[value]}"]
+        elif name != _COMPATIBLE:  # it asks Node's driver to read sslmode as libpq does
+            meant.append(pair)
+    return meant
+
+
+_TLS_WANTED = "The server wants TLS, and Medusa comes without where the URL has ssl_mode=disable or sslmode=disable, or names localhost"
+_FOR_NODE = {
+    "does not support SSL": (
+        "The server has no TLS, and Medusa wants it wherever the URL does not name localhost: add "
+        "?sslmode=disable&ssl_mode=disable to the URL (its versions differ in which of the two they read), or set "
+        "databaseDriverOptions in medusa-config"
+    ),
+    "certificate": (
+        "Node's driver checks the certificate where the URL has sslmode=require or ssl=true, which libpq does for "
+        "verify-full only: let NODE_EXTRA_CA_CERTS name the file of its authority, or write sslmode=no-verify for TLS "
+        "without that check"
+    ),
+    "no encryption": _TLS_WANTED,
+    "SSL off": _TLS_WANTED,
+}
+"""What Node's driver or the server says, and what to do."""
+
+
+def for_node(said: str) -> str:
+    """Return what to do so that Node's driver reaches a server that libpq reaches, by what it has *said*; else nothing."""
+    return next((what for words, what in _FOR_NODE.items() if words in said), "")
 
 
 def check_parameters(pairs: Iterable[tuple[str, str]], where: str = "the database URL") -> None:

@@ -11,7 +11,8 @@
 
 const fs = require("fs")
 const path = require("path")
-const { createRequire } = require("module")
+const Module = require("module")
+const { createRequire } = Module
 
 const [packageFile, directory, ledgersFile, answerFile, cli] = process.argv.slice(2)
 const ledgers = JSON.parse(fs.readFileSync(ledgersFile, "utf8"))
@@ -21,6 +22,7 @@ const [major, minor] = JSON.parse(fs.readFileSync(packageFile, "utf8")).version.
 
 async function main() {
   begin()
+  endWhereNoTryHelps()
   const found = major === 1 ? await v1() : await v2()
   fs.writeFileSync(answerFile, JSON.stringify({ ...found, node: process.version }))
 }
@@ -41,6 +43,36 @@ function begin() {
     load("tsconfig-paths")?.register({})
   }
   load("dotenv")?.config()
+}
+
+/*
+ * Medusa tries to connect for minutes, whatever keeps it out, and says why on one line of many. libpq has just connected
+ * by the same URL: what this driver is refused for then is how it reads that URL, and no further try changes it.
+ */
+function endWhereNoTryHelps() {
+  const load = Module._load
+  Module._load = function (request, ...rest) {
+    const loaded = load.call(this, request, ...rest)
+    if (request === "pg" && loaded.Client) watch(loaded.Client.prototype)
+    return loaded
+  }
+}
+
+function watch(client) {
+  if (Object.hasOwn(client, "connectUnwatched")) return
+  client.connectUnwatched = client.connect
+  client.connect = function (callback) {
+    this.once("error", endIfHopeless)
+    const connected = this.connectUnwatched(callback && ((error, ...rest) => (endIfHopeless(error), callback(error, ...rest))))
+    connected?.catch(endIfHopeless)
+    return connected
+  }
+}
+
+function endIfHopeless(error) {
+  const code = String(error?.code ?? "")
+  const refused = /^(28|3D)...$|^42501$/.test(code) // SQLSTATE
+  if (refused || /SSL|TLS|CERT/i.test(code) || /\b(SSL|TLS|certificate)\b/.test(error?.message)) end(error)
 }
 
 function has(ledger, name) {
@@ -368,9 +400,11 @@ async function links(loader) {
 
 main().then(
   () => process.exit(0),
-  (error) => {
-    console.error(error)
-    console.error(String(error).split("\n")[0]) // once more behind it all: only the last lines are kept
-    process.exit(1)
-  }
+  end
 )
+
+function end(error) {
+  console.error(error)
+  console.error(String(error).split("\n")[0]) // once more behind it all: only the last lines are kept
+  process.exit(1)
+}

@@ -13,6 +13,7 @@ from medusa_migrations.fence import fence
 from medusa_migrations.fence.command import EndCause
 from medusa_migrations.fence.output import cause
 from medusa_migrations.packages import layout, programs, recipes
+from medusa_migrations.postgres import spelling
 from medusa_migrations.project import pending
 from medusa_migrations.project.pending import Listing
 
@@ -66,6 +67,7 @@ def read(
             said = cause(ended.last)
             why = ": ".join(filter(None, ("listing what it wants failed", said)))
             help_ = layout.why_not_listed(project.file, project.folder, cli, said)
+            help_ = help_ or spelling.for_node(said)
             return Listing(None, ". ".join(filter(None, (why, help_))), ended)
         try:
             found = pending.parse(json.loads(answer.read_text(encoding="utf-8")))

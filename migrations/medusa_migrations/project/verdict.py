@@ -9,6 +9,7 @@ from medusa_migrations.contract.errors import FailedError, UnreachableError, Ver
 from medusa_migrations.contract.values import some
 from medusa_migrations.fence.command import EndCause
 from medusa_migrations.fence.output import cause
+from medusa_migrations.postgres import spelling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,8 +83,10 @@ def _error(done: Execution) -> RunnerError | None:
             if ended.exit_code == 0:
                 return _unproven(done)
             none = done.pending is not None and not _missing(done)
+            help_ = spelling.for_node(cause(ended.last))
             return FailedError(
-                f"{name} {_spelled(ended.exit_code)}{', with nothing pending' if none else ''}{_said(done, ended)}",
+                f"{name} {_spelled(ended.exit_code)}{', with nothing pending' if none else ''}{_said(done, ended)}"
+                f"{f'. {help_}' if help_ else ''}",
                 reason="CommandFailed",
             )
 
