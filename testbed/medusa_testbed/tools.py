@@ -95,7 +95,7 @@ MONITORING = Module(MODULES / "monitoring", {"monitoring": "."})
 OLM = Module(
     MODULES / "olm", {"operator-verify": "github.com/operator-framework/api/cmd/operator-verify"}
 )
-COMPOSE = Module(MODULES / "compose", {"compose": "."})
+COMPOSE = Module(MODULES / "compose", {"docker-compose": "github.com/docker/compose/v2/cmd"})
 ALL = (
     ETCD, KUBERNETES, HELM, KSTATUS, ACTIONLINT, NODE, CNI, COREDNS, PAUSE, HELM3, KUSTOMIZE, PROMTOOL,
     MONITORING, ARGOCD, FLUX, OLM, COMPOSE,

@@ -21,9 +21,8 @@ FILE = charts.ROOT / "deploy" / "docker" / "compose.yaml"
 
 def read(file: Path) -> dict[str, Any]:
     """Return a file as Docker Compose understands it; AssertionError where it does not."""
-    done = subprocess.run(
-        [tools.program("compose"), file], capture_output=True, text=True, timeout=60, check=False
-    )
+    command = [tools.program("docker-compose"), "--file", file, "config", "--format=json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
