@@ -313,6 +313,28 @@ def test_a_database_at_another_version_is_told_from_drift(
     assert report["proven"]["state"] == ("version" if start else "empty")
 
 
+@pytest.mark.parametrize(
+    ("start", "change", "says"),
+    [
+        ("1.12.3", "", "The schema is that of its ledger (1.12.3)."),
+        ("1.20.11", "", "The schema is that of its ledger (1.20.11)."),
+        ("1.12.3", "drop table note", "The schema differs from that of its ledger (1.12.3):"),
+        ("1.18.0", "", "The schema is that of 1.18.0."),
+    ],
+)
+def test_the_schema_of_another_version_is_not_said_to_be_that_of_the_one_asked_for(
+    shop_at, start, change, says
+):
+    url = shop_at(start)
+    if change:
+        with psycopg.connect(url) as conn:
+            conn.execute(change)
+
+    done = medusa_db("verify", "--to", "1.18.0", url=url)
+
+    assert done.stdout.splitlines()[0] == says
+
+
 def test_a_look_needs_no_right_to_write_and_writes_nothing(shop_at):
     url = f"{shop_at('1.20.11')}?options=-c%20default_transaction_read_only%3Don"
 
