@@ -169,7 +169,9 @@ def _compare(
             within=streams.ANSWER,
         )
     else:
-        shown = [text.verdict(verdict, str(target), observed.schema)]
+        elsewhere = bool(pending) or proof.newer(catalog, observed.proof.applied, target)
+        of = f"its ledger ({observed.place(catalog)})" if elsewhere else str(target)
+        shown = [text.verdict(verdict, of, observed.schema)]
         if files:
             shown.append(f"Files of your own:\n{text.bullets(files)}")
         if pending:

@@ -508,17 +508,20 @@ def repair(found: Evidence, here: Place, *, written: bool) -> str:
     return "\n\n".join([*parts, end])
 
 
-def verdict(found: Verdict, target: str, schema: str) -> str:
-    """Describe what verification of *schema* found, the gravest first, and the SQL to fix it."""
+def verdict(found: Verdict, of: str, schema: str) -> str:
+    """Describe what verification of *schema* found, the gravest first, and the SQL to fix it.
+
+    *of* is what it was compared with: a version, or its ledger where that is at another one.
+    """
     parts = []
     if not found.differences:
-        parts.append(f"The schema is that of {target}.")
+        parts.append(f"The schema is that of {of}.")
     else:
         from medusa_migrations.schema import fixes  # noqa: PLC0415  hardly ever needed
         from medusa_migrations.schema.severity import DriftSeverity  # noqa: PLC0415
 
         for severity, title in (
-            (DriftSeverity.HARMFUL, f"The schema differs from that of {target}"),
+            (DriftSeverity.HARMFUL, f"The schema differs from that of {of}"),
             (DriftSeverity.BLOCKS, "In the way of an upgrade"),
             (DriftSeverity.HARMLESS, "Harmless differences (allowed)"),
         ):
