@@ -21,11 +21,11 @@ def run() -> NoReturn:
     """
     signals.install()
     streams.take_over()
-    from medusa_db.parser import main  # noqa: PLC0415  a signal that comes meanwhile is remembered
-
-    if os.environ.get("MEDUSA_DB_FROM_SECRETS"):
-        _mask()
     try:
+        from medusa_db.parser import main  # noqa: PLC0415  a signal that comes meanwhile is remembered
+
+        if os.environ.get("MEDUSA_DB_FROM_SECRETS"):
+            _mask()
         code = main()
     except SystemExit:  # what argparse raises once it has shown help
         streams.put("")

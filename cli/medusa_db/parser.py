@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -28,12 +29,16 @@ and rolled back, 8 verification failed, 9 refused, 10 not yet at the version, or
 would run, 129 to 131 and 143 interrupted.
 """
 
+_VERSION = re.compile(r"v?\d+(\.\d+)+")
+
 A = TypeVar("A")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     if words == ["--version"]:
         streams.put(f"medusa-db {__version__}\n")
         return streams.printed()
@@ -42,7 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     name, rest = _command(words)
     try:
         if name is None:
-            parser(options=False).parse_args(words)
+            whole = parser(options=False)
+            if words and not words[0].startswith("-"):
+                whole.error(_no_command(words[0]))
+            whole.parse_args(words)
             raise AssertionError("a command line without a command is refused, or asks for help")
         command = commands.COMMANDS[name].command()
         args = read(name, command.arguments, rest)
@@ -69,8 +77,9 @@ def read(name: str, kind: type[A], words: Sequence[str]) -> A:
     _add(command, rows)
     given, unknown = command.parse_known_args(words)
     if unknown:
-        command.prog = "medusa-db"
-        command.error(f"unrecognized arguments: {' '.join(unknown)}")
+        is_version = _VERSION.fullmatch(unknown[0]) and any(row.name == "--to" for row in rows)
+        meant = f"; a version is given as --to {unknown[0]}" if is_version else ""
+        command.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
     values = _Reading(command, rows, vars(given) | behind, os.environ).values()
     return option.fill(kind, values)
 
@@ -111,7 +120,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         from medusa_migrations.contract.redact import redact  # noqa: PLC0415  see the module's docstring
 
-        self.print_usage(sys.stderr)
+        sys.stderr.write(f"usage: {self.prog} ..., as {self.prog} --help says\n")
         sys.stderr.write(f"{self.prog}: error: {redact(message)}\n")
         raise _RefusedError(message)
 
@@ -125,6 +134,17 @@ def _command(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
         if name in COMMANDS:
             return name, words[count:]
     return None, words
+
+
+def _no_command(word: str) -> str:
+    """Say that *word* is no command, and which one may be meant."""
+    from difflib import get_close_matches  # noqa: PLC0415  see the module's docstring
+
+    from medusa_db.commands import COMMANDS  # noqa: PLC0415
+
+    meant = get_close_matches(word, COMMANDS, 1)
+    other = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(COMMANDS)}"
+    return f"{word} is no command; {other}"
 
 
 def _cut(rows: Sequence[Row], words: Sequence[str]) -> tuple[Sequence[str], dict[str, Any]]:

@@ -295,3 +295,45 @@ def test_a_container_that_is_full_of_processes_is_called_that():
 
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("medusa-db: no thread can be started (can't start new thread): ")
+
+
+BROKEN = """
+import runpy, sys
+sys.modules["medusa_db.parser"] = None
+runpy.run_module("medusa_db", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_an_installation_that_lacks_a_module_says_which():
+    for _ in range(5):  # the line was lost as often as its thread was slow
+        done = subprocess.run(
+            [sys.executable, "-c", BROKEN, "status"], env=environ(NOWHERE), capture_output=True, text=True, check=False
+        )  # fmt: skip
+
+        assert done.returncode == 1
+        assert "ModuleNotFoundError: import of medusa_db.parser halted" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "command", "said"),
+    [
+        pytest.param(["migrat", "--to", "1.20.11"], "medusa-db", "migrat is no command; did you mean migrate?", id="typo"),
+        pytest.param(["up"], "medusa-db", "up is no command; there are migrate, migrations run, ", id="word-of-another-tool"),
+        pytest.param(["migrate", "1.20.11"], "medusa-db migrate", "unrecognized arguments: 1.20.11; a version is given as --to 1.20.11", id="version"),
+        pytest.param(["migrate", "--too", "1.20.11"], "medusa-db migrate", "unrecognized arguments: --too 1.20.11\n", id="option"),
+    ],
+)  # fmt: skip
+def test_what_is_no_command_line_is_told_in_two_lines(words, command, said):
+    done = medusa_db(*words)
+
+    usage, error = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert usage == f"usage: {command} ..., as {command} --help says"
+    assert f"{error}\n".startswith(f"{command}: error: {said}")
+
+
+def test_help_is_a_word_as_well():
+    for words in ([], ["migrate"]):
+        asked, told = medusa_db("help", *words), medusa_db(*words, "--help")
+
+        assert (asked.returncode, asked.stdout) == (0, told.stdout)

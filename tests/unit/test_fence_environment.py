@@ -70,6 +70,7 @@ PARTS = {"PGHOST": "db", "PGUSER": "shop", "PGPASSWORD": "p@ss/word", "PGDATABAS
         pytest.param("postgresql://", {"PGHOST": ""}, "postgresql://", id="no-host"),
         pytest.param("postgresql://", {"PGHOST": "a,b"}, "postgresql://", id="several-hosts"),
         pytest.param("postgres://a@b/c", {}, "postgres://a@b/c", id="whole"),
+        pytest.param(" postgres://a@b/c\r\n", {}, "postgres://a@b/c", id="between-blanks"),
     ],
 )  # fmt: skip
 def test_a_url_that_libpq_would_fill_up_is_filled_up_for_the_command(url, more, made):

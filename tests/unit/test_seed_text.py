@@ -130,7 +130,7 @@ def test_no_option_is_taken_and_ignored(words):
     done = medusa_db("seed", *words)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "medusa-db: error: unrecognized arguments: " in done.stderr
+    assert ": error: unrecognized arguments: " in done.stderr
 
 
 def test_a_document_is_checked_before_the_database_is_asked_for(tmp_path):

@@ -70,7 +70,7 @@ def environment(around: Mapping[str, str], setting: Setting) -> dict[str, str]:
     if setting.url is not None:
         made["DATABASE_URL"] = setting.url
     if "DATABASE_URL" in made:
-        made["DATABASE_URL"] = complete_url(made["DATABASE_URL"], around)
+        made["DATABASE_URL"] = complete_url(made["DATABASE_URL"].strip(), around)
     made |= {
         "PGAPPNAME": setting.name,
         "PGOPTIONS": options(setting, around.get("PGOPTIONS", "")),
