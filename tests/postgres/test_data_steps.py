@@ -321,6 +321,21 @@ def test_steps_inside_the_proven_range_count_as_done_unless_asked_for(shop):
     assert_right(before, shop_rows.take(url), ADJUSTMENTS)
 
 
+def test_steps_before_a_ledger_with_a_gap_count_as_done(shop):
+    url = shop(shops.SMALL, "1.3.9")
+    execute(url, "drop schema medusa_db cascade")
+    execute(url, "delete from migrations where name = 'nullablePassword1619108646647'")
+    before = shop_rows.take(url)
+
+    report = migrate(url, "1.7.15")
+
+    assert report["assumedDone"] == [RULES, ADJUSTMENTS]
+    assert written(report).keys() == {GIFT_CARDS}
+    after = shop_rows.take(url)
+    for table in ("line_item_adjustment", "discount_condition"):
+        assert after[table] == before[table]
+
+
 def test_a_fresh_database_runs_none(shop_at):
     with psycopg.connect(shop_at("1.20.11")) as conn:
         assert rows(conn, HISTORY) == [("1.20.11", [], [])]

@@ -240,6 +240,40 @@ def test_a_partial_ledger_is_completed():
     assert {n for n in items(path) if "/" not in n} == missing
 
 
+@pytest.mark.parametrize("gone", ["initialSchema1611063162649", "nullablePassword1619108646647"])
+def test_data_steps_before_a_ledger_with_a_gap_count_as_done(gone):
+    path = planned([name for name in names("1.3.9") if name != gone], "1.7.1")
+
+    assert items(path)[:1] == [gone]
+    assert [name for name in items(path) if "/" in name] == ["1.7.1/gift_card_tax_rate"]
+    assert [step.name for step in path.assumed_done] == [
+        "1.3.0/discount_rules",
+        "1.3.0/line_item_adjustments",
+    ]
+    assert {note.version for note in path.notes}.isdisjoint(
+        CATALOG.versions[: CATALOG.versions.index(v("1.3.9"))]
+    )
+
+
+def test_versions_without_migrations_behind_a_ledger_with_a_gap_are_reached():
+    ledger = [name for name in names("1.7.2") if name != "nullablePassword1619108646647"]
+
+    assert not any(name.startswith("1.7.1/") for name in items(planned(ledger, "1.8.0")))
+
+
+@pytest.mark.parametrize("whole", ["1.2.1", "1.3.9", "1.7.0"])
+def test_a_run_that_ended_early_goes_on_with_its_data_steps(whole):
+    path = items(planned(names(whole), "1.20.11"))
+    for ran in range(1, len(path)):
+        ledger = names(whole) + [name for name in path[:ran] if "/" not in name]
+        done = frozenset(name for name in path[:ran] if "/" in name)
+        if prove(CATALOG, ledger).partial:
+            again = planned(ledger, "1.20.11", done=done)
+
+            assert items(again) == path[ran:]
+            assert again.assumed_done == ()
+
+
 def test_migrations_of_the_shop_are_sorted_in_by_timestamp():
     own = Migration("loyalty1672906846559", 1672906846559, None, "", lambda: "select 1", "x.sql")
 

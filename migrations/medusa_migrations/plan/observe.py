@@ -200,12 +200,15 @@ def resume(
 ) -> Request:
     """Return *request* as the history adds to it.
 
-    That is the data steps that earlier runs left waiting and that can be done now; and an upgrade that
-    an earlier run has begun, and not finished, is one that was asked for.
+    That is the data steps that earlier runs left waiting and that can be done now, or have done already in a
+    database of no proven version; and an upgrade that an earlier run has begun, and not finished, is one that
+    was asked for.
     """
     if request.unasked and observed.named == request.target:
         request = dataclasses.replace(request, unasked=False)
     if not request.data_steps:
         return request
     ready, _ = waiting(conn, catalog, observed)
-    return dataclasses.replace(request, resumed=ready)
+    partial = observed.proof.partial and observed.runs
+    done = history.done(conn, observed.schema) if partial else frozenset[str]()
+    return dataclasses.replace(request, resumed=ready, done=done - set(observed.deferred))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from medusa_migrations.catalog.model import DataStep, Migration, Severity, not_repeated
 from medusa_migrations.contract.errors import RefusedError, UsageError
 from medusa_migrations.contract.values import some
-from medusa_migrations.plan.proof import Proof, newer
+from medusa_migrations.plan.proof import Gaps, Proof, gaps, newer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from medusa_migrations.catalog.model import Catalog, Note
     from medusa_migrations.catalog.version import Version
@@ -37,6 +37,8 @@ class Request:
     """Data steps named by hand, run whatever was crossed."""
     resumed: tuple[str, ...] = ()
     """Data steps that an earlier run left waiting and that can be done by now."""
+    done: frozenset[str] = frozenset()
+    """Data steps that runs of ours have done, where the ledger proves no version."""
     unasked: bool = False
     """Nobody named the target: an empty database is taken there, another one is not upgraded."""
     allow_newer: bool = False
@@ -93,7 +95,7 @@ class Plan:
     maybe_notes: tuple[Note, ...] = ()
     """The notes of versions inside the range that the database is in."""
     assumed_done: tuple[DataStep, ...] = ()
-    """Data steps of versions inside that range: they count as done before us."""
+    """Data steps of versions inside that range, or of those that a ledger with gaps shows: they count as done before us."""
     moves: bool = False
     """Whether the history does not name the target yet, though the ledger may prove it already."""
     stays: bool = False
@@ -134,14 +136,15 @@ def plan(catalog: Catalog, proof: Proof, request: Request, *, at: Version | None
     _refuse_switched_off(catalog, proof, target, flags)
     have = set(proof.applied)
     steps: list[Step] = []
-    behind = at or proof.latest
+    between = _gaps(catalog, proof, target, flags)
+    behind = begins = at or proof.latest or between.behind
     for stop in _stops(catalog, proof, request):
         pending = [m for m in catalog.enabled(stop, flags) if m.name not in have]
         have |= {migration.name for migration in pending}
         if stop == target:
             pending += [m for m in request.own if m.name not in proof.foreign]
             pending.sort(key=lambda migration: migration.order)
-        crossed = [] if proof.empty else _crossed(catalog, behind, stop, flags)
+        crossed = [] if proof.empty else _crossed(catalog, behind, stop, flags, request.done)
         wanted = crossed if request.data_steps else []
         if stop == target:
             more = (*_asked(catalog, proof, request, flags), *_resumed(catalog, request))
@@ -157,7 +160,7 @@ def plan(catalog: Catalog, proof: Proof, request: Request, *, at: Version | None
         target=target,
         flags=flags,
         steps=tuple(step for step in steps if step.items),
-        notes=() if fresh else tuple(catalog.notes_between(at or proof.latest, target)),
+        notes=() if fresh else tuple(catalog.notes_between(begins, target)),
         maybe_notes=() if fresh or at else _inside(catalog, proof, target),
         assumed_done=()
         if fresh
@@ -165,7 +168,7 @@ def plan(catalog: Catalog, proof: Proof, request: Request, *, at: Version | None
             step
             for step in catalog.data_steps
             if not at
-            and _within(proof, step.version)
+            and (_within(proof, step.version) or _counts(between, step, request.done))
             and all(flags[flag] for flag in step.flags)
             and step.name not in runs
         ),
@@ -290,19 +293,36 @@ def _stops(catalog: Catalog, proof: Proof, request: Request) -> list[Version]:
     ]
 
 
-def _crossed(
-    catalog: Catalog, after: Version | None, to: Version, flags: Mapping[str, bool]
-) -> list[DataStep]:
-    """Return the data steps of the versions above *after*, up to *to*.
+def _gaps(catalog: Catalog, proof: Proof, target: Version, flags: Mapping[str, bool]) -> Gaps:
+    """Return between which versions a partial ledger is; of any other, none."""
+    if not proof.partial:
+        return Gaps(None, None)
+    have = set(proof.applied)
+    pending = (one for one in catalog.enabled(target, flags) if one.name not in have)
+    return gaps(catalog, proof, pending)
 
-    Without a proven version (a partial ledger) every data step counts as crossed: all of them are
-    idempotent, and none of them is known to have run.
-    """
+
+def _counts(between: Gaps, step: DataStep, done: Collection[str]) -> bool:
+    """Return whether *step* counts as done though a partial ledger does not prove it."""
+    if between.behind is None or step.version > between.behind or step.name in done:
+        return False
+    return between.whole is None or step.version > between.whole
+
+
+def _crossed(
+    catalog: Catalog,
+    after: Version | None,
+    to: Version,
+    flags: Mapping[str, bool],
+    done: Collection[str],
+) -> list[DataStep]:
+    """Return the data steps of the versions above *after*, up to *to*, without those that are *done*."""
     return [
         step
         for step in catalog.data_steps
         if (after is None or step.version > after)
         and step.version <= to
+        and step.name not in done
         and all(flags[flag] for flag in step.flags)
     ]
 

@@ -89,6 +89,41 @@ def prove(catalog: Catalog, names: Iterable[str], at: Version | None = None) -> 
     )
 
 
+class Gaps(NamedTuple):
+    """Between which versions a partial ledger is."""
+
+    whole: Version | None
+    """The last version of which it holds every name; None: of none."""
+    behind: Version | None
+    """The version whose data steps, and those before, count as done; None: none of them."""
+
+
+def gaps(catalog: Catalog, proof: Proof, pending: Iterable[Migration]) -> Gaps:
+    """Return where a database is whose ledger proves no version, and of which *pending* are to run.
+
+    Where all that is beyond the last whole version ran before everything that is pending, a run has ended early,
+    which began there. Else rows are missing in the midst, and the database had reached the last version in
+    which nothing came that is not there.
+    """
+    have = frozenset(proof.applied)
+    sets = {
+        version: catalog.enabled(version, shown_flags(catalog, version, have))
+        for version in catalog.versions
+    }
+    whole = max((one for one, run in sets.items() if {m.name for m in run} <= have), default=None)
+    beyond = have - (catalog.ever(whole) if whole else frozenset())
+    first = min((migration.order for migration in pending), default=None)
+    if first is not None and all(catalog.texts[name][-1].order < first for name in beyond):
+        return Gaps(whole, whole)
+    latest = max(map(catalog.first_version, have))
+    reached = (
+        one
+        for one, run in sets.items()
+        if all(catalog.first_version(m.name) <= latest for m in run)
+    )
+    return Gaps(whole, max(reached))
+
+
 def shown_flags(catalog: Catalog, version: Version, have: frozenset[str]) -> dict[str, bool]:
     """Return the flags of *version* as the applied names show them.
 

@@ -123,6 +123,14 @@ def deferred(conn: Connection[Any], schema: str) -> tuple[str, ...]:
     return tuple(name for (name,) in rows)
 
 
+def done(conn: Connection[Any], schema: str) -> frozenset[str]:
+    """Return the data steps that runs on *schema* have done. There must be a history."""
+    rows = conn.execute(
+        "select distinct unnest(data_steps) from medusa_db.history where schema_name = %s", [schema]
+    )
+    return frozenset(name for (name,) in rows)
+
+
 def to_dict(entry: HistoryEntry) -> Mapping[str, Any]:
     """Return *entry* for JSON."""
     return {
