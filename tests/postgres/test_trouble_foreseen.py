@@ -194,6 +194,49 @@ def test_a_file_of_the_shops_own_that_would_fail_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("text", "reason", "says"),
+    [
+        ("alter table product drop column profile_id;", "NameGone",
+         "addTableProductShippingProfile1680857773273 needs the column product.profile_id, which points1650000000000 drops or renames before it"),
+        ("alter table line_item rename to item;", "NameGone",
+         "lineItemTaxAdjustmentOnCascadeDelete1680857773272 needs the table or index line_item"),
+        ("alter table product_category add column metadata text;", "NameTaken",
+         "AddMetadataToProductCategory1699564794649 makes the column product_category.metadata, which points1650000000000 makes before it"),
+        ("create table product_shipping_profile (id text);", "NameTaken",
+         "makes the table or index product_shipping_profile, which points1650000000000 makes before it"),
+    ],
+)  # fmt: skip
+def test_a_file_of_the_shops_own_that_a_later_migration_would_fail_on_is_refused(
+    shop_at: Callable[..., str], tmp_path: Path, text: str, reason: str, says: str
+) -> None:
+    url = shop_at("1.12.3")
+    (tmp_path / "1650000000000_points.sql").write_text(text)
+
+    found = refused(url, "1.20.11", "--migrations-dir", str(tmp_path))
+
+    assert (found[0], says in found[1]) == (reason, True), found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "alter table product rename profile_id to mine; alter table product rename mine to profile_id;",
+        "create schema old; create table old.line_item as select * from line_item; drop table old.line_item;",
+        "alter table product_category add column mine text; drop index if exists nothing;",
+    ],
+)
+def test_a_file_that_takes_from_no_later_migration_runs_before_it(
+    shop_at: Callable[..., str], tmp_path: Path, text: str
+) -> None:
+    url = shop_at("1.12.3")
+    (tmp_path / "1650000000000_points.sql").write_text(text)
+
+    code, report = migrated(url, "1.20.11", "--migrations-dir", str(tmp_path))
+
+    assert (code, report["verified"]) == (0, True), report
+
+
+@pytest.mark.parametrize(
     ("change", "text"),
     [
         ("create function points(a int) returns int language sql as 'select 1'",

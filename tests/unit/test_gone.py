@@ -1,4 +1,4 @@
-"""Files of the shop's own that name what Medusa's migrations drop before they run."""
+"""Files of the shop's own that name what Medusa's migrations drop before they run, and the reverse."""
 
 from __future__ import annotations
 
@@ -49,3 +49,53 @@ def test_a_file_before_the_migration_names_what_is_still_there() -> None:
     ]
 
     assert list(gone.look(items)) == []
+
+
+NEEDS = """
+    update "product" set "profile_id" = null; alter table "cart" drop constraint "FK_a";
+    alter type "mood" add value if not exists 'glad'; create index "IDX_b" on "cart" ("b");
+    alter table "product" add column if not exists "weight" int; alter table "cart" add column "rank" int;
+    create table "link" ("id" serial not null, constraint "PK_c" primary key ("id")); drop index if exists "IDX_d";
+    insert into "link" ("id") select "id" from "tag";
+"""
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ("alter table product drop column profile_id", [("the column product.profile_id", False, True)]),
+        ("alter table public.product rename profile_id to mine", [("the column product.profile_id", False, True)]),
+        ("alter table other.product drop column profile_id", []),
+        ("alter table product drop column profile_id; alter table product add profile_id text", []),
+        ("alter table product drop column profile_id; do $$ begin end $$", [("the column product.profile_id", False, False)]),
+        ('alter table cart drop constraint "FK_a"', [("the constraint FK_a on cart", False, True)]),
+        ("drop type mood", [("the type mood", False, True)]),
+        ("alter type mood rename to mood_old; create type mood as enum ('sad')", []),
+        ("alter table cart rename to basket", [("the table or index cart", False, True)]),
+        ("drop table tag", [("the table or index tag", False, True)]),
+        ("alter table cart drop column b", [("the column cart.b", False, True)]),
+        ('drop index "IDX_d"', []),
+        ("alter table product drop column title", []),
+        ("alter table product add weight text", [("the column product.weight", True, False)]),
+        ("alter table cart add column rank int", [("the column cart.rank", True, True)]),
+        ("alter table cart add column rank int; alter table cart drop column rank", []),
+        ("create table if not exists link (id int)", [("the table or index link", True, True)]),
+        ("create table mine (id int)", []),
+        ('create index "IDX_b" on cart (c)', [("the table or index IDX_b", True, True)]),
+        ('alter table mine add constraint "PK_c" primary key (id)', [("the table or index PK_c", True, True)]),
+    ],
+)  # fmt: skip
+def test_what_medusas_items_need_or_make_and_a_file_has_dropped_or_made_is_found(
+    own: str, expected: list[tuple[str, bool, bool]]
+) -> None:
+    items = [
+        Migration("mine1", 1, None, "", own, "mine.sql"),
+        Migration("needs2", 2, versions.parse("1.13.0"), "", NEEDS, "needs.sql"),
+        Migration("needs3", 3, versions.parse("1.13.0"), "", "select 1", "needs.sql"),
+    ]
+
+    found = [(one.what, one.made, one.certain) for one in gone.clashes(items, "public")]
+
+    assert found == expected
+    assert list(gone.clashes(items[1:], "public")) == []
+    assert list(gone.clashes([*items[1:], items[0]], "public")) == []

@@ -1,4 +1,7 @@
-"""Pure: which files of the shop's own name what pending migrations of Medusa's drop before they run."""
+"""Pure: which pending items need what another one before them takes away, or make what it has made.
+
+Files of the shop's own, of what Medusa's migrations drop, and Medusa's items, of what such files drop and make.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,19 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.schema import affected, effects, statements
-from medusa_migrations.schema.effects import Drop, Make, Name, Rename, Space
+from medusa_migrations.schema.effects import (
+    Change,
+    Drop,
+    Make,
+    Name,
+    Rename,
+    Retype,
+    Space,
+    Unseen,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from medusa_migrations.catalog.model import DataStep
     from medusa_migrations.schema.effects import Effect
@@ -63,6 +75,160 @@ def look(items: Sequence[Migration | DataStep]) -> Iterator[GoneName]:
                     yield GoneName(item.name, *key, gone[key], certain)
             for effect in effects.of(statement.text):
                 _follow(effect, "", gone)
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """An item of Medusa's that meets what a file of the shop's own has done before it."""
+
+    item: str
+    what: str
+    """What it is about, for a sentence: `the column product.sku`."""
+    file: str
+    made: bool
+    """Whether the file has made it, and the item makes it again; else the item needs it and it is gone."""
+    certain: bool
+    """Whether that cannot go well: what is there may be passed over, and a block in a file may have made it good."""
+
+
+def clashes(items: Sequence[Migration | DataStep], schema: str) -> Iterator[Clash]:
+    """Yield what items of Medusa's need or make that files of the shop's own, in *schema*, have dropped or made."""
+    files = _Files(schema)
+    if all(item.version is not None for item in items):
+        return
+    for item in items:
+        if isinstance(item, Migration) and item.version is None:
+            for effect in effects.of(item.statements):
+                files.take(effect, item.name)
+        elif files.lost or files.made:
+            yield from _once(files.met(item))
+
+
+def _once(found: Iterable[Clash]) -> Iterable[Clash]:
+    """Return each thing that an item meets once: as certain, where it is in one of its statements."""
+    once: dict[tuple[str, bool], Clash] = {}
+    for one in found:
+        key = one.what, one.made
+        if key not in once or (one.certain and not once[key].certain):
+            once[key] = one
+    return once.values()
+
+
+class _Files:
+    """What files of the shop's own have dropped and made up to a point of the path."""
+
+    def __init__(self, schema: str) -> None:
+        self.schema = schema
+        self.lost: dict[Name, str] = {}
+        self.made: dict[Name, str] = {}
+        self.unseen = False
+
+    def take(self, effect: Effect, by: str) -> None:
+        """Take in an *effect* of the file *by*; empty: of an item of Medusa's."""
+        self.unseen = self.unseen or isinstance(effect, Unseen)
+        for name in self._names(_lost(effect)):
+            self.made = {k: v for k, v in self.made.items() if name not in (k, k.relation)}
+            if by:
+                self.lost[name] = by
+        for one in _made(effect):
+            for name in self._names([one.name]):
+                self.lost = {k: v for k, v in self.lost.items() if name not in (k, k.relation)}
+                if by:
+                    self.made[name] = by
+
+    def _names(self, names: Iterable[Name]) -> Iterator[Name]:
+        """Yield those of *names* that are the shop's, without their schema."""
+        for name in names:
+            if name.schema in ("", self.schema) or name.space.of_database:
+                yield name._replace(schema="")
+
+    def met(self, item: Migration | DataStep) -> Iterator[Clash]:
+        """Yield what *item* needs of what is lost, or makes of what is made."""
+        if isinstance(item, Migration):
+            if item.when and Name(Space.RELATION, item.when[0]) in self.lost:
+                return
+            for table in item.rows:
+                if by := self.lost.get(Name(Space.RELATION, table)):
+                    yield Clash(item.name, f"the table {table}", by, made=False, certain=True)
+        text = item.statements if isinstance(item, Migration) else item.text
+        for statement in statements.split(text):
+            found = effects.of(statement.text)
+            again = [one for effect in found for one in _made(effect)]
+            for name, certain in self._needed(statement, found, {one.name for one in again}):
+                sure = certain and not self.unseen
+                yield Clash(item.name, _what(name), self.lost[name], made=False, certain=sure)
+            for one in again:
+                by = self.made.get(one.name)
+                if by and one.kind != "sequence" and one.name.relation not in self.made:
+                    passes = (one.lenient and one.kind != "table") or one.replaces
+                    sure = not (passes or self.unseen)
+                    yield Clash(item.name, _what(one.name), by, made=True, certain=sure)
+            for effect in found:
+                self.take(effect, "")
+
+    def _needed(
+        self, statement: Statement, found: Sequence[Effect], again: set[Name]
+    ) -> Iterator[tuple[Name, bool]]:
+        """Yield which lost names the statement needs, and whether it must mean those."""
+        words = [_plain(token) for token in statement.tokens]
+        optional = {
+            word for at, word in enumerate(words) if words[max(at - 2, 0) : at] == ["if", "exists"]
+        }
+        changed = affected.affected([statement.text])
+        tables = {*changed.tables, *changed.modes, *changed.indexes}
+        direct = {name for effect in found for name in _touched(effect)}
+        for name in self.lost.keys() - again:
+            if name.name in optional or name.table in optional:
+                continue
+            if name in direct or (name.space is Space.RELATION and name.name in tables):
+                yield name, True
+            elif name.space is Space.TYPE and name.name in words:
+                yield name, True
+            elif name.space is Space.COLUMN and name.table in tables and name.name in words:
+                part = [name.table, ".", name.name]
+                qualified = any(words[at : at + 3] == part for at in range(len(words) - 2))
+                yield name, qualified or tables == {name.table}
+
+
+def _lost(effect: Effect) -> Iterable[Name]:
+    match effect:
+        case Drop():
+            return effect.names
+        case Rename():
+            return (effect.old,)
+        case _:
+            return ()
+
+
+def _made(effect: Effect) -> Iterator[Make]:
+    match effect:
+        case Make():
+            yield effect
+            for part in effect.parts:
+                yield from _made(part)
+        case Rename():
+            yield Make(effect.new, "")
+        case _:
+            pass
+
+
+def _touched(effect: Effect) -> Iterable[Name]:
+    match effect:
+        case Retype():
+            return (effect.column,)
+        case Change():
+            return (effect.name,)
+        case _:
+            return _lost(effect)
+
+
+def _what(name: Name) -> str:
+    if name.space is Space.COLUMN:
+        return f"the column {name.table}.{name.name}"
+    if name.space is Space.CONSTRAINT:
+        return f"the constraint {name.name} on {name.table}"
+    kind = "table or index" if name.space is Space.RELATION else name.space
+    return f"the {kind} {name.name}"
 
 
 def _follow(effect: Effect, by: str, gone: dict[_Key, str]) -> None:

@@ -66,7 +66,7 @@ def look(
         *(_rights(conn, schema, changed, items) if migrations or adopts else ()),
         *rights.tablespace(conn, migrations),
         *_of_other_tools(conn, migrations),
-        *_gone(items),
+        *_gone(items, schema),
         *rights.not_lockable(conn, schema, needs, locks),
         *rights.hidden(conn, schema, items),
         *extensions.look(conn, migrations),
@@ -185,8 +185,8 @@ def _of_other_tools(conn: Connection[Any], migrations: Sequence[Migration]) -> I
         )
 
 
-def _gone(items: Sequence[Migration | DataStep]) -> Iterator[Finding]:
-    """Find files of the shop's own that name what Medusa's migrations drop before they run."""
+def _gone(items: Sequence[Migration | DataStep], schema: str) -> Iterator[Finding]:
+    """Find files of the shop's own that name what Medusa's migrations drop before they run, and the reverse."""
     for one in gone.look(items):
         sure = (
             "It would fail there"
@@ -198,6 +198,22 @@ def _gone(items: Sequence[Migration | DataStep]) -> Iterator[Finding]:
             f"{sure}. Write the file for the schema as it is then, or give it a timestamp before that migration's",
             RefusedError if one.certain else None,
             "NameGone",
+        )
+
+    for clash in gone.clashes(items, schema):
+        does = "makes" if clash.made else "drops or renames"
+        needs = "makes" if clash.made else "needs"
+        sure = "It would fail there" if clash.certain else "It may fail there, or pass over it"
+        advice = (
+            "Give what the file makes another name, or leave it to Medusa"
+            if clash.made
+            else "Give the file a timestamp behind that migration's, and write it for the schema as it is then"
+        )
+        yield Finding(
+            f"{clash.item} {needs} {clash.what}, which {clash.file} {does} before it",
+            f"{sure}. {advice}",
+            RefusedError if clash.certain else None,
+            "NameTaken" if clash.made else "NameGone",
         )
 
 
