@@ -217,6 +217,26 @@ def test_a_file_of_the_shops_own_that_a_later_migration_would_fail_on_is_refused
     assert (found[0], says in found[1]) == (reason, True), found
 
 
+def test_a_value_of_an_enum_that_is_used_before_it_is_committed_is_refused(
+    shop_at: Callable[..., str], tmp_path: Path
+) -> None:
+    url = shop_at("1.20.11")
+    run(url, "create type mood as enum ('sad'); create table seen (mood mood)")
+    adds = tmp_path / "1790000000000_adds.sql"
+    adds.write_text("alter type mood add value 'glad';")
+    (tmp_path / "1790000000001_uses.sql").write_text("update seen set mood = 'glad';")
+    options = ("--migrations-dir", str(tmp_path))
+
+    reason, message = refused(url, "1.20.11", *options)
+
+    assert reason == "ValueNotCommitted"
+    assert message.startswith(
+        "uses1790000000001 names the value glad of mood, which adds1790000000000 adds in the same transaction"
+    )
+    adds.write_text("-- medusa-db: no-transaction\n" + adds.read_text())
+    assert migrated(url, "1.20.11", *options)[0] == 0
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -99,3 +99,38 @@ def test_what_medusas_items_need_or_make_and_a_file_has_dropped_or_made_is_found
     assert found == expected
     assert list(gone.clashes(items[1:], "public")) == []
     assert list(gone.clashes([*items[1:], items[0]], "public")) == []
+
+
+ADDS = "alter type mood add value if not exists 'glad' after 'sad'"
+
+
+@pytest.mark.parametrize(
+    ("adds", "uses", "expected"),
+    [
+        (ADDS, "update mine set mood = 'glad'", [True]),
+        (ADDS, "alter table mine alter mood set default 'glad'", [True]),
+        (ADDS, "delete from mine where mood <> 'glad'", [True]),
+        (ADDS, "select 'glad'::public.mood", [True]),
+        (ADDS, "insert into mine (mood) values ('glad')", [False]),
+        (ADDS, "update mine set note = 'glad'", [False]),
+        (ADDS, "update other set note = 'glad'", []),
+        (ADDS, "update mine set mood = 'sad'", []),
+        ("create type mood as enum ('sad'); " + ADDS, "update mine set mood = 'glad'", []),
+        (ADDS + "; update mine set mood = 'glad'", "select 1", [True]),
+    ],
+)
+def test_a_value_that_is_named_before_it_is_committed_is_found(
+    adds: str, uses: str, expected: list[bool]
+) -> None:
+    first = Migration("adds1", 1, None, "", adds, "adds.sql")
+    second = Migration("uses2", 2, None, "", uses, "uses.sql")
+    columns = {"mood": {("mine", "mood")}}
+
+    together = list(gone.uncommitted([[first, second]], columns))
+
+    assert [one.certain for one in together] == expected
+    assert {(one.value, one.type, one.by) for one in together} <= {("glad", "mood", "adds1")}
+    if ";" not in adds:
+        assert list(gone.uncommitted([[first], [second]], columns)) == []
+        alone = Migration("adds1", 1, None, "", adds, "adds.sql", alone=True)
+        assert list(gone.uncommitted([[alone], [second]], columns)) == []

@@ -106,6 +106,10 @@ class Plan:
         """Everything that would run, in order."""
         return tuple(item for step in self.steps for item in step.items)
 
+    def transactions(self, *, each: bool) -> tuple[tuple[Item, ...], ...]:
+        """Return what would run in each transaction, in order; *each*: every item has its own."""
+        return tuple(part for step in self.steps for part in step.parts(each=each))
+
     @property
     def nothing(self) -> bool:
         """Whether the database is where it should be, and known to be there."""

@@ -35,6 +35,13 @@ if TYPE_CHECKING:
     from medusa_migrations.postgres.address import Address
     from medusa_migrations.postgres.table_locks import TableLock
 
+_ENUM_COLUMNS = """
+    select t.typname::text, c.relname::text, a.attname::text
+      from pg_type t join pg_attribute a on a.atttypid in (t.oid, t.typarray) and not a.attisdropped
+      join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'p') join pg_namespace n on n.oid = c.relnamespace
+     where t.typtype = 'e' and t.typname = any(%s) and n.nspname = %s
+"""
+
 
 def look(
     conn: Connection[Any],
@@ -44,8 +51,11 @@ def look(
     target: Version,
     items: Sequence[Migration | DataStep],
     adopts: Sequence[Migration] = (),
+    transactions: Sequence[Sequence[Migration | DataStep]] = (),
 ) -> list[Finding]:
     """Return what stands in the way of *items*, on the way from what was *observed* to *target*.
+
+    They run in these *transactions*; none: what one may do is not asked.
 
     The ledger gets the rows of *adopts* before, which is what was observed with them. Writes nothing.
 
@@ -67,6 +77,7 @@ def look(
         *rights.tablespace(conn, migrations),
         *_of_other_tools(conn, migrations),
         *_gone(items, schema),
+        *_uncommitted(conn, schema, transactions),
         *rights.not_lockable(conn, schema, needs, locks),
         *rights.hidden(conn, schema, items),
         *extensions.look(conn, migrations),
@@ -214,6 +225,31 @@ def _gone(items: Sequence[Migration | DataStep], schema: str) -> Iterator[Findin
             f"{sure}. {advice}",
             RefusedError if clash.certain else None,
             "NameTaken" if clash.made else "NameGone",
+        )
+
+
+def _uncommitted(
+    conn: Connection[Any], schema: str, transactions: Sequence[Sequence[Migration | DataStep]]
+) -> Iterator[Finding]:
+    """Find what names a value of an enum in the transaction that adds it."""
+    types = {name for items in transactions for name, _ in gone.added_values(items)}
+    if not types or all(item.version is not None for items in transactions for item in items):
+        return
+    columns: dict[str, frozenset[tuple[str, str]]] = {}
+    for name, table, column in conn.execute(_ENUM_COLUMNS, [list(types), schema]):
+        columns[name] = columns.get(name, frozenset()) | {(table, column)}
+    for one in gone.uncommitted(transactions, columns):
+        where = "itself" if one.by == one.item else f", which {one.by} adds in the same transaction"
+        added = "and adds it " if one.by == one.item else ""
+        sure = "PostgreSQL refuses that" if one.certain else "If it is that, PostgreSQL refuses it"
+        yield Finding(
+            f"{one.item} names the value {one.value} of {one.type} {added}{where}".replace(
+                " ,", ","
+            ),
+            f"{sure}: a new value must be committed before. Let the file that adds it do nothing else, and begin with "
+            "the line `-- medusa-db: no-transaction`",
+            RefusedError if one.certain else None,
+            "ValueNotCommitted",
         )
 
 

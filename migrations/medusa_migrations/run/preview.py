@@ -93,7 +93,14 @@ def look(context: RunContext, outcome: Outcome) -> Preview:
         standing.findings(conn, context.catalog, observed)
         if nothing
         else preflight.look(
-            conn, context.address, context.catalog, observed, path.target, path.items, adopts
+            conn,
+            context.address,
+            context.catalog,
+            observed,
+            path.target,
+            path.items,
+            adopts,
+            path.transactions(each=options.limits.each),
         )
     )
     return Preview(

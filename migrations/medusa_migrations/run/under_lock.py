@@ -131,6 +131,7 @@ class _UnderLock:
             path.target,
             path.items,
             adopts,
+            path.transactions(each=context.options.limits.each),
         )
         for finding in findings:
             if finding.error is None:
