@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,10 @@ FILE = charts.ROOT / "deploy" / "docker" / "compose.yaml"
 def read(file: Path) -> dict[str, Any]:
     """Return a file as Docker Compose understands it; AssertionError where it does not."""
     command = [tools.program("docker-compose"), "--file", file, "config", "--format=json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    environment = os.environ | {"POSTGRES_PASSWORD": "secret"}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

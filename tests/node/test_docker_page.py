@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+import yaml
 
 import pages
 import shop_bases
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(900)
 
 PAGE = "docs/docker.md"
+TYPED = [each.text for each in pages.commands(PAGE) if each.section == "Docker and pipelines"]
+"""Those of Compose are typed by test_compose."""
 SHOP = ShopImage("2.21.2", DEBIAN)
 OURS = "registry.example.com/medusa-database-operator:0.1.0"
 THEIRS = "registry.example.com/shop:42"
@@ -60,7 +64,7 @@ def typed(
 def test_the_runners_image_migrates_the_core_of_v1(
     engine: Engine, tmp_path: Path, url: str
 ) -> None:
-    core, _, _ = (command.text for command in pages.commands(PAGE))
+    core, _, _ = TYPED
 
     done = typed(engine, tmp_path, url, core)
 
@@ -69,7 +73,7 @@ def test_the_runners_image_migrates_the_core_of_v1(
 
 
 def test_a_shop_is_migrated_in_its_own_image(engine: Engine, tmp_path: Path, url: str) -> None:
-    _, install, migrate = (command.text for command in pages.commands(PAGE))
+    _, install, migrate = TYPED
     (tmp_path / "shop.env").write_text("JWT_SECRET=one\nCOOKIE_SECRET=two\n")
     plan = migrate.replace("migrate --project .", "plan --project . --check")
     assert plan != migrate
@@ -89,3 +93,93 @@ def test_a_shop_is_migrated_in_its_own_image(engine: Engine, tmp_path: Path, url
     with psycopg.connect(url) as conn:
         rows = conn.execute("select count(*) from mikro_orm_migrations").fetchone()
     assert rows == (report["ledgers"]["mikro_orm_migrations"],)
+
+
+WORKFLOW = pages.ROOT / "deploy" / "docker" / "workflow.yaml"
+EXPRESSION = re.compile(r"\$\{\{ (\S+) \}\}")
+
+
+def ran(engine: Engine, folder: Path, **given: str) -> dict[str, subprocess.CompletedProcess[str]]:
+    """Run the steps of the workflow as its runner does, until one fails; *given* are secrets and inputs.
+
+    A shell of its own for each (`bash -e FILE`), variables of workflow, job and step, and expressions filled in: one that names
+    nothing is an empty text.
+    """
+
+    def filled(variables: dict[str, str]) -> dict[str, str]:
+        return {
+            name: EXPRESSION.sub(lambda found: given.get(found[1].rpartition(".")[2], ""), text)
+            for name, text in variables.items()
+        }
+
+    workflow = yaml.safe_load(WORKFLOW.read_text())
+    job = workflow["jobs"]["migrate"]
+    around = {
+        "PATH": "/usr/bin:/bin",
+        "RUNNER_TEMP": str(folder),
+        "CI": "true",
+        "GITHUB_ACTIONS": "true",
+    }
+    around |= engine.environment() | filled(workflow["env"] | job["env"])
+    done = {}
+    for step in job["steps"]:
+        script = folder / "script.sh"
+        script.write_text(
+            step["run"].replace("docker run", "docker run --network host").replace("/server", APP)
+        )
+        done[step["name"]] = subprocess.run(
+            ["bash", "-e", script], env=around | filled(step.get("env", {})), cwd=folder, text=True, timeout=600,
+            check=False, stdin=subprocess.DEVNULL, capture_output=True,
+        )  # fmt: skip
+        if done[step["name"]].returncode:
+            break
+    return done
+
+
+def test_the_steps_of_the_workflow_show_what_would_run_and_run_it(
+    engine: Engine, tmp_path: Path, url: str
+) -> None:
+    secrets = {"DATABASE_URL": url, "ENV_FILE": "JWT_SECRET=one\nCOOKIE_SECRET=two"}
+
+    done = ran(engine, tmp_path, image=THEIRS, **secrets)
+    again = ran(engine, tmp_path, image=THEIRS, acknowledge="2.21.2,links", **secrets)
+
+    assert [step.returncode for step in (*done.values(), *again.values())] == [0] * 8, done
+    assert "It would run:" in done["Show what would run"].stdout
+    assert "New in the ledgers" in done["Migrate"].stdout
+    assert "Nothing is pending." in again["Show what would run"].stdout
+    assert "Nothing is new in the ledgers of Medusa." in again["Migrate"].stdout
+
+
+def test_the_workflow_ends_before_it_migrates_where_a_secret_has_no_value(
+    engine: Engine, tmp_path: Path
+) -> None:
+    done = ran(engine, tmp_path, image=THEIRS)
+
+    *_, last = done.values()
+    assert (len(done), last.returncode) == (3, 2)
+    assert "no database is named; set DATABASE_URL" in last.stderr
+
+
+def test_the_job_of_a_pipeline_whose_jobs_are_containers_of_the_shops_image(
+    engine: Engine, tmp_path: Path, url: str
+) -> None:
+    """As the page says: the runner is in the image, whose entrypoint is another one, and the script is a shell's."""
+    (tmp_path / "Dockerfile").write_text(
+        pages.block("docs/project.md", "Where programs on volumes are forbidden").replace(
+            "shop:1.2.3", "shop:42"
+        )
+        + 'ENTRYPOINT ["node", "-e", "process.exit(1)"]\n'
+    )
+    engine("build", "--network", "host", "--tag", "with-runner:test", tmp_path)
+    job = yaml.safe_load(pages.block(PAGE, "[in it](project.md"))["migrate"]
+    [entrypoint], [script] = job["image"]["entrypoint"], job["script"]
+
+    done = engine.run(
+        "run", "--rm", "--network", "host", "--env", f"DATABASE_URL={url}", "--entrypoint", entrypoint,
+        "with-runner:test", "sh", "-c", script.replace("/server", APP), timeout=600,
+    )  # fmt: skip
+
+    assert job["image"]["name"] == THEIRS
+    assert done.returncode == 0, done.stderr
+    assert "New in the ledgers" in done.stdout

@@ -58,6 +58,8 @@ class Engine:
     """An engine that listens on a socket of its own."""
 
     socket: Path
+    pid: int = 0
+    """Its process."""
 
     def __call__(self, *words: str | Path, timeout: float = 600) -> str:
         """Run docker and return its standard output; fail where it fails."""
@@ -75,6 +77,10 @@ class Engine:
     def command(self, *words: str | Path) -> list[str]:
         """Return the command line."""
         return [DOCKER, *map(str, words)]
+
+    def inside(self, *command: str | Path) -> list[str]:
+        """Return *command* so that it runs in the engine's own network, where it publishes ports."""
+        return ["nsenter", "--net", "--target", str(self.pid), "--", *map(str, command)]
 
     def environment(self) -> dict[str, str]:
         """Return the environment that docker is run in."""
@@ -126,22 +132,27 @@ class Engine:
 
 
 @contextmanager
-def started() -> Iterator[Engine]:
-    """Start an engine in a temporary folder for the duration of a `with`."""
+def started(*, networks: bool = False) -> Iterator[Engine]:
+    """Start an engine in a temporary folder for the duration of a `with`.
+
+    Containers have the machine's network; with *networks* they have those that they ask for, in a network of the
+    engine's own, from which nothing of the machine is reached.
+    """
     folder = Path(tempfile.mkdtemp(prefix="medusa-docker-"))
     socket = folder / "socket"
     daemon = Daemon(
         [
             "unshare", "--mount",  # what it mounts is gone with it
+            *(("--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh") if networks else ()),
             "dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none",
             "--data-root", folder / "data", "--exec-root", folder / "run",
             "--pidfile", folder / "pid", "--host", f"unix://{socket}",
         ],
         folder / "log",
     )  # fmt: skip
-    engine = Engine(socket)
     try:
         daemon.start()
+        engine = Engine(socket, daemon.pid)
         eventually(lambda: daemon.exited is not None or engine.run("version").returncode == 0, 60)
         assert daemon.exited is None, daemon.tail()
         yield engine

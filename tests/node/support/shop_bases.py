@@ -58,12 +58,18 @@ def write(archive: Path, images: list[ShopImage], docker: Callable[[], Engine]) 
             roots[image.base] = _root(image.base, folder, docker)
         if image.version not in shops:
             shops[image.version] = _project(image.version, folder)
-        config: dict[str, object] = {"WorkingDir": APP}
+        config: dict[str, object] = {"WorkingDir": APP, "Cmd": _server(image)}
         if image.base != SHELL_LESS:
             config["Env"] = [_PATH]
         layers = (shops[image.version], *roots[image.base])
         made.append(archives.ArchivedImage(image.name, layers, config))
     return archives.write(archive, made)
+
+
+def _server(image: ShopImage) -> list[str]:
+    """Return the command of the shop's server."""
+    node = "/nodejs/bin/node" if image.base == SHELL_LESS else "node"
+    return [node, projects.CLI[int(image.version[0])], "start"]
 
 
 def _project(version: str, folder: Path) -> Path:
