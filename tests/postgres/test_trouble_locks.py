@@ -149,8 +149,13 @@ def test_a_prepared_transaction_that_nobody_ended_is_named(server: TestServer) -
     with servers.started(server.process.programs, max_prepared_transactions="1") as own:
         name = own.at("1.12.3")
         with psycopg.connect(own.url(name), autocommit=True) as conn:
-            conn.execute("begin; lock table money_amount; prepare transaction 'forgotten'")
+            conn.execute(
+                "begin; lock table money_amount in row exclusive mode; prepare transaction 'for''gotten'"
+            )
+            conn.execute("select pg_sleep(6)")
 
+        plan = servers.medusa_db("plan", "--to", "1.20.11", "--output", "json", url=own.url(name))
+        assert plan.returncode == 0, plan.stderr
         done = servers.medusa_db(
             "migrate",
             "--to",
@@ -163,7 +168,13 @@ def test_a_prepared_transaction_that_nobody_ended_is_named(server: TestServer) -
         )
 
     assert done.returncode == 6
-    assert "a prepared transaction (see pg_prepared_xacts) holds money_amount" in done.stderr
+    named = "the prepared transaction 'for''gotten' (user postgres, "
+    ends = "`rollback prepared 'for''gotten'` ends it) holds money_amount"
+    assert named in done.stderr
+    assert ends in done.stderr
+    (found,) = (one for one in json.loads(plan.stdout)["findings"] if named in one["problem"])
+    assert ends in found["problem"]
+    assert "pg_terminate_backend" not in found["advice"]
 
 
 def test_a_second_run_gives_up_after_the_wait_and_names_the_first(

@@ -73,7 +73,13 @@ class Backend(NamedTuple):
 def session(
     pid: int | None, application: str, user: str, state: str | None, age: int | None, query: str = ""
 ) -> str:  # fmt: skip
-    """Name a session in words, with the first word of what it runs; the rest may hold secrets."""
+    """Name a session in words, with the first word of what it runs; the rest may hold secrets.
+
+    Without a *pid* it is a prepared transaction, and *application* its identifier, quoted.
+    """
+    if not pid and application:
+        since = "" if age is None else f"{age} s; "
+        return f"the prepared transaction {application} (user {user}, {since}`rollback prepared {application}` ends it)"
     if not pid:
         return "a prepared transaction (see pg_prepared_xacts)"
     word = _WORD.match(query)

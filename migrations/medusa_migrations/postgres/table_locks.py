@@ -214,12 +214,15 @@ def holders(
              and l.pid is distinct from pg_backend_pid()
              and l.database = (select oid from pg_database where datname = current_database())
         )
-        select h.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''), a.state,
+        select h.pid, coalesce(a.application_name, quote_literal(p.gid), ''), coalesce(a.usename, p.owner, ''), a.state,
                extract(epoch from clock_timestamp()
-                       - coalesce(a.xact_start, a.backend_start))::bigint,
+                       - coalesce(a.xact_start, a.backend_start, p.prepared))::bigint,
                array_agg(distinct h.name)
           from held h
           left join pg_stat_activity a on a.pid = h.pid
+          left join pg_locks x on h.pid is null and x.pid is null and x.locktype = 'transactionid'
+                              and x.virtualtransaction = h.virtualtransaction
+          left join pg_prepared_xacts p on p.transaction = x.transactionid
          group by 1, 2, 3, 4, 5, h.virtualtransaction
          order by 5 desc nulls last
         """,

@@ -256,7 +256,8 @@ def _uncommitted(
 def _blockers(conn: Connection[Any], schema: str, locks: Sequence[TableLock]) -> Iterator[Finding]:
     modes = {lock.table: lock.mode for lock in locks}
     for who, names in table_locks.holders(conn, schema, modes, older_than=5):
+        ends = "; end it if it is idle (pg_terminate_backend)" if who.startswith("pid ") else ""
         yield Finding(
             f"{who} holds {some(names, 5, what='more tables')}",
-            "The migrations wait in short tries; end it if it is idle (pg_terminate_backend)",
+            f"The migrations wait in short tries{ends}",
         )
