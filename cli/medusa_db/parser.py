@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name is None:
             whole = parser(options=False)
             if words and not words[0].startswith("-"):
-                whole.error(_no_command(words[0]))
+                whole.error(_no_command(words))
             whole.parse_args(words)
             raise AssertionError("a command line without a command is refused, or asks for help")
         command = commands.COMMANDS[name].command()
@@ -77,9 +77,7 @@ def read(name: str, kind: type[A], words: Sequence[str]) -> A:
     _add(command, rows)
     given, unknown = command.parse_known_args(words)
     if unknown:
-        is_version = _VERSION.fullmatch(unknown[0]) and any(row.name == "--to" for row in rows)
-        meant = f"; a version is given as --to {unknown[0]}" if is_version else ""
-        command.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+        command.error(f"unrecognized arguments: {' '.join(unknown)}{_meant(name, rows, unknown)}")
     values = _Reading(command, rows, vars(given) | behind, os.environ).values()
     return option.fill(kind, values)
 
@@ -136,15 +134,37 @@ def _command(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
     return None, words
 
 
-def _no_command(word: str) -> str:
-    """Say that *word* is no command, and which one may be meant."""
+def _no_command(words: Sequence[str]) -> str:
+    """Say that *words* begin with no command, and what may be meant."""
     from difflib import get_close_matches  # noqa: PLC0415  see the module's docstring
 
     from medusa_db.commands import COMMANDS  # noqa: PLC0415
 
+    word = words[0]
+    if word == "medusa-db":  # behind the entrypoint of the image, say
+        return (
+            f"medusa-db stands there twice; leave it out: medusa-db {' '.join(words[1:])}".rstrip()
+        )
+    if len(word.split()) > 1:
+        return f"{word!r} is one argument; each of its words is to be one: leave out the quotes around them"
     meant = get_close_matches(word, COMMANDS, 1)
     other = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(COMMANDS)}"
     return f"{word} is no command; {other}"
+
+
+def _meant(name: str, rows: Sequence[Row], unknown: Sequence[str]) -> str:
+    """Return what to type in the place of words that the command *name* does not know, where that can be told."""
+    options = {row.name for row in rows}
+    first = unknown[0]
+    if name == "exec" and not first.startswith("-"):
+        return f"; its command stands behind two hyphens: medusa-db exec -- {' '.join(unknown)}"
+    if first == "--dry-run" and "--plan" in options:
+        return "; medusa-db plan shows what would run"
+    if _VERSION.fullmatch(first) and "--to" in options:
+        return f"; a version is given as --to {first}"
+    if "--seed-file" in options and not first.startswith("-"):
+        return f"; a document is given as -f {first}"
+    return ""
 
 
 def _cut(rows: Sequence[Row], words: Sequence[str]) -> tuple[Sequence[str], dict[str, Any]]:
@@ -191,7 +211,7 @@ def _action(row: Row) -> dict[str, Any]:
         case Takes.ON_OFF:
             return found | {"action": argparse.BooleanOptionalAction}
         case Takes.LIST:
-            found["action"] = "append"
+            found["action"] = "extend"
         case Takes.MAYBE:
             found |= {"action": _Once, "nargs": "?"}
         case Takes.ONE | Takes.REST:
@@ -202,7 +222,13 @@ def _action(row: Row) -> dict[str, Any]:
         found["choices"] = option.choices
     if option.metavar:
         found["metavar"] = option.metavar
-    return found | {"type": _converted(option.read)}
+    read = _several(option.read) if option.takes is Takes.LIST else option.read
+    return found | {"type": _converted(read)}
+
+
+def _several(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    """Return what reads one value, or a list with commas between them."""
+    return lambda text: [read(part) for part in text.split(",") if part] or [read(text)]
 
 
 class _Once(argparse.Action):
@@ -311,7 +337,7 @@ class _Reading:
                 return on
             self._set.add(row.field)
             if option.takes is Takes.LIST:
-                return [option.read(part) for part in text.split(",") if part]
+                return _several(option.read)(text) if text else []
             value = option.read(text)
         except ValueError as exc:
             hidden = self._hidden(row)

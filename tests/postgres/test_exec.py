@@ -195,6 +195,7 @@ def test_where_the_home_can_be_written_to_it_is_used(url: str, tmp_path: Path) -
     [
         pytest.param((), (), 2, "NoCommand", id="none"),
         pytest.param(("no-such-program",), (), 2, "NoCommand", id="unknown"),
+        pytest.param(("sh -c true",), (), 2, "NoCommand", id="in-quotes"),
         pytest.param(("/etc/passwd",), (), 2, "NoCommand", id="not-executable"),
         pytest.param(("true",), ("--project", "/"), 2, "NoProject", id="no-project"),
         pytest.param(("true",), ("--project", "/missing"), 2, "NoProject", id="no-folder"),

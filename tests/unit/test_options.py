@@ -124,6 +124,18 @@ def _no_environment(monkeypatch):
         monkeypatch.delenv(row.variable, raising=False)
 
 
+@every(Takes.LIST)
+def test_what_may_be_repeated_takes_a_list_with_commas_as_well(entry):
+    words, row = entry
+    one, other = samples(row)
+
+    repeated = read(words, *needed(words, row), row.name, one, row.name, other)
+    listed = read(words, *needed(words, row), row.name, f"{one},{other}")
+
+    assert listed == repeated
+    assert len(listed[row.field]) == 2
+
+
 @every()
 def test_an_option_sets_its_field_to_a_value_of_its_type(entry):
     words, row = entry

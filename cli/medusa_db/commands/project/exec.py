@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -79,8 +80,10 @@ def _argv(args: ExecArguments, folder: Path) -> tuple[str, ...]:
     path = os.fspath(folder / name) if "/" in name else name
     if shutil.which(path) is None:
         where = f"in {folder}" if "/" in name else "in a folder of PATH"
+        quoted = "each of its words is an argument of its own: leave out the quotes around them"
+        do = quoted if re.search(r"\s", name) else "check its name, and that it may be executed"
         raise UsageError(
-            f"there is no program {name} {where}; check its name, and that it may be executed",
+            f"there is no program {name} {where}; {do}",
             reason="NoCommand",
         )
     return argv
