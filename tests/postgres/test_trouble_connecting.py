@@ -13,6 +13,9 @@ import pytest
 import faults
 import servers
 from faults import running, snapshot
+from medusa_migrations.contract.errors import UnreachableError
+from medusa_migrations.postgres import connection
+from medusa_migrations.postgres.address import parse
 from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:
@@ -54,8 +57,21 @@ def test_a_port_without_a_server_is_given_up_after_the_wait(listening: bool, say
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"medusa-db: postgres://shop@127.0.0.1:{number}/shop: ")
     assert says in last
-    assert last.endswith("; check host and port, and that the server is running")
+    assert last.endswith(
+        "; check host and port, and that the server is running; in a container that host is the container itself, and a "
+        "server beside it has another name"
+    )
     assert took < 15
+
+
+def test_a_last_try_that_is_cut_short_does_not_hide_what_the_others_have_found() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = parse(f"postgres://shop@127.0.0.1:{taken.getsockname()[1]}/shop")
+        with pytest.raises(UnreachableError) as caught:
+            connection.open_(address, "status", patience=1, say=lambda _: taken.listen())
+
+    assert "Connection refused" in str(caught.value)
 
 
 def test_a_database_that_is_not_there_is_said_so(server: TestServer) -> None:

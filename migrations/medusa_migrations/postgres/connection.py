@@ -75,6 +75,7 @@ def open_(
     deadline = min(deadline, until or deadline)
     tries_again = patience > 0
     pause, announced = 0.2, False
+    told: RunnerError | None = None
     while True:
         left = max(deadline - time.monotonic(), 0.1)
         timeout = min(CONNECT_TIMEOUT, left / hosts)
@@ -82,6 +83,11 @@ def open_(
             conn = _within(left, functools.partial(_connect, address, command, timeout, until))
         except psycopg.OperationalError as exc:
             failure = translation.connecting(exc, address)
+            if isinstance(exc, pg.ConnectionTimeout) and left < CONNECT_TIMEOUT:
+                failure = (
+                    told or failure
+                )  # it was cut short: what the try before has found says more
+            told = failure
             over = not tries_again or time.monotonic() + pause > deadline
             if over or not failure.retryable:
                 raise failure from None  # the original may quote the connection string

@@ -331,6 +331,10 @@ _FOREIGN = ("connection_limit", "pgbouncer", "pool_timeout", "pool", "ssl", "sta
 """Parameters of a URL that other drivers know, and that libpq does not."""
 _MISSING = r'(database|role) ".*" does not exist'
 _NOBODY = "check host and port, and that the server is running"
+_HERE = re.compile(r"(?:@|//|\bhost=)(?:localhost|127\.0\.0\.1|\[?::1\]?)(?=[:/?\s]|$)")
+_ITSELF = (
+    "; in a container that host is the container itself, and a server beside it has another name"
+)
 _RESOLVE = "its host name cannot be resolved: "
 
 
@@ -395,7 +399,8 @@ def _no_connection(exc: psycopg.OperationalError, address: Address) -> RunnerErr
         "FATAL:" in text
     )  # there is a server; the words may be those of a trigger at the login
     advice = "the server answers so: its log may say more" if answered else _NOBODY
-    return UnreachableError(f"{where}; {advice}")
+    here = not answered and _HERE.search(address.shown)
+    return UnreachableError(f"{where}; {advice}{_ITSELF if here else ''}")
 
 
 def _constant(text: str) -> str:
