@@ -195,6 +195,9 @@ def test_a_name_that_is_taken_is_found_before_anything_is_written(
         "set lock_timeout to 1; set statement_timeout to 1000; set datestyle to german;",
         "set session characteristics as transaction read only;",
         "reset all;",
+        "set role pg_read_all_settings;",
+        "set local role pg_read_all_settings; create temporary table points (id int);",
+        "set session authorization pg_read_all_settings;",
     ],
 )
 def test_a_migration_that_changes_the_session_does_not_disturb_the_run(

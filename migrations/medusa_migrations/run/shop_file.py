@@ -63,7 +63,7 @@ def run(
                     "committed without a ledger row. Remove the transaction control from it",
                     reason="TransactionControl",
                 )
-    leave(conn, migration)
+        leave(conn, migration)  # a role that it has set may not read the ledger
     ledger.record(conn, schema, migration)
     shop_files.record(conn, schema, migration)
 
