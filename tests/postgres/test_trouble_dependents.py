@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from servers import TestServer
+
 pytestmark = pytest.mark.each_server
 
 
@@ -460,3 +462,97 @@ def test_a_temporary_view_of_another_session_is_told_as_that(shop_at: Callable[.
     )
     assert "before" not in found
     migrated(url)
+
+
+KEYLESS = (
+    "the publication feed takes the table product_shipping_profile, which addTableProductShippingProfile1680857773273 "
+    "makes without a key: it refuses the server's updates and deletes of its rows"
+)
+FILLED = (
+    "the subscription taken fills the table product, of which addTableProductShippingProfile1680857773273 drops the "
+    "column profile_id"
+)
+
+
+def test_a_replica_identity_that_would_go_along_with_a_column_is_refused(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.12.3")
+    change(
+        url,
+        "create unique index mine on product (id, profile_id)",
+        "alter table product replica identity using index mine",
+        "create publication feed for table product",
+    )
+    before = snapshot(url)
+
+    done = servers.medusa_db("migrate", "--to", "1.20.11", url=url)
+
+    assert (done.returncode, snapshot(url)) == (9, before)
+    assert (
+        "the replica identity of product, index mine, goes along with column product.profile_id, which "
+        "addTableProductShippingProfile1680857773273 drops, and the publication feed would refuse the server's "
+        "updates and deletes of its rows. First: alter table public.product replica identity default"
+    ) in done.stderr
+    change(url, "alter table public.product replica identity default")
+    migrated(url)
+
+
+@pytest.mark.parametrize(
+    "publication",
+    ["create publication feed for table product", "create publication feed for all tables with (publish = 'insert')"],
+)  # fmt: skip
+def test_a_replica_identity_that_nobody_needs_goes_without_a_word(
+    shop_at: Callable[..., str], publication: str
+) -> None:
+    url = shop_at("1.12.3")
+    change(url, publication)
+
+    assert [one for one in planned(url) if "replica identity" in one["problem"]] == []
+
+
+def test_a_new_table_that_a_publication_takes_without_a_key_is_told_beforehand(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.12.3")
+    change(url, "create publication feed for all tables")
+
+    found = [one for one in planned(url) if "takes the table" in one["problem"]]
+
+    assert [(one["problem"], one["fatal"], one["after"]) for one in found] == [
+        (
+            KEYLESS,
+            False,
+            'alter table "public"."product_shipping_profile" replica identity full',
+        )
+    ]
+    migrated(url)
+    change(url, found[0]["after"])
+
+
+def test_a_column_that_a_subscription_fills_is_told_before_it_goes(server: TestServer) -> None:
+    assert server.process is not None
+    with servers.started(server.process.programs, wal_level="logical", max_connections="30") as own:
+        publisher, shop = own.url(own.at("1.12.3")), ""
+        change(publisher, "create publication feed for table product, cart")
+        change(publisher, "select pg_create_logical_replication_slot('taken', 'pgoutput')")
+        with own.database(own.at("1.12.3", "--lock-wait", "9s")) as name:
+            shop = own.url(name)
+            where = f"host=127.0.0.1 port={own.process.port} user=postgres dbname={publisher.rpartition('/')[2]}"
+            change(
+                shop,
+                f"create subscription taken connection '{where}' publication feed "
+                "with (create_slot = false, copy_data = false, enabled = false)",
+            )
+
+            found = [one for one in planned(shop) if "subscription" in one["problem"]]
+
+            change(
+                shop, "alter subscription taken set (slot_name = none)", "drop subscription taken"
+            )
+    assert [(one["problem"], one["fatal"]) for one in found] == [
+        (
+            FILLED,
+            False,
+        )
+    ]
