@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from servers import TestServer
+
 pytestmark = pytest.mark.each_server
 
 
@@ -506,3 +508,38 @@ def test_an_own_file_that_updates_such_a_table_is_refused_unless_it_may_have_cha
 
     assert done == code, report["message"]
     assert code == 0 or "and titles1790000000000 would fail on it" in report["message"]
+
+
+def test_a_collation_of_another_version_than_the_database_was_made_with_is_told(
+    server: TestServer,
+) -> None:
+    needs(server.admin_url, 15)
+    name = "sorted otherwise"
+    try:
+        server.execute(
+            "create database {} template template0 locale_provider icu icu_locale 'en'", name
+        )
+    except psycopg.errors.FeatureNotSupported:
+        pytest.skip("this server is built without ICU")
+    url = server.url(name.replace(" ", "%20"))
+    try:
+        assert migrated(url, "1.12.3")[0] == 0
+        assert "collation" not in medusa_db("plan", "--to", "1.20.11", url=url).stdout
+        run(url, "update pg_database set datcollversion = '1.1' where datname = current_database()")
+
+        plan = medusa_db("plan", "--to", "1.20.11", "--output", "json", url=url)
+        code, report = migrated(url, "1.20.11")
+
+        found = [
+            one for one in json.loads(plan.stdout)["findings"] if "collation" in one["problem"]
+        ]
+        assert [(one["problem"].partition(" and the")[0], one["fatal"]) for one in found] == [
+            ("the indexes of this database were made with version 1.1 of its collation,", False)
+        ]
+        assert code == 0
+        assert any("version 1.1 of its collation" in line for line in report["warnings"])
+        for statement in found[0]["fix"].split("; "):
+            run(url, statement)
+        assert "collation" not in medusa_db("plan", "--to", "1.20.11", url=url).stdout
+    finally:
+        server.drop(name)

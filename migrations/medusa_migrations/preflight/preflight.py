@@ -148,6 +148,7 @@ def _server(conn: Connection[Any]) -> Iterator[Finding]:
         " current_setting('server_encoding'), current_setting('session_replication_role') = 'replica'"
     ).fetchone()
     standby, read_only, encoding, replica = row or (False, False, "UTF8", False)
+    yield from _collation(conn)
     if replica:
         yield Finding(
             "sessions of this user fire no triggers (session_replication_role is replica), so no foreign "
@@ -178,6 +179,25 @@ def _server(conn: Connection[Any]) -> Iterator[Finding]:
             "Use the owner of the shop's tables, or reset the setting for this role or database",
             DeniedError,
             "ReadOnly",
+        )
+
+
+def _collation(conn: Connection[Any]) -> Iterator[Finding]:
+    """Find that texts may be sorted in another way than when the indexes were made."""
+    if conn.info.server_version < 150000:
+        return
+    row = conn.execute(
+        "select quote_ident(datname), datcollversion, pg_database_collation_actual_version(oid) from pg_database"
+        " where datname = current_database() and datcollversion <> pg_database_collation_actual_version(oid)"
+    ).fetchone()
+    if row is not None:
+        name, then, now = row
+        fix = f"reindex database {name}; alter database {name} refresh collation version"
+        yield Finding(
+            f"the indexes of this database were made with version {then} of its collation, and the server has {now}: "
+            "where the two sort in another order, rows are not found and keys let rows come twice",
+            f"Before the upgrade, as its owner, when the shop is quiet: {fix}",
+            fix=fix,
         )
 
 
