@@ -162,6 +162,8 @@ def _meant(name: str, rows: Sequence[Row], unknown: Sequence[str]) -> str:
         return "; medusa-db plan shows what would run"
     if _VERSION.fullmatch(first) and "--to" in options:
         return f"; a version is given as --to {first}"
+    if "--project" in options and os.path.isdir(first):  # noqa: PTH112  any text, of any length
+        return f"; a project is named as --project {first}"
     if "--seed-file" in options and not first.startswith("-"):
         return f"; a document is given as -f {first}"
     return ""

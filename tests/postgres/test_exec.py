@@ -214,6 +214,21 @@ def test_what_cannot_be_started_is_refused_before_the_database_is_opened(
         assert result(done)["reason"] == reason
 
 
+def test_a_program_among_the_packages_of_a_project_is_named_as_it_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    programs = tmp_path / "node_modules" / ".bin"
+    programs.mkdir(parents=True)
+    (programs / "medusa").write_text("#!/bin/sh\n")
+    (programs / "medusa").chmod(0o755)
+
+    done = execute("postgresql://nobody@127.0.0.1:1/none", "medusa", "db:migrate")
+
+    assert done.returncode == 2
+    assert "it is among the packages of the project: npx medusa" in done.stderr
+
+
 def test_a_program_whose_interpreter_is_missing_is_told_from_one_that_failed(
     url: str, tmp_path: Path, conn: Connection[Any]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,30 @@ def test_a_command_without_a_url_says_how_to_name_a_database(command: tuple[str,
         "medusa-db: no database is named; set DATABASE_URL=postgres://user@host:5432/shop, or give "
         "--database-url, --database-url-file or --embedded\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        pytest.param("A=1\nexport DATABASE_URL=postgres://shop:s3cr3t@db/shop\n", True, id="there"),
+        pytest.param("#DATABASE_URL=postgres://shop@db/shop\nDATABASE_URL=\n", False, id="empty"),
+        pytest.param(None, False, id="pipe"),
+    ],
+)
+def test_a_url_that_only_the_file_of_the_server_has_is_pointed_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, named: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if text is None:
+        os.mkfifo(".env")
+    else:
+        (tmp_path / ".env").write_text(text)
+
+    done = servers.medusa_db("status")
+
+    assert done.returncode == 2
+    assert ("a shell reads it by: set -a; . ./.env; set +a" in done.stderr) == named
+    assert "s3cr3t" not in done.stderr
 
 
 @pytest.mark.parametrize(

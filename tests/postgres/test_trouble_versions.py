@@ -212,7 +212,8 @@ def test_a_medusa_v2_database_is_refused(url: str, conn: Connection[Any]) -> Non
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == (
         "medusa-db: this is a Medusa v2 database (it has the table link_module_migrations); migrations of v1 do "
-        "not apply. Medusa v1 and v2 need databases of their own\n"
+        "not apply. Medusa v1 and v2 need databases of their own, and one of v2 is for the shop's own Medusa "
+        "(`--project DIR`)\n"
     )
     assert snapshot(url) == before
 

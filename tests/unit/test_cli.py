@@ -322,6 +322,7 @@ def test_an_installation_that_lacks_a_module_says_which():
         pytest.param(["medusa-db", "status"], "medusa-db", "medusa-db stands there twice; leave it out: medusa-db status\n", id="twice"),
         pytest.param(["migrate --to 1.20.11"], "medusa-db", "'migrate --to 1.20.11' is one argument; each of its words is to be one", id="one-word"),
         pytest.param(["migrate", "1.20.11"], "medusa-db migrate", "unrecognized arguments: 1.20.11; a version is given as --to 1.20.11", id="version"),
+        pytest.param(["migrate", "."], "medusa-db migrate", "unrecognized arguments: .; a project is named as --project .\n", id="folder"),
         pytest.param(["migrate", "--dry-run"], "medusa-db migrate", "unrecognized arguments: --dry-run; medusa-db plan shows what would run\n", id="dry-run"),
         pytest.param(["seed", "data/seed.json"], "medusa-db seed", "unrecognized arguments: data/seed.json; a document is given as -f data/seed.json\n", id="document"),
         pytest.param(["exec", "npx", "medusa", "db:migrate"], "medusa-db exec", "unrecognized arguments: npx medusa db:migrate; its command stands behind two hyphens: medusa-db exec -- npx medusa db:migrate\n", id="command"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,7 +132,24 @@ def _url(args: DatabaseArguments) -> tuple[str, str]:
         return os.environ["DATABASE_URL"], "DATABASE_URL"
     raise UsageError(
         "no database is named; set DATABASE_URL=postgres://user@host:5432/shop, or give "
-        "--database-url, --database-url-file or --embedded"
+        f"--database-url, --database-url-file or --embedded{_in_dotenv()}"
+    )
+
+
+def _in_dotenv() -> str:
+    """Say so where the shop's file .env, which its server reads and nobody here, names the database."""
+    place = Path(".env")
+    try:
+        if not place.is_file():  # a pipe, as keepers of passwords make it, gives its text once
+            return ""
+        with place.open(encoding="utf-8", errors="replace") as file:
+            text = file.read(_MOST)
+    except OSError:
+        return ""
+    if not re.search(r"^\s*(?:export\s+)?DATABASE_URL\s*=\s*\S", text, re.MULTILINE):
+        return ""
+    return (
+        "; the file .env has one for the server, and a shell reads it by: set -a; . ./.env; set +a"
     )
 
 

@@ -56,7 +56,7 @@ def read(conn: Connection[Any], schema: str) -> Ledger:
     if _V2_LEDGER in tables:
         raise UnsupportedError(
             f"this is a Medusa v2 database (it has the table {_V2_LEDGER}); migrations of v1 do not apply. "
-            "Medusa v1 and v2 need databases of their own",
+            "Medusa v1 and v2 need databases of their own, and one of v2 is for the shop's own Medusa (`--project DIR`)",
             reason="MedusaV2",
         )
     if not columns:

@@ -82,6 +82,8 @@ def _argv(args: ExecArguments, folder: Path) -> tuple[str, ...]:
         where = f"in {folder}" if "/" in name else "in a folder of PATH"
         quoted = "each of its words is an argument of its own: leave out the quotes around them"
         do = quoted if re.search(r"\s", name) else "check its name, and that it may be executed"
+        if shutil.which(folder / "node_modules" / ".bin" / name):
+            do = f"it is among the packages of the project: npx {name}"
         raise UsageError(
             f"there is no program {name} {where}; {do}",
             reason="NoCommand",
