@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from medusa_migrations.schema.model import Schema
 
 REASON = "SchemaDiffers"
+_READ_ONLY = "default_transaction_read_only"
 
 
 def look(
@@ -100,6 +101,8 @@ def _earlier(
     others = bool(in_the_way) or any(one.object.table == verify.LEDGER.name for one in told)
     yield from _tried(conn, observed, recorded, others=others)
     around = [one for one in around if one not in in_the_way and one not in told]
+    if any(one.object.name == _READ_ONLY for one in around) and _is_read_only(conn):
+        around = [one for one in around if one.object.name != _READ_ONLY]  # it refuses the run
     stay = [one for one in found.stays if one.harmful]
     # one that only records a version does not touch the ledger
     ours = [one for one in (*stay, *around) if items and _is_repaired(one)]
@@ -109,6 +112,10 @@ def _earlier(
     goes = () if doubted else [one for one in found.goes if one.harmful]
     for one in (*goes, *ours):
         yield Finding(f"{one}, before this run already", "The run makes it right")
+
+
+def _is_read_only(conn: Connection[Any]) -> bool:
+    return conn.execute("select current_setting('transaction_read_only')").fetchone() == ("on",)
 
 
 def _excluded(
