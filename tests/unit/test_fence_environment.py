@@ -107,6 +107,11 @@ def test_sessions_are_found_by_the_name_that_the_server_shows(run_id, name):
         pytest.param({"DB": "host=db password='a b' dbname=x"}, {"a b"}, id="in-keywords"),
         pytest.param({"PRIVATE_KEY": "line-1\nline-2"}, {"line-1", "line-2"}, id="lines"),
         pytest.param({"USE_TOKEN": "true", "SECRET_ROUNDS": "10"}, set(), id="no-secret"),
+        pytest.param(
+            {"DB": "postgres://postgres:postgres@db/medusa", "PGPASSWORD": "medusa"},
+            set(),
+            id="word-of-every-message",
+        ),
         pytest.param({"HOME": "/root", "KEYBOARD": "de"}, set(), id="others"),
     ],
 )

@@ -23,7 +23,10 @@ _SECRET = re.compile(
     r"(?i)PASS(WORD|WD|PHRASE)?($|_)|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIAL"
 )
 _URL_PASSWORD = re.compile(r"://[^:/@\s]*:(\S+)@")
-_NO_SECRET = re.compile(r"(?i).?|true|false|yes|no|on|off|null|none|undefined|\d{1,3}")
+_NO_SECRET = re.compile(
+    r"(?i).?|true|false|yes|no|on|off|null|none|undefined|\d{1,3}|medusa|postgres(?:ql)?"
+)
+"""What conceals nothing, and stands in every message: to mask it would only spoil them."""
 _WITHOUT_PLACE = re.compile(r"(postgres(?:ql)?://)(\?.*)?", re.DOTALL)
 _KEYWORD_PASSWORD = re.compile(r"\bpassword\s*=\s*('(?:\\.|[^'\\])*'|\S+)")
 
