@@ -276,3 +276,45 @@ def test_tables_without_a_ledger_are_one_thing_to_every_command(
 
     assert (done.returncode, done.stdout) == (9, "")
     assert "no ledger that says at which version they are" in done.stderr
+
+
+ANEW = (
+    'alter table "public"."migrations" drop column id, add column id serial, '
+    'add constraint "PK_8c82d7f526340ab734260ea46be" primary key (id)'
+)
+UUIDS = (
+    "alter table migrations drop column id; "
+    "alter table migrations add id uuid primary key default gen_random_uuid()"
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "type_", "advice"),
+    [
+        (
+            "alter table migrations alter id drop default, alter id type text",
+            "text",
+            'alter table "public"."migrations" alter column id type integer using id::integer',
+        ),
+        (UUIDS, "uuid", ANEW),
+    ],
+)
+def test_a_ledger_whose_ids_do_not_count_is_refused_with_what_lets_them_count(
+    shop_at: Callable[..., str], change: str, type_: str, advice: str
+) -> None:
+    url = shop_at("1.12.3")
+    with psycopg.connect(url) as conn:
+        conn.execute(change.encode())
+
+    for command in (("status",), ("plan", "--to", "1.20.11"), ("migrate", "--to", "1.20.11"), ("verify",)):  # fmt: skip
+        done = servers.medusa_db(*command, url=url)
+
+        assert done.returncode == 9
+        assert done.stderr.startswith(
+            f"medusa-db: the column public.migrations.id is of the type {type_}, and the order of the ids is that in "
+            "which the migrations ran. "
+        )
+        assert advice in done.stderr
+    with psycopg.connect(url) as conn:
+        conn.execute(advice.encode())
+    assert servers.medusa_db("migrate", "--to", "1.20.11", url=url).returncode == 0

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Migration
 
 _COLUMNS = {"id", "timestamp", "name"}
+_KEY = "PK_8c82d7f526340ab734260ea46be"
 _V2_LEDGER = "link_module_migrations"
 """The table that v2 makes and no v1 has; modules of v1 make mikro_orm_migrations and tables called like v2's."""
 
@@ -41,18 +42,20 @@ def read(conn: Connection[Any], schema: str) -> Ledger:
     """
     rows = conn.execute(
         """
-        select c.relname, a.attname, c.relname = 'migrations' and c.relrowsecurity
-               and row_security_active(c.oid)
+        select c.relname, a.attname,
+               case when a.attname = 'id' and y.typcategory <> 'N' then format_type(y.oid, null) end,
+               c.relname = 'migrations' and c.relrowsecurity and row_security_active(c.oid)
           from pg_class c
           join pg_namespace n on n.oid = c.relnamespace
           left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
                 and not a.attisdropped and c.relname = 'migrations'
+          left join pg_type y on y.oid = a.atttypid
          where n.nspname = %s and c.relkind in ('r', 'p', 'v', 'm', 'f')
         """,
         [schema],
     ).fetchall()
     tables = frozenset(table for table, *_ in rows)
-    columns = {column for table, column, _ in rows if table == "migrations"}
+    columns = {column for table, column, *_ in rows if table == "migrations"}
     if _V2_LEDGER in tables:
         raise UnsupportedError(
             f"this is a Medusa v2 database (it has the table {_V2_LEDGER}); migrations of v1 do not apply. "
@@ -68,10 +71,25 @@ def read(conn: Connection[Any], schema: str) -> Ledger:
             "schema or database of its own",
             reason="ForeignLedger",
         )
+    for _, _, type_, _ in rows:
+        if type_:
+            raise _uncounted(conn, schema, type_)
     if any(hidden for *_, hidden in rows):
         row_security.look(conn, schema, tuple).raise_if_any()
     query = sql.SQL("select name from {} order by id").format(_table(schema))
     return Ledger(exists=True, names=tuple(name for (name,) in conn.execute(query)), tables=tables)
+
+
+def _uncounted(conn: Connection[Any], schema: str, type_: str) -> RefusedError:
+    table = f"{schema}.migrations"
+    fix = "alter column id type integer using id::integer"
+    if type_ != "text" and not type_.startswith("character"):
+        fix = f'drop column id, add column id serial, add constraint "{_KEY}" primary key (id)'
+    return RefusedError(
+        f"the column {table}.id is of the type {type_}, and the order of the ids is that in which the migrations ran. "
+        f"Let them count: alter table {_table(schema).as_string(conn)} {fix}",
+        reason="LedgerIds",
+    )
 
 
 def ensure(conn: Connection[Any], schema: str) -> None:
@@ -87,8 +105,8 @@ def create_statement(schema: str) -> sql.Composed:
     return sql.SQL(
         'create table {} ("id" serial not null, "timestamp" bigint not null, '
         '"name" character varying not null, '
-        'constraint "PK_8c82d7f526340ab734260ea46be" primary key ("id"))'
-    ).format(_table(schema))
+        'constraint {} primary key ("id"))'
+    ).format(_table(schema), sql.Identifier(_KEY))
 
 
 def recorded(conn: Connection[Any], schema: str, names: Sequence[str]) -> list[str]:
