@@ -17,7 +17,7 @@ from medusa_migrations.catalog.model import (
     MedusaScript,
     Migration,
     Note,
-    Reference,
+    ReferenceRows,
     Related,
     Release,
     Severity,
@@ -124,12 +124,12 @@ def _migration(
 
 def _reference(
     version: Version, migration: str, tables: tuple[str, ...], files: Mapping[str, Any]
-) -> Callable[[], Reference]:
+) -> Callable[[], ReferenceRows]:
     """Return what yields the rows of reference *tables* that the *migration* of this name fills in."""
     if not tables:
-        return Reference
+        return ReferenceRows
 
-    def rows() -> Reference:
+    def rows() -> ReferenceRows:
         from medusa_migrations.catalog import reference  # noqa: PLC0415  most commands need no rows
 
         return reference.rows(tables, version, migration, files["countries_currencies.yaml"])

@@ -36,7 +36,7 @@ class Check(NamedTuple):
     fix: str
 
 
-class Reference(NamedTuple):
+class ReferenceRows(NamedTuple):
     """Rows of reference tables that a migration fills in."""
 
     inserts: str = ""
@@ -61,7 +61,7 @@ class Migration:
     """The file it was read from, for messages."""
     rows: tuple[str, ...] = ()
     """The reference tables whose rows it fills in."""
-    reference: Callable[[], Reference] = field(default=Reference, repr=False, compare=False)
+    reference: Callable[[], ReferenceRows] = field(default=ReferenceRows, repr=False, compare=False)
     """Yields those rows, which are put together only when they are needed."""
     flags: tuple[str, ...] = ()
     """Feature flags that must all be on."""

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.catalog import version as versions
-from medusa_migrations.catalog.model import Check, Reference
+from medusa_migrations.catalog.model import Check, ReferenceRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,10 +31,10 @@ _RECORDED = "insert into migrations (timestamp, name) values ({}, '{}')"
 
 def rows(
     tables: Sequence[str], version: Version, migration: str, body: Mapping[str, Any]
-) -> Reference:
+) -> ReferenceRows:
     """Return the rows of *tables* as *version* writes them, for the *migration* of this name."""
     found = {table: _rows(table, version, body) for table in tables}
-    return Reference(
+    return ReferenceRows(
         "".join(f"\n{_insert(table, found[table])}\n" for table in tables),
         tuple(_check(table, found[table], migration) for table in tables),
     )
