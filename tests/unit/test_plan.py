@@ -283,6 +283,19 @@ def test_migrations_of_the_shop_are_sorted_in_by_timestamp():
     assert found[at + 1] == "productCategory1672906846559"
 
 
+def test_migrations_of_the_shop_run_before_the_stop_that_they_come_before():
+    early, late = (
+        Migration(f"own{at}", at, None, "", lambda: "select 1", "x.sql")
+        for at in (1640000000000, 1900000000000)
+    )
+
+    first, last = planned(names("1.2.1"), "1.20.11", stops=(v("1.3.9"),), own=(early, late)).steps
+
+    assert first.items[0] == early
+    assert last.items[-1] == late
+    assert early not in last.items
+
+
 def test_an_applied_migration_of_the_shop_is_not_pending():
     own = Migration("loyalty1672906846559", 1672906846559, None, "", lambda: "select 1", "x.sql")
 

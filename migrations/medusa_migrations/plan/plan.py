@@ -144,10 +144,14 @@ def plan(catalog: Catalog, proof: Proof, request: Request, *, at: Version | None
     behind = begins = at or proof.latest or between.behind
     for stop in _stops(catalog, proof, request):
         pending = [m for m in catalog.enabled(stop, flags) if m.name not in have]
+        last = max(migration.order for migration in catalog.present(stop))
+        pending += [
+            own
+            for own in request.own
+            if own.name not in {*proof.foreign, *have} and (stop == target or own.order < last)
+        ]
+        pending.sort(key=lambda migration: migration.order)
         have |= {migration.name for migration in pending}
-        if stop == target:
-            pending += [m for m in request.own if m.name not in proof.foreign]
-            pending.sort(key=lambda migration: migration.order)
         crossed = [] if proof.empty else _crossed(catalog, behind, stop, flags, request.done)
         wanted = crossed if request.data_steps else []
         if stop == target:
