@@ -24,6 +24,11 @@ def taken(what: str) -> dict[str, Run | str]:
     return {"first": TAKEN, "second": TAKEN, "theirs": "", "plan": plan}
 
 
+RETYPED = (
+    "only Medusa's: public: column cart 08 type: cart_type_enum not null default 'default'\n"
+    "only ours: public: column cart 08 type: text not null"
+)
+SAID = Run(0, {"state": "done", "differences": [{"object": "column cart.type"}]})
 HIDDEN = Run(5, {"state": "failed", "reason": "RowSecurity"})
 
 UPGRADED = Seen("", WOULD, DONE, NOTHING, Run(0, {}), "", "", unforeseeable=False)
@@ -41,6 +46,13 @@ SURPRISED = dataclasses.replace(
         pytest.param(UPGRADED, {}, [], id="upgraded-as-medusa-does"),
         pytest.param(UPGRADED, {"theirs": "it fails"}, [], id="upgraded-where-medusa-cannot"),
         pytest.param(UPGRADED, {"difference": "a row"}, ["silently"], id="another-row"),
+        pytest.param(UPGRADED, {"difference": RETYPED}, ["silently"], id="a-column-left-unsaid"),
+        pytest.param(
+            UPGRADED,
+            {"difference": RETYPED, "first": SAID, "verify": Run(8, {})},
+            [],
+            id="a-column-that-was-reported",
+        ),
         pytest.param(UPGRADED, {"second": DONE}, ["a second run is not nothing"], id="twice"),
         pytest.param(UPGRADED, {"verify": Run(8, {})}, ["verified is True"], id="verify-differs"),
         pytest.param(UPGRADED, {"plan": FORESEEN}, ["plan refuses"], id="plan-refuses"),

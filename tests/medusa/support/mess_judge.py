@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,12 @@ JUSTIFIED = {
     "OtherDefinition": "Medusa's own migrations take an object of that name for theirs, whatever it is",
 }
 """Why we refuse what Medusa's own migrations do."""
+
+
+_COLUMN = re.compile(
+    r"only (?:Medusa's: \S+: column (\S+) \d+ (\S+): \w+_enum .*|ours: \S+: column (\S+) \d+ (\S+): text .*)"
+)
+"""A column that Medusa gives an enum, and that is a text with us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ def complaints(seen: Seen) -> list[str]:
 
 
 def _went_through(seen: Seen) -> Iterator[str]:
-    if not seen.theirs and seen.difference and not _are_named_labels(seen):
+    if not seen.theirs and seen.difference and not _are_named_enums(seen):
         yield f"silently different from Medusa's:\n{seen.difference[:3000]}"
     again = (seen.second.code, seen.second.report.get("state"))
     if again != (0, "nothing"):
@@ -86,21 +93,24 @@ def _went_through(seen: Seen) -> Iterator[str]:
         yield f"verified is {verified}, and then verify ends with {seen.verify}"
 
 
-def _are_named_labels(seen: Seen) -> bool:
-    """Return whether nothing but values of enums differs, and all of it was reported.
+def _are_named_enums(seen: Seen) -> bool:
+    """Return whether nothing but values of enums, and columns of them, differs, and all of it was reported.
 
-    A value that the shop has added stays with us; Medusa makes some enums anew, and drops it. One that Medusa would
-    add may stand in another place.
+    A value that the shop has added stays with us; Medusa makes some enums anew, drops it, and gives the column
+    that type, whatever the shop has made of it. A value that Medusa would add may stand in another place.
     """
     theirs: dict[str, list[str]] = {}
     ours: dict[str, list[str]] = {}
+    named = {one["object"] for one in seen.first.report.get("differences", ())}
     for line in seen.difference.splitlines():
+        column = _COLUMN.fullmatch(line)
+        if column and f"column {column[1] or column[3]}.{column[2] or column[4]}" in named:
+            continue
         side, found, fact = line.partition(": enum ")
         if not found or not side.startswith("only "):
             return False
         name, _, values = fact.partition(": ")
         (theirs if side.startswith("only Medusa's") else ours)[name] = values.split(", ")
-    named = {one["object"] for one in seen.first.report.get("differences", ())}
     return theirs.keys() == ours.keys() and all(
         f"type {name}" in named and set(values) <= set(ours[name])
         for name, values in theirs.items()
