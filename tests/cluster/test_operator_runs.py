@@ -9,6 +9,7 @@ import pytest
 
 from medusa_testbed.kubectl import kstatus
 from medusa_testbed.shops import Shop
+from medusa_testbed.waiting import eventually
 from servers import medusa_db, rows
 
 pytestmark = pytest.mark.usefixtures("kubelet")
@@ -64,7 +65,7 @@ def test_an_empty_database_becomes_the_version(shop, url):
         ("migrate-1.20.11", "Done", 75)
     ]
     assert verdict(shop) == "Current"
-    assert "finalizers" not in shop.get()["metadata"]
+    eventually(lambda: "finalizers" not in shop.get()["metadata"])  # which goes behind the status
     assert shop.jobs()[0]["spec"]["ttlSecondsAfterFinished"] == 86400
 
 
