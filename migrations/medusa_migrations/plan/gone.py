@@ -94,9 +94,9 @@ class Clash:
 
 def clashes(items: Sequence[Migration | DataStep], schema: str) -> Iterator[Clash]:
     """Yield what items of Medusa's need or make that files of the shop's own, in *schema*, have dropped or made."""
-    files = _Files(schema)
     if all(item.version is not None for item in items):
         return
+    files = _Files(schema)
     for item in items:
         if isinstance(item, Migration) and item.version is None:
             for effect in effects.of(item.statements):

@@ -50,9 +50,7 @@ def look(
         yield existing
         yield from _tried(conn, observed, [*adopts, *migrations], others=False)
         return
-    if (
-        not existing.tables and not existing.views
-    ):  # a new shop: nothing differs, and nothing is around it
+    if not existing.tables and not existing.views:  # nothing differs, and nothing is around it
         yield from _excluded(catalog, observed, target, items, existing)
         return
     hint = evidence.hint(catalog, observed.ledger.names, existing)

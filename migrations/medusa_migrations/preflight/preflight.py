@@ -68,12 +68,13 @@ def look(
     own = any(item.version is None for item in items)
     meets = own or not introspect.is_empty(conn, schema)
     changed = _changed(migrations) if meets else Affected()
+    rows = _rows(items) if meets else Affected()
     needs = lock_modes.needs(items) if meets else Needs()
     locks = table_locks.existing(conn, schema, needs) if meets else []
     return [
         *_server(conn),
         *pooler.look(conn, address),
-        *(_rights(conn, schema, changed, items) if migrations or adopts else ()),
+        *(_rights(conn, schema, changed, rows) if migrations or adopts else ()),
         *rights.tablespace(conn, migrations),
         *_of_other_tools(conn, migrations),
         *_gone(items, schema),
@@ -112,9 +113,9 @@ def _named(
 
 
 def _rights(
-    conn: Connection[Any], schema: str, changed: Affected, items: Sequence[Migration | DataStep]
+    conn: Connection[Any], schema: str, changed: Affected, rows: Affected
 ) -> Iterator[Finding]:
-    yield from rights.look(conn, schema, changed, _rows(items))
+    yield from rights.look(conn, schema, changed, rows)
     yield from rights.recordable(conn, schema)
 
 
@@ -252,8 +253,10 @@ def _uncommitted(
     conn: Connection[Any], schema: str, transactions: Sequence[Sequence[Migration | DataStep]]
 ) -> Iterator[Finding]:
     """Find what names a value of an enum in the transaction that adds it."""
+    if all(item.version is not None for items in transactions for item in items):
+        return
     types = {name for items in transactions for name, _ in gone.added_values(items)}
-    if not types or all(item.version is not None for items in transactions for item in items):
+    if not types:
         return
     columns: dict[str, frozenset[tuple[str, str]]] = {}
     for name, table, column in conn.execute(_ENUM_COLUMNS, [list(types), schema]):
