@@ -320,9 +320,7 @@ class _Walk:
 
 def _words(statement: Statement) -> list[str]:
     """Return the tokens of *statement*, names as PostgreSQL knows them."""
-    return [
-        token.strip('"') if token.startswith('"') else token.lower() for token in statement.tokens
-    ]
+    return [statements.unquoted(token) for token in statement.tokens]
 
 
 def _names(statement: Statement) -> set[str]:

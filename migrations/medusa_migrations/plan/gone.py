@@ -171,7 +171,7 @@ class _Files:
         self, statement: Statement, found: Sequence[Effect], again: set[Name]
     ) -> Iterator[tuple[Name, bool]]:
         """Yield which lost names the statement needs, and whether it must mean those."""
-        words = [_plain(token) for token in statement.tokens]
+        words = [statements.unquoted(token) for token in statement.tokens]
         optional = {
             word for at, word in enumerate(words) if words[max(at - 2, 0) : at] == ["if", "exists"]
         }
@@ -243,7 +243,7 @@ def _added(statement: Statement) -> tuple[str, str] | None:
         return None
     at = words.index("value")
     label = next((token for token in statement.tokens[at:] if token.startswith("'")), "")
-    return (_plain(statement.tokens[at - 2]), label[1:-1]) if label else None
+    return (statements.unquoted(statement.tokens[at - 2]), label[1:-1]) if label else None
 
 
 def _values(
@@ -254,7 +254,7 @@ def _values(
     """Yield which of the *added* values the statement names, and whether it must mean them."""
     if not added or statement.words[:2] == ("alter", "type"):
         return
-    names = [_plain(token) for token in statement.tokens]
+    names = [statements.unquoted(token) for token in statement.tokens]
     tables = affected.affected([statement.text]).tables
     for at, token in enumerate(statement.tokens):
         for type_, value in added:
@@ -340,7 +340,7 @@ def _key(name: Name) -> _Key | None:
 
 
 def _named(statement: Statement, gone: dict[_Key, str]) -> Iterator[tuple[_Key, bool]]:
-    names = [_plain(token) for token in statement.tokens]
+    names = [statements.unquoted(token) for token in statement.tokens]
     words = {*names}
     body = {
         word
@@ -363,7 +363,3 @@ def _named(statement: Statement, gone: dict[_Key, str]) -> Iterator[tuple[_Key, 
             yield key, (table in tables if not column else qualified or tables == {table})
         elif table in body and (not column or column in body):
             yield key, False
-
-
-def _plain(token: str) -> str:
-    return token[1:-1].replace('""', '"') if token.startswith('"') else token.lower()

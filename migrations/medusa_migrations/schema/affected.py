@@ -152,9 +152,11 @@ def _mentioned(found: Affected, tokens: list[str], words: list[str]) -> None:
         if words[place] == "references":
             found.referenced.update(_names(tokens, place + 1)[:1])
         elif after == "(" and runs:
-            found.called.add(_plain(token))
+            found.called.add(statements.unquoted(token))
         elif after == "." and place + 2 < len(tokens):
-            found.qualified.add((_plain(token), _plain(tokens[place + 2])))
+            found.qualified.add(
+                (statements.unquoted(token), statements.unquoted(tokens[place + 2]))
+            )
 
 
 def _dropped(tokens: list[str], words: list[str]) -> set[str]:
@@ -165,7 +167,7 @@ def _dropped(tokens: list[str], words: list[str]) -> set[str]:
             at = place + 1
             while at < len(words) and words[at] in ("constraint", "column", "if", "exists"):
                 at += 1
-            found.update(map(_plain, tokens[at : at + 1]))
+            found.update(map(statements.unquoted, tokens[at : at + 1]))
     return found - {"not", "default", "identity", "expression"}
 
 
@@ -198,7 +200,7 @@ def _commented(found: Affected, tokens: list[str], words: list[str]) -> None:
             found.lock(_names(tokens, 3)[:1], "share update exclusive")
         case ["comment", "on", "column", *_]:
             *_, table, _, _ = tokens[3 : words.index("is")] or ("", "", "")  # table . column
-            found.lock([_plain(table)], "share update exclusive")
+            found.lock([statements.unquoted(table)], "share update exclusive")
         case ["comment", "on", _, _, "on", *_]:
             found.lock(_names(tokens, 5)[:1], "share update exclusive")
         case _:
@@ -285,7 +287,7 @@ def _names(tokens: list[str], place: int) -> list[str]:
         place += 1
     names: list[str] = []
     while place < len(tokens):
-        names.append(_plain(tokens[place]))
+        names.append(statements.unquoted(tokens[place]))
         if tokens[place + 1 : place + 2] == ["."]:
             names.pop()
             place += 2
@@ -294,8 +296,3 @@ def _names(tokens: list[str], place: int) -> list[str]:
         else:
             break
     return names
-
-
-def _plain(token: str) -> str:
-    """Return a name as the catalogs of PostgreSQL have it."""
-    return token[1:-1].replace('""', '"') if token.startswith('"') else token.lower()

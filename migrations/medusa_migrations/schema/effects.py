@@ -166,7 +166,7 @@ class _Tokens:
         """Read one word of a name; empty at the end."""
         token = self.tokens[self.at] if self.at < len(self.tokens) else ""
         self.at += 1
-        return token[1:-1].replace('""', '"') if token.startswith('"') else token.lower()
+        return statements.unquoted(token)
 
     def name(self, space: Space) -> Name:
         """Read `[schema .] name`."""

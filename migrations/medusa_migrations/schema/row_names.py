@@ -47,7 +47,7 @@ def of_objects(texts: Iterable[str]) -> frozenset[str]:
     For SQL of the catalog, which names one table behind a `from`.
     """
     return frozenset(
-        _unquoted(token)
+        statements.unquoted(token)
         for text in texts
         for one in statements.split(text)
         for before, token in zip(one.tokens, one.tokens[1:], strict=False)
@@ -73,15 +73,11 @@ def _names(statement: Statement) -> Iterator[str]:
 def _plain(tokens: tuple[str, ...]) -> Iterator[str]:
     for token in tokens:
         if _is_name(token):
-            yield _unquoted(token)
+            yield statements.unquoted(token)
 
 
 def _is_name(token: str) -> bool:
     return token.startswith('"') or token[0].isalpha() or token[0] == "_"
-
-
-def _unquoted(token: str) -> str:
-    return token[1:-1].replace('""', '"') if token.startswith('"') else token.lower()
 
 
 def _is_table(words: list[str]) -> bool:

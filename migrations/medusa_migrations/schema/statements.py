@@ -116,6 +116,11 @@ def split(sql: str) -> tuple[Statement, ...]:
     return tuple(each(sql))
 
 
+def unquoted(token: str) -> str:
+    """Return what a *token* that is a name is called in the catalogs of PostgreSQL."""
+    return token[1:-1].replace('""', '"') if token.startswith('"') else token.lower()
+
+
 def each(sql: str) -> Iterator[Statement]:
     """Yield the statements of *sql*, each one before what follows it is looked at."""
     return _each(_Reader(sql))
