@@ -112,7 +112,7 @@ def _migration(
         about=" ".join(header.get("", [])),
         statements=text,
         rows=rows,
-        reference=_reference(version, name, rows, files),
+        reference=_reference(version, match["name"], match["timestamp"], rows, files),
         origin=f"{version}/{file}",
         flags=_list(header, "flag"),
         extension=header["extension"][0] if "extension" in header else None,
@@ -123,16 +123,17 @@ def _migration(
 
 
 def _reference(
-    version: Version, migration: str, tables: tuple[str, ...], files: Mapping[str, Any]
+    version: Version, name: str, timestamp: str, tables: tuple[str, ...], files: Mapping[str, Any]
 ) -> Callable[[], ReferenceRows]:
-    """Return what yields the rows of reference *tables* that the *migration* of this name fills in."""
+    """Return what yields the rows of reference *tables* that the migration of this *name* fills in."""
     if not tables:
         return ReferenceRows
 
     def rows() -> ReferenceRows:
         from medusa_migrations.catalog import reference  # noqa: PLC0415  most commands need no rows
 
-        return reference.rows(tables, version, migration, files["countries_currencies.yaml"])
+        body = files["countries_currencies.yaml"]
+        return reference.rows(tables, version, name, timestamp, body)
 
     return functools.cache(rows)
 

@@ -17,8 +17,6 @@ _TABLES = {
     "country": ("countries", ("iso_2", "iso_3", "num_code", "name", "display_name")),
     "currency": ("currencies", ("code", "symbol", "symbol_native", "name")),
 }
-_TIMESTAMP = 13
-"""Digits at the end of a migration's name."""
 _THERE = """
 select "{key}" from "{table}" where "{key}" in ({keys}) and exists (
   select from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
@@ -30,13 +28,13 @@ _RECORDED = "insert into migrations (timestamp, name) values ({}, '{}')"
 
 
 def rows(
-    tables: Sequence[str], version: Version, migration: str, body: Mapping[str, Any]
+    tables: Sequence[str], version: Version, name: str, timestamp: str, body: Mapping[str, Any]
 ) -> ReferenceRows:
-    """Return the rows of *tables* as *version* writes them, for the *migration* of this name."""
+    """Return the rows of *tables* as *version* writes them, for the migration of this *name* and *timestamp*."""
     found = {table: _rows(table, version, body) for table in tables}
     return ReferenceRows(
         "".join(f"\n{_insert(table, found[table])}\n" for table in tables),
-        tuple(_check(table, found[table], migration) for table in tables),
+        tuple(_check(table, found[table], name, timestamp) for table in tables),
     )
 
 
@@ -61,16 +59,15 @@ def _insert(table: str, rows: Sequence[Sequence[Any]]) -> str:
     return f'insert into "{table}" ({names}) values\n  {values};'
 
 
-def _check(table: str, rows: Sequence[Sequence[Any]], migration: str) -> Check:
+def _check(table: str, rows: Sequence[Sequence[Any]], name: str, timestamp: str) -> Check:
     """Return the check for rows of the same keys, as far as the table has each key once."""
     key = _TABLES[table][1][0]
     keys = ", ".join(_literal(row[0]) for row in rows)
-    name, timestamp = migration[:-_TIMESTAMP], migration[-_TIMESTAMP:]
     return Check(
         table,
         _THERE.format(table=table, key=key, keys=keys),
         f"that {name} adds, so that it has run already or they are from elsewhere",
-        f"Where it has run, the ledger lacks its row: `{_RECORDED.format(timestamp, migration)}`."
+        f"Where it has run, the ledger lacks its row: `{_RECORDED.format(timestamp, name + timestamp)}`."
         " Else delete them.",
     )
 
