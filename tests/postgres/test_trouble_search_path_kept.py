@@ -177,3 +177,39 @@ def test_a_failure_in_a_trigger_names_the_function_and_the_trigger(
     )
     assert "the trigger guard on product" in done.stderr
     assert "CONTEXT: " in done.stderr
+
+
+SAME = (
+    "create function same(varchar, varchar) returns boolean language sql as 'select true'",
+    "create operator = (leftarg = varchar, rightarg = varchar, function = same)",
+)
+"""An operator that comes before PostgreSQL's own, which has text: by it, each name is each other's."""
+
+
+def test_an_operator_of_the_shop_does_not_compare_the_names_of_the_ledger(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.17.2")
+    with psycopg.connect(url) as conn:
+        for one in SAME:
+            conn.execute(one.encode())
+
+    done = servers.medusa_db("migrate", "--to", "1.20.11", url=url)
+
+    assert done.returncode == 0, done.stderr
+    assert "verified" in done.stdout
+
+
+def test_an_operator_of_the_shop_does_not_choose_the_rows_that_a_repair_takes_away(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.20.11")
+    with psycopg.connect(url) as conn:
+        for one in SAME:
+            conn.execute(one.encode())
+        conn.execute("alter table product_category drop column metadata")
+
+    done = servers.medusa_db("repair", "--apply", url=url)
+
+    assert done.returncode == 0, done.stderr
+    assert counted(url, "select count(*) from migrations") == 74

@@ -111,7 +111,9 @@ def create_statement(schema: str) -> sql.Composed:
 
 def recorded(conn: Connection[Any], schema: str, names: Sequence[str]) -> list[str]:
     """Return which of *names* the ledger has."""
-    query = sql.SQL("select name from {} where name = any(%s)").format(_table(schema))
+    # as text: for varchar, an operator of the shop's own would come before PostgreSQL's (CVE-2018-1058)
+    query = sql.SQL("select name from {} where name::text = any(%s::text[])")
+    query = query.format(_table(schema))
     return [name for (name,) in conn.execute(query, [list(names)])]
 
 
@@ -134,7 +136,8 @@ def record_at(conn: Connection[Any], schema: str, migration: Migration, place: i
 
 def forget(conn: Connection[Any], schema: str, name: str) -> None:
     """Take the rows of *name* away."""
-    conn.execute(sql.SQL("delete from {} where name = %s").format(_table(schema)), [name])
+    query = sql.SQL("delete from {} where name::text = %s::text").format(_table(schema))
+    conn.execute(query, [name])
 
 
 def advance(conn: Connection[Any], schema: str) -> str:
