@@ -58,13 +58,15 @@ def planned(url: str, *options: str) -> list[dict[str, Any]]:
         pytest.param(
             "1.1.65",
             ("create type order_item_change_type_enum as (a int)",),
-            "the row type order_item_change_type_enum is there already, and ",
+            "the row type order_item_change_type_enum is there already, and orderEditing1663059812399 "
+            "makes an enum type of that name. Rename it",
             id="a-composite-type-called-like-an-enum-type",
         ),
         pytest.param(
             "1.1.65",
             ("create type order_item_change_type_enum as enum ('x')",),
-            "the enum type order_item_change_type_enum is there already, and ",
+            "the enum type order_item_change_type_enum is there already, and "
+            "orderEditing1663059812399 makes it. If Medusa made it, the ledger lacks a row",
             id="an-enum-type",
         ),
         pytest.param(
@@ -93,6 +95,30 @@ def test_what_has_the_name_is_named_with_what_needs_it(
     assert (done.returncode, done.stdout) == (9, "")
     assert said in done.stderr
     assert snapshot(url) == before
+
+
+def test_what_medusa_made_is_not_to_be_renamed_for_what_the_shop_did(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.18.0")
+    change(
+        url,
+        "delete from migrations where name = 'orderEditing1663059812399'",
+        "alter table order_edit rename to elsewhere",
+        "create view order_edit as select id from elsewhere",
+    )
+
+    found = [
+        f"{one['problem']}. {one['advice']}" for one in planned(url) if one["reason"] == "NameTaken"
+    ]
+
+    named = next(one for one in found if "order_edit " in one)
+    assert named == (
+        "the view order_edit is there already, and orderEditing1663059812399 makes a table of that name. "
+        "Rename it: Medusa needs its own table to be called so"
+    )
+    rest = next(one for one in found if "order_item_change_type_enum" in one)
+    assert "If Medusa made them, the ledger lacks a row" in rest
 
 
 def test_the_same_names_in_another_schema_or_on_another_table_are_free(

@@ -108,23 +108,21 @@ def _with_table(thing: Thing) -> str:
 
 
 def _taken(found: Sequence[Taken]) -> Iterator[Finding]:
-    """Yield a finding for each item whose names are taken."""
-    by_item: dict[str, list[Taken]] = {}
+    """Yield a finding for each item whose names are taken, and for each kind of what it makes by the name of another."""
+    by_item: dict[tuple[str, str], list[Taken]] = {}
     for one in found:
-        by_item.setdefault(one.item.name, []).append(one)
-    for name, several in by_item.items():
+        other = one.kind if one.entry.kind != one.kind else ""
+        by_item.setdefault((one.item.name, other), []).append(one)
+    for (name, other), several in by_item.items():
         names = [_kind_and_name(one) for one in several]
         shown = values.some(names, 5)
         are, them = ("is", "it") if len(names) == 1 else ("are", "them")
-        others = [one for one in several if one.entry.kind != one.kind]
-        makes = f"{name} makes {them}"
-        if others:
-            makes = f"{name} makes {_a(others[0].kind)} of that name"
+        makes = f"{name} makes {_of_that_name(other, len(names)) if other else them}"
         unless = several[0].unless
         if several[0].item.own:
             advice = f"Give what the file makes another name, or rename or drop what {are} there"
-        elif others:
-            advice = f"Rename it: Medusa needs its own {others[0].kind} to be called so"
+        elif other:
+            advice = f"Rename {them}: Medusa needs its own {other} to be called so"
         else:
             advice = (
                 f"If Medusa made {them}, the ledger lacks a row: `medusa-db repair` shows what the schema "
@@ -139,15 +137,17 @@ def _taken(found: Sequence[Taken]) -> Iterator[Finding]:
         )
 
 
+def _of_that_name(kind: str, count: int) -> str:
+    if count == 1:
+        return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} of that name"
+    return f"{kind}{'es' if kind.endswith('x') else 's'} of those names"
+
+
 def _kind_and_name(one: Taken) -> str:
     owner = "" if one.entry.owned else f" of {one.entry.owner}"
     if one.name.space.part:
         return f"the {spelled(one.name)}{owner}"
     return f"the {one.entry.kind} {spelled(one.name)}{owner}"
-
-
-def _a(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _foreign(found: Sequence[Foreign], schema: str, user: str) -> Iterator[Finding]:

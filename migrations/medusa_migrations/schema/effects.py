@@ -401,7 +401,9 @@ def _create(reader: _Tokens) -> Iterator[Effect]:
             yield Change(name, unties=True) if replaces else Make(name, kind, lenient=True)
             return
         parts = tuple(_elements(name, reader)) if kind == "table" else ()
-        if space is Space.TYPE and reader.skip("as", "("):
+        if space is Space.TYPE and reader.skip("as", "enum"):
+            kind = "enum type"
+        elif space is Space.TYPE and reader.skip("as", "("):
             parts = (Make(Name(Space.RELATION, name.name, name.schema), "composite type"),)
         yield Make(name, kind, lenient=lenient, replaces=replaces, parts=parts)
 
