@@ -249,7 +249,10 @@ def test_for_hours_the_operator_neither_restarts_nor_grows(
         soak.go_on(SECONDS)
         soak.settle()
     finally:
-        told = [f"MEDUSA_SOAK_SEED={SEED} {SECONDS:g} s, rate {RATE:g}", f"done: {dict(soak.done.most_common())}"]
+        told = [
+            f"MEDUSA_SOAK_SEED={SEED} {SECONDS:g} s, rate {RATE:g}",
+            f"done: {dict(soak.done.most_common())}",
+        ]
         told += [f"{pod}: {spelled(figures)}" for pod, figures in soak.memory.items()]
         record_property("soak", "\n".join(told))
 

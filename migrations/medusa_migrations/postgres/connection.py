@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import errors as pg
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from medusa_migrations import __version__
 from medusa_migrations.contract.errors import RunnerError, UnsupportedError
-from medusa_migrations.postgres import bounded, translation
+from medusa_migrations.postgres import bounded, search_path, translation
 from medusa_migrations.postgres.address import check_port
 from medusa_migrations.postgres.backend import Backend
 from medusa_migrations.postgres.bounded import BoundedConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from psycopg import Connection, ConnectionInfo
 
@@ -150,6 +151,15 @@ def settings(conn: Connection[Any]) -> Mapping[str, str]:
     rows = conn.execute("select name from pg_settings where name = any(%s)", [list(_SETTINGS)])
     known = {name for (name,) in rows}
     return {name: value for name, value in _SETTINGS.items() if name in known}
+
+
+def limited(lock_timeout: float, statement_timeout: float, path: Sequence[str]) -> sql.Composed:
+    """Return the statements by which a transaction keeps to limits in seconds and finds names along *path*."""
+    return sql.SQL("set local lock_timeout to {}; set local statement_timeout to {}; {}").format(
+        sql.Literal(f"{int(lock_timeout * 1000)}ms"),
+        sql.Literal(f"{int(statement_timeout * 1000)}ms"),
+        search_path.seen_from(*path),
+    )
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from medusa_migrations.contract.report import Done
 from medusa_migrations.plan import observe
 from medusa_migrations.postgres import (
     bounded,
+    connection,
     introspect,
     search_path,
     table_locks,
@@ -50,15 +51,6 @@ if TYPE_CHECKING:
 _TRY_AGAIN = (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure)
 _NOT_LOCKED = (pg.QueryCanceled, pg.UndefinedTable)
 """What else a try to lock all tables may end with: out of time, or one of them was just dropped."""
-
-
-def limited(limits: Limits, path: Sequence[str]) -> sql.Composed:
-    """Return the statements by which a transaction keeps to *limits* and finds names along *path*."""
-    return sql.SQL("set local lock_timeout to {}; set local statement_timeout to {}; {}").format(
-        sql.Literal(f"{int(limits.lock_timeout * 1000)}ms"),
-        sql.Literal(f"{int(limits.statement_timeout * 1000)}ms"),
-        search_path.seen_from(*path),
-    )
 
 
 @dataclass(slots=True)
@@ -290,7 +282,7 @@ class Steps:
     def _prepare(self, items: Sequence[Item]) -> None:
         """Make the transaction one that *items* can run in, as long as they are pending."""
         schema = self.context.schema
-        self.conn.execute(limited(self.limits, self.medusas))
+        self._limit()
         medusas = any(item.version is not None for item in items)
         if medusas and (at_once := introspect.immediate(self.conn, schema)):
             self.conn.execute(at_once)
@@ -298,6 +290,11 @@ class Steps:
         if repaired := ledger.advance(self.conn, schema):
             self._warn(repaired)
         self._still_pending(items)
+
+    def _limit(self) -> None:
+        """Keep the transaction to the limits, and Medusa's names to its part of the search path."""
+        lock, statement = self.limits.lock_timeout, self.limits.statement_timeout
+        self.conn.execute(connection.limited(lock, statement, self.medusas))
 
     def _still_pending(self, items: Sequence[Item]) -> None:
         """Make sure that no other tool has run one of *items* while we waited for its tables."""
@@ -320,7 +317,7 @@ class Steps:
                 self._extension(item.extension)
             say = self.context.progress.say
             shop_file.run(self.conn, self.context.schema, item, say, self._is_medusas)
-            self.conn.execute(limited(self.limits, self.medusas))
+            self._limit()
             return None
         if item.extension:
             self._extension(item.extension)
@@ -332,7 +329,7 @@ class Steps:
         # that the positions PostgreSQL reports count from its start.
         ledger.check_row(item, self.conn.execute(f"{item.text}\n;{row}".encode()))
         if item.extension:
-            self.conn.execute(limited(self.limits, self.medusas))
+            self._limit()
         return None
 
     def _is_medusas(self, name: str) -> bool:

@@ -22,13 +22,12 @@ from medusa_migrations.contract.errors import (
 from medusa_migrations.contract.report import RunState
 from medusa_migrations.plan import observe
 from medusa_migrations.plan.plan import plan
-from medusa_migrations.postgres import bounded, lock, search_path, translation
+from medusa_migrations.postgres import bounded, connection, lock, search_path, translation
 from medusa_migrations.postgres.deadline import Deadline
 from medusa_migrations.preflight import pooler
 from medusa_migrations.run import lost_commit, signals
 from medusa_migrations.run import runner as migrating
 from medusa_migrations.run.outcome import CommitOf, SeedOutcome
-from medusa_migrations.run.steps import limited
 from medusa_seed.planning.changes import Counts
 from medusa_seed.planning.merge import Policy
 from medusa_seed.run import demo, once
@@ -284,8 +283,9 @@ class _SeedRun:
         """Hold everything inside a `with` together, within the limits that were given."""
         # every name that a seed uses has its schema; what triggers of the shop use has not
         path = search_path.of_role(self.conn, self.schema)
-        begin = limited(self.context.options.limits, path)
-        bounded.name_blockers(self.conn, self.context.options.limits.lock_timeout)
+        limits = self.context.options.limits
+        begin = connection.limited(limits.lock_timeout, limits.statement_timeout, path)
+        bounded.name_blockers(self.conn, limits.lock_timeout)
         if self.options.dry_run:
             begin += sql.SQL("; set transaction read only")
         signals.release()
