@@ -112,8 +112,7 @@ def create_statement(schema: str) -> sql.Composed:
 def recorded(conn: Connection[Any], schema: str, names: Sequence[str]) -> list[str]:
     """Return which of *names* the ledger has."""
     # as text: for varchar, an operator of the shop's own would come before PostgreSQL's (CVE-2018-1058)
-    query = sql.SQL("select name from {} where name::text = any(%s::text[])")
-    query = query.format(_table(schema))
+    query = sql.SQL("select name from {} where name::text = any(%s::text[])").format(_table(schema))
     return [name for (name,) in conn.execute(query, [list(names)])]
 
 
