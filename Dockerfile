@@ -25,6 +25,7 @@ RUN --mount=type=secret,id=ca \
 COPY pyproject.toml README.md LICENSE ./
 COPY cli cli
 COPY migrations migrations
+COPY project project
 COPY seed seed
 COPY operator operator
 RUN /tools/bin/pip wheel --quiet --no-deps --no-index --no-build-isolation --wheel-dir dist . \

@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml requirements/uv.txt requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes --disable-pip-version-check -r requirements/uv.txt
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m compileall -q cli/medusa_db migrations/medusa_migrations seed/medusa_seed operator/medusa_operator testbed/medusa_testbed
+	@$(BIN)/python -m compileall -q cli/medusa_db migrations/medusa_migrations project/medusa_project seed/medusa_seed operator/medusa_operator testbed/medusa_testbed
 	@touch $@
 
 lock:  ## Renew requirements/*.txt from pyproject.toml

@@ -1,3 +1,3 @@
-"""The engine and the command line of `medusa-db`: talks to PostgreSQL, knows nothing of Kubernetes."""
+"""The engine of `medusa-db`: talks to PostgreSQL, knows nothing of Kubernetes."""
 
 __version__ = "0.1.0"

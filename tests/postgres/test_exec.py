@@ -16,7 +16,7 @@ import fenced
 import servers
 from fenced import Pids, execute, python, result, session, started
 from medusa_db.demo import embedded
-from medusa_migrations.fence import sessions
+from medusa_project.fence import sessions
 from medusa_testbed.waiting import eventually
 
 if TYPE_CHECKING:

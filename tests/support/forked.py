@@ -28,7 +28,13 @@ READ_AT_THE_START = ("PYTHON", "LANG", "LC_", "LD_")
 """What variables begin with that decide how Python itself is there."""
 _LOCK = threading.Lock()
 """Requests of threads come one behind the other."""
-PACKAGES = ("medusa_db.arguments", "medusa_db.commands", "medusa_migrations", "medusa_seed")
+PACKAGES = (
+    "medusa_db.arguments",
+    "medusa_db.commands",
+    "medusa_migrations",
+    "medusa_project",
+    "medusa_seed",
+)
 
 
 def run(

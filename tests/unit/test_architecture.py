@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = {
     "medusa_db": "cli",
     "medusa_seed": "seed",
+    "medusa_project": "project",
     "medusa_migrations": "migrations",
     "medusa_operator": "operator",
     "medusa_testbed": "testbed",
@@ -26,6 +27,7 @@ PROBES = {
     "medusa_migrations/catalog/probe.py": "from medusa_migrations.plan import proof\n",
     "medusa_db/show/probe.py": "from medusa_db import parser\n",
     "medusa_db/commands/probe.py": "from medusa_testbed import api\n",
+    "medusa_project/fence/probe.py": "from medusa_project.run import guard\n",
     "medusa_seed/planning/probe.py": "from medusa_operator.resource import plain\n",
     "medusa_operator/process/probe.py": "from medusa_migrations.run import probe\n",
     "medusa_operator/judgement/probe.py": "import aiohttp\n",
@@ -85,6 +87,12 @@ def test_a_room_has_at_most_fifteen_modules_and_a_sentence(package):
         assert re.match(r'"""[A-Z].+\."""\n', text), room
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_has_at_most_eight_rooms(package):
+    rooms = [one.parent for one in (ROOT / PACKAGES[package] / package).glob("*/__init__.py")]
+    assert 1 <= len(rooms) <= 8, rooms
+
+
 def test_what_is_new_in_a_room_is_held_without_being_named(tmp_path):
     for package, folder in PACKAGES.items():
         shutil.copytree(
@@ -107,6 +115,7 @@ def test_what_is_new_in_a_room_is_held_without_being_named(tmp_path):
         "The operator knows the contract and the catalog, and nothing else of the engine",
         "The operator's arrows point down",
         "The operator's judgement imports nothing that acts",
+        "The arrows of what runs the shop's own Medusa point down",
         "The packages' arrows point down",
         "What decides imports nothing that acts",
     }
@@ -123,5 +132,5 @@ def test_the_wheel_holds_the_product_and_not_its_testbed(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         top = {name.partition("/")[0] for name in archive.namelist()}
     assert {name for name in top if not name.endswith(".dist-info")} == {
-        "medusa_db", "medusa_migrations", "medusa_operator", "medusa_seed",
+        "medusa_db", "medusa_migrations", "medusa_operator", "medusa_project", "medusa_seed",
     }  # fmt: skip

@@ -19,6 +19,7 @@ SIGNALS = (1, 2, 3, 15)
 PACKAGES = (
     "cli/medusa_db",
     "migrations/medusa_migrations",
+    "project/medusa_project",
     "seed/medusa_seed",
     "operator/medusa_operator",
 )

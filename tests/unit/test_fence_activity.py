@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from medusa_migrations.fence.activity import Activity, Session
+from medusa_project.fence.activity import Activity, Session
 
 IDLE = Session(7, "idle in transaction", "Client", "12:00:00", "12:00:01")
 START = Activity(0.0, (IDLE,), bytes=10)

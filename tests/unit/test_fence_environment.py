@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from medusa_migrations.fence import environment
-from medusa_migrations.fence.environment import Setting
+from medusa_project.fence import environment
+from medusa_project.fence.environment import Setting
 
 SETTING = Setting(None, "mark", "medusa-db:run", 5.0, 0.5, checks_client=True)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medusa_migrations.contract import concealed
-from medusa_migrations.fence.output import LAST, LAST_LINE, LINE, Output
+from medusa_project.fence.output import LAST, LAST_LINE, LINE, Output
 
 SECRET = "correct-horse-battery"
 MASK = concealed.of_values({SECRET}).mask

@@ -8,7 +8,7 @@ import pytest
 
 from ledgers import v
 from medusa_migrations.contract.errors import UsageError
-from medusa_migrations.packages import installed
+from medusa_project.packages import installed
 
 NPM_3 = json.dumps({"packages": {"node_modules/@medusajs/medusa": {"version": "1.12.3"}}})
 NPM_1 = json.dumps({"dependencies": {"@medusajs/medusa": {"version": "1.12.3"}}})

@@ -19,7 +19,12 @@ OURS = {
 }
 MODULES = [
     file
-    for folder in ("cli/medusa_db", "migrations/medusa_migrations", "seed/medusa_seed")
+    for folder in (
+        "cli/medusa_db",
+        "migrations/medusa_migrations",
+        "project/medusa_project",
+        "seed/medusa_seed",
+    )
     for file in sorted((ROOT / folder).rglob("*.py"))
 ]
 

@@ -18,15 +18,15 @@ from medusa_migrations.contract.project_report import (
     SeedDone,
     bounded,
 )
-from medusa_migrations.fence.command import EndCause, Ended, Fenced
-from medusa_migrations.packages import installation
-from medusa_migrations.packages.installation import Project
-from medusa_migrations.project import destructive, guard, pending, verdict
-from medusa_migrations.project.destructive import Dropped, Loss
-from medusa_migrations.project.execution import CommandRun, Execution
-from medusa_migrations.project.ledgers import Ledgers
-from medusa_migrations.project.pending import LinkChange, Listing, Wanted
 from medusa_migrations.records.project_runs import ProjectRun
+from medusa_project.fence.command import EndCause, Ended, Fenced
+from medusa_project.packages import installation
+from medusa_project.packages.installation import Project
+from medusa_project.run import destructive, guard, pending, verdict
+from medusa_project.run.destructive import Dropped, Loss
+from medusa_project.run.execution import CommandRun, Execution
+from medusa_project.run.ledgers import Ledgers
+from medusa_project.run.pending import LinkChange, Listing, Wanted
 
 FIRST = "initialSchema1611063162649"
 EMPTY = Ledgers({})

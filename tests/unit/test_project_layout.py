@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from medusa_migrations.contract.errors import UsageError
-from medusa_migrations.packages import installation, layout, programs, recipes, skew
+from medusa_project.packages import installation, layout, programs, recipes, skew
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

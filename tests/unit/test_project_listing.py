@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from medusa_migrations.fence.output import cause
+from medusa_project.fence.output import cause
 
 NODE = (
     "node:os:68",

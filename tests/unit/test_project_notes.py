@@ -7,7 +7,7 @@ import pytest
 from medusa_db import commands
 from medusa_migrations.catalog import release_notes
 from medusa_migrations.catalog.version import Version, parse
-from medusa_migrations.packages import recipes
+from medusa_project.packages import recipes
 
 
 def test_notes_are_in_order_and_of_versions_whose_commands_are_known():

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from medusa_migrations.contract.errors import UnsupportedError, UsageError
-from medusa_migrations.packages import programs, recipes
-from medusa_migrations.packages.installation import Project
+from medusa_project.packages import programs, recipes
+from medusa_project.packages.installation import Project
 
 V1 = "migrations run"
 OLD = "db:migrate --execute-safe-links"

@@ -347,7 +347,7 @@ def is_result(reasons: Collection[str], exc: RunnerError) -> bool:
 
 def _supervised() -> str:
     """Go on below a small process that ends what we start; return what marks that."""
-    from medusa_migrations.fence.supervisor import begin
+    from medusa_project.fence.supervisor import begin
 
     signals.release()
     return begin()  # before anything large is imported: it stays as small as that

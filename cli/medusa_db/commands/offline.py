@@ -14,7 +14,7 @@ from medusa_db.show import plan_json, text
 from medusa_migrations.catalog import load, release_notes
 from medusa_migrations.catalog.version import Version
 from medusa_migrations.contract.errors import UsageError
-from medusa_migrations.packages import recipes
+from medusa_project.packages import recipes
 
 _V2 = 2
 

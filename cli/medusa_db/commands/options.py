@@ -58,7 +58,7 @@ def absolute(path: str | Path) -> Path:
 
 def installed_version(catalog: Catalog, project: Path) -> Version | None:
     """Return the version that the *project* in that folder has installed, and print that it counts."""
-    from medusa_migrations.packages import installed  # noqa: PLC0415  most runs are given a version
+    from medusa_project.packages import installed  # noqa: PLC0415  most runs are given a version
 
     found = installed.find(project)
     if found is None:

@@ -199,8 +199,8 @@ def _refuse_for_v2(args: WaitArguments) -> None:
 
 def _look_for_v2(args: WaitArguments, deadline: float) -> str:
     """Return the version that a run has brought the database to, where that is the one that is waited for."""
-    from medusa_migrations.project import guard, look  # noqa: PLC0415  a shop of v1 needs none of it
     from medusa_migrations.records import project_runs  # noqa: PLC0415
+    from medusa_project.run import guard, look  # noqa: PLC0415  a shop of v1 needs none of it
 
     with connected(args.database, "wait", patience=0.0, until=deadline) as (conn, address):
         bounded.bound(conn, _ANSWER)

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from medusa_migrations.contract.project_report import ProjectReport
-    from medusa_migrations.packages.installation import Project
-    from medusa_migrations.project.ledgers import Ledgers
-    from medusa_migrations.project.pending import Unapplied
     from medusa_migrations.records.project_runs import ProjectRun
+    from medusa_project.packages.installation import Project
+    from medusa_project.run.ledgers import Ledgers
+    from medusa_project.run.pending import Unapplied
 
 _NEW = {
     "migrations": "migration",

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.contract.errors import UsageError
-from medusa_migrations.packages import programs, recipes
+from medusa_project.packages import programs, recipes
 
 if TYPE_CHECKING:
-    from medusa_migrations.packages.installation import Project
-    from medusa_migrations.project.execute import FenceOptions
+    from medusa_project.packages.installation import Project
+    from medusa_project.run.execute import FenceOptions
 
 _DEFAULT = "data/seed.json"
 """Where the starter of Medusa v1 keeps its seed document."""

@@ -12,9 +12,9 @@ from medusa_migrations import __version__
 from medusa_migrations.contract.errors import RefusedError, VerificationError
 from medusa_migrations.contract.project_report import SeedDone
 from medusa_migrations.contract.values import some
-from medusa_migrations.fence.command import EndCause
-from medusa_migrations.project import execute, guard, look, pending
-from medusa_migrations.project.execution import Execution
+from medusa_project.fence.command import EndCause
+from medusa_project.run import execute, guard, look, pending
+from medusa_project.run.execution import Execution
 from medusa_seed.run import once
 from medusa_seed.shop import records, tables
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from medusa_migrations.contract.errors import RunnerError
-    from medusa_migrations.packages.installation import Project
-    from medusa_migrations.project.execute import FencedDatabase, FencedRun
-    from medusa_migrations.project.pending import Wanted
+    from medusa_project.packages.installation import Project
+    from medusa_project.run.execute import FencedDatabase, FencedRun
+    from medusa_project.run.pending import Wanted
     from medusa_seed.run.once import Skip, When
     from medusa_seed.run.script import SeedCommand
     from medusa_seed.shop.records import Seed

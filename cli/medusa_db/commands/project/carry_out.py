@@ -18,11 +18,11 @@ from medusa_migrations.contract import caller, concealed
 from medusa_migrations.contract.errors import Interrupted, RunnerError
 from medusa_migrations.contract.project_report import bounded
 from medusa_migrations.contract.redact import redact
-from medusa_migrations.fence import environment
-from medusa_migrations.fence.command import EndCause
-from medusa_migrations.project import summary, verdict
-from medusa_migrations.project.execute import FencedDatabase, FenceOptions
-from medusa_migrations.project.summary import Reported
+from medusa_project.fence import environment
+from medusa_project.fence.command import EndCause
+from medusa_project.run import summary, verdict
+from medusa_project.run.execute import FencedDatabase, FenceOptions
+from medusa_project.run.summary import Reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from medusa_db.arguments.running import MigrateArguments
     from medusa_db.arguments.seeding import OwnSeedArguments, SeedArguments
     from medusa_migrations.contract.project_report import ProjectReport
-    from medusa_migrations.packages.installation import Project
-    from medusa_migrations.project.execution import Execution
+    from medusa_project.packages.installation import Project
+    from medusa_project.run.execution import Execution
 
 
 def fence(

@@ -12,17 +12,17 @@ from medusa_db.commands.options import absolute
 from medusa_db.commands.project import carry_out as projects
 from medusa_db.show import project as text
 from medusa_migrations.contract.errors import UsageError
-from medusa_migrations.packages import installation
-from medusa_migrations.project import execute as executing
-from medusa_migrations.project.execute import FenceOptions
+from medusa_project.packages import installation
+from medusa_project.run import execute as executing
+from medusa_project.run.execute import FenceOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from medusa_db.arguments.fenced import ExecArguments
-    from medusa_migrations.packages.installation import Project
-    from medusa_migrations.project.execution import Execution
+    from medusa_project.packages.installation import Project
+    from medusa_project.run.execution import Execution
 
 
 def execute(args: ExecArguments, token: str) -> int:

@@ -16,11 +16,11 @@ from medusa_db.show import project as text
 from medusa_db.show import seed as seed_text
 from medusa_migrations.contract.errors import NotYetError, VerificationError
 from medusa_migrations.contract.values import some
-from medusa_migrations.packages import installation
-from medusa_migrations.project import guard, look, upgrade
-from medusa_migrations.project.execute import FenceOptions
-from medusa_migrations.project.upgrade import UpgradeOptions
 from medusa_migrations.records import project_runs
+from medusa_project.packages import installation
+from medusa_project.run import guard, look, upgrade
+from medusa_project.run.execute import FenceOptions
+from medusa_project.run.upgrade import UpgradeOptions
 from medusa_seed.shop import records as seeds
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from medusa_db.arguments.looking import StatusArguments, VerifyArguments
     from medusa_migrations.catalog.version import Version
-    from medusa_migrations.packages.installation import Project
-    from medusa_migrations.project.execution import Execution
-    from medusa_migrations.project.ledgers import Ledgers
     from medusa_migrations.records.project_runs import ProjectRun
+    from medusa_project.packages.installation import Project
+    from medusa_project.run.execution import Execution
+    from medusa_project.run.ledgers import Ledgers
     from medusa_seed.shop.records import Seed, Unfinished
 
 _STATUS = frozenset(

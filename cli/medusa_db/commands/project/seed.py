@@ -8,8 +8,8 @@ from medusa_db.commands.options import absolute
 from medusa_db.commands.project import carry_out as projects
 from medusa_db.commands.project import permitted
 from medusa_db.show import project as text
-from medusa_migrations.packages import installation, recipes
-from medusa_migrations.project import guard
+from medusa_project.packages import installation, recipes
+from medusa_project.run import guard
 from medusa_seed.run import script, scripted
 from medusa_seed.run.once import When
 from medusa_seed.run.script import ScriptAsked
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from medusa_db.arguments.seeding import SeedArguments
-    from medusa_migrations.packages.installation import Project
-    from medusa_migrations.project.execution import Execution
+    from medusa_project.packages.installation import Project
+    from medusa_project.run.execution import Execution
 
 _FIELDS = frozenset(
     (

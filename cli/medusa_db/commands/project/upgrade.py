@@ -10,20 +10,20 @@ from medusa_db.commands.options import absolute
 from medusa_db.commands.project import carry_out as projects
 from medusa_db.commands.project import permitted
 from medusa_db.show import project as text
-from medusa_migrations.packages import installation
-from medusa_migrations.project import summary, upgrade
-from medusa_migrations.project.upgrade import UpgradeOptions
+from medusa_project.packages import installation
+from medusa_project.run import summary, upgrade
+from medusa_project.run.upgrade import UpgradeOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from medusa_db.arguments.running import MigrateArguments, PlanArguments
     from medusa_migrations.contract.project_report import ProjectReport
-    from medusa_migrations.packages.installation import Project
-    from medusa_migrations.project.execute import FencedDatabase
-    from medusa_migrations.project.execution import Execution
-    from medusa_migrations.project.summary import Reported
-    from medusa_migrations.project.upgrade import ProjectUpgrade
+    from medusa_project.packages.installation import Project
+    from medusa_project.run.execute import FencedDatabase
+    from medusa_project.run.execution import Execution
+    from medusa_project.run.summary import Reported
+    from medusa_project.run.upgrade import ProjectUpgrade
 
 _FIELDS = frozenset(
     (

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from medusa_migrations.fence.command import EndCause
-from medusa_migrations.project import pending
+from medusa_project.fence.command import EndCause
+from medusa_project.run import pending
 
 if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Note
     from medusa_migrations.contract.errors import RunnerError
     from medusa_migrations.contract.project_report import SeedDone
-    from medusa_migrations.fence.command import Ended, Fenced
-    from medusa_migrations.project.destructive import Loss
-    from medusa_migrations.project.ledgers import Ledgers
-    from medusa_migrations.project.pending import Listing, Unapplied
+    from medusa_project.fence.command import Ended, Fenced
+    from medusa_project.run.destructive import Loss
+    from medusa_project.run.ledgers import Ledgers
+    from medusa_project.run.pending import Listing, Unapplied
 
 
 @dataclass(frozen=True, slots=True)

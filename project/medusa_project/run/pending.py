@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from medusa_migrations.fence.command import Ended
-    from medusa_migrations.project.ledgers import Ledgers
+    from medusa_project.fence.command import Ended
+    from medusa_project.run.ledgers import Ledgers
 
 _DONE_BY_SAFE = ("create", "update")
 """What is done to tables of links without asking; the rest may lose rows."""

@@ -10,7 +10,7 @@ from psycopg import errors as pg
 
 from medusa_migrations.contract.errors import LockHeldError
 from medusa_migrations.contract.values import some
-from medusa_migrations.fence.activity import Session
+from medusa_project.fence.activity import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from medusa_migrations.fence import processes
+from medusa_project.fence import processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

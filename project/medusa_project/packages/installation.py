@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from medusa_migrations.contract.errors import UsageError
-from medusa_migrations.packages import layout, lookup
+from medusa_project.packages import layout, lookup
 
 if TYPE_CHECKING:
     from pathlib import Path

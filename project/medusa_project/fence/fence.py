@@ -16,19 +16,19 @@ from typing import IO, TYPE_CHECKING, Any
 import psycopg
 
 from medusa_migrations.contract.errors import UsageError
-from medusa_migrations.fence import processes, sessions
-from medusa_migrations.fence.activity import Activity
-from medusa_migrations.fence.command import EndCause, Ended
-from medusa_migrations.fence.output import Output
 from medusa_migrations.postgres import translation
+from medusa_project.fence import processes, sessions
+from medusa_project.fence.activity import Activity
+from medusa_project.fence.command import EndCause, Ended
+from medusa_project.fence.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from psycopg import Connection
 
-    from medusa_migrations.fence.activity import Session
-    from medusa_migrations.fence.command import Fenced
+    from medusa_project.fence.activity import Session
+    from medusa_project.fence.command import Fenced
 
 _TICK = 0.2
 """Seconds between two looks at the command."""

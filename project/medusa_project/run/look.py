@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from medusa_migrations.project.destructive import Loss
-from medusa_migrations.project.ledgers import NAMED_BY, V2_LEDGER, Ledgers
+from medusa_project.run.destructive import Loss
+from medusa_project.run.ledgers import NAMED_BY, V2_LEDGER, Ledgers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from psycopg import Connection
 
-    from medusa_migrations.project.destructive import Dropped
+    from medusa_project.run.destructive import Dropped
 
 _COUNTED = 1_000_000
 """Rows of a table that are counted; more are only known to be more."""

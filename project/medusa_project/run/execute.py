@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from medusa_migrations.fence import environment, fence, sessions
-from medusa_migrations.fence.command import EndCause, Fenced
-from medusa_migrations.fence.environment import Setting
 from medusa_migrations.postgres import connection, lock
 from medusa_migrations.preflight import pooler
-from medusa_migrations.project import guard, listing, look, verdict
-from medusa_migrations.project.execution import CommandRun, Execution
-from medusa_migrations.project.pending import runs_scripts
 from medusa_migrations.records import project_runs
 from medusa_migrations.records.project_runs import ProjectRun
+from medusa_project.fence import environment, fence, sessions
+from medusa_project.fence.command import EndCause, Fenced
+from medusa_project.fence.environment import Setting
+from medusa_project.run import guard, listing, look, verdict
+from medusa_project.run.execution import CommandRun, Execution
+from medusa_project.run.pending import runs_scripts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from psycopg import Connection
 
-    from medusa_migrations.packages.installation import Project
     from medusa_migrations.postgres.address import Address
-    from medusa_migrations.project.ledgers import Ledgers
-    from medusa_migrations.project.pending import Listing
+    from medusa_project.packages.installation import Project
+    from medusa_project.run.ledgers import Ledgers
+    from medusa_project.run.pending import Listing
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from medusa_migrations.contract.errors import (
     RunnerError,
 )
 from medusa_migrations.contract.project_report import CommandDone, ProjectReport
-from medusa_migrations.project import verdict
+from medusa_project.run import verdict
 
 if TYPE_CHECKING:
-    from medusa_migrations.packages.installation import Project
-    from medusa_migrations.project.execution import Execution
+    from medusa_project.packages.installation import Project
+    from medusa_project.run.execution import Execution
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_migrations.contract.errors import UsageError
-from medusa_migrations.packages import lookup
+from medusa_project.packages import lookup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from medusa_migrations.packages.installation import Project
-    from medusa_migrations.packages.recipes import Recipe
+    from medusa_project.packages.installation import Project
+    from medusa_project.packages.recipes import Recipe
 
 _USUAL_NODES = ("/nodejs/bin/node", "/usr/local/bin/node")
 """Where images without a PATH have Node."""

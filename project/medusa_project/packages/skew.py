@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from medusa_migrations.contract.values import some
-from medusa_migrations.packages import lookup
-from medusa_migrations.packages.layout import MEDUSA
+from medusa_project.packages import lookup
+from medusa_project.packages.layout import MEDUSA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from medusa_migrations.packages.installation import Project
+    from medusa_project.packages.installation import Project
 
 _EXACT = re.compile(r"\d+\.\d+\.\d+\S*")
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations.contract.errors import FailedError, UnreachableError, VerificationError
 from medusa_migrations.contract.values import some
-from medusa_migrations.fence.command import EndCause
-from medusa_migrations.fence.output import cause
 from medusa_migrations.postgres import spelling
+from medusa_project.fence.command import EndCause
+from medusa_project.fence.output import cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from medusa_migrations.contract.errors import RunnerError
-    from medusa_migrations.fence.command import Ended
-    from medusa_migrations.project.execution import CommandRun, Execution
-    from medusa_migrations.project.pending import Unapplied
+    from medusa_project.fence.command import Ended
+    from medusa_project.run.execution import CommandRun, Execution
+    from medusa_project.run.pending import Unapplied
 
 
 _WAYS_OUT = (

@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING
 from medusa_migrations.catalog import release_notes
 from medusa_migrations.catalog.version import Version
 from medusa_migrations.contract.errors import NotAcknowledgedError
-from medusa_migrations.fence.command import EndCause
-from medusa_migrations.packages import installation, programs, recipes, skew
-from medusa_migrations.project import destructive, execute, guard, look, pending
-from medusa_migrations.project.execution import Execution
 from medusa_migrations.records import project_runs
+from medusa_project.fence.command import EndCause
+from medusa_project.packages import installation, programs, recipes, skew
+from medusa_project.run import destructive, execute, guard, look, pending
+from medusa_project.run.execution import Execution
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from medusa_migrations.catalog.model import Note
     from medusa_migrations.contract.errors import RefusedError
-    from medusa_migrations.packages.installation import Project
-    from medusa_migrations.project.execute import (
+    from medusa_migrations.records.project_runs import ProjectRun
+    from medusa_project.packages.installation import Project
+    from medusa_project.run.execute import (
         FencedDatabase,
         FencedRun,
         FenceOptions,
     )
-    from medusa_migrations.project.execution import CommandRun
-    from medusa_migrations.project.ledgers import Ledgers
-    from medusa_migrations.project.pending import Unapplied, Wanted
-    from medusa_migrations.records.project_runs import ProjectRun
+    from medusa_project.run.execution import CommandRun
+    from medusa_project.run.ledgers import Ledgers
+    from medusa_project.run.pending import Unapplied, Wanted
 
 
 @dataclass(frozen=True, slots=True)

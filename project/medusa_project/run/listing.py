@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.contract.errors import RunnerError, UsageError
-from medusa_migrations.fence import fence
-from medusa_migrations.fence.command import EndCause
-from medusa_migrations.fence.output import cause
-from medusa_migrations.packages import layout, programs, recipes
 from medusa_migrations.postgres import spelling
-from medusa_migrations.project import pending
-from medusa_migrations.project.pending import Listing
+from medusa_project.fence import fence
+from medusa_project.fence.command import EndCause
+from medusa_project.fence.output import cause
+from medusa_project.packages import layout, programs, recipes
+from medusa_project.run import pending
+from medusa_project.run.pending import Listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from psycopg import Connection
 
-    from medusa_migrations.fence.command import Fenced
-    from medusa_migrations.packages.installation import Project
-    from medusa_migrations.project.ledgers import Ledgers
+    from medusa_project.fence.command import Fenced
+    from medusa_project.packages.installation import Project
+    from medusa_project.run.ledgers import Ledgers
 
 _PROGRAM = Path(__file__).with_name("list.cjs")
 _LIMIT = 300.0

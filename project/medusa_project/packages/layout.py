@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medusa_migrations.contract.values import some
-from medusa_migrations.packages import lookup
+from medusa_project.packages import lookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

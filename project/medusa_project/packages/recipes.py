@@ -10,7 +10,7 @@ from medusa_migrations.contract.errors import UnsupportedError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from medusa_migrations.packages.installation import Project
+    from medusa_project.packages.installation import Project
 
 NEWEST_KNOWN = (2, 21, 2)
 """The newest version whose commands were run."""

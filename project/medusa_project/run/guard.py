@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations.contract.errors import NotAcknowledgedError, NotYetError, RefusedError
 from medusa_migrations.contract.values import some
-from medusa_migrations.packages import installation
-from medusa_migrations.project.ledgers import FIRST_OF_V1, V2_LEDGER
+from medusa_project.packages import installation
+from medusa_project.run.ledgers import FIRST_OF_V1, V2_LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from medusa_migrations.catalog.version import Version
-    from medusa_migrations.packages.installation import Project
-    from medusa_migrations.project.destructive import Loss
-    from medusa_migrations.project.ledgers import Ledgers
-    from medusa_migrations.project.pending import LinkChange, Wanted
     from medusa_migrations.records.project_runs import ProjectRun
+    from medusa_project.packages.installation import Project
+    from medusa_project.run.destructive import Loss
+    from medusa_project.run.ledgers import Ledgers
+    from medusa_project.run.pending import LinkChange, Wanted
 
 _OWN = "Name a database of its own in DATABASE_URL, or its schema with --schema"
 

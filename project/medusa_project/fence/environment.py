@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from medusa_migrations.fence.processes import MARKER
+from medusa_project.fence.processes import MARKER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,1 +1,0 @@
-"""The shop's own Medusa: its command runs alone and bounded, and the ledgers show what it did."""

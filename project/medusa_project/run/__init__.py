@@ -1,0 +1,1 @@
+"""How the shop's own Medusa runs, and what the ledgers show of that."""
