@@ -12,7 +12,7 @@ import pytest
 from ledgers import v
 from medusa_migrations.catalog import load, source
 from medusa_migrations.catalog.model import Catalog, Severity
-from medusa_migrations.plan import shop_sql
+from medusa_migrations.plan.shop import refused
 from medusa_migrations.schema import ddl, statements, verify
 from medusa_migrations.schema.model import Schema
 
@@ -159,7 +159,7 @@ def test_no_text_names_a_schema_or_controls_the_transaction(catalog: Catalog):
         for text in texts:
             assert "public." not in text.text, text.origin
             for statement in statements.split(text.text):
-                assert not shop_sql.controls_transaction(statement), text.origin
+                assert not refused.controls_transaction(statement), text.origin
 
 
 def test_every_text_says_in_its_first_line_what_the_shop_gets(catalog: Catalog):

@@ -6,7 +6,7 @@ import pytest
 
 from medusa_migrations.catalog import version as versions
 from medusa_migrations.catalog.model import Migration
-from medusa_migrations.plan import gone
+from medusa_migrations.plan.shop import enum_values, gone
 
 DROPS = 'alter table "product" drop column "profile_id"; drop table "old"; alter table "cart" rename column "a" to "b"'
 
@@ -126,11 +126,11 @@ def test_a_value_that_is_named_before_it_is_committed_is_found(
     second = Migration("uses2", 2, None, "", uses, "uses.sql")
     columns = {"mood": {("mine", "mood")}}
 
-    together = list(gone.uncommitted([[first, second]], columns))
+    together = list(enum_values.uncommitted([[first, second]], columns))
 
     assert [one.certain for one in together] == expected
     assert {(one.value, one.type, one.by) for one in together} <= {("glad", "mood", "adds1")}
     if ";" not in adds:
-        assert list(gone.uncommitted([[first], [second]], columns)) == []
+        assert list(enum_values.uncommitted([[first], [second]], columns)) == []
         alone = Migration("adds1", 1, None, "", adds, "adds.sql", alone=True)
-        assert list(gone.uncommitted([[alone], [second]], columns)) == []
+        assert list(enum_values.uncommitted([[alone], [second]], columns)) == []

@@ -8,8 +8,8 @@ import pytest
 
 from medusa_db.arguments import groups
 from medusa_migrations.contract.errors import UsageError
-from medusa_migrations.plan import shop_migrations
-from medusa_migrations.plan.formats import Format
+from medusa_migrations.plan.shop import folder
+from medusa_migrations.plan.shop.formats import Format
 from medusa_migrations.schema import statements
 
 FILE = "1800000000000_loyalty.sql"
@@ -26,13 +26,13 @@ def put(folder, **files):
 
 
 def read(tmp_path, content, format_="sql", name=FILE):
-    [found] = shop_migrations.read(put(tmp_path, **{name: content}), Format(format_))
+    [found] = folder.read(put(tmp_path, **{name: content}), Format(format_))
     return found.statements
 
 
 def refused(tmp_path, content, format_="sql", name=FILE):
     with pytest.raises(UsageError) as caught:
-        shop_migrations.read(put(tmp_path, **{name: content}), Format(format_))
+        folder.read(put(tmp_path, **{name: content}), Format(format_))
     said = str(caught.value)
     assert said.startswith(f"{tmp_path / name}: "), said
     return said.removeprefix(f"{tmp_path / name}: ")
@@ -239,7 +239,7 @@ def test_a_file_that_asks_for_something_else_is_refused(tmp_path, format_, conte
 )  # fmt: skip
 def test_what_cannot_run_here_is_refused_with_its_line(tmp_path, content, says):
     with pytest.raises(UsageError) as caught:
-        shop_migrations.read(put(tmp_path, **{FILE: content}))
+        folder.read(put(tmp_path, **{FILE: content}))
 
     assert str(caught.value).startswith(str(tmp_path / FILE))
     assert says in str(caught.value)
@@ -282,7 +282,7 @@ def test_what_cannot_run_here_is_refused_with_its_line(tmp_path, content, says):
 )  # fmt: skip
 def test_what_would_be_passed_over_is_refused_by_name(tmp_path, name, says):
     with pytest.raises(UsageError) as caught:
-        shop_migrations.read(put(tmp_path, **{FILE: UP, name: UP}))
+        folder.read(put(tmp_path, **{FILE: UP, name: UP}))
 
     assert str(caught.value).startswith(f"{tmp_path / name}: ")
     assert says in str(caught.value)
@@ -294,14 +294,14 @@ def test_what_is_no_migration_is_left_alone(tmp_path):
         "notes/readme.txt": "", "..2026_01_01/1800000000001_x.sql": UP, "atlas.sum": "",
     })  # fmt: skip
 
-    assert [found.name for found in shop_migrations.read(tmp_path)] == ["loyalty1800000000000"]
+    assert [found.name for found in folder.read(tmp_path)] == ["loyalty1800000000000"]
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / FILE)
 
     with pytest.raises(UsageError, match="it is a pipe, socket or device, not a file"):
-        shop_migrations.read(tmp_path)
+        folder.read(tmp_path)
 
 
 def test_a_mounted_config_map_is_read_through_its_links(tmp_path):
@@ -309,7 +309,7 @@ def test_a_mounted_config_map_is_read_through_its_links(tmp_path):
     (tmp_path / "..data").symlink_to("..2026_01_01")
     (tmp_path / FILE).symlink_to(f"..data/{FILE}")
 
-    assert [found.name for found in shop_migrations.read(tmp_path)] == ["loyalty1800000000000"]
+    assert [found.name for found in folder.read(tmp_path)] == ["loyalty1800000000000"]
 
 
 @pytest.mark.parametrize("other", ["1800000000000_Loyalty.sql", "1800000000000_points.sql"])
@@ -317,7 +317,7 @@ def test_two_files_of_one_timestamp_are_refused(tmp_path, other):
     put(tmp_path, **{FILE: UP, other: UP})
 
     with pytest.raises(UsageError, match="has the same timestamp, so nothing says which"):
-        shop_migrations.read(tmp_path)
+        folder.read(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_two_files_of_one_timestamp_are_refused(tmp_path, other):
     ],
 )  # fmt: skip
 def test_names_of_other_tools_are_read_with_their_format(tmp_path, format_, files, names):
-    found = shop_migrations.read(put(tmp_path, **files), Format(format_))
+    found = folder.read(put(tmp_path, **files), Format(format_))
 
     assert [each.name for each in found] == names
     assert {each.statements.strip() for each in found} == {UP.strip()}
@@ -350,7 +350,7 @@ def test_names_of_other_tools_are_read_with_their_format(tmp_path, format_, file
 @pytest.mark.parametrize("name", ["00001_a.sql", "20231301120000_a.sql"])
 def test_a_name_without_a_time_is_refused_in_every_format(tmp_path, name):
     with pytest.raises(UsageError):
-        shop_migrations.read(put(tmp_path, **{name: f"-- +goose Up\n{UP}"}), Format.GOOSE)
+        folder.read(put(tmp_path, **{name: f"-- +goose Up\n{UP}"}), Format.GOOSE)
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ def large(tmp_path, *statements):
     """Return a migration whose file is too large to be held, and begins with *statements*."""
     rest = "insert into points (id, note)\n  values (1, 'it''s; so'),\n (-2.5e3, null);\n" * 10_000
     put(tmp_path, **{FILE: "\n".join(statements) + "\n" + rest + "drop table gone;\n"})
-    [found] = shop_migrations.read(tmp_path)
+    [found] = folder.read(tmp_path)
     return found
 
 
@@ -398,7 +398,7 @@ def test_a_large_file_that_was_changed_since_it_was_looked_at_is_refused(tmp_pat
 
 def test_a_mark_far_down_in_a_large_file_is_seen(tmp_path):
     with pytest.raises(UsageError, match="line 70004: `-- migrate:down` begins what takes"):
-        shop_migrations.read(
+        folder.read(
             put(
                 tmp_path,
                 **{FILE: f"-- up\n{UP}{UP}" + "select 1;\n" * 70_000 + f"-- migrate:down\n{DOWN}"},
@@ -412,7 +412,7 @@ def test_the_half_of_a_large_file_that_takes_back_does_not_run(tmp_path):
     with (tmp_path / "20230101120000_a.sql").open("w", newline="") as file:
         file.write(content)
 
-    [found] = shop_migrations.read(tmp_path, Format.DBMATE)
+    [found] = folder.read(tmp_path, Format.DBMATE)
 
     assert "".join(found.pieces()) == f"\r\n{up}\n\n\r\n{UP}"
     assert "drop table" not in found.statements
@@ -437,12 +437,12 @@ def test_the_half_of_a_large_file_that_takes_back_does_not_run(tmp_path):
     ],
 )
 def test_a_file_asks_for_no_transaction_as_tools_spell_it(tmp_path, format_, content):
-    [found] = shop_migrations.read(put(tmp_path, **{FILE: content}), Format(format_))
+    [found] = folder.read(put(tmp_path, **{FILE: content}), Format(format_))
 
     assert found.alone
 
 
 def test_a_file_that_does_not_ask_is_a_transaction(tmp_path):
-    [found] = shop_migrations.read(put(tmp_path, **{FILE: f"-- a transaction\n{UP}"}))
+    [found] = folder.read(put(tmp_path, **{FILE: f"-- a transaction\n{UP}"}))
 
     assert not found.alone

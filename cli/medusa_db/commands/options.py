@@ -161,8 +161,8 @@ def shop_migrations(args: ShopArguments) -> list[Migration]:
     """Return the shop's own migrations, where a folder is named."""
     if not args.migrations_dir:
         return []
-    from medusa_migrations.plan import shop_migrations as files  # noqa: PLC0415  most runs have none
-    from medusa_migrations.plan.formats import Format  # noqa: PLC0415
+    from medusa_migrations.plan.shop import folder as folders  # noqa: PLC0415  most runs have none
+    from medusa_migrations.plan.shop.formats import Format  # noqa: PLC0415
 
     folder = Path(args.migrations_dir)
     if concealed.from_environment(os.environ).hides(str(absolute(folder))):
@@ -170,4 +170,4 @@ def shop_migrations(args: ShopArguments) -> list[Migration]:
             f"--migrations-dir {folder} comes from a Secret, and messages about its statements would "
             "repeat them; put them into a ConfigMap"
         )
-    return files.read(folder, Format(args.migrations_format))
+    return folders.read(folder, Format(args.migrations_format))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import DeniedError, RefusedError, UnsupportedError
 from medusa_migrations.contract.values import some
-from medusa_migrations.plan import gone
 from medusa_migrations.plan.findings import Finding
+from medusa_migrations.plan.shop import enum_values, gone
 from medusa_migrations.postgres import introspect, table_locks
 from medusa_migrations.preflight import (
     definitions,
@@ -255,13 +255,13 @@ def _uncommitted(
     """Find what names a value of an enum in the transaction that adds it."""
     if all(item.version is not None for items in transactions for item in items):
         return
-    types = {name for items in transactions for name, _ in gone.added_values(items)}
+    types = {name for items in transactions for name, _ in enum_values.added_values(items)}
     if not types:
         return
     columns: dict[str, frozenset[tuple[str, str]]] = {}
     for name, table, column in conn.execute(_ENUM_COLUMNS, [list(types), schema]):
         columns[name] = columns.get(name, frozenset()) | {(table, column)}
-    for one in gone.uncommitted(transactions, columns):
+    for one in enum_values.uncommitted(transactions, columns):
         where = "itself" if one.by == one.item else f", which {one.by} adds in the same transaction"
         added = "and adds it " if one.by == one.item else ""
         sure = "PostgreSQL refuses that" if one.certain else "If it is that, PostgreSQL refuses it"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import RunnerError
-from medusa_migrations.plan import shop_locks
 from medusa_migrations.plan.findings import raise_for
+from medusa_migrations.plan.shop import locks as shop_locks
 from medusa_migrations.postgres import introspect, lock, table_locks
 from medusa_migrations.preflight import preflight, standing
 from medusa_migrations.records import history
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from medusa_migrations.plan.observe import DatabaseState
     from medusa_migrations.plan.place import Place
     from medusa_migrations.plan.plan import Held, Item, Plan, Step
-    from medusa_migrations.plan.shop_locks import ShopLocks
+    from medusa_migrations.plan.shop.locks import ShopLocks
     from medusa_migrations.run.context import RunContext, RunOptions
     from medusa_migrations.run.outcome import Outcome
 

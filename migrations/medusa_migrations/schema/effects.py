@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from medusa_migrations.schema import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 class Space(StrEnum):
@@ -133,6 +133,30 @@ _SPACES = {
 _SERIALS = frozenset({"serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"})
 _INDEXED = frozenset({"primary", "unique", "exclude"})
 _CONSTRAINTS = frozenset({"constraint", "primary", "unique", "check", "foreign", "exclude"})
+
+
+def lost(effect: Effect) -> Iterable[Name]:
+    """Return the names that are gone with *effect*."""
+    match effect:
+        case Drop():
+            return effect.names
+        case Rename():
+            return (effect.old,)
+        case _:
+            return ()
+
+
+def made(effect: Effect) -> Iterator[Make]:
+    """Yield what is there by *effect*, and its parts; what has got another name without its kind."""
+    match effect:
+        case Make():
+            yield effect
+            for part in effect.parts:
+                yield from made(part)
+        case Rename():
+            yield Make(effect.new, "")
+        case _:
+            pass
 
 
 @functools.cache

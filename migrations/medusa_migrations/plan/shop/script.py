@@ -10,15 +10,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from medusa_migrations.contract.errors import UsageError
-from medusa_migrations.plan import formats, shop_sql
-from medusa_migrations.plan.formats import FormatError, Marked
+from medusa_migrations.plan.shop import formats, refused
+from medusa_migrations.plan.shop.formats import FormatError, Marked
 from medusa_migrations.schema import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from medusa_migrations.plan.formats import Format
+    from medusa_migrations.plan.shop.formats import Format
     from medusa_migrations.schema.statements import Comment, Statement
 
 WHOLE = 256 << 10
@@ -127,10 +127,10 @@ def _scan(found: Marked, pieces: Iterator[str], kept: _Kept) -> str:
         for statement in statements.scan(partial(next, pieces, ""), found.note):
             found.pass_(statement)
             kept.add(statement)
-            why = shop_sql.trouble_in(statement)
+            why = refused.trouble_in(statement)
             if why and not (trouble and kept.trouble_alone):
                 trouble = trouble or f"line {statement.line}: {why}"
-                if not kept.trouble_alone and not shop_sql.is_outside(statement):
+                if not kept.trouble_alone and not refused.is_outside(statement):
                     kept.trouble_alone = f"line {statement.line}: {why}"
     except statements.UnterminatedError as exc:
         found.unterminated = exc  # the rows behind a COPY have quotes of their own

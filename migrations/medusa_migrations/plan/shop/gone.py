@@ -1,7 +1,6 @@
 """Pure: which pending items meet what another one before them has done.
 
-Files of the shop's own need what Medusa's migrations drop, Medusa's items what such files drop or make themselves,
-and either a value of an enum that PostgreSQL takes only once it is committed.
+Files of the shop's own need what Medusa's migrations drop, Medusa's items what such files drop or make themselves.
 """
 
 from __future__ import annotations
@@ -9,23 +8,21 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.schema import affected, effects, statements
 from medusa_migrations.schema.effects import (
     Change,
-    Drop,
     Make,
     Name,
-    Rename,
     Retype,
     Space,
     Unseen,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from medusa_migrations.catalog.model import DataStep
     from medusa_migrations.schema.effects import Effect
@@ -127,11 +124,11 @@ class _Files:
     def take(self, effect: Effect, by: str) -> None:
         """Take in an *effect* of the file *by*; empty: of an item of Medusa's."""
         self.unseen = self.unseen or isinstance(effect, Unseen)
-        for name in self._names(_lost(effect)):
+        for name in self._names(effects.lost(effect)):
             self.made = {k: v for k, v in self.made.items() if name not in (k, k.relation)}
             if by:
                 self.lost[name] = by
-        for one in _made(effect):
+        for one in effects.made(effect):
             for name in self._names([one.name]):
                 self.lost = {k: v for k, v in self.lost.items() if name not in (k, k.relation)}
                 if by:
@@ -154,7 +151,7 @@ class _Files:
         text = item.statements if isinstance(item, Migration) else item.text
         for statement in statements.split(text):
             found = effects.of(statement.text)
-            again = [one for effect in found for one in _made(effect)]
+            again = [one for effect in found for one in effects.made(effect)]
             for name, certain in self._needed(statement, found, {one.name for one in again}):
                 sure = certain and not self.unseen
                 yield Clash(item.name, _what(name), self.lost[name], made=False, certain=sure)
@@ -190,108 +187,6 @@ class _Files:
                 yield name, qualified or tables == {name.table}
 
 
-class Uncommitted(NamedTuple):
-    """An item that names a value which another one adds to an enum in the same transaction."""
-
-    item: str
-    value: str
-    type: str
-    by: str
-    certain: bool
-    """Whether the value must be meant: the same text may be a value of another column."""
-
-
-def added_values(items: Iterable[Migration | DataStep]) -> Iterator[tuple[str, str]]:
-    """Yield type and value of each enum value that *items* add."""
-    for item in items:
-        if isinstance(item, Migration):
-            for statement in statements.split(item.statements):
-                if added := _added(statement):
-                    yield added
-
-
-def uncommitted(
-    transactions: Iterable[Sequence[Migration | DataStep]],
-    columns: Mapping[str, Collection[tuple[str, str]]],
-) -> Iterator[Uncommitted]:
-    """Yield what names a value of an enum in the one of *transactions* that adds it: PostgreSQL refuses that.
-
-    Not where the type is made there as well. *columns* are table and name of those of each enum.
-    """
-    for items in transactions:
-        added: dict[tuple[str, str], str] = {}
-        made: set[str] = set()
-        if next(added_values(items), None) is None or getattr(items[0], "alone", False):
-            continue
-        for item in items:
-            text = item.statements if isinstance(item, Migration) else item.text
-            found: dict[tuple[str, str], bool] = {}
-            for statement in statements.split(text):
-                for (type_, value), certain in _values(statement, added, columns):
-                    found[type_, value] = found.get((type_, value), False) or certain
-                made |= {one.name.name for e in effects.of(statement.text) for one in _made(e)}
-                if (new := _added(statement)) and new[0] not in made:
-                    added[new] = item.name
-            for (type_, value), certain in found.items():
-                yield Uncommitted(item.name, value, type_, added[type_, value], certain)
-
-
-def _added(statement: Statement) -> tuple[str, str] | None:
-    """Return type and value of `alter type t add value 'v'`."""
-    words = [token.lower() for token in statement.tokens]
-    if words[:2] != ["alter", "type"] or ("add", "value") not in itertools.pairwise(words):
-        return None
-    at = words.index("value")
-    label = next((token for token in statement.tokens[at:] if token.startswith("'")), "")
-    return (statements.unquoted(statement.tokens[at - 2]), label[1:-1]) if label else None
-
-
-def _values(
-    statement: Statement,
-    added: Mapping[tuple[str, str], str],
-    columns: Mapping[str, Collection[tuple[str, str]]],
-) -> Iterator[tuple[tuple[str, str], bool]]:
-    """Yield which of the *added* values the statement names, and whether it must mean them."""
-    if not added or statement.words[:2] == ("alter", "type"):
-        return
-    names = [statements.unquoted(token) for token in statement.tokens]
-    tables = affected.affected([statement.text]).tables
-    for at, token in enumerate(statement.tokens):
-        for type_, value in added:
-            if token != f"'{value}'":
-                continue
-            of = columns.get(type_, ())
-            cast = type_ in names[at + 1 : at + 5] and names[at + 1 : at + 2] == ["::"]
-            its = {name for table, name in of if table in tables}
-            behind = names[at - 1] in ("=", "<", ">", "default")
-            if cast or (behind and its.intersection(names[max(at - 4, 0) : at])):
-                yield (type_, value), True
-            elif its:
-                yield (type_, value), False
-
-
-def _lost(effect: Effect) -> Iterable[Name]:
-    match effect:
-        case Drop():
-            return effect.names
-        case Rename():
-            return (effect.old,)
-        case _:
-            return ()
-
-
-def _made(effect: Effect) -> Iterator[Make]:
-    match effect:
-        case Make():
-            yield effect
-            for part in effect.parts:
-                yield from _made(part)
-        case Rename():
-            yield Make(effect.new, "")
-        case _:
-            pass
-
-
 def _touched(effect: Effect) -> Iterable[Name]:
     match effect:
         case Retype():
@@ -299,7 +194,7 @@ def _touched(effect: Effect) -> Iterable[Name]:
         case Change():
             return (effect.name,)
         case _:
-            return _lost(effect)
+            return effects.lost(effect)
 
 
 def _what(name: Name) -> str:
@@ -313,20 +208,11 @@ def _what(name: Name) -> str:
 
 def _follow(effect: Effect, by: str, gone: dict[_Key, str]) -> None:
     """Take into *gone* what *effect* takes away, and out of it what it makes."""
-    match effect:
-        case Drop():
-            lost, made = list(effect.names), list[Name]()
-        case Rename():
-            lost, made = [effect.old], [effect.new]
-        case Make():
-            lost, made = [], [effect.name, *(part.name for part in effect.parts)]
-        case _:
-            return
-    for name in lost:
+    for name in effects.lost(effect):
         if by and (key := _key(name)):
             gone[key] = by
-    for name in made:
-        if key := _key(name):
+    for one in effects.made(effect):
+        if key := _key(one.name):
             gone.pop(key, None)
             if not key[1]:
                 for other in [other for other in gone if other[0] == key[0]]:

@@ -12,8 +12,8 @@ from medusa_migrations.catalog import load
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import UsageError
 from medusa_migrations.contract.values import milliseconds
-from medusa_migrations.plan import formats, shop_script
-from medusa_migrations.plan.formats import Format
+from medusa_migrations.plan.shop import formats, script
+from medusa_migrations.plan.shop.formats import Format
 
 _OURS = re.compile(r"(?P<stamp>[0-9]{13})_(?P<name>\w+)\.sql")
 _THEIRS = re.compile(r"(?P<stamp>[0-9]{10}|[0-9]{13,14}|[0-9]{17})[_-](?P<name>[\w-]+)\.sql")
@@ -124,7 +124,7 @@ def _other(name: str) -> str:
 
 def _own(file: Path, format_: Format) -> Migration:
     name, timestamp = _named(file, format_)
-    found = shop_script.look(file, format_)
+    found = script.look(file, format_)
     header = load.header_of(found.head)
     return Migration(
         name=f"{name}{timestamp}",
