@@ -374,3 +374,17 @@ def test_a_database_that_is_older_is_migrated_whatever_is_allowed():
     path = planned(names("1.12.3"), "1.20.11", at="1.12.3", allow_newer=True)
 
     assert (path.stays, len(items(path)) > 0) == (False, True)
+
+
+def data_steps(ledger):
+    return [name for name in items(planned(ledger, "1.20.11")) if "/" in name]
+
+
+@pytest.mark.parametrize("version", [str(each) for each in CATALOG.versions])
+def test_the_same_data_steps_run_where_the_ledger_has_a_gap(version):
+    whole = names(version)
+    wanted = data_steps(whole)
+    for gone in whole[:-1:5]:
+        ledger = [name for name in whole if name != gone]
+        if prove(CATALOG, ledger).partial:
+            assert data_steps(ledger) == wanted, gone

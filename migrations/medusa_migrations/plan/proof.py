@@ -102,8 +102,9 @@ def gaps(catalog: Catalog, proof: Proof, pending: Iterable[Migration]) -> Gaps:
     """Return where a database is whose ledger proves no version, and of which *pending* are to run.
 
     Where all that is beyond the last whole version ran before everything that is pending, a run has ended early,
-    which began there. Else rows are missing in the midst, and the database had reached the last version in
-    which nothing came that is not there.
+    which began there. Else rows are missing in the midst, and the database had reached the version from whose set
+    the fewest names differ, the last one of several. Neither the order of releases nor that of timestamps tells:
+    1.2.0 came after 1.1.65 and has less, and releases have brought timestamps older than what was there.
     """
     have = frozenset(proof.applied)
     sets = {
@@ -115,13 +116,8 @@ def gaps(catalog: Catalog, proof: Proof, pending: Iterable[Migration]) -> Gaps:
     first = min((migration.order for migration in pending), default=None)
     if first is not None and all(catalog.texts[name][-1].order < first for name in beyond):
         return Gaps(whole, whole)
-    latest = max(map(catalog.first_version, have))
-    reached = (
-        one
-        for one, run in sets.items()
-        if all(catalog.first_version(m.name) <= latest for m in run)
-    )
-    return Gaps(whole, max(reached))
+    differ = {version: len({m.name for m in run} ^ have) for version, run in sets.items()}
+    return Gaps(whole, max(one for one, count in differ.items() if count == min(differ.values())))
 
 
 def shown_flags(catalog: Catalog, version: Version, have: frozenset[str]) -> dict[str, bool]:
