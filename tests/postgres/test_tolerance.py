@@ -99,5 +99,5 @@ def test_another_object_of_that_name_is_refused_before_anything_is_written(
 
     assert (done.returncode, done.stdout) == (9, "")
     assert said in done.stderr
-    assert "Make it the same, or rename or drop it" in done.stderr
+    assert "Make it the same, or rename it. Drop nothing that may hold rows" in done.stderr
     assert snapshot(url) == before

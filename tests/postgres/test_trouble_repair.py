@@ -205,3 +205,31 @@ def test_an_empty_database_and_tables_without_a_ledger_are_not_repaired(
 
     assert (done.returncode, done.stdout) == (9, "")
     assert "--baseline" in done.stderr
+
+
+def test_what_a_missing_row_explains_is_not_to_be_made_right_in_the_schema(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.20.11")
+    run(url, "delete from migrations where name in ('paymentCollection1664880666982')")
+
+    planned = servers.medusa_db("plan", "--to", "1.20.11", "--output", "json", url=url)
+    findings = json.loads(planned.stdout)["findings"]
+
+    nullable = next(one for one in findings if "refund.order_id takes null" in one["problem"])
+    assert nullable["advice"].startswith("Look at `medusa-db repair` first; if the ledger is right")
+    assert any("the ledger is wrong about paymentColl" in one["problem"] for one in findings)
+
+
+def test_what_medusa_made_and_changed_later_is_not_to_be_renamed_where_its_row_is_missing(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.20.11")
+    run(url, "delete from migrations where name = 'PublishableKeySalesChannelLink1701894188811'")
+
+    planned = servers.medusa_db("plan", "--to", "1.20.11", "--output", "json", url=url)
+
+    [other] = [
+        one for one in json.loads(planned.stdout)["findings"] if one["reason"] == "OtherDefinition"
+    ]
+    assert other["advice"].startswith("Look at `medusa-db repair` first")

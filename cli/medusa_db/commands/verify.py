@@ -97,7 +97,7 @@ def _stopping(
 def _hint(catalog: Catalog, observed: DatabaseState, schema: Schema) -> str:
     from medusa_migrations.plan import evidence  # noqa: PLC0415  most shops are as they should be
 
-    return evidence.hint(catalog, observed.ledger.names, schema)
+    return evidence.hint(catalog, observed.ledger.rows, schema)
 
 
 def _as_difference(finding: Finding, target: Version) -> Difference:

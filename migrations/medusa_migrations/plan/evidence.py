@@ -84,14 +84,14 @@ def weigh(
     return Evidence(tuple(found), tuple(groundless), tuple(silent))
 
 
-def hint(catalog: Catalog, names: Sequence[str], live: Schema) -> str:
-    """Return a sentence that leads to `medusa-db repair` where *live* proves something of the ledger *names*."""
-    found = weigh(catalog, tuple(enumerate(names, 1)), live)
+def hint(catalog: Catalog, rows: Rows, live: Schema) -> str:
+    """Return a sentence that leads to `medusa-db repair` where *live* proves something of the ledger *rows*."""
+    found = weigh(catalog, rows, live)
     if found.nothing:
         return ""
-    rows = [one.migration.name for one in found.missing] + [one.name for one in found.groundless]
+    names = [one.migration.name for one in found.missing] + [one.name for one in found.groundless]
     return (
-        f"The schema proves that the ledger is wrong about {joined(rows)}: `medusa-db repair` shows why, "
+        f"The schema proves that the ledger is wrong about {joined(names)}: `medusa-db repair` shows why, "
         "and --apply writes it"
     )
 

@@ -53,13 +53,13 @@ def look(
     if not existing.tables and not existing.views:  # nothing differs, and nothing is around it
         yield from _excluded(catalog, observed, target, items, existing)
         return
-    hint = evidence.hint(catalog, observed.ledger.names, existing)
+    hint = evidence.hint(catalog, observed.ledger.rows, existing)
     if hint:
         yield Finding(hint, "")
     yield from _earlier(
         conn, catalog, observed, target, items, existing, adopts=adopts, doubted=bool(hint)
     )
-    yield from _passed_over(existing, migrations)
+    yield from _passed_over(existing, migrations, doubted=bool(hint))
 
 
 def _earlier(
@@ -281,11 +281,13 @@ def left(one: Difference, schema: str) -> Finding:
     )
 
 
-def _passed_over(existing: Schema, migrations: Sequence[Migration]) -> Iterator[Finding]:
+def _passed_over(
+    existing: Schema, migrations: Sequence[Migration], *, doubted: bool
+) -> Iterator[Finding]:
     """Find what Medusa's migrations make only where it is missing, or drop only where it is there.
 
     What is there and is something else would be taken for Medusa's own, so that is refused. Makes
-    *there* what it will be.
+    *there* what it will be. Where the ledger is *doubted*, it may be Medusa's own, as a later migration left it.
     """
     changed = set[str]()
     if not existing.tables.keys() - verify.TOOL_TABLES:
@@ -302,12 +304,12 @@ def _passed_over(existing: Schema, migrations: Sequence[Migration]) -> Iterator[
             failed = True
         for one in passed:
             if one.table not in changed:
-                yield _passed(migration, one)
+                yield _passed(migration, one, doubted=doubted)
         if failed:
             return
 
 
-def _passed(migration: Migration, one: ddl.Passed) -> Finding:
+def _passed(migration: Migration, one: ddl.Passed, *, doubted: bool) -> Finding:
     if one.made is None:
         return Finding(
             f"{one.what} is not there, and {migration.name} would drop or change it",
@@ -318,9 +320,12 @@ def _passed(migration: Migration, one: ddl.Passed) -> Finding:
         return Finding(
             f"{one.what} is there already, as {migration.name} would make it", "It stays as it is"
         )
+    advice = "Make it the same, or rename it. Drop nothing that may hold rows"
+    if doubted:
+        advice = "Look at `medusa-db repair` first; if the ledger is right: make it the same, or rename it"
     return Finding(
         f"{one.what} is there already, and is not what {migration.name} makes: {joined(different)}",
-        "Make it the same, or rename or drop it",
+        advice,
         RefusedError,
         "OtherDefinition",
     )

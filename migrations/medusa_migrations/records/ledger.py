@@ -11,7 +11,7 @@ from medusa_migrations.contract.errors import FailedError, RefusedError, Unsuppo
 from medusa_migrations.postgres import row_security
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from psycopg import Connection, Cursor
 
@@ -28,10 +28,15 @@ class Ledger:
     """What a look at the ledger and its surroundings found."""
 
     exists: bool
-    names: tuple[str, ...]
-    """In the order of their ids, which is the order in which they ran."""
+    rows: tuple[tuple[int, str], ...]
+    """Id and name, by id; a row without an id has the next one."""
     tables: frozenset[str]
     """Every table of the schema."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names in the order of their ids, which is the order in which they ran."""
+        return tuple(name for _, name in self.rows)
 
 
 def read(conn: Connection[Any], schema: str) -> Ledger:
@@ -63,7 +68,7 @@ def read(conn: Connection[Any], schema: str) -> Ledger:
             reason="MedusaV2",
         )
     if not columns:
-        return Ledger(exists=False, names=(), tables=tables)
+        return Ledger(exists=False, rows=(), tables=tables)
     if not columns >= _COLUMNS:
         raise RefusedError(
             f"the table {schema}.migrations is not Medusa's: it has the columns "
@@ -76,8 +81,15 @@ def read(conn: Connection[Any], schema: str) -> Ledger:
             raise _uncounted(conn, schema, type_)
     if any(hidden for *_, hidden in rows):
         row_security.look(conn, schema, tuple).raise_if_any()
-    query = sql.SQL("select name from {} order by id").format(_table(schema))
-    return Ledger(exists=True, names=tuple(name for (name,) in conn.execute(query)), tables=tables)
+    query = sql.SQL("select id, name from {} order by id").format(_table(schema))
+    return Ledger(exists=True, rows=tuple(_numbered(conn.execute(query))), tables=tables)
+
+
+def _numbered(rows: Iterable[tuple[Any, str]]) -> Iterator[tuple[int, str]]:
+    last = 0
+    for id_, name in rows:
+        last = last + 1 if id_ is None else int(id_)
+        yield last, name
 
 
 def _uncounted(conn: Connection[Any], schema: str, type_: str) -> RefusedError:
@@ -114,12 +126,6 @@ def recorded(conn: Connection[Any], schema: str, names: Sequence[str]) -> list[s
     # as text: for varchar, an operator of the shop's own would come before PostgreSQL's (CVE-2018-1058)
     query = sql.SQL("select name from {} where name::text = any(%s::text[])").format(_table(schema))
     return [name for (name,) in conn.execute(query, [list(names)])]
-
-
-def rows(conn: Connection[Any], schema: str) -> tuple[tuple[int, str], ...]:
-    """Return id and name of each row, by id."""
-    query = sql.SQL("select id, name from {} order by id").format(_table(schema))
-    return tuple((int(id_), str(name)) for id_, name in conn.execute(query))
 
 
 def record_at(conn: Connection[Any], schema: str, migration: Migration, place: int | None) -> None:

@@ -74,7 +74,7 @@ def adopted(
     ledger = tuple(migration.name for migration in names)
     return dataclasses.replace(
         observed,
-        ledger=dataclasses.replace(observed.ledger, names=ledger),
+        ledger=dataclasses.replace(observed.ledger, rows=tuple(enumerate(ledger, 1))),
         proof=proof.prove(context.catalog, ledger),
         named=version if history.why_off(context.conn) is None else None,
     )

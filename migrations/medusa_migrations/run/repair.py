@@ -68,9 +68,8 @@ class Repair:
             )
         here = observed.place(self.catalog)
         self.outcome.is_at(here)
-        rows = ledger.rows(self.conn, self.schema)
         schema = introspect.read(self.conn, self.schema, lambda: verify.tables(self.catalog))
-        return evidence.weigh(self.catalog, rows, schema, self.flags), here
+        return evidence.weigh(self.catalog, observed.ledger.rows, schema, self.flags), here
 
     def apply(self, *, lock_wait: float, progress: Progress) -> Evidence:
         """Write what is proven; return what was written. Looks again under the lock."""
