@@ -380,6 +380,7 @@ RIGHTS = {
     "insert": ("1.12.3", "insert", "currency"),
     "delete": ("1.7.15", "delete", "product_category"),
     "read": ("1.12.3", "select", "product"),
+    "checked by a foreign key": ("1.7.12", "select", "line_item"),
 }
 
 

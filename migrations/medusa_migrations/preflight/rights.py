@@ -35,7 +35,11 @@ select c.relname, pg_get_userbyid(c.relowner), array_remove(array[
          case when c.relname = any(%(inserted)s) and not has_any_column_privilege(c.oid, 'insert') then 'insert' end,
          case when c.relname = any(%(updated)s) and not has_any_column_privilege(c.oid, 'update') then 'update' end,
          case when c.relname = any(%(deleted)s) and not has_table_privilege(c.oid, 'delete') then 'delete' end,
-         case when c.relname = any(%(read)s) and not has_any_column_privilege(c.oid, 'select') then 'select' end
+         case when not has_any_column_privilege(c.oid, 'select')
+               and (c.relname = any(%(read)s)
+                    or exists (select from unnest(%(referencing)s::text[], %(referenced)s::text[]) as k(table_, other)
+                                 join pg_class x on x.relnamespace = n.oid and x.relname = k.table_
+                                where k.other = c.relname and pg_relation_size(x.oid) > 0)) then 'select' end
        ], null)
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where n.nspname = %(schema)s and c.relkind in ('r', 'p') and c.relname = any(%(all)s)
@@ -129,7 +133,9 @@ def _lacking(
         "read": rows.read | rows.updated | rows.deleted,  # which rows, is asked of their columns
     }
     named = {key: list(tables) for key, tables in verbs.items()}
-    every = list(set().union(*verbs.values()))
+    named["referencing"] = [table for table, _ in rows.checked]
+    named["referenced"] = [other for _, other in rows.checked]
+    every = list(set(named["referenced"]).union(*verbs.values()))
     for table, owner, lacking in conn.execute(_LACKING, {"schema": schema, "all": every, **named}):
         if lacking and owner not in foreign:
             what = ", ".join(lacking)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ class Affected:
     """Tables whose owner alone may do that."""
     referenced: set[str] = field(default_factory=set)
     """Tables that a new foreign key points to."""
+    checked: set[tuple[str, str]] = field(default_factory=set, compare=False)
+    """A table that is there and gets a foreign key, whose rows are checked by it, and the table that it points to."""
     written: set[str] = field(default_factory=set)
     """Tables whose rows change."""
     inserted: set[str] = field(default_factory=set)
@@ -150,7 +153,10 @@ def _mentioned(found: Affected, tokens: list[str], words: list[str]) -> None:
     for place, token in enumerate(tokens[:-1]):
         after = tokens[place + 1]
         if words[place] == "references":
-            found.referenced.update(_names(tokens, place + 1)[:1])
+            other = _names(tokens, place + 1)[:1]
+            found.referenced.update(other)
+            if words[:2] == ["alter", "table"]:
+                found.checked.update(itertools.product(_names(tokens, 2)[:1], other))
         elif after == "(" and runs:
             found.called.add(statements.unquoted(token))
         elif after == "." and place + 2 < len(tokens):
