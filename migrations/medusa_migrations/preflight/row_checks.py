@@ -10,7 +10,7 @@ from psycopg import sql
 from medusa_migrations.contract.errors import RefusedError
 from medusa_migrations.plan.findings import Finding
 from medusa_migrations.postgres import row_security, search_path
-from medusa_migrations.schema import affected
+from medusa_migrations.schema import affected, row_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -67,9 +67,12 @@ def _rows(conn: Connection[Any], schema: str, check: Check) -> Iterator[Finding]
     except psycopg.errors.InsufficientPrivilege as exc:
         if row_security.refused(exc):  # which is found for all tables at once
             return
+        denied = _unreadable(conn, schema, check)
+        whose = "its rows" if denied == [check.table] else f"the rows of {check.table}"
+        tables = ", ".join(f'"{schema}"."{table}"' for table in denied)
         yield Finding(
-            f"{check.table} may not be read, so its rows were not checked",
-            f'As its owner: grant select on "{schema}"."{check.table}"',
+            f"{' and '.join(denied)} may not be read, so {whose} were not checked",
+            f'As the owner: grant select on {tables} to "{conn.info.user}"',
         )
         return
     except psycopg.ProgrammingError:  # a column is missing or of another type
@@ -83,6 +86,17 @@ def _rows(conn: Connection[Any], schema: str, check: Check) -> Iterator[Finding]
             "RowsInTheWay",
             tuple(keys),
         )
+
+
+def _unreadable(conn: Connection[Any], schema: str, check: Check) -> list[str]:
+    """Return which tables of *check* our role may not read."""
+    rows = conn.execute(
+        "select relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+        " where n.nspname = %s and relname = any(%s) and relkind in ('r', 'p')"
+        " and not has_table_privilege(c.oid, 'select') order by 1",
+        [schema, sorted(row_names.named([check.rows]))],
+    )
+    return [name for (name,) in rows] or [check.table]
 
 
 def of_items(items: Sequence[Migration | DataStep]) -> Iterator[Check]:
