@@ -233,3 +233,30 @@ def test_what_medusa_made_and_changed_later_is_not_to_be_renamed_where_its_row_i
         one for one in json.loads(planned.stdout)["findings"] if one["reason"] == "OtherDefinition"
     ]
     assert other["advice"].startswith("Look at `medusa-db repair` first")
+
+
+def test_a_row_that_is_missing_among_ids_without_a_gap_is_what_the_advice_is_about(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.20.11")
+    run(
+        url,
+        "delete from migrations where name = 'paymentCollection1664880666982'",
+        "update migrations set id = -id where id > 46",
+        "update migrations set id = -id - 1 where id < 0",
+    )
+
+    planned = servers.medusa_db("plan", "--to", "1.20.11", "--output", "json", url=url)
+
+    told = [
+        one
+        for one in json.loads(planned.stdout)["findings"]
+        if one["reason"] == "SchemaDiffers" and "paymentCollection" in one["problem"]
+    ]
+    assert told
+    for one in told:
+        assert one["advice"].startswith(
+            "Look at `medusa-db repair` first; where paymentCollection1664880666982 has run, the ledger lacks "
+            "its row: `insert into migrations (timestamp, name) values (1664880666982, "
+            "'paymentCollection1664880666982')`"
+        )

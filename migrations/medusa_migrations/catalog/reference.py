@@ -24,7 +24,8 @@ select "{key}" from "{table}" where "{key}" in ({keys}) and exists (
   and indisunique and indnkeyatts = 1 and indpred is null
 )
 """
-_RECORDED = "insert into migrations (timestamp, name) values ({}, '{}')"
+RECORDED = "insert into migrations (timestamp, name) values ({}, '{}')"
+"""The statement that adds the row of a migration to the ledger, by timestamp and name; for a person to run."""
 
 
 def rows(
@@ -67,7 +68,7 @@ def _check(table: str, rows: Sequence[Sequence[Any]], name: str, timestamp: str)
         table,
         _THERE.format(table=table, key=key, keys=keys),
         f"that {name} adds, so that it has run already or they are from elsewhere",
-        f"Where it has run, the ledger lacks its row: `{_RECORDED.format(timestamp, name + timestamp)}`."
+        f"Where it has run, the ledger lacks its row: `{RECORDED.format(timestamp, name + timestamp)}`."
         " Else delete them.",
     )
 

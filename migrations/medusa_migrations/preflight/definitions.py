@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations.catalog.model import Migration
+from medusa_migrations.catalog.reference import RECORDED
 from medusa_migrations.contract.errors import RefusedError, VerificationError
 from medusa_migrations.contract.values import some
 from medusa_migrations.plan import earlier, evidence
@@ -80,9 +81,13 @@ def _earlier(
     yield from _excluded(catalog, observed, target, items, existing)
     found = earlier.foresee(catalog, observed.proof, observed.at, target, items, existing)
     live = comparison.beside(conn, observed.schema, existing)
+    unexplained = {one.item for one in found.blocked if not one.because}
     for blocked in found.blocked:
         because = tuple(comparison.moved(one, live.around) for one in blocked.because)
-        yield _blocked(blocked._replace(because=because), observed.schema, doubted=doubted)
+        if blocked.item in unexplained and not doubted:
+            yield _perhaps_run(blocked._replace(because=because), items)
+        else:
+            yield _blocked(blocked._replace(because=because), observed.schema, doubted=doubted)
     known = {*found.tables, verify.LEDGER.name, ""}
     around = [
         one
@@ -248,6 +253,22 @@ def _blocked(found: Failing, schema: str, *, doubted: bool) -> Finding:
     what = "; ".join(map(str, found.because)) or found.message
     return Finding(
         f"{what}, and {found.item} would fail on it", advice, RefusedError, REASON, fix=fix
+    )
+
+
+def _perhaps_run(found: Failing, items: Sequence[Migration | DataStep]) -> Finding:
+    """Return how it is said that no single difference explains why an item would fail: it may have run already."""
+    what = "; ".join(map(str, found.because)) or found.message
+    recorded = [
+        f"where {one.name} has run, the ledger lacks its row: `{RECORDED.format(one.timestamp, one.name)}`; else "
+        for one in items
+        if isinstance(one, Migration) and one.name == found.item
+    ]
+    return Finding(
+        f"{what}, and {found.item} would fail on it",
+        f"Look at `medusa-db repair` first; {''.join(recorded)}make it right: `medusa-db verify` compares the whole schema",
+        RefusedError,
+        REASON,
     )
 
 
