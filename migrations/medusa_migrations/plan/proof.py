@@ -117,7 +117,7 @@ def gaps(catalog: Catalog, proof: Proof, pending: Iterable[Migration]) -> Gaps:
     if first is not None and all(catalog.texts[name][-1].order < first for name in beyond):
         return Gaps(whole, whole)
     differ = {version: len({m.name for m in run} ^ have) for version, run in sets.items()}
-    return Gaps(whole, max(one for one, count in differ.items() if count == min(differ.values())))
+    return Gaps(whole, max(differ, key=lambda version: (-differ[version], version)))
 
 
 def shown_flags(catalog: Catalog, version: Version, have: frozenset[str]) -> dict[str, bool]:
