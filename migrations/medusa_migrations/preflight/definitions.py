@@ -250,25 +250,26 @@ def _blocked(found: Failing, schema: str, *, doubted: bool) -> Finding:
         advice = f"Make it right first; {hints}"
     else:
         advice = "Make it right first; `medusa-db verify` compares the whole schema"
-    what = "; ".join(map(str, found.because)) or found.message
-    return Finding(
-        f"{what}, and {found.item} would fail on it", advice, RefusedError, REASON, fix=fix
-    )
+    return _failing(found, advice, fix)
 
 
 def _perhaps_run(found: Failing, items: Sequence[Migration | DataStep]) -> Finding:
     """Return how it is said that no single difference explains why an item would fail: it may have run already."""
-    what = "; ".join(map(str, found.because)) or found.message
     recorded = [
         f"where {one.name} has run, the ledger lacks its row: `{RECORDED.format(one.timestamp, one.name)}`; else "
         for one in items
         if isinstance(one, Migration) and one.name == found.item
     ]
-    return Finding(
-        f"{what}, and {found.item} would fail on it",
+    return _failing(
+        found,
         f"Look at `medusa-db repair` first; {''.join(recorded)}make it right: `medusa-db verify` compares the whole schema",
-        RefusedError,
-        REASON,
+    )
+
+
+def _failing(found: Failing, advice: str, fix: str = "") -> Finding:
+    what = "; ".join(map(str, found.because)) or found.message
+    return Finding(
+        f"{what}, and {found.item} would fail on it", advice, RefusedError, REASON, fix=fix
     )
 
 
