@@ -13,7 +13,7 @@ from medusa_migrations.postgres import row_security, search_path
 from medusa_migrations.schema import affected, row_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from psycopg import Connection
 
@@ -27,24 +27,29 @@ def look(conn: Connection[Any], schema: str, checks: Iterable[Check]) -> Iterato
 
     A check finds nothing where its table or columns are not there yet, or are something else.
     """
-    tables = _tables(conn, schema)
+    may_read = _tables(conn, schema)
+    tables = set(may_read)
     for check in checks:
         if check.table in tables:
-            for finding in _rows(conn, schema, check):
+            for finding in _rows(conn, schema, check, may_read):
                 if finding.reason == _LOCKED:
                     tables.remove(check.table)
                 yield finding
 
 
-def _tables(conn: Connection[Any], schema: str) -> set[str]:
+def _tables(conn: Connection[Any], schema: str) -> dict[str, bool]:
+    """Return the tables, and whether our role may read each."""
     query = """
-        select relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        select relname::text, has_table_privilege(c.oid, 'select')
+          from pg_class c join pg_namespace n on n.oid = c.relnamespace
          where n.nspname = %s and c.relkind in ('r', 'p')
         """
-    return {name for (name,) in conn.execute(query, [schema])}
+    return dict(conn.execute(query, [schema]).fetchall())
 
 
-def _rows(conn: Connection[Any], schema: str, check: Check) -> Iterator[Finding]:
+def _rows(
+    conn: Connection[Any], schema: str, check: Check, may_read: Mapping[str, bool]
+) -> Iterator[Finding]:
     query = sql.SQL(
         """
         with found (key) as ({})
@@ -67,7 +72,8 @@ def _rows(conn: Connection[Any], schema: str, check: Check) -> Iterator[Finding]
     except psycopg.errors.InsufficientPrivilege as exc:
         if row_security.refused(exc):  # which is found for all tables at once
             return
-        denied = _unreadable(conn, schema, check)
+        names = sorted(row_names.named([check.rows]))
+        denied = [name for name in names if not may_read.get(name, True)] or [check.table]
         whose = "its rows" if denied == [check.table] else f"the rows of {check.table}"
         tables = ", ".join(f'"{schema}"."{table}"' for table in denied)
         yield Finding(
@@ -86,17 +92,6 @@ def _rows(conn: Connection[Any], schema: str, check: Check) -> Iterator[Finding]
             "RowsInTheWay",
             tuple(keys),
         )
-
-
-def _unreadable(conn: Connection[Any], schema: str, check: Check) -> list[str]:
-    """Return which tables of *check* our role may not read."""
-    rows = conn.execute(
-        "select relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-        " where n.nspname = %s and relname = any(%s) and relkind in ('r', 'p')"
-        " and not has_table_privilege(c.oid, 'select') order by 1",
-        [schema, sorted(row_names.named([check.rows]))],
-    )
-    return [name for (name,) in rows] or [check.table]
 
 
 def of_items(items: Sequence[Migration | DataStep]) -> Iterator[Check]:
