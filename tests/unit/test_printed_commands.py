@@ -35,7 +35,7 @@ PAGES = sorted(
 )
 SOURCES = sorted(
     path
-    for package in ("cli", "migrations", "seed", "operator")
+    for package in ("cli", "migrations", "project", "seed", "operator")
     for path in (ROOT / package).rglob("*.py")
     if "medusa-db " in path.read_text()
 )
