@@ -74,6 +74,19 @@ def test_one_row_that_is_missing_is_found_with_its_place(name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", names("1.20.11")[1::3])
+def test_a_row_whose_place_is_taken_is_found_and_added_at_the_end(name: str) -> None:
+    others = [other for other in names("1.20.11") if other != name]
+
+    found = weighed("1.20.11", list(enumerate(others, 1)))
+
+    assert added(found) == ([] if name in UNTOLD else [name])
+    assert {one.id for one in found.missing} <= {None}
+    assert found.groundless == ()
+    then = [*others, *added(found)]
+    assert verify.verify(shipped(), parsed("1.20.11"), then, schema("1.20.11")).ok
+
+
 @pytest.mark.parametrize("count", [1, 10, 35, 70])
 def test_a_ledger_of_an_older_dump_gets_the_rows_that_the_schema_proves(count: int) -> None:
     whole = rows("1.20.11")

@@ -314,11 +314,15 @@ def _sorted(catalog: Catalog, names: Iterable[str]) -> list[str]:
 def _drift(catalog: Catalog, rows: Rows, live: Schema) -> frozenset[Difference] | None:
     """Return how *live* differs from what *rows* make; None: their migrations cannot be run.
 
-    In the order of the ledger, or, where that cannot be, as Medusa runs them.
+    In the order of the ledger or as Medusa runs them, whichever differs less: rows that were added later, or
+    numbered anew, are not in the order in which they ran.
     """
-    names = [name for _, name in rows]
+    names, in_order = [name for _, name in rows], _sorted(catalog, (name for _, name in rows))
     found = _differences(catalog, names, live)
-    return _differences(catalog, _sorted(catalog, names), live) if found is None else found
+    if found == frozenset() or names == in_order:
+        return found
+    both = (found, _differences(catalog, in_order, live))
+    return min((one for one in both if one is not None), key=len, default=None)
 
 
 def _differences(

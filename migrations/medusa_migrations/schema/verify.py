@@ -127,52 +127,61 @@ def verify(catalog: Catalog, version: Version, applied: Sequence[str], live: Sch
     """Compare *live* with what the migrations *applied* (ledger order) make in *version*.
 
     A migration that had another text in an earlier version may stand in that text: an upgrade by
-    Medusa's own tool leaves it so. Where the ledger's order is not one in which they can have run, each may
-    have run before or behind the others. The combination with the least drift is the one that counts.
+    Medusa's own tool leaves it so. The ledger's order may not be the one in which they ran: rows are added
+    later, or numbered anew. Then they may have run as Medusa sorts them, and each before or behind the
+    others. The combination with the least drift is the one that counts.
     """
     chosen = _chosen(catalog, version, applied)
+    in_order = dict(sorted(chosen.items(), key=lambda one: one[1].order))
     try:
-        best = _verdict(catalog, chosen, live, variant=())
-    except ddl.DialectError:  # rows were added to the ledger later, or by hand in another order
-        chosen = dict(sorted(chosen.items(), key=lambda one: one[1].order))
-        best, chosen = _reordered(catalog, chosen, live)
-    for name in list(chosen):
-        if not best.differences:
-            break
-        for text in reversed(catalog.texts[name]):
-            if text.version is None or text.version >= (chosen[name].version or version):
-                continue
-            if not _concerns(best.differences, text.statements + chosen[name].statements):
-                continue
-            trial = {**chosen, name: text}
-            variant = (*best.variant, f"{name} as of {text.version}")
-            try:
-                verdict = _verdict(catalog, trial, live, variant)
-            except ddl.DialectError:
-                continue
-            if len(verdict.differences) < len(best.differences):
-                best, chosen = verdict, trial
-    return best
+        least = _Least(catalog, live, chosen, _verdict(catalog, chosen, live))
+        least.take(in_order)
+    except ddl.DialectError:
+        least = _Least(catalog, live, in_order, _verdict(catalog, in_order, live))
+        least.move()
+    least.take_older_texts(version)
+    return least.verdict
 
 
-def _reordered(
-    catalog: Catalog, chosen: dict[str, Migration], live: Schema
-) -> tuple[Verdict, dict[str, Migration]]:
-    """Return the order of *chosen* with the least drift, and its verdict.
+@dataclass(slots=True)
+class _Least:
+    """The order of migrations, and the text of each, with the least drift so far."""
 
-    With a flag that is switched on late, migrations run behind those that would drop what they make.
-    """
-    best = _verdict(catalog, chosen, live, variant=())
-    for name, migration in list(chosen.items()):
-        if not _concerns(best.differences, migration.statements):
-            continue
-        others = {one: text for one, text in chosen.items() if one != name}
-        for trial in ({name: migration, **others}, {**others, name: migration}):
-            with suppress(ddl.DialectError):
-                verdict = _verdict(catalog, trial, live, variant=())
-                if len(verdict.differences) < len(best.differences):
-                    best, chosen = verdict, trial
-    return best, chosen
+    catalog: Catalog
+    live: Schema
+    chosen: dict[str, Migration]
+    verdict: Verdict
+
+    def take(self, chosen: dict[str, Migration], variant: tuple[str, ...] = ()) -> None:
+        """Take *chosen* where they can run in this order and leave less drift."""
+        if not self.verdict.differences or list(chosen.items()) == list(self.chosen.items()):
+            return
+        with suppress(ddl.DialectError):
+            verdict = _verdict(self.catalog, chosen, self.live, variant)
+            if len(verdict.differences) < len(self.verdict.differences):
+                self.chosen, self.verdict = chosen, verdict
+
+    def move(self) -> None:
+        """Try each before and behind the others.
+
+        With a flag that is switched on late, migrations run behind those that would drop what they make.
+        """
+        for name, migration in list(self.chosen.items()):
+            if _concerns(self.verdict.differences, migration.statements):
+                others = {one: text for one, text in self.chosen.items() if one != name}
+                self.take({name: migration, **others})
+                self.take({**others, name: migration})
+
+    def take_older_texts(self, version: Version) -> None:
+        """Try the texts that migrations had before *version*."""
+        for name in list(self.chosen):
+            for text in reversed(self.catalog.texts[name]):
+                now = self.chosen[name]
+                if text.version is None or text.version >= (now.version or version):
+                    continue
+                if _concerns(self.verdict.differences, text.statements + now.statements):
+                    variant = (*self.verdict.variant, f"{name} as of {text.version}")
+                    self.take({**self.chosen, name: text}, variant)
 
 
 def _concerns(differences: Iterable[Difference], statements: str) -> bool:
@@ -190,7 +199,7 @@ def drift_of(
 
     Raises DialectError where they cannot be run in this order.
     """
-    return _verdict(catalog, _chosen(catalog, version, applied), live, variant=()).differences
+    return _verdict(catalog, _chosen(catalog, version, applied), live).differences
 
 
 def foresee(catalog: Catalog, version: Version, applied: Sequence[str]) -> None:
@@ -259,7 +268,7 @@ def _chosen(catalog: Catalog, version: Version, applied: Sequence[str]) -> dict[
 
 
 def _verdict(
-    catalog: Catalog, chosen: Mapping[str, Migration], live: Schema, variant: tuple[str, ...]
+    catalog: Catalog, chosen: Mapping[str, Migration], live: Schema, variant: tuple[str, ...] = ()
 ) -> Verdict:
     wanted = expected(chosen.values())
     found, foreign = drift.between(wanted, live), list[str]()
