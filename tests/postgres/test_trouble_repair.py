@@ -235,7 +235,7 @@ def test_what_medusa_made_and_changed_later_is_not_to_be_renamed_where_its_row_i
     assert other["advice"].startswith("Look at `medusa-db repair` first")
 
 
-def test_a_row_that_is_missing_among_ids_without_a_gap_is_what_the_advice_is_about(
+def test_a_row_that_is_missing_among_ids_without_a_gap_is_added_at_the_end(
     shop_at: Callable[..., str],
 ) -> None:
     url = shop_at("1.20.11")
@@ -244,6 +244,26 @@ def test_a_row_that_is_missing_among_ids_without_a_gap_is_what_the_advice_is_abo
         "delete from migrations where name = 'paymentCollection1664880666982'",
         "update migrations set id = -id where id > 46",
         "update migrations set id = -id - 1 where id < 0",
+    )
+
+    repaired = servers.medusa_db("repair", "--apply", url=url)
+
+    assert repaired.returncode == 0, repaired.stderr
+    with psycopg.connect(url) as conn:
+        rows = servers.rows(conn, "select name from migrations order by id desc limit 1")
+    assert rows == [("paymentCollection1664880666982",)]
+    assert servers.medusa_db("verify", "--to", "1.20.11", url=url).returncode == 0
+    assert servers.medusa_db("plan", "--to", "1.20.11", "--check", url=url).returncode == 0
+
+
+def test_a_row_that_is_missing_and_cannot_be_proven_is_what_the_advice_is_about(
+    shop_at: Callable[..., str],
+) -> None:
+    url = shop_at("1.20.11")
+    run(
+        url,
+        "delete from migrations where name = 'paymentCollection1664880666982'",
+        "alter table payment_collection drop column description",
     )
 
     planned = servers.medusa_db("plan", "--to", "1.20.11", "--output", "json", url=url)

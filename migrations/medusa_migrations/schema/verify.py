@@ -134,17 +134,41 @@ def verify(catalog: Catalog, version: Version, applied: Sequence[str], live: Sch
     chosen = _chosen(catalog, version, applied)
     in_order = dict(sorted(chosen.items(), key=lambda one: one[1].order))
     try:
-        least = _Least(catalog, live, chosen, _verdict(catalog, chosen, live))
-        least.take(in_order)
+        found = _least(catalog, version, live, chosen)
     except ddl.DialectError:
-        least = _Least(catalog, live, in_order, _verdict(catalog, in_order, live))
-        least.move()
-    least.take_older_texts(version)
-    return least.verdict
+        return _least(catalog, version, live, in_order, moved=True)
+    if not found.differences or list(in_order) == list(chosen):
+        return found
+    with suppress(ddl.DialectError):
+        found = min(found, _least(catalog, version, live, in_order), key=_count)
+    return found
+
+
+def _count(verdict: Verdict) -> int:
+    return len(verdict.differences)
+
+
+def _least(
+    catalog: Catalog,
+    version: Version,
+    live: Schema,
+    chosen: dict[str, Migration],
+    *,
+    moved: bool = False,
+) -> Verdict:
+    """Return the verdict with the least drift of *chosen*, each in its text of *version* or an older one.
+
+    With *moved* each is tried before and behind the others. Raises DialectError where *chosen* cannot be run.
+    """
+    search = _Search(catalog, live, chosen, _verdict(catalog, chosen, live))
+    if moved:
+        search.move()
+    search.take_older_texts(version)
+    return search.verdict
 
 
 @dataclass(slots=True)
-class _Least:
+class _Search:
     """The order of migrations, and the text of each, with the least drift so far."""
 
     catalog: Catalog
@@ -154,11 +178,9 @@ class _Least:
 
     def take(self, chosen: dict[str, Migration], variant: tuple[str, ...] = ()) -> None:
         """Take *chosen* where they can run in this order and leave less drift."""
-        if not self.verdict.differences or list(chosen.items()) == list(self.chosen.items()):
-            return
         with suppress(ddl.DialectError):
             verdict = _verdict(self.catalog, chosen, self.live, variant)
-            if len(verdict.differences) < len(self.verdict.differences):
+            if _count(verdict) < _count(self.verdict):
                 self.chosen, self.verdict = chosen, verdict
 
     def move(self) -> None:
