@@ -90,15 +90,23 @@ class Engine:
         """Have the base that our images are built on, as `BASE`."""
         self("import", base(), BASE)
 
+    def load_base_of(self, architecture: str) -> str:
+        """Have the base of another architecture (`arm64`), and return its name; an emulator has to be registered."""
+        name = f"base:{architecture}"
+        with tempfile.TemporaryDirectory() as folder:
+            self("load", "--input", _image(base(architecture), architecture, name, Path(folder)))
+        return name
+
     def build(self) -> None:
         """Build the image from the Dockerfile, and that of the runner alone."""
         self.load_base()
         self.build_runner(RUNNER)
         self("build", *_options(), "--tag", IMAGE, ROOT)
 
-    def build_runner(self, tag: str, *words: str) -> None:
+    def build_runner(self, tag: str, *words: str, timeout: float = 600) -> None:
         """Build the image of the runner alone as *tag*."""
-        self("build", *_options(), *words, "--target", "runner", "--tag", tag, ROOT)
+        target = ("--target", "runner", "--tag", tag, ROOT)
+        self("build", *_options(), *words, *target, timeout=timeout)
 
     def layers(self, image: str) -> list[str]:
         """Return the digests of an image's layers."""
@@ -234,25 +242,44 @@ def _compressed(layer: IO[bytes]) -> int:
     return size + len(packer.flush())
 
 
-def base() -> Path:
-    """Return the root of a small Debian with Python, made once."""
-    key = _digest([" ".join((_SUITE, _PACKAGES, *_LEFT_OUT)).encode()])
+def base(architecture: str = "") -> Path:
+    """Return the root of a small Debian with Python, made once; of this machine's architecture or a given one."""
+    key = _digest([" ".join((_SUITE, _PACKAGES, *_LEFT_OUT, *architecture.split())).encode()])
     with _cached(f"image-base-{key}.tar") as archive:
         if not archive.exists():
             with _beside(archive) as folder:
-                _bootstrap(folder).rename(archive)
+                _bootstrap(folder, architecture).rename(archive)
     return archive
 
 
-def _bootstrap(folder: Path) -> Path:
+def _bootstrap(folder: Path, architecture: str) -> Path:
     root, archive = folder / "root", folder / "base.tar"
     left_out = [f"--exclude=./{path}/*" for path in _LEFT_OUT]
+    given = [f"--arch={architecture}"] if architecture else []
     for command in (
-        ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _SUITE, str(root)],
+        ["debootstrap", *given, "--variant=minbase", f"--include={_PACKAGES}", _SUITE, str(root)],
         ["tar", "--create", "--file", str(archive), "--directory", str(root), *left_out, "."],
     ):
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{command[0]}:\n{(done.stdout + done.stderr)[-2000:]}"
+    return archive
+
+
+def _image(root: Path, architecture: str, name: str, folder: Path) -> Path:
+    """Return an archive for `docker load` of one layer; `docker import` takes this machine's architecture for it."""
+    with root.open("rb") as file:
+        layer = hashlib.file_digest(file, "sha256").hexdigest()
+    config = {
+        "architecture": architecture, "os": "linux", "config": {},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer}"]},
+    }  # fmt: skip
+    manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
+    for file_name, content in (("config.json", config), ("manifest.json", manifest)):
+        (folder / file_name).write_text(json.dumps(content))
+    with tarfile.open(archive := folder / "image.tar", "w") as packed:
+        for file_name in ("config.json", "manifest.json"):
+            packed.add(folder / file_name, file_name)
+        packed.add(root, "layer.tar")
     return archive
