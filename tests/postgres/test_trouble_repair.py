@@ -12,12 +12,14 @@ import servers
 from faults import is_locked, running, snapshot
 from held_commits import Moment, holding
 from lost_answers import losing_commits
+from medusa_migrations.catalog import version as versions
 from medusa_testbed.waiting import eventually
 from roles import role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from medusa_migrations.catalog.model import Catalog
     from servers import TestServer
 
 METADATA = "AddMetadataToProductCategory1699564794649"
@@ -280,3 +282,24 @@ def test_a_row_that_is_missing_and_cannot_be_proven_is_what_the_advice_is_about(
             "its row: `insert into migrations (timestamp, name) values (1664880666982, "
             "'paymentCollection1664880666982')`"
         )
+
+
+def test_a_ledger_older_than_its_schema_is_repaired_before_the_schema_is_undone(
+    shop_at: Callable[..., str], catalog: Catalog
+) -> None:
+    url = shop_at("1.20.11")
+    older = versions.parse("1.12.3")
+    assert older is not None
+    kept = ", ".join(f"'{one.name}'" for one in catalog.enabled(older, {}))
+    run(url, f"delete from migrations where name not in ({kept})")
+
+    planned = servers.medusa_db("plan", "--to", "1.12.3", "--output", "json", url=url)
+    status = servers.medusa_db("status", url=url)
+    verified = servers.medusa_db("verify", "--output", "json", url=url)
+
+    hint, *others = json.loads(planned.stdout)["findings"]
+    assert hint["problem"].startswith("The schema proves that the ledger is wrong about ")
+    assert others
+    assert [one for one in others if "Look at `medusa-db repair` first" not in one["advice"]] == []
+    assert "repair       The schema proves that the ledger is wrong about" in status.stdout
+    assert json.loads(verified.stdout)["repair"] == hint["problem"]

@@ -103,7 +103,8 @@ def _status(args: StatusArguments, *, names: bool) -> int:
             }
             | ({"notCompared": not_compared} if not_compared else {})
             | ({"historyUnreadable": unreadable} if unreadable else {})
-            | ({"shopFiles": files} if files else {}),
+            | ({"shopFiles": files} if files else {})
+            | ({"repair": stands.hint} if stands.hint else {}),
             within=within,
         )
     else:
@@ -112,7 +113,7 @@ def _status(args: StatusArguments, *, names: bool) -> int:
             lines += [f"[ ] {name}" for name in pending]
         else:
             seeded = seed_text.seeded(seed)
-            lines = [text.status(catalog, observed, waits, seeded, drift)]
+            lines = [text.status(catalog, observed, waits, seeded, drift, stands.hint)]
             if not_compared:
                 lines.append(f"\nThe schema was not compared with its version's: {not_compared}.")
             if files:

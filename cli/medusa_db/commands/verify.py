@@ -165,7 +165,8 @@ def _compare(
                 "variant": list(verdict.variant),
                 "foreign": list(verdict.foreign),
             }
-            | ({"shopFiles": list(files)} if files else {}),
+            | ({"shopFiles": list(files)} if files else {})
+            | ({"repair": hint} if hint else {}),
             within=streams.ANSWER,
         )
     else:
@@ -177,7 +178,7 @@ def _compare(
         if pending:
             shown.append(f"The ledger lacks, for {target}:\n" + text.bullets(pending))
         if hint:
-            shown.append(hint + ".")
+            shown.append(f"{hint}. Look at that before you change the schema.")
         output.print_result("\n".join(shown), within=streams.ANSWER)
     if not failing or not pending or hint:  # a wrong ledger explains what differs
         require(catalog, observed, target, pending, allow_newer=False)

@@ -436,8 +436,12 @@ def status(
     waits: Sequence[str],
     seeded: str,
     differs: Sequence[str] = (),
+    hint: str = "",
 ) -> str:
-    """Describe where the database is, how its schema *differs*, and in words what it was *seeded* with."""
+    """Describe where the database is, how its schema *differs*, and in words what it was *seeded* with.
+
+    A *hint* says what the schema proves of the ledger.
+    """
     proof = observed.proof
     rows = [("version", str(observed.place(catalog))), ("schema", observed.schema)]
     if observed.at is not None and len(proof.versions) > 1:
@@ -450,10 +454,9 @@ def status(
     rows.append(("flags", flags or "none shown"))
     if proof.doubled:
         rows.append(("doubled rows", ", ".join(proof.doubled)))
-    if proof.partial:
-        rows.append(
-            ("repair", "`medusa-db repair` shows which rows of the ledger the schema proves")
-        )
+    if hint or proof.partial:
+        wrong = hint or "`medusa-db repair` shows which rows of the ledger the schema proves"
+        rows.append(("repair", wrong))
     if differs:
         rows.append(
             (

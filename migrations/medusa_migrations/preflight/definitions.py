@@ -111,7 +111,7 @@ def _earlier(
     ours = [one for one in (*stay, *around) if items and _is_repaired(one)]
     for one in (*stay, *around):
         if one not in ours:
-            yield stays(one, observed.schema)
+            yield stays(one, observed.schema, doubted=doubted)
     goes = () if doubted else [one for one in found.goes if one.harmful]
     for one in (*goes, *ours):
         yield Finding(f"{one}, before this run already", "The run makes it right")
@@ -241,9 +241,7 @@ def _blocked(found: Failing, schema: str, *, doubted: bool) -> Finding:
     statements = [fixes.spelled(one, schema) for one in found.because]
     fix = "; ".join(dict.fromkeys(filter(None, statements)))
     if doubted:
-        advice = "Look at `medusa-db repair` first" + (
-            f"; if the ledger is right: {fix}" if fix else ""
-        )
+        advice = _doubt(fix)
     elif fix:
         advice = f"Make it right first: {fix}"
     elif hints := "; ".join(dict.fromkeys(one.hint for one in found.because if one.hint)):
@@ -251,6 +249,11 @@ def _blocked(found: Failing, schema: str, *, doubted: bool) -> Finding:
     else:
         advice = "Make it right first; `medusa-db verify` compares the whole schema"
     return _failing(found, advice, fix)
+
+
+def _doubt(fix: str) -> str:
+    """Return the advice where the ledger may be what is wrong, and not what *fix* would change."""
+    return "Look at `medusa-db repair` first" + (f"; if the ledger is right: {fix}" if fix else "")
 
 
 def _perhaps_run(found: Failing, items: Sequence[Migration | DataStep]) -> Finding:
@@ -273,12 +276,16 @@ def _failing(found: Failing, advice: str, fix: str = "") -> Finding:
     )
 
 
-def stays(one: Difference, schema: str) -> Finding:
+def stays(one: Difference, schema: str, *, doubted: bool) -> Finding:
     """Return the warning that the schema differed before, and that the run leaves it so."""
     fix = fixes.spelled(one, schema)
+    if doubted:
+        advice = f"It stays as it is. {_doubt(fix)}"
+    else:
+        advice = "It stays as it is" + (f"; to make it right: {fix}" if fix else "")
     return Finding(
         f"{one}, before this run already",
-        "It stays as it is" + (f"; to make it right: {fix}" if fix else ""),
+        advice,
         reason=REASON,
         differs=str(one),
         fix=fix,
@@ -291,12 +298,12 @@ def found_after(one: Difference, schema: str) -> Finding:
     return Finding(f"{one}: {one.effect}", f"To fix it: {fix}" if fix else one.hint, fix=fix)
 
 
-def left(one: Difference, schema: str) -> Finding:
+def left(one: Difference, schema: str, *, doubted: bool) -> Finding:
     """Return that the last run left a difference, and that it is still there."""
     fix = fixes.spelled(one, schema)
     return Finding(
         f"{one}, since the last run",
-        f"To make it right: {fix}" if fix else "",
+        _doubt(fix) if doubted else f"To make it right: {fix}" if fix else "",
         VerificationError,
         REASON,
         fix=fix,

@@ -114,6 +114,8 @@ class Standing(NamedTuple):
     """What differs since the last run, which failed its verification or did not end it."""
     unread: Finding | None = None
     """Why it could not be compared."""
+    hint: str = ""
+    """A sentence that leads to `medusa-db repair`, where the schema proves that the ledger is wrong."""
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -157,15 +159,22 @@ def _behind(conn: Connection[Any], observed: DatabaseState) -> Iterator[Differen
 
 def findings(conn: Connection[Any], catalog: Catalog, observed: DatabaseState) -> list[Finding]:
     """Return what `look` finds as what a person should know, or what the run fails with."""
-    found = look(conn, catalog, observed)
+    return told(look(conn, catalog, observed), observed.schema)
+
+
+def told(found: Standing, schema: str) -> list[Finding]:
+    """Return what was *found* as what a person should know, or what the run fails with."""
     if found == Standing():
         return []
+    from medusa_migrations.plan.findings import Finding  # noqa: PLC0415
     from medusa_migrations.preflight import definitions  # noqa: PLC0415  hardly ever needed
 
+    doubted = bool(found.hint)
     return [
         *([found.unread] if found.unread else ()),
-        *(definitions.left(one, observed.schema) for one in found.new),
-        *(definitions.stays(one, observed.schema) for one in found.before),
+        *([Finding(found.hint, "")] if doubted else ()),
+        *(definitions.left(one, schema, doubted=doubted) for one in found.new),
+        *(definitions.stays(one, schema, doubted=doubted) for one in found.before),
     ]
 
 
@@ -176,6 +185,7 @@ def _compared(
     version: Version,
     noted: Noted | None,
 ) -> Standing:
+    from medusa_migrations.plan import evidence  # noqa: PLC0415
     from medusa_migrations.plan.findings import Finding  # noqa: PLC0415
     from medusa_migrations.preflight import comparison  # noqa: PLC0415  hardly ever needed
     from medusa_migrations.schema import ddl  # noqa: PLC0415  hardly ever needed
@@ -196,7 +206,8 @@ def _compared(
     found = [one for one in verdict.differences if one.harmful]
     failed = noted if noted and noted.fails and noted.version == str(version) else None
     new = [one for one in found if failed and failed.blames(one)]
-    return Standing(tuple(one for one in found if one not in new), tuple(new))
+    hint = evidence.hint(catalog, observed.ledger.rows, existing) if found else ""
+    return Standing(tuple(one for one in found if one not in new), tuple(new), hint=hint)
 
 
 def end(

@@ -31,15 +31,13 @@ def nothing(context: RunContext, outcome: Outcome, observed: DatabaseState, path
     outcome.state = RunState.NOTHING
     _finish(context, outcome, observed, path)
     found = standing.look(context.conn, context.catalog, observed)
-    if found.unread is not None:
-        outcome.warn(str(found.unread))
+    for one in standing.told(found, observed.schema):
+        if one.error is None:
+            outcome.warn(str(one))
     if not found.differences:
         return
-    from medusa_migrations.preflight import definitions  # noqa: PLC0415  hardly ever needed
-    from medusa_migrations.schema import fixes  # noqa: PLC0415
+    from medusa_migrations.schema import fixes  # noqa: PLC0415  hardly ever needed
 
-    for one in found.before:
-        outcome.warn(str(definitions.stays(one, observed.schema)))
     described = tuple(fixes.described(one, observed.schema) for one in found.differences)
     before, new = tuple(map(str, found.before)), tuple(map(str, found.new))
     if new:
