@@ -10,13 +10,12 @@ from medusa_migrations.catalog import load
 from medusa_migrations.catalog import version as versions
 from medusa_migrations.plan import evidence
 from medusa_migrations.schema import verify
-from medusa_migrations.schema.model import ConstraintKind
+from medusa_migrations.schema.model import ConstraintKind, Schema, Table
 
 if TYPE_CHECKING:
     from medusa_migrations.catalog.model import Catalog
     from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.evidence import Evidence
-    from medusa_migrations.schema.model import Schema
 
 
 @functools.cache
@@ -85,6 +84,15 @@ def test_a_row_whose_place_is_taken_is_found_and_added_at_the_end(name: str) -> 
     assert found.groundless == ()
     then = [*others, *added(found)]
     assert verify.verify(shipped(), parsed("1.20.11"), then, schema("1.20.11")).ok
+
+
+def test_the_only_row_of_a_ledger_may_be_groundless() -> None:
+    first = names("1.1.0")[0]
+
+    found = evidence.weigh(shipped(), ((1, first),), Schema(tables={"loyalty": Table("loyalty")}))
+
+    assert [one.name for one in found.groundless] == [first]
+    assert found.missing == ()
 
 
 @pytest.mark.parametrize("count", [1, 10, 35, 70])

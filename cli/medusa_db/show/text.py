@@ -490,7 +490,7 @@ def status(
 def repair(found: Evidence, here: Place, *, written: bool) -> str:
     """Describe what the schema proves of the ledger, by which the database is *here*."""
     if found.nothing:
-        return f"Nothing to repair: the ledger says {here}, and the schema does not contradict it."
+        return f"Nothing to repair: the ledger says {here}, and the schema proves no row of it wrong and none missing."
     parts = []
     added = [f"{one.migration.name}: {one.reason}" for one in found.missing]
     removed = [f"{one.name}: {one.reason}" for one in found.groundless]

@@ -197,6 +197,8 @@ def _missing(
     for migration in _candidates(catalog, rows):
         if not drift:
             break
+        if not _may_explain(catalog, migration.name, drift):
+            continue
         place = _place(catalog, rows, migration)
         more = _with(rows, migration, place)
         with_it = _drift(catalog, more, live)
@@ -231,6 +233,8 @@ def _groundless(catalog: Catalog, rows: Rows, live: Schema) -> tuple[list[Ground
     for row in sorted(rows, key=lambda row: _order(catalog, row[1]), reverse=True):
         if not drift:
             break
+        if not _may_explain(catalog, row[1], drift):
+            continue
         rest = tuple(other for other in rows if other != row)
         without = _drift(catalog, rest, live)
         if (
@@ -242,6 +246,13 @@ def _groundless(catalog: Catalog, rows: Rows, live: Schema) -> tuple[list[Ground
             found.append(Groundless(row[1], reason))
             rows, drift = rest, without
     return found, rows
+
+
+def _may_explain(catalog: Catalog, name: str, drift: Iterable[Difference]) -> bool:
+    """Return whether a migration is about anything that differs; with or without one that is not, that stays."""
+    return any(
+        text.extension or verify.concerns(drift, text.statements) for text in catalog.texts[name]
+    )
 
 
 def _is_there(found: Difference, live: Schema) -> bool:
@@ -262,6 +273,8 @@ def _replaced(
     In their place they change nothing of what is expected; run now, they would.
     """
     found: list[Missing] = []
+    if not rows:
+        return found, rows
     drift = _drift(catalog, rows, live)
     last = max(_order(catalog, name) for _, name in rows)
     latest = max(catalog.first_version(name) for _, name in rows)
@@ -328,7 +341,7 @@ def _drift(catalog: Catalog, rows: Rows, live: Schema) -> frozenset[Difference] 
 def _differences(
     catalog: Catalog, names: Sequence[str], live: Schema
 ) -> frozenset[Difference] | None:
-    latest = max(catalog.first_version(name) for name in names)
+    latest = max((catalog.first_version(name) for name in names), default=catalog.newest)
     try:
         return frozenset(verify.drift_of(catalog, latest, names, live))
     except ddl.DialectError:

@@ -189,7 +189,7 @@ class _Search:
         With a flag that is switched on late, migrations run behind those that would drop what they make.
         """
         for name, migration in list(self.chosen.items()):
-            if _concerns(self.verdict.differences, migration.statements):
+            if concerns(self.verdict.differences, migration.statements):
                 others = {one: text for one, text in self.chosen.items() if one != name}
                 self.take({name: migration, **others})
                 self.take({**others, name: migration})
@@ -201,12 +201,12 @@ class _Search:
                 now = self.chosen[name]
                 if text.version is None or text.version >= (now.version or version):
                     continue
-                if _concerns(self.verdict.differences, text.statements + now.statements):
+                if concerns(self.verdict.differences, text.statements + now.statements):
                     variant = (*self.verdict.variant, f"{name} as of {text.version}")
                     self.take({**self.chosen, name: text}, variant)
 
 
-def _concerns(differences: Iterable[Difference], statements: str) -> bool:
+def concerns(differences: Iterable[Difference], statements: str) -> bool:
     """Return whether *statements* name anything that differs: another text of others changes nothing."""
     return any(
         one.object.name in statements or (one.object.table or one.object.name) in statements
