@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,6 +50,8 @@ def rows(version: str) -> list[tuple[int, str]]:
 def added(found: Evidence) -> list[str]:
     return [one.migration.name for one in found.missing]
 
+
+MANY = 400 if os.environ.get("MEDUSA_TEST_ALL") else 12
 
 ROWS_ONLY = "countriesCurrencies1611063174563"
 UNTOLD = {ROWS_ONLY, "extendedBatchJob1657267320181", "dropVariantIdFkMoneyAmount1680857773273"}
@@ -210,3 +214,22 @@ def test_a_ledger_of_which_half_is_gone_gets_what_the_schema_proves(keep: slice)
 
     assert added(found) == [row[1] for row in whole if row not in kept]
     assert found.groundless == ()
+
+
+@pytest.mark.parametrize("seed", range(MANY))
+def test_whatever_is_left_of_a_ledger_and_its_schema_is_weighed(seed: int) -> None:
+    chance = random.Random(seed)
+    version, other = (str(chance.choice(shipped().versions)) for _ in range(2))
+    ledger = names(chance.choice([version, other]))
+    ledger = chance.sample(ledger, chance.choice([1, 2, len(ledger) // 2, len(ledger)]))
+    live = schema(version)
+    for table in chance.sample(list(live.tables), chance.randrange(len(live.tables) + 1)):
+        if chance.random() < 0.5:
+            del live.tables[table]
+        else:
+            live.tables[table].columns.popitem()
+
+    found = evidence.weigh(shipped(), tuple(enumerate(ledger, 1)), live)
+
+    assert {one.migration.name for one in found.missing} & set(ledger) == set()
+    assert {one.name for one in found.groundless} <= set(ledger)
