@@ -1,46 +1,27 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
 import random
 from typing import TYPE_CHECKING
 
 import pytest
 
-from medusa_migrations.catalog import load
-from medusa_migrations.catalog import version as versions
+from ledgers import CATALOG, names, v
 from medusa_migrations.plan import evidence
 from medusa_migrations.schema import verify
 from medusa_migrations.schema.model import ConstraintKind, Schema, Table
 
 if TYPE_CHECKING:
-    from medusa_migrations.catalog.model import Catalog
-    from medusa_migrations.catalog.version import Version
     from medusa_migrations.plan.evidence import Evidence
 
 
-@functools.cache
-def shipped() -> Catalog:
-    return load.read()
-
-
-def parsed(text: str) -> Version:
-    found = versions.parse(text)
-    assert found is not None
-    return found
-
-
-def names(version: str) -> list[str]:
-    return [m.name for m in shipped().enabled(parsed(version), {})]
-
-
 def schema(version: str) -> Schema:
-    return verify.expected(shipped().enabled(parsed(version), {})).copy()
+    return verify.expected(CATALOG.enabled(v(version), {})).copy()
 
 
 def weighed(version: str, ledger: list[tuple[int, str]]) -> Evidence:
-    return evidence.weigh(shipped(), tuple(ledger), schema(version))
+    return evidence.weigh(CATALOG, tuple(ledger), schema(version))
 
 
 def rows(version: str) -> list[tuple[int, str]]:
@@ -87,13 +68,13 @@ def test_a_row_whose_place_is_taken_is_found_and_added_at_the_end(name: str) -> 
     assert {one.id for one in found.missing} <= {None}
     assert found.groundless == ()
     then = [*others, *added(found)]
-    assert verify.verify(shipped(), parsed("1.20.11"), then, schema("1.20.11")).ok
+    assert verify.verify(CATALOG, v("1.20.11"), then, schema("1.20.11")).ok
 
 
 def test_the_only_row_of_a_ledger_may_be_groundless() -> None:
     first = names("1.1.0")[0]
 
-    found = evidence.weigh(shipped(), ((1, first),), Schema(tables={"loyalty": Table("loyalty")}))
+    found = evidence.weigh(CATALOG, ((1, first),), Schema(tables={"loyalty": Table("loyalty")}))
 
     assert [one.name for one in found.groundless] == [first]
     assert found.missing == ()
@@ -125,10 +106,10 @@ def test_a_row_whose_migration_left_nothing_is_found(version: str, next_one: int
 def test_what_is_there_in_part_proves_nothing() -> None:
     live = schema("1.12.3")
     pending = [name for name in names("1.20.11") if name not in names("1.12.3")]
-    early = verify.expected(shipped().enabled(parsed("1.20.11"), {}))
+    early = verify.expected(CATALOG.enabled(v("1.20.11"), {}))
     live.tables["product_shipping_profile"] = early.tables["product_shipping_profile"]
 
-    found = evidence.weigh(shipped(), tuple(rows("1.12.3")), live)
+    found = evidence.weigh(CATALOG, tuple(rows("1.12.3")), live)
 
     assert "addTableProductShippingProfile1680857773273" in pending
     assert found.nothing
@@ -153,28 +134,28 @@ def test_where_all_foreign_keys_are_lost_no_migration_that_drops_some_has_run() 
             if one.kind is not ConstraintKind.FOREIGN
         }
 
-    assert evidence.weigh(shipped(), tuple(rows("1.12.3")), live).nothing
+    assert evidence.weigh(CATALOG, tuple(rows("1.12.3")), live).nothing
 
 
 def test_what_a_migration_of_a_flag_that_is_off_drops_does_not_switch_the_flag_on() -> None:
-    live, later = schema("1.12.3"), parsed("1.20.11")
-    with_flag = verify.expected(shipped().enabled(later, {"medusa_v2": True}))
+    live, later = schema("1.12.3"), v("1.20.11")
+    with_flag = verify.expected(CATALOG.enabled(later, {"medusa_v2": True}))
     for name, table in live.tables.items():
         for key in table.constraints.keys() - with_flag.tables[name].constraints.keys():
             if table.constraints[key].kind is ConstraintKind.FOREIGN:
                 del table.constraints[key]
 
-    found = evidence.weigh(shipped(), tuple(rows("1.12.3")), live)
+    found = evidence.weigh(CATALOG, tuple(rows("1.12.3")), live)
 
     assert not [one for one in found.missing if one.migration.flags]
 
 
 def test_what_a_migration_drops_is_proven_where_the_ledger_has_others_of_its_flag() -> None:
-    flagged = shipped().enabled(parsed("1.20.11"), {"medusa_v2": True})
+    flagged = CATALOG.enabled(v("1.20.11"), {"medusa_v2": True})
     name = "dropFksIsolatedProducts1694602553610"
     ledger = [row for row in enumerate((m.name for m in flagged), 1) if row[1] != name]
 
-    found = evidence.weigh(shipped(), tuple(ledger), verify.expected(flagged).copy())
+    found = evidence.weigh(CATALOG, tuple(ledger), verify.expected(flagged).copy())
 
     assert added(found) == [name]
 
@@ -186,7 +167,7 @@ def test_indexes_that_are_called_otherwise_were_made_all_the_same() -> None:
         for number, index in enumerate(live.indexes.values())
     }
 
-    assert evidence.weigh(shipped(), tuple(rows("1.12.3")), live).nothing
+    assert evidence.weigh(CATALOG, tuple(rows("1.12.3")), live).nothing
 
 
 def test_a_table_behind_a_view_of_its_name_was_made_all_the_same() -> None:
@@ -202,7 +183,7 @@ def test_a_table_behind_a_view_of_its_name_was_made_all_the_same() -> None:
     }
     live.views["analytics_config"] = "view"
 
-    assert evidence.weigh(shipped(), tuple(rows("1.12.3")), live).nothing
+    assert evidence.weigh(CATALOG, tuple(rows("1.12.3")), live).nothing
 
 
 @pytest.mark.parametrize("keep", [slice(None, None, 2), slice(1, None, 2), slice(59, None)])
@@ -219,7 +200,7 @@ def test_a_ledger_of_which_half_is_gone_gets_what_the_schema_proves(keep: slice)
 @pytest.mark.parametrize("seed", range(MANY))
 def test_whatever_is_left_of_a_ledger_and_its_schema_is_weighed(seed: int) -> None:
     chance = random.Random(seed)
-    version, other = (str(chance.choice(shipped().versions)) for _ in range(2))
+    version, other = (str(chance.choice(CATALOG.versions)) for _ in range(2))
     ledger = names(chance.choice([version, other]))
     ledger = chance.sample(ledger, chance.choice([1, 2, len(ledger) // 2, len(ledger)]))
     live = schema(version)
@@ -229,7 +210,7 @@ def test_whatever_is_left_of_a_ledger_and_its_schema_is_weighed(seed: int) -> No
         else:
             live.tables[table].columns.popitem()
 
-    found = evidence.weigh(shipped(), tuple(enumerate(ledger, 1)), live)
+    found = evidence.weigh(CATALOG, tuple(enumerate(ledger, 1)), live)
 
     assert {one.migration.name for one in found.missing} & set(ledger) == set()
     assert {one.name for one in found.groundless} <= set(ledger)
