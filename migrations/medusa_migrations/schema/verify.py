@@ -197,6 +197,8 @@ class _Search:
     def take_older_texts(self, version: Version) -> None:
         """Try the texts that migrations had before *version*."""
         for name in list(self.chosen):
+            if not self.verdict.differences:
+                break
             for text in reversed(self.catalog.texts[name]):
                 now = self.chosen[name]
                 if text.version is None or text.version >= (now.version or version):
