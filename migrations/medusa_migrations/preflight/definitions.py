@@ -252,7 +252,7 @@ def _blocked(found: Failing, schema: str, *, doubted: bool) -> Finding:
 
 
 def _doubt(fix: str) -> str:
-    """Return the advice where the ledger may be what is wrong, and not what *fix* would change."""
+    """Return the advice where the ledger may be what is wrong: *fix*, SQL or words, is for where it is right."""
     return "Look at `medusa-db repair` first" + (f"; if the ledger is right: {fix}" if fix else "")
 
 
@@ -279,13 +279,10 @@ def _failing(found: Failing, advice: str, fix: str = "") -> Finding:
 def stays(one: Difference, schema: str, *, doubted: bool) -> Finding:
     """Return the warning that the schema differed before, and that the run leaves it so."""
     fix = fixes.spelled(one, schema)
-    if doubted:
-        advice = f"It stays as it is. {_doubt(fix)}"
-    else:
-        advice = "It stays as it is" + (f"; to make it right: {fix}" if fix else "")
+    more = f". {_doubt(fix)}" if doubted else f"; to make it right: {fix}" if fix else ""
     return Finding(
         f"{one}, before this run already",
-        advice,
+        f"It stays as it is{more}",
         reason=REASON,
         differs=str(one),
         fix=fix,
@@ -351,7 +348,7 @@ def _passed(migration: Migration, one: ddl.Passed, *, doubted: bool) -> Finding:
         )
     advice = "Make it the same, or rename it. Drop nothing that may hold rows"
     if doubted:
-        advice = "Look at `medusa-db repair` first; if the ledger is right: make it the same, or rename it"
+        advice = _doubt("make it the same, or rename it")
     return Finding(
         f"{one.what} is there already, and is not what {migration.name} makes: {joined(different)}",
         advice,
