@@ -291,40 +291,63 @@ def test_a_run_that_succeeded_is_seen_although_an_injected_sidecar_goes_on(
     assert shop.jobs() == []
 
 
-def test_a_status_that_is_refused_is_followed_by_the_least_one(
-    shop, cluster, admission, eventually
-):
+@pytest.fixture
+def refuse_status(shop, cluster, admission, eventually):
+    """Call it with what a status must be; what it returns allows every status again."""
+
+    def refuse(expression, **probe):
+        rule, binding = policy(
+            "status", shop.namespace, "medusadatabases/status", "UPDATE", expression
+        )
+        admission("validatingadmissionpolicies", rule)
+        admission("validatingadmissionpolicybindings", binding)
+        Shop(cluster.api, shop.namespace, "probe", ((OWN, "none"),)).declare()
+
+        def refused():
+            told = {"status": {"observedGeneration": 1} | probe}
+            try:
+                cluster.api.patch(RESOURCE, "probe", told, shop.namespace, part="status")
+            except ApiError:
+                return True
+            return False
+
+        eventually(refused)
+        allow = {"spec": {"validations": [{"expression": "true"}]}}
+        kind, name = f"{ADMISSION}/validatingadmissionpolicies", rule["metadata"]["name"]
+        return lambda: cluster.api.patch(kind, name, allow)
+
+    return refuse
+
+
+def test_a_status_that_is_refused_is_followed_by_the_least_one(shop, refuse_status):
     shop.database("postgres://nobody")
-    rule, binding = policy(
-        "status",
-        shop.namespace,
-        "medusadatabases/status",
-        "UPDATE",
-        "!has(object.status.targetVersion)",
-    )
-    admission("validatingadmissionpolicies", rule)
-    admission("validatingadmissionpolicybindings", binding)
-    probe = Shop(cluster.api, shop.namespace, "probe", ((OWN, "none"),))
-    probe.declare()
+    allow = refuse_status("!has(object.status.targetVersion)", targetVersion="1.20.11")
 
-    def refused():
-        told = {"status": {"observedGeneration": 1, "targetVersion": "1.20.11"}}
-        try:
-            cluster.api.patch(RESOURCE, "probe", told, shop.namespace, part="status")
-        except ApiError:
-            return True
-        return False
-
-    eventually(refused)
     shop.declare()
     least = shop.wait("ResultInvalid")
-    allow = {"spec": {"validations": [{"expression": "true"}]}}
-    cluster.api.patch(f"{ADMISSION}/validatingadmissionpolicies", rule["metadata"]["name"], allow)
+    allow()
     shop.retry("again")
     shop.wait(within=60)
 
     assert "the status cannot be stored: " in least["message"]
     assert "not in this shop" in least["message"]
+
+
+def test_a_run_whose_job_is_deleted_before_any_status_names_it_is_one_that_was_lost(
+    shop, kubelet, refuse_status, eventually
+):
+    shop.database("postgres://nobody")
+    kubelet.cordon("1 Insufficient memory")
+    refuse_status("!has(object.status.job)", job="shop-x")
+
+    shop.declare()
+    (first,) = eventually(shop.jobs)
+    shop.wait("ResultInvalid")
+    shop.api.delete(JOBS, first["metadata"]["name"], shop.namespace, propagationPolicy="Background")
+    eventually(shop.history)
+
+    runs = [(run["job"], run["outcome"], run["reason"]) for run in shop.status()["history"]]
+    assert runs == [(first["metadata"]["name"], "Failed", "JobLost")]
 
 
 FORGED = {

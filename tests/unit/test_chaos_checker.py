@@ -84,6 +84,16 @@ def final(**changes):
     return replace(RIGHT, finals=(replace(RIGHT.finals[0], **changes),))
 
 
+AGAIN = replace(FIRST, uid="job-3", born=25, at=160.0, purpose=("seed",))
+TWICE = replace(
+    RIGHT,
+    jobs=(*RIGHT.jobs, AGAIN),
+    pods=(*RIGHT.pods, PodSeen("pod-3", "shops", "x", "job-3", exit_code=0)),
+)
+"""A Job with the name of one that has run, while no replica was in trouble."""
+STOP = Trouble("a", 110.0, 130.0, "stopped")
+
+
 def test_a_history_that_is_right_has_no_violation():
     assert violations(RIGHT) == []
 
@@ -126,11 +136,13 @@ WRONG = [
         "shops/pine: Job pine-2 is said to have succeeded, none of its pods did", id="forged",
     ),
     pytest.param(
+        TWICE, "a Job's name used twice", "Job shops/pine-1 was made 2 times", id="name-twice",
+    ),
+    pytest.param(
         replace(
-            RIGHT, jobs=(*RIGHT.jobs, replace(FIRST, uid="job-3", purpose=("seed",))),
-            pods=(*RIGHT.pods, PodSeen("pod-3", "shops", "x", "job-3", exit_code=0)),
+            TWICE, jobs=(replace(FIRST, named=15), SECOND, AGAIN), kills=(150.0,)
         ),
-        "a Job's name used twice", "Job shops/pine-1 was made 2 times", id="name-twice",
+        "a Job's name used twice", "Job shops/pine-1 was made 2 times", id="name-twice-though-named",
     ),
     pytest.param(
         replace(RIGHT, jobs=(*RIGHT.jobs, replace(SECOND, uid="j", name="pine-3", born=50, at=300.0))),
@@ -200,6 +212,22 @@ def test_a_run_after_one_that_failed_has_a_cause():
     failed = (RIGHT.verdicts[0], VerdictSeen("uid", "pine-2", "Failed", 210.0))
 
     assert violations(replace(RIGHT, jobs=(*RIGHT.jobs, again), verdicts=failed)) == []
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"kills": (150.0,)},
+        {"troubles": (STOP,)},
+        {"exits": (Exit("a", 150.0, 1, "the Lease could not be renewed for 10 s"),)},
+    ],
+)
+def test_a_name_may_be_used_twice_where_whoever_saw_the_first_job_go_ended_before_it_wrote_that_down(
+    what,
+):
+    history = replace(TWICE, **what)
+
+    assert "a Job's name used twice" not in [found.rule for found in violations(history)]
 
 
 def test_a_pod_that_was_made_unrecognisable_may_overlap():

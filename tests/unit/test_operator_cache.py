@@ -294,6 +294,36 @@ def test_names_of_jobs_that_went_are_remembered_as_long_as_their_resource():
     assert found.gone("uid-shop") == ()
 
 
+NAME, UID = job()["metadata"]["name"], job()["metadata"]["uid"]
+
+
+def with_history(**run):
+    status = {"observedGeneration": 1, "history": [{"outcome": "Failed"} | run]}
+    return shop(version=90) | {"status": status}
+
+
+@pytest.mark.parametrize(
+    ("body", "again", "lost"),
+    [
+        pytest.param(job(), (), True, id="goes on"),
+        pytest.param(job(), (ObjectKind.JOB, numbered(job(), 91)), False, id="turns up again"),
+        pytest.param(job(), (ObjectKind.DATABASE, with_history(job=NAME, uid=UID)), False, id="recorded"),
+        pytest.param(job(), (ObjectKind.DATABASE, with_history(job="another", uid="uid-9")), True, id="another recorded"),
+        pytest.param(job(over=True), (), False, id="over"),
+        pytest.param(numbered(job(), 8, deletionTimestamp="2026-01-01T00:00:00Z"), (), False, id="deleted before it began"),
+        pytest.param(numbered(job(), 8, ownerReferences=[]), (), False, id="of another owner"),
+    ],
+)  # fmt: skip
+def test_a_job_that_goes_while_it_goes_on_is_lost_until_the_history_has_it(body, again, lost):
+    found = cache((ObjectKind.DATABASE, shop()), (ObjectKind.JOB, body))
+
+    found.remove(ObjectKind.JOB, Key("default", NAME), UID)
+    if again:
+        found.put(*again)
+
+    assert [one.uid for one in found.lost("uid-shop")] == ([UID] if lost else [])
+
+
 def test_a_pod_that_was_orphaned_is_still_one_of_the_resource():
     orphan = numbered(pod(job()), 5, uid="pod-1", ownerReferences=[])
     stranger = numbered(

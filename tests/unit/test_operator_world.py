@@ -34,6 +34,7 @@ events = st.one_of(
     st.tuples(st.just("evict"), small),
     st.tuples(st.just("forget_pod"), small),
     st.tuples(st.just("delete_job"), small),
+    st.tuples(st.just("vanish_job"), small),
     st.tuples(st.just("lose_status"), shops),
     st.tuples(st.just("declare"), shops, st.sampled_from(["1.8.0", "1.12.3", "1.20.11"])),
     st.tuples(st.just("suspend"), shops, st.booleans()),
@@ -46,7 +47,7 @@ def happen(world, event, check=None):
     match event:
         case ("reconcile", name, crash_after, late):
             world.reconcile(name, crash_after=crash_after, late=late)
-        case ("tick" | "evict" | "forget_pod" | "delete_job" as what, choice):
+        case ("tick" | "evict" | "forget_pod" | "delete_job" | "vanish_job" as what, choice):
             getattr(world, what)(choice)
         case ("round", name, fault):
             world.fault = fault
@@ -270,6 +271,28 @@ def change(world, number, what):
         case _:
             world.annotate("a", f"token-{number % 2}")
             return 0, 1
+
+
+@pytest.mark.parametrize("began", [False, True])
+def test_a_job_that_is_deleted_before_any_status_names_it_is_a_run_that_was_lost(began):
+    world = World()
+    world.create("a")
+    while not world.made:
+        world.reconcile("a", crash_after=1)
+    assert "job" not in world.resources["a"]["status"]
+    for _ in range(2 * began):  # its pod is made, and begins
+        world.tick()
+
+    world.vanish_job()
+    settle(world)
+
+    lost, *_, done = sorted(
+        world.resources["a"]["status"]["history"], key=lambda run: run["completionTime"]
+    )
+    assert (lost["job"], lost["outcome"], lost["reason"]) == (world.made[0], "Failed", "JobLost")
+    assert (done["job"], done["outcome"]) == (world.made[1], "Succeeded")
+    assert world.made[1] != world.made[0]
+    assert ready(world) == ["True"]
 
 
 @example(ttl=86_400, story=[("flag", True), ("delete_newest_job",), ("lose_status",)])

@@ -65,7 +65,9 @@ def name(
     """Return the name of the next Job: made again before its verdict is known, it is the same.
 
     *after* is what the run before it left: its uid, which no other run has. So the name of every
-    run depends on all runs before it, and is never used again, whatever is changed back and forth.
+    run depends on all runs before it, and is never used again, whatever is changed back and forth;
+    but where the replica that made a Job ends before any status names it, and the Job is deleted by hand
+    before another replica looks, nobody can know that there was one, and its name is used again.
     *since* is the moment since when the resource is not ready: it differs where the status was lost
     together with the Job of the newest run, so that one before it seems to be the newest. None of
     the names that are *taken* is returned.

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from medusa_operator.jobs import pods
-from medusa_operator.jobs.path import SEED
 from medusa_operator.knowledge import verdicts, verification
 from medusa_operator.knowledge.facts import Facts, ProjectFacts
 from medusa_operator.knowledge.learn import LONGEST_DELAY, learn, retry_delay
@@ -52,7 +51,10 @@ def gather(catalog: Catalog, database: Database, observed: Observed, now: dateti
     facts = verification.gather(catalog, database, facts, observed, now)
     gone = vanished(database.status, observed)
     if gone:
-        facts = _lost(database, facts, gone, now)
+        facts = _lost_by_name(database, facts, gone, now)
+    for job in observed.lost:
+        if job.name != gone and not known(database.status, job):
+            facts = _lost_as_seen(facts, job, now)
     error = observed.create_error
     if error is not None and error.verifies:
         facts = verification.failed(database, facts, _why(error), error.message, now)
@@ -229,37 +231,52 @@ def _project(status: Status) -> ProjectFacts | None:
     )
 
 
-def _lost(database: Database, facts: Facts, name: str, now: datetime) -> Facts:
-    """Count a Job that vanished before its result was read as a failed attempt."""
+def _lost_by_name(database: Database, facts: Facts, name: str, now: datetime) -> Facts:
+    """Count a Job as lost of which there is only what the status has."""
     status = database.status
     step = next((step for step in status.steps if step.job == name), None)
-    attempts = status.attempts + 1
-    seeds = step is not None and step.type == SEED
     run = Run(
         job=name,
         step=step.name if step else "",
         outcome="Failed",
         version=step.version if step else "",
-        attempt=attempts,
-        reason=Reason.JOB_LOST,
         started=step.started if step else None,
-        completed=now,
         uid=status.job_uid,
     )
+    return _lost(facts, run, status.observed_generation, database.retry, now)
+
+
+def _lost_as_seen(facts: Facts, job: Job, now: datetime) -> Facts:
+    """Count a Job as lost that went before any status named it."""
+    run = Run(
+        job=job.name,
+        step=job.step,
+        outcome="Failed",
+        version=job.version,
+        started=job.started,
+        uid=job.uid,
+    )
+    return _lost(facts, run, job.generation, job.retry, now)
+
+
+def _lost(facts: Facts, run: Run, generation: int, token: str, now: datetime) -> Facts:
+    """Count a run whose Job vanished before its result was read as a failed attempt."""
+    attempts = facts.attempts + 1
+    run = replace(run, attempt=attempts, reason=Reason.JOB_LOST, completed=now)
     return replace(
         facts,
         history=(run, *facts.history)[:HISTORY],
-        configuration=facts.configuration if seeds else "",
+        configuration=facts.configuration if run.step.startswith("seed") else "",
         failure=Failure(
             reason=Reason.JOB_LOST,
-            message=f"Job {name} vanished before its result was read",
-            step=step.name if step else "",
+            message=f"Job {run.job} vanished before its result was read",
+            step=run.step,
             retry=True,
-            generation=status.observed_generation,
-            token=database.retry,
+            generation=generation,
+            token=token,
         ),
         attempts=attempts,
-        next_retry=now + retry_delay(attempts, name),
+        next_retry=now + retry_delay(attempts, run.job),
     )
 
 

@@ -11,6 +11,7 @@ import structlog
 
 from medusa_operator.api.cluster import ObjectKind
 from medusa_operator.jobs.pods import holds_slot
+from medusa_operator.knowledge import known as knowledge
 from medusa_operator.resource import answers
 from medusa_operator.resource.model import Database, InvalidError, Job, Pod, Rival, Turn
 from medusa_operator.resource.names import UID_LABEL
@@ -81,6 +82,8 @@ class Cache:
         default_factory=lambda: defaultdict(lambda: deque(maxlen=REMEMBERED))
     )
     """The names of Jobs that we saw go, by the uid of their resource."""
+    _lost: dict[str, dict[str, Job]] = field(default_factory=lambda: defaultdict(dict))
+    """Jobs that we saw go while they went on, by the uid of their resource and their own."""
     _claims: dict[str, str] = field(default_factory=dict)
     """Jobs that are about to be created, by the uid of their resource."""
 
@@ -114,12 +117,15 @@ class Cache:
         if known is None or known.uid != uid:
             return None
         concerned = self._keys.get(known.owner)
+        if isinstance(known.value, Job) and known.owner in self._keys:
+            self._gone[known.owner].append(known.value.name)
+            if self._goes_on(known.value):
+                self._lost[known.owner][uid] = known.value
         self._failed.discard(uid)
         del self._copies[kind][key]
         self._drop(kind, known)
-        if isinstance(known.value, Job) and known.owner in self._keys:
-            self._gone[known.owner].append(known.value.name)
         self._gone.pop(uid, None)
+        self._lost.pop(uid, None)
         return concerned
 
     def version(self, kind: ObjectKind, key: Key, uid: str) -> int:
@@ -164,6 +170,13 @@ class Cache:
     def gone(self, uid: str) -> tuple[str, ...]:
         """Return the names of the last Jobs of the resource with this *uid* that we saw go."""
         return tuple(self._gone.get(uid, ()))
+
+    def lost(self, uid: str) -> tuple[Job, ...]:
+        """Return the Jobs of the resource with this *uid* that we saw go while they went on.
+
+        Those are none of them any more whose run is in the history, or that turn up again.
+        """
+        return tuple(self._lost.get(uid, {}).values())
 
     def pods(self, uid: str) -> tuple[Pod, ...]:
         """Return the pods of the Jobs of the resource with this *uid*; a label alone can be copied.
@@ -266,17 +279,32 @@ class Cache:
                 "An object cannot be read", kind=kind.plural, object=called(body), error=error[:500]
             )
 
+    def _goes_on(self, job: Job) -> bool:
+        """Return whether a run of ours goes on in *job*; one that is deleted before it began is none."""
+        begun = not job.deleting or any(
+            pod.started for pod in self.pods(job.owner) if pod.job == job.name
+        )
+        return job.owned and not job.verifies and not job.over and begun
+
     def _take(self, kind: ObjectKind, copy: Copy) -> None:
         if isinstance(copy.value, Database):
             self._keys[copy.uid] = copy.key
+            self._forget_lost(copy.value)
             if place := _place(copy.value):
                 self._places[place][copy.key] = copy.uid
             if copy.value.status.waiting_since is not None:
                 self._line[copy.uid] = (copy.value.status.waiting_since, copy.uid)
         else:
             self._owned[kind, copy.owner][copy.key] = copy
+            self._lost.get(copy.owner, {}).pop(copy.uid, None)
         if isinstance(copy.value, Job) and copy.value.owned and not copy.value.over:
             self._active[copy.owner][copy.key] = copy.value.name
+
+    def _forget_lost(self, database: Database) -> None:
+        """Forget the Jobs whose runs the history of *database* has by now."""
+        for job in self.lost(database.uid):
+            if knowledge.known(database.status, job):
+                del self._lost[database.uid][job.uid]
 
     def _drop(self, kind: ObjectKind, copy: Copy) -> None:
         if isinstance(copy.value, Database):

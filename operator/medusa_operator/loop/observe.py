@@ -67,6 +67,7 @@ async def observe(
         jobs=cache.jobs(database.uid),
         pods=cache.pods(database.uid),
         gone=cache.gone(database.uid),
+        lost=cache.lost(database.uid),
         rivals=cache.rivals(database),
         turn=cache.turn(database, limit, clock()),
         seed=seed,
@@ -97,13 +98,15 @@ def _named(database: Database) -> WorkloadRef | None:
 async def _catch_up(cluster: Cluster, cache: Cache, database: Database) -> None:
     """Read what a watch has not reported yet, where a verdict would stand on its absence.
 
-    That is a Job that the status says to run, and the pods of Jobs that are over.
+    That is a Job that the status says to run, one that was seen to go while it went on, and the pods
+    of Jobs that are over.
     """
     seen = Observed(jobs=cache.jobs(database.uid))
-    unseen = known.vanished(database.status, seen) or verification.vanished(database, seen)
-    if unseen:
+    unseen = {known.vanished(database.status, seen) or verification.vanished(database, seen)}
+    unseen |= {job.name for job in cache.lost(database.uid)}
+    for name in sorted(unseen - {""}):
         with contextlib.suppress(MissingError):
-            cache.put(ObjectKind.JOB, await cluster.job(database.namespace, unseen))
+            cache.put(ObjectKind.JOB, await cluster.job(database.namespace, name))
     pods = cache.pods(database.uid)
     ended = {pod.job for pod in pods if pod.over and pod.terminated is not None}
     seen = Observed(jobs=cache.jobs(database.uid), pods=pods)

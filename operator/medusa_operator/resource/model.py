@@ -199,6 +199,8 @@ class Observed:
     """Every pod labelled with it, whether its Job is still there or not."""
     gone: tuple[str, ...] = ()
     """Names of the last Jobs of the resource that were seen to go, in the status or not."""
+    lost: tuple[Job, ...] = ()
+    """Jobs that were seen to go while they went on, and of which the status has no run; oldest first."""
     rivals: tuple[Rival, ...] = ()
     turn: Turn | None = None
     """None: no limit."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from chaos_history import History, Memory, PodSeen
+    from chaos_history import History, JobSeen, Memory, PodSeen
 
 PATIENCE = 40.0
 """Seconds after a trouble in which a replica may still end for want of its Lease."""
@@ -116,12 +116,30 @@ def verdicts_without_a_run(history: History) -> Iterator[str]:
 
 
 def names_used_twice(history: History) -> Iterator[str]:
-    """No Job of a resource has the name of one that has run."""
+    """No Job of a resource has the name of one that has run.
+
+    But for one of which nobody is left who knew: it was gone before a status named it, and so was the
+    replica that had seen it.
+    """
     ran = {pod.job for pod in history.pods if pod.began or pod.exit_code is not None}
-    names = Counter((job.owner, job.namespace, job.name) for job in history.jobs if job.uid in ran)
-    for (_, namespace, name), times in names.items():
-        if times > 1:
-            yield f"Job {namespace}/{name} was made {times} times"
+    made: dict[tuple[str, str, str], list[JobSeen]] = defaultdict(list)
+    for job in sorted(history.jobs, key=lambda job: job.born):
+        if job.uid in ran:
+            made[job.owner, job.namespace, job.name].append(job)
+    for (_, namespace, name), jobs in made.items():
+        if any(_was_known(history, *pair) for pair in pairwise(jobs)):
+            yield f"Job {namespace}/{name} was made {len(jobs)} times"
+
+
+def _was_known(history: History, job: JobSeen, later: JobSeen) -> bool:
+    """Return whether a status, or a replica without any trouble, knew of *job* when *later* was made."""
+    if job.named and job.named < later.born:
+        return True
+    ends = [*history.kills, *(exit_.at for exit_ in history.exits)]
+    return not (
+        any(job.at <= at <= later.at for at in ends)
+        or any(t.since <= later.at and t.until >= job.at for t in history.troubles)
+    )
 
 
 def runs_without_a_cause(history: History) -> Iterator[str]:

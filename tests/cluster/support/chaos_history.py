@@ -27,6 +27,8 @@ class JobSeen:
     """The generation of the resource that it was made for."""
     ended: int = 0
     """Resource version of its end: complete, failed or gone; 0: not seen."""
+    named: int = 0
+    """Resource version of the first status that names it; 0: none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,8 @@ class History:
     touches: tuple[Touch, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     exits: tuple[Exit, ...] = ()
+    kills: tuple[float, ...] = ()
+    """When a replica was killed, in seconds since the epoch."""
     defects: tuple[str, ...] = ()
     """Lines of the replicas' logs that tell of a defect."""
     memory: tuple[Memory, ...] = ()

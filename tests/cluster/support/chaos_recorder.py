@@ -68,6 +68,8 @@ class Recorder:
     defects: list[BaseException] = field(default_factory=list)
     """What went wrong in the recorder itself."""
     events: int = 0
+    named: dict[str, int] = field(default_factory=dict)
+    """The resource version of the first status that names a Job, by the Job's uid."""
     _invented: set[str] = field(default_factory=set)
     """Names of Jobs that a disturbance wrote into histories, which the operator keeps."""
     _in_parts: set[str] = field(default_factory=set)
@@ -204,12 +206,16 @@ class Recorder:
             take("MODIFIED", body, int(body["metadata"]["resourceVersion"]))
         return version
 
-    def _resource(self, event: str, body: Object, _version: int) -> None:
+    def _resource(self, event: str, body: Object, version: int) -> None:
         metadata, status = body["metadata"], body.get("status")
         if event == "DELETED" or not isinstance(status, dict):
             return
-        if "f:history" not in _written_by_hand(body):
+        by_hand = _written_by_hand(body)
+        if "f:jobUID" not in by_hand and status.get("jobUID"):
+            self.named.setdefault(str(status["jobUID"]), version)
+        if "f:history" not in by_hand:
             for row in _history(status):
+                self.named.setdefault(str(row.get("uid")), version)
                 name = str(row.get("job", GARBLED))
                 if not name.startswith(GARBLED) and name not in self._invented:
                     about = (metadata["uid"], name, str(row.get("outcome")))

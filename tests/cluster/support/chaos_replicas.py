@@ -78,7 +78,8 @@ class Replicas:
     all: list[Replica] = field(default_factory=list)
     exits: list[Exit] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
-    killed: int = 0
+    kills: list[float] = field(default_factory=list)
+    """When one of them was killed, in seconds since the epoch."""
     _tokens: int = 0
 
     def add(self, name: str, proxy: Proxy | None = None) -> Replica:
@@ -138,7 +139,7 @@ class Replicas:
 
     def kill(self, replica: Replica, back_in: float, **environment: str) -> None:
         """Kill it, and start it again in some seconds, with another environment."""
-        self.killed += 1
+        self.kills.append(time.time())
         if replica.due is None:
             self.resume(replica)
             replica.operator.kill()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING
 
@@ -111,7 +111,9 @@ class Chaos:
                 recorder.remember(tenant.database, tenant.began_at)
         return History(
             owners=dict(recorder.owners),
-            jobs=tuple(recorder.jobs.values()),
+            jobs=tuple(
+                replace(job, named=recorder.named.get(job.uid, 0)) for job in recorder.jobs.values()
+            ),
             pods=tuple(recorder.pods.values()),
             verdicts=tuple(recorder.verdicts.values()),
             looks=tuple(recorder.looks),
@@ -119,6 +121,7 @@ class Chaos:
             touches=tuple(recorder.touches),
             troubles=tuple(recorder.troubles),
             exits=tuple(arena.replicas.exits),
+            kills=tuple(arena.replicas.kills),
             defects=tuple(arena.replicas.defects()),
             memory=tuple(arena.replicas.memory),
             finals=finals,

@@ -25,6 +25,7 @@ from medusa_operator.judgement.decision import (
     Start,
     Verify,
 )
+from medusa_operator.knowledge.known import known
 from medusa_operator.resource.model import Database, Job, Observed, Pod, Rival, SeedSource
 from medusa_operator.resource.names import FINALIZER, RETRY_ANNOTATION
 from operator_bodies import SETTINGS, START, URL, spelt
@@ -111,6 +112,8 @@ class World:
     calls_left: int | None = None
     """Calls that the operator makes before it dies; None: it lives."""
     document: str = "v1"
+    lost: list[Job] = field(default_factory=list)
+    """The Jobs that the operator saw go while they went on."""
     made: list[str] = field(default_factory=list)
     """The name of every Job that was ever made."""
 
@@ -219,6 +222,15 @@ class World:
             job = self.jobs[sorted(self.jobs)[choice % len(self.jobs)]]
             job["metadata"]["deletionTimestamp"] = spelt(self.now)
 
+    def vanish_job(self, choice: int = 0) -> None:
+        """Delete a Job in the background: it is gone at once, and the operator sees it go."""
+        if self.jobs:
+            name = sorted(self.jobs)[choice % len(self.jobs)]
+            job = Job.from_body(self.jobs[name])
+            if not job.over:
+                self.lost.append(job)
+            self.remove_job(name)
+
     def pass_time(self, seconds: int) -> None:
         """Let time pass; Jobs whose time has come go away with their pods."""
         self.now += timedelta(seconds=seconds)
@@ -293,6 +305,11 @@ class World:
         return Observed(
             jobs=tuple(Job.from_body(body) for body in of(self.jobs, database.uid)),
             pods=tuple(Pod.from_body(body) for body in of(self.pods, database.uid)),
+            lost=tuple(
+                job
+                for job in self.lost
+                if job.owner == database.uid and not known(database.status, job)
+            ),
             rivals=tuple(rivals),
             seed=self._seed(database),
         )
