@@ -47,8 +47,8 @@ def request(args: MigrateArguments, catalog: Catalog, plan: PlanFile | None) -> 
         target = options.installed_version(catalog, options.absolute(""))
     found = options.request(args.way, catalog, target, options.shop_migrations(args.way.shop))
     if plan is not None:
-        return replace(found, unasked=plan.asked.unasked)
-    return replace(found, allow_newer=args.allow_newer)
+        return found._replace(unasked=plan.asked.unasked)
+    return found._replace(allow_newer=args.allow_newer)
 
 
 def _decided(args: MigrateArguments, plan: PlanFile, catalog: Catalog) -> MigrateArguments:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from medusa_migrations import __version__
@@ -156,9 +155,11 @@ def _item(item: Item, found: Preview) -> dict[str, Any]:
 
 def note(found: Note) -> dict[str, Any]:
     """Return one note."""
-    body = dataclasses.asdict(found) | {
+    body = found._asdict() | {
         "version": str(found.version),
         "severity": str(found.severity),
+        "commands": [command._asdict() for command in found.commands],
+        "related": [one._asdict() for one in found.related],
     }
     body["olderServersBreak"] = body.pop("older_servers_break")
     return {key: value for key, value in body.items() if value not in ("", (), [], False)}

@@ -129,16 +129,14 @@ class Severity(StrEnum):
     BREAKING = "breaking"
 
 
-@dataclass(frozen=True, slots=True)
-class MedusaScript:
+class MedusaScript(NamedTuple):
     """A script of Medusa's own that this tool does not replace."""
 
     run: str
     when: str
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
+class Related(NamedTuple):
     """The note of a plugin, module or the admin that belongs to a server version."""
 
     package: str
@@ -147,8 +145,7 @@ class Related:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """What the upgrade guide of one version asks, in our words."""
 
     version: Version

@@ -55,8 +55,7 @@ class Done(NamedTuple):
     """Rows changed, for a data step."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proven:
+class Proven(NamedTuple):
     """What the ledger proves at the end of a run."""
 
     state: ProvenState = ProvenState.UNKNOWN

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import errors as pg
 from psycopg import sql
@@ -35,8 +33,7 @@ _IN_EVERY_SHOP = frozenset({"cart", "customer", "order", "product", "region", "s
 """Tables that every version has."""
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseState:
+class DatabaseState(NamedTuple):
     """What one look found."""
 
     schema: str
@@ -191,7 +188,7 @@ def planned(
     """
     path = plan(catalog, observed.proof, resume(conn, catalog, observed, request), at=observed.at)
     if path.moves and not path.items and history.why_off(conn) is not None:
-        return dataclasses.replace(path, moves=False)
+        return path._replace(moves=False)
     return path
 
 
@@ -205,10 +202,10 @@ def resume(
     was asked for.
     """
     if request.unasked and observed.named == request.target:
-        request = dataclasses.replace(request, unasked=False)
+        request = request._replace(unasked=False)
     if not request.data_steps:
         return request
     ready, _ = waiting(conn, catalog, observed)
     partial = observed.proof.partial and observed.runs
     done = history.done(conn, observed.schema) if partial else frozenset[str]()
-    return dataclasses.replace(request, resumed=ready, done=done - set(observed.deferred))
+    return request._replace(resumed=ready, done=done - set(observed.deferred))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from medusa_migrations.catalog.model import DataStep, Migration, Severity, not_repeated
@@ -22,8 +21,7 @@ Held = Sequence[tuple[str, Sequence[str]]]
 """Modes, strongest first, each with the tables that are locked in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What is wanted of a run."""
 
     target: Version
@@ -81,8 +79,7 @@ class Step(NamedTuple):
         return tuple(item for item in self.items if isinstance(item, DataStep))
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The path from what is proven to what is wanted."""
 
     proof: Proof

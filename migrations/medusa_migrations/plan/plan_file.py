@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import UsageError
@@ -65,8 +65,7 @@ UNREAD = ""
 """In place of the checksum of what others had locked, so that it could not be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlanFile:
+class PlanFile(NamedTuple):
     """A plan that was reviewed."""
 
     name: str

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg import sql
 
@@ -23,8 +22,7 @@ _V2_LEDGER = "link_module_migrations"
 """The table that v2 makes and no v1 has; modules of v1 make mikro_orm_migrations and tables called like v2's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(NamedTuple):
     """What a look at the ledger and its surroundings found."""
 
     exists: bool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
@@ -66,8 +65,7 @@ class _Added(NamedTuple):
     """The function that a trigger calls, without its schema; else empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(NamedTuple):
     """Why the ledger does not take rows."""
 
     names: list[str]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.contract.errors import RefusedError
@@ -33,8 +32,7 @@ _CREATE = """
 _TABLES = {"shop_file": ("select", "insert", "update")}
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedFile:
+class AppliedFile(NamedTuple):
     """A file of the shop's own as it was applied."""
 
     name: str

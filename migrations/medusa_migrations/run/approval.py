@@ -23,7 +23,7 @@ def ask(context: RunContext, path: Plan) -> RunContext:
     if missing and asked is not None and asked(missing):
         known = context.options.acknowledged | {note.version for note in missing}
         options = dataclasses.replace(context.options, acknowledged=known)
-        context = dataclasses.replace(context, options=options)
+        context = context._replace(options=options)
     require(context, path)
     return context
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from medusa_migrations.contract.errors import RefusedError, VerificationError
@@ -72,9 +71,8 @@ def adopted(
 ) -> DatabaseState:
     """Return what would be *observed* with a ledger of these *names*, those of *version*."""
     ledger = tuple(migration.name for migration in names)
-    return dataclasses.replace(
-        observed,
-        ledger=dataclasses.replace(observed.ledger, rows=tuple(enumerate(ledger, 1))),
+    return observed._replace(
+        ledger=observed.ledger._replace(rows=tuple(enumerate(ledger, 1))),
         proof=proof.prove(context.catalog, ledger),
         named=version if history.why_off(context.conn) is None else None,
     )

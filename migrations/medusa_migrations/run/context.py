@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medusa_migrations.plan import observe
 from medusa_migrations.postgres import bounded
@@ -58,8 +58,7 @@ class RunOptions:
     """The plan that is applied: nothing else is, and on nothing else than it was made for."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunContext:
+class RunContext(NamedTuple):
     """What a run knows and may use."""
 
     command: str

@@ -10,8 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from medusa_migrations.schema import statements
 from medusa_migrations.schema.expression import normal
@@ -41,8 +40,7 @@ class DialectError(ValueError):
     """A statement is not in the dialect of the catalog, or names what is not there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(NamedTuple):
     """Something that a statement with `if exists` or `if not exists` passes over."""
 
     what: str

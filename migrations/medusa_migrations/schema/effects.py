@@ -7,7 +7,6 @@ a function is not seen.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -63,8 +62,7 @@ class Name(NamedTuple):
         return Name(Space.RELATION, self.table, self.schema)
 
 
-@dataclass(frozen=True, slots=True)
-class Make:
+class Make(NamedTuple):
     """Something is made."""
 
     name: Name
@@ -80,31 +78,27 @@ class Make:
     """What is made with it, unless it is there already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(NamedTuple):
     """Some objects are dropped by one statement."""
 
     names: tuple[Name, ...]
     cascade: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Retype:
+class Retype(NamedTuple):
     """A column gets another type."""
 
     column: Name
 
 
-@dataclass(frozen=True, slots=True)
-class Rename:
+class Rename(NamedTuple):
     """Something gets another name, or another schema."""
 
     old: Name
     new: Name
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """Something is changed in a way that only its owner may."""
 
     name: Name
@@ -112,8 +106,7 @@ class Change:
     """Whether what it depends on afterwards is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unseen:
+class Unseen(NamedTuple):
     """Something that may do whatever it likes: `do`, a call."""
 
     words: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,8 +68,7 @@ class UnterminatedError(ValueError):
         super().__init__(f"line {line}: {what} is never closed")
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One SQL statement without its semicolon."""
 
     text: str
@@ -92,8 +91,7 @@ class Statement:
         return tuple(token.lower() for token in self.tokens[:3])
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(NamedTuple):
     """A comment that begins its line, `-- so` or `/* so */`."""
 
     text: str

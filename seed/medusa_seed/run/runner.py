@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -172,11 +171,11 @@ class _SeedRun:
                 )
             target = self.context.catalog.newest
         unasked = self.options.to is None
-        return dataclasses.replace(self.context.request, target=target, unasked=unasked)
+        return self.context.request._replace(target=target, unasked=unasked)
 
     def _migrate(self, observed: DatabaseState) -> bool:
         """Migrate where that is needed; return whether anything was."""
-        context = dataclasses.replace(self.context, request=self._target(observed))
+        context = self.context._replace(request=self._target(observed))
         committed = migrating.migrate(context, self.outcome)
         self.context.progress.end()
         signals.release()  # held since the last commit

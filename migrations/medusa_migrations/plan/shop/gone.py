@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from medusa_migrations.catalog.model import Migration
 from medusa_migrations.schema import affected, effects, statements
@@ -32,8 +31,7 @@ _Key = tuple[str, str]
 """Table and column; an empty column: the table itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class GoneName:
+class GoneName(NamedTuple):
     """A file that names something which is not there any more when it runs."""
 
     file: str
@@ -75,8 +73,7 @@ def look(items: Sequence[Migration | DataStep]) -> Iterator[GoneName]:
                 _follow(effect, "", gone)
 
 
-@dataclass(frozen=True, slots=True)
-class Clash:
+class Clash(NamedTuple):
     """An item of Medusa's that meets what a file of the shop's own has done before it."""
 
     item: str
