@@ -20,7 +20,7 @@ from servers import TestServer
 from tiers import need
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from psycopg import Connection
 
@@ -81,15 +81,25 @@ def conn(url: str) -> Iterator[Connection[Any]]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run a third of the tests on the second server as well; all with MEDUSA_TEST_ALL=1, or asked for.
 
+    MEDUSA_TEST_SHARE=4 runs one in four of all tests, each time the same.
+
     Those that are marked `each_server` are always run on it: their truth depends on PostgreSQL's version.
     """
+    share = int(os.environ.get("MEDUSA_TEST_SHARE") or 1)
+    _keep(config, items, lambda item: zlib.crc32(item.nodeid.encode()) % share == 0)
     asked_for = config.option.keyword or any(
         arg.partition("::")[0].endswith(".py") for arg in config.args
     )
     if asked_for or os.environ.get("MEDUSA_TEST_ALL"):
         return
-    config.hook.pytest_deselected(items=[item for item in items if not _is_sampled(item)])
-    items[:] = filter(_is_sampled, items)
+    _keep(config, items, _is_sampled)
+
+
+def _keep(
+    config: pytest.Config, items: list[pytest.Item], wanted: Callable[[pytest.Item], bool]
+) -> None:
+    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
+    items[:] = filter(wanted, items)
 
 
 def _is_sampled(item: pytest.Item) -> bool:
