@@ -234,6 +234,12 @@ def test_a_file_that_asks_for_something_else_is_refused(tmp_path, format_, conte
         pytest.param("cluster;", "`cluster` cannot run in a transaction, and a migration is one; name the", id="cluster"),
         pytest.param("alter table p detach partition c concurrently;", "`detach partition concurrently`", id="detach"),
         pytest.param("discard all;", "`discard all` cannot", id="discard"),
+        pytest.param("# --- !Ups\ncreate table a (id int);", "line 1: `# --- !Ups` begins no statement of PostgreSQL; a comment begins with --", id="play"),
+        pytest.param("select 1;\n<<<<<<< HEAD\nselect 2;\n", "line 2: `<<<<<<< HEAD` begins no statement", id="conflict"),
+        pytest.param("delimiter //\nselect 1//", "line 1: `delimiter //` begins no statement", id="mysql"),
+        pytest.param("use shop;", "`use shop` begins no statement of PostgreSQL", id="use"),
+        pytest.param("create table ${flyway:defaultSchema}.a (id int);", "line 1: `{` is no part of SQL; write the value", id="flyway-placeholder"),
+        pytest.param("insert into a values ({{ id }});", "`{` is no part of SQL", id="template"),
         pytest.param(b"\xff\xfes\x00", "it is UTF-16; save it as UTF-8", id="utf-16"),
     ],
 )  # fmt: skip

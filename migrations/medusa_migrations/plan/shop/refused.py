@@ -10,9 +10,11 @@ if TYPE_CHECKING:
 
 def trouble_in(statement: Statement) -> str:
     """Return why *statement* cannot run as a part of a migration, which is a transaction; or nothing."""
+    if "{" in statement.tokens:
+        return "`{` is no part of SQL; write the value that a template or a tool would put in there"
     if statement.tokens[0].lower() in _HARMLESS and not statement.variables:
         return ""
-    return _psql(statement) or _transaction(statement) or _outside(statement)
+    return _psql(statement) or _unknown(statement) or _transaction(statement) or _outside(statement)
 
 
 _HARMLESS = ("insert", "update", "delete", "select", "values")
@@ -46,6 +48,27 @@ def _psql(statement: Statement) -> str:
     return ""
 
 
+_COMMANDS = frozenset({
+    "abort", "alter", "analyse", "analyze", "begin", "call", "checkpoint", "close", "cluster", "comment", "commit",
+    "copy", "create", "deallocate", "declare", "delete", "discard", "do", "drop", "end", "execute", "explain", "fetch",
+    "grant", "import", "insert", "listen", "load", "lock", "merge", "move", "notify", "prepare", "reassign", "refresh",
+    "reindex", "release", "repack", "reset", "revoke", "rollback", "savepoint", "security", "select", "set", "show",
+    "start", "table", "truncate", "unlisten", "update", "vacuum", "values", "wait", "with", "(",
+})  # fmt: skip
+"""How the statements of PostgreSQL 12 to 19 begin (its manual, part VI, SQL Commands)."""
+
+
+def _unknown(statement: Statement) -> str:
+    """Return what is wrong with what begins as no statement does: another dialect's, a template's, a merge's."""
+    first = statement.tokens[0]
+    if first.lower() in _COMMANDS:
+        return ""
+    begins = " ".join(statement.text.split("\n", 1)[0].split())
+    shown = begins if len(begins) <= 40 else begins[:37] + "..."
+    comment = "; a comment begins with --" if first.startswith("#") else ""
+    return f"`{shown}` begins no statement of PostgreSQL{comment}"
+
+
 def controls_transaction(statement: Statement) -> bool:
     """Return whether *statement* begins or ends a transaction (savepoints do not)."""
     match statement.words:
@@ -70,7 +93,9 @@ def _transaction(statement: Statement) -> str:
 
 def is_outside(statement: Statement) -> bool:
     """Return whether all that is wrong with *statement* is that it runs outside of transactions only."""
-    return not (_psql(statement) or _transaction(statement))
+    return "{" not in statement.tokens and not (
+        _psql(statement) or _unknown(statement) or _transaction(statement)
+    )
 
 
 def _outside(statement: Statement) -> str:
