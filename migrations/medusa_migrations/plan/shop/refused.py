@@ -10,15 +10,21 @@ if TYPE_CHECKING:
 
 def trouble_in(statement: Statement) -> str:
     """Return why *statement* cannot run as a part of a migration, which is a transaction; or nothing."""
-    if "{" in statement.tokens:
-        return "`{` is no part of SQL; write the value that a template or a tool would put in there"
-    if statement.tokens[0].lower() in _HARMLESS and not statement.variables:
+    plain = not statement.variables and "{" not in statement.tokens
+    if plain and statement.tokens[0].lower() in _HARMLESS:
         return ""
-    return _psql(statement) or _unknown(statement) or _transaction(statement) or _outside(statement)
+    return _foreign(statement) or _transaction(statement) or _outside(statement)
 
 
 _HARMLESS = ("insert", "update", "delete", "select", "values")
 """How statements begin that are never trouble; most of a large file are such."""
+
+
+def _foreign(statement: Statement) -> str:
+    """Return what is wrong with what no PostgreSQL takes: a template's, psql's, another dialect's."""
+    if "{" in statement.tokens:
+        return "`{` is no part of SQL; write the value that a template or a tool would put in there"
+    return _psql(statement) or _unknown(statement)
 
 
 def _psql(statement: Statement) -> str:
@@ -93,9 +99,7 @@ def _transaction(statement: Statement) -> str:
 
 def is_outside(statement: Statement) -> bool:
     """Return whether all that is wrong with *statement* is that it runs outside of transactions only."""
-    return "{" not in statement.tokens and not (
-        _psql(statement) or _unknown(statement) or _transaction(statement)
-    )
+    return not (_foreign(statement) or _transaction(statement))
 
 
 def _outside(statement: Statement) -> str:
