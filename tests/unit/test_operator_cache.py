@@ -324,6 +324,14 @@ def test_a_job_that_goes_while_it_goes_on_is_lost_until_the_history_has_it(body,
     assert [one.uid for one in found.lost("uid-shop")] == ([UID] if lost else [])
 
 
+def test_a_job_that_goes_once_its_run_is_in_the_history_is_not_lost():
+    found = cache((ObjectKind.DATABASE, with_history(job=NAME, uid=UID)), (ObjectKind.JOB, job()))
+
+    found.remove(ObjectKind.JOB, Key("default", NAME), UID)
+
+    assert found.lost("uid-shop") == ()
+
+
 def test_a_pod_that_was_orphaned_is_still_one_of_the_resource():
     orphan = numbered(pod(job()), 5, uid="pod-1", ownerReferences=[])
     stranger = numbered(

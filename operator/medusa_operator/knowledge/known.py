@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from medusa_operator.jobs import pods
+from medusa_operator.jobs.path import SEED
 from medusa_operator.knowledge import verdicts, verification
 from medusa_operator.knowledge.facts import Facts, ProjectFacts
 from medusa_operator.knowledge.learn import LONGEST_DELAY, learn, retry_delay
@@ -53,7 +54,7 @@ def gather(catalog: Catalog, database: Database, observed: Observed, now: dateti
     if gone:
         facts = _lost_by_name(database, facts, gone, now)
     for job in observed.lost:
-        if job.name != gone and not known(database.status, job):
+        if job.name != gone:
             facts = _lost_as_seen(facts, job, now)
     error = observed.create_error
     if error is not None and error.verifies:
@@ -238,12 +239,12 @@ def _lost_by_name(database: Database, facts: Facts, name: str, now: datetime) ->
     run = Run(
         job=name,
         step=step.name if step else "",
-        outcome="Failed",
         version=step.version if step else "",
         started=step.started if step else None,
         uid=status.job_uid,
     )
-    return _lost(facts, run, status.observed_generation, database.retry, now)
+    seeds = step is not None and step.type == SEED
+    return _lost(facts, run, status.observed_generation, database.retry, now, seeds=seeds)
 
 
 def _lost_as_seen(facts: Facts, job: Job, now: datetime) -> Facts:
@@ -251,22 +252,23 @@ def _lost_as_seen(facts: Facts, job: Job, now: datetime) -> Facts:
     run = Run(
         job=job.name,
         step=job.step,
-        outcome="Failed",
         version=job.version,
         started=job.started,
         uid=job.uid,
     )
-    return _lost(facts, run, job.generation, job.retry, now)
+    return _lost(facts, run, job.generation, job.retry, now, seeds=job.seeds)
 
 
-def _lost(facts: Facts, run: Run, generation: int, token: str, now: datetime) -> Facts:
+def _lost(
+    facts: Facts, run: Run, generation: int, token: str, now: datetime, *, seeds: bool
+) -> Facts:
     """Count a run whose Job vanished before its result was read as a failed attempt."""
     attempts = facts.attempts + 1
-    run = replace(run, attempt=attempts, reason=Reason.JOB_LOST, completed=now)
+    run = replace(run, outcome="Failed", attempt=attempts, reason=Reason.JOB_LOST, completed=now)
     return replace(
         facts,
         history=(run, *facts.history)[:HISTORY],
-        configuration=facts.configuration if run.step.startswith("seed") else "",
+        configuration=facts.configuration if seeds else "",
         failure=Failure(
             reason=Reason.JOB_LOST,
             message=f"Job {run.job} vanished before its result was read",

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import structlog
 
 from medusa_operator.api.cluster import ObjectKind
-from medusa_operator.jobs.pods import holds_slot
+from medusa_operator.jobs.pods import holds_slot, started
 from medusa_operator.knowledge import known as knowledge
 from medusa_operator.resource import answers
-from medusa_operator.resource.model import Database, InvalidError, Job, Pod, Rival, Turn
+from medusa_operator.resource.model import Database, InvalidError, Job, Observed, Pod, Rival, Turn
 from medusa_operator.resource.names import UID_LABEL
 from medusa_operator.resource.parse import BodyField
 
@@ -121,6 +121,7 @@ class Cache:
             self._gone[known.owner].append(known.value.name)
             if self._goes_on(known.value):
                 self._lost[known.owner][uid] = known.value
+                self._forget_lost(known.owner)
         self._failed.discard(uid)
         del self._copies[kind][key]
         self._drop(kind, known)
@@ -281,15 +282,13 @@ class Cache:
 
     def _goes_on(self, job: Job) -> bool:
         """Return whether a run of ours goes on in *job*; one that is deleted before it began is none."""
-        begun = not job.deleting or any(
-            pod.started for pod in self.pods(job.owner) if pod.job == job.name
-        )
+        begun = not job.deleting or started(job, Observed(pods=self.pods(job.owner)))
         return job.owned and not job.verifies and not job.over and begun
 
     def _take(self, kind: ObjectKind, copy: Copy) -> None:
         if isinstance(copy.value, Database):
             self._keys[copy.uid] = copy.key
-            self._forget_lost(copy.value)
+            self._forget_lost(copy.uid)
             if place := _place(copy.value):
                 self._places[place][copy.key] = copy.uid
             if copy.value.status.waiting_since is not None:
@@ -300,11 +299,12 @@ class Cache:
         if isinstance(copy.value, Job) and copy.value.owned and not copy.value.over:
             self._active[copy.owner][copy.key] = copy.value.name
 
-    def _forget_lost(self, database: Database) -> None:
-        """Forget the Jobs whose runs the history of *database* has by now."""
-        for job in self.lost(database.uid):
-            if knowledge.known(database.status, job):
-                del self._lost[database.uid][job.uid]
+    def _forget_lost(self, uid: str) -> None:
+        """Forget the Jobs whose runs the history of the resource with this *uid* has."""
+        database = self.database(self._keys[uid])
+        for job in self.lost(uid):
+            if database is not None and knowledge.known(database.status, job):
+                del self._lost[uid][job.uid]
 
     def _drop(self, kind: ObjectKind, copy: Copy) -> None:
         if isinstance(copy.value, Database):
