@@ -19,12 +19,11 @@ def sample() -> list[str]:
     if os.environ.get("MEDUSA_TEST_ALL"):
         return published
     present = [CATALOG.present(versions.parse(version)) for version in published]
-    changed = {
+    return [
         version
-        for version, one, before in zip(published, present, [None, *present], strict=False)
-        if one != before
-    }
-    return [version for version in published if version in changed or version == published[-1]]
+        for version, one, before in zip(published, present, [None, *present[:-1]], strict=True)
+        if one != before or version == published[-1]
+    ]
 
 
 @pytest.mark.parametrize("version", sample())

@@ -215,7 +215,7 @@ class Recorder:
             self.named.setdefault(str(status["jobUID"]), version)
         if "f:history" not in by_hand:
             for row in _history(status):
-                self.named.setdefault(str(row.get("uid")), version)
+                self.named.setdefault(str(row.get("uid", "")), version)
                 name = str(row.get("job", GARBLED))
                 if not name.startswith(GARBLED) and name not in self._invented:
                     about = (metadata["uid"], name, str(row.get("outcome")))
